@@ -1,0 +1,54 @@
+/**
+ * What clients ask for and what comes of it, as data. Nothing here is thrown, and nothing here knows HTTP: the table
+ * from outcomes to status codes is `src/http/outcome.ts`.
+ */
+
+/** What travels between threads and nodes: a replica either reads a key or merges a record under it. */
+export const operationKinds = { read: 1, write: 2 } as const;
+export type OperationKind = (typeof operationKinds)[keyof typeof operationKinds];
+
+/** The code of each outcome in an outcome frame. */
+export const outcomeCodes = {
+  /** The newest of `ack` replies is a value. */
+  found: 1,
+  /** The newest of `ack` replies is a tombstone, or none of them has the key. */
+  missing: 2,
+  /** `ack` replicas hold the write durably. */
+  written: 3,
+  /** So many replicas failed that `ack` cannot be met. For a write: outcome unknown. */
+  unreachable: 4,
+  /** The deadline passed first. For a write: outcome unknown. */
+  timedOut: 5,
+  /** The quorum cannot be met since replicas have no room. Outcome unknown. */
+  full: 6,
+  /** A bound of the node was reached before anything was sent. */
+  overloaded: 7,
+  /** The worker thread died or refused the frame. Outcome unknown. */
+  failed: 8,
+} as const;
+
+export type OutcomeCode = (typeof outcomeCodes)[keyof typeof outcomeCodes];
+
+/** What came of one operation. `acks` and `failures` count replica replies up to the answer. */
+export type Outcome =
+  | { readonly kind: 'found'; readonly value: Uint8Array }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'written' }
+  | { readonly kind: 'unreachable' | 'timedOut' | 'full'; readonly acks: number; readonly failures: number }
+  | { readonly kind: 'overloaded' | 'failed' };
+
+/** What one replica says to one operation; the code of each in a reply frame. */
+export const replyCodes = {
+  /** To a read: the replica has nothing under the key (or only a record that fails its checksum). */
+  absent: 0,
+  /** To a read: the record follows, value or tombstone. */
+  record: 1,
+  /** To a write: the record is durable here, or a newer one is. */
+  applied: 2,
+  /** The replica could not be asked, or did not do it. */
+  failed: 3,
+  /** To a write: the disk is full. */
+  full: 4,
+} as const;
+
+export type ReplyCode = (typeof replyCodes)[keyof typeof replyCodes];

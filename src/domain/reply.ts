@@ -1,0 +1,152 @@
+/**
+ * Reply frames (replica to coordinator) and outcome frames (worker to main thread). Little-endian.
+ *
+ * A reply frame answers the operations of an operation frame in their order, one entry each:
+ *
+ *   offset  size  field
+ *        0     1  reply code (operation.ts)
+ *        1     4  record bytes (0 unless the code is `record`)
+ *        5     .  record
+ *
+ * An outcome frame starts with the newest version that the worker has seen (float64), so that the main thread's clock
+ * moves forward before any client sees the outcome; then per outcome, in any order:
+ *
+ *   offset  size  field
+ *        0     4  tag of the operation
+ *        4     1  outcome code (operation.ts)
+ *        5     1  acknowledgements
+ *        6     1  failures
+ *        7     4  value bytes (0 unless the code is `found`)
+ *       11     .  value
+ */
+import { Buffer } from 'node:buffer';
+import { KvorumError } from './errors.ts';
+import { replyCodes, type OutcomeCode, type ReplyCode } from './operation.ts';
+import { RECORD_HEADER_BYTES } from './record.ts';
+import type { Version } from './version.ts';
+
+export const REPLY_HEADER_BYTES = 5;
+export const OUTCOME_FRAME_HEADER_BYTES = 8;
+export const OUTCOME_HEADER_BYTES = 11;
+
+/** One replica's reply to one operation, as a view. */
+export interface Reply {
+  readonly code: ReplyCode;
+  readonly bytes: Buffer;
+  readonly offset: number;
+  /** Record bytes; 0 unless `code` is `record`. */
+  readonly length: number;
+}
+
+const noBytes = Buffer.alloc(0);
+
+/** The reply that stands for a replica that could not be asked. */
+export const failedReply: Reply = { code: replyCodes.failed, bytes: noBytes, offset: 0, length: 0 };
+
+/** The replies of a frame in order. Throws `corrupt-frame`. */
+export function readReplies(bytes: Buffer): Reply[] {
+  const replies: Reply[] = [];
+  for (let offset = 0; offset < bytes.length; ) {
+    if (bytes.length - offset < REPLY_HEADER_BYTES) throw corrupt('Reply', offset);
+    const code = bytes[offset] as ReplyCode;
+    const length = bytes.readUInt32LE(offset + 1);
+    const start = offset + REPLY_HEADER_BYTES;
+    if (code > replyCodes.full || start + length > bytes.length) throw corrupt('Reply', offset);
+    if (code === replyCodes.record && length < RECORD_HEADER_BYTES) throw corrupt('Reply', offset);
+    replies.push({ code, bytes, offset: start, length });
+    offset = start + length;
+  }
+  return replies;
+}
+
+/** A growing frame of replies or outcomes; small ones share one allocation, which doubles as it fills. */
+export class FrameWriter {
+  #bytes: Buffer;
+  #length: number;
+
+  constructor(sizeHint: number, headerBytes = 0) {
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(sizeHint, 64));
+    this.#length = headerBytes;
+  }
+
+  /** How many bytes are written. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Appends a reply without a record. */
+  reply(code: ReplyCode): void {
+    const offset = this.#reserve(REPLY_HEADER_BYTES);
+    this.#bytes[offset] = code;
+    this.#bytes.writeUInt32LE(0, offset + 1);
+  }
+
+  /** Appends a `record` reply with the record's bytes. */
+  replyRecord(source: Uint8Array, length: number): void {
+    const offset = this.#reserve(REPLY_HEADER_BYTES + length);
+    this.#bytes[offset] = replyCodes.record;
+    this.#bytes.writeUInt32LE(length, offset + 1);
+    this.#bytes.set(source.length === length ? source : source.subarray(0, length), offset + REPLY_HEADER_BYTES);
+  }
+
+  /** Appends an outcome; `value` is a view of the value's bytes, for `found` only. */
+  outcome(tag: number, code: OutcomeCode, tally: { acks: number; failures: number }, value: Buffer = noBytes): void {
+    const offset = this.#reserve(OUTCOME_HEADER_BYTES + value.length);
+    const bytes = this.#bytes;
+    bytes.writeUInt32LE(tag, offset);
+    bytes[offset + 4] = code;
+    bytes[offset + 5] = tally.acks;
+    bytes[offset + 6] = tally.failures;
+    bytes.writeUInt32LE(value.length, offset + 7);
+    if (value.length > 0) bytes.set(value, offset + OUTCOME_HEADER_BYTES);
+  }
+
+  /** The frame's bytes; the writer must not be used afterwards. */
+  finish(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** The frame's bytes with the newest version seen in its header. */
+  finishOutcomes(newest: Version): Buffer {
+    this.#bytes.writeDoubleLE(newest, 0);
+    return this.finish();
+  }
+
+  #reserve(size: number): number {
+    const offset = this.#length;
+    const needed = offset + size;
+    if (needed > this.#bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+      grown.set(this.#bytes.subarray(0, offset));
+      this.#bytes = grown;
+    }
+    this.#length = needed;
+    return offset;
+  }
+}
+
+/** What an outcome frame says of one operation. */
+export type OutcomeVisitor = (
+  tag: number,
+  code: OutcomeCode,
+  tally: { readonly acks: number; readonly failures: number },
+  value: Buffer,
+) => void;
+
+/** Calls `visit` for each outcome of a frame; returns the newest version that the worker has seen. */
+export function visitOutcomes(bytes: Buffer, visit: OutcomeVisitor): Version {
+  for (let offset = OUTCOME_FRAME_HEADER_BYTES; offset < bytes.length; ) {
+    const valueStart = offset + OUTCOME_HEADER_BYTES;
+    const valueEnd = valueStart + bytes.readUInt32LE(offset + 7);
+    if (valueEnd > bytes.length) throw corrupt('Outcome', offset);
+    const tally = { acks: bytes[offset + 5] as number, failures: bytes[offset + 6] as number };
+    const code = bytes[offset + 4] as OutcomeCode;
+    visit(bytes.readUInt32LE(offset), code, tally, bytes.subarray(valueStart, valueEnd));
+    offset = valueEnd;
+  }
+  return bytes.readDoubleLE(0);
+}
+
+function corrupt(what: string, offset: number): KvorumError {
+  return new KvorumError('corrupt-frame', `${what} frame entry at byte ${offset} does not parse`);
+}

@@ -1,0 +1,67 @@
+/**
+ * The cluster's nodes as every node sees them: an ordered list of URLs, and for each a 32-bit node id.
+ *
+ * The id is a hash of the URL, so that all nodes agree on ids, placement and tie-breaks without talking to each other.
+ * The list is sorted, so that the order in which `--cluster` names the nodes does not matter.
+ */
+import { createHash } from 'node:crypto';
+import { KvorumError } from './errors.ts';
+
+/** Breaks ties between versions and seeds placement; unsigned 32 bits, never 0. */
+export type NodeId = number;
+
+export interface TopologyNode {
+  readonly id: NodeId;
+  /** Origin of the node's client port, for example `http://localhost:8080`. */
+  readonly url: string;
+}
+
+export interface Topology {
+  readonly nodes: readonly TopologyNode[];
+  readonly selfIndex: number;
+}
+
+/** Each peer costs connections, queues and a place in every preference list; past this the design is the wrong one. */
+export const nodesMax = 64;
+
+/** The topology of the node at `self` in a cluster of `urls`. Throws `bad-setting`. */
+export function parseTopology(self: string, urls: readonly string[]): Topology {
+  const selfUrl = parseNodeUrl(self, 'self');
+  const all = urls.map((url) => parseNodeUrl(url, 'cluster')).sort();
+  if (all.length > nodesMax) {
+    throw new KvorumError('bad-setting', `--cluster names ${all.length} nodes; at most ${nodesMax} are possible`);
+  }
+  const repeated = all.find((url, index) => url === all[index - 1]);
+  if (repeated !== undefined) throw new KvorumError('bad-setting', `--cluster names "${repeated}" twice`);
+  const selfIndex = all.indexOf(selfUrl);
+  if (selfIndex < 0) {
+    throw new KvorumError('bad-setting', `--self "${selfUrl}" is not in --cluster "${all.join(',')}"`);
+  }
+  const nodes = all.map((url) => ({ id: nodeIdOf(url), url }));
+  if (new Set(nodes.map((node) => node.id)).size < nodes.length) {
+    throw new KvorumError('bad-setting', 'Two URLs of --cluster have the same 32-bit hash; rename one of the nodes');
+  }
+  return { nodes, selfIndex };
+}
+
+/** The node id of a URL: the first 32 bits of its SHA-256. */
+export function nodeIdOf(url: string): NodeId {
+  return createHash('sha256').update(url).digest().readUInt32BE(0) || 1;
+}
+
+/** A short name for the whole list; peers that disagree on it refuse each other. */
+export function topologyDigest(topology: Topology): string {
+  const urls = topology.nodes.map((node) => node.url).join(',');
+  return createHash('sha256').update(urls).digest('hex').slice(0, 16);
+}
+
+function parseNodeUrl(text: string, setting: 'self' | 'cluster'): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.protocol !== 'http:') {
+    throw new KvorumError('bad-setting', `--${setting} "${text}" is not a URL like http://host:port`);
+  }
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') {
+    throw new KvorumError('bad-setting', `--${setting} "${text}" must be an origin, without path, query or user`);
+  }
+  return url.origin;
+}
