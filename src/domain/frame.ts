@@ -67,6 +67,12 @@ export function writeWrite(
   return offset + length;
 }
 
+/** Writes an entry at the start of `target` that carries a sealed record on to another replica. */
+export function writeRecord(target: Buffer, quorum: Quorum, key: Uint8Array, record: Uint8Array): void {
+  writeHead(target, 0, target.length, { tag: 0, kind: operationKinds.write, quorum }, key);
+  target.set(record, ENTRY_HEADER_BYTES + key.length);
+}
+
 function writeHead(target: Buffer, offset: number, length: number, head: EntryHead, key: Uint8Array): void {
   target.writeUInt32LE(length, offset);
   target.writeUInt32LE(head.tag, offset + 4);
@@ -135,6 +141,11 @@ export function replicaCountOf(entry: Entry): number {
 /** The key of an entry, as a view. */
 export function keyOf(entry: Entry): Buffer {
   return entry.bytes.subarray(entry.keyStart, entry.keyEnd);
+}
+
+/** The record of a write, as a view; empty for a read. */
+export function recordOf(entry: Entry): Buffer {
+  return entry.bytes.subarray(entry.keyEnd, entry.offset + entry.length);
 }
 
 /** The bytes of an entry, as a view. */

@@ -1,0 +1,128 @@
+/**
+ * The data directory's own file beside the store: which format wrote it, at which durability, in which boot of the
+ * machine, and whether it was closed cleanly.
+ *
+ * It is a file apart, since it must be readable where the store is not: under durability `commit` a power loss may
+ * damage the store, so after an unclean stop and a new boot the node refuses it. The mark is on the disk before the
+ * first write, by fsync of the file and of the directory.
+ */
+import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { uptime } from 'node:os';
+import { join } from 'node:path';
+import { codeOf, KvorumError, messageOf } from './domain/errors.ts';
+import type { Durability } from './domain/worker-protocol.ts';
+
+/** The format that this version writes; it reads this and all older ones. */
+export const storeFormat = 1;
+
+interface Mark {
+  readonly format: number;
+  readonly durability: Durability;
+  readonly bootId: string;
+  readonly clean: boolean;
+}
+
+export interface DataDirectoryOptions {
+  readonly durability: Durability;
+  /** Open a store that may be damaged. */
+  readonly trustStore: boolean;
+}
+
+const MARK_FILE = 'kvorum.json';
+
+export class DataDirectory {
+  readonly #path: string;
+  readonly #durability: Durability;
+
+  private constructor(path: string, durability: Durability) {
+    this.#path = path;
+    this.#durability = durability;
+  }
+
+  /**
+   * Creates the directory where there is none, and checks that its store can be used. Throws `store-unusable`,
+   * `store-newer` and `store-unclean`. Whether another process has the store open is for the store to see.
+   */
+  static open(path: string, options: DataDirectoryOptions, bootId = currentBootId()): DataDirectory {
+    try {
+      mkdirSync(path, { recursive: true });
+      accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    } catch (error) {
+      throw unusable(path, error);
+    }
+    const mark = readMark(path);
+    if (mark !== undefined) assertUsable(path, mark, { ...options, bootId });
+    return new DataDirectory(path, options.durability);
+  }
+
+  /** From now on the store is in use: an unclean stop will be noticed. */
+  markOpen(): void {
+    this.#mark(false);
+  }
+
+  /** Everything is on the disk and the store is closed. */
+  markClean(): void {
+    this.#mark(true);
+  }
+
+  #mark(clean: boolean): void {
+    try {
+      writeMark(this.#path, { format: storeFormat, durability: this.#durability, bootId: currentBootId(), clean });
+    } catch (error) {
+      throw unusable(this.#path, error);
+    }
+  }
+}
+
+function assertUsable(path: string, mark: Mark, options: DataDirectoryOptions & { bootId: string }): void {
+  if (mark.format > storeFormat) {
+    const text = `it is of format ${mark.format}, this version reads up to ${storeFormat}; use a newer kvorum`;
+    throw new KvorumError('store-newer', `Cannot open store "${path}": ${text}`);
+  }
+  const suspect = mark.durability === 'commit' && !mark.clean && mark.bootId !== options.bootId;
+  if (suspect && !options.trustStore) {
+    const text =
+      'it had durability "commit" and was not closed before the machine restarted, so it may be damaged; remove the ' +
+      'directory and refill the node from its peers, or open it all the same with --trust-store';
+    throw new KvorumError('store-unclean', `Cannot open store "${path}": ${text}`);
+  }
+}
+
+function readMark(path: string): Mark | undefined {
+  const file = join(path, MARK_FILE);
+  try {
+    const mark = JSON.parse(readFileSync(file, 'utf8')) as Partial<Mark>;
+    if (typeof mark.format !== 'number') throw new Error(`"${file}" names no format`);
+    return mark as Mark;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw unusable(path, error);
+  }
+}
+
+/** Replaces the file as a whole: after a crash there is the old one or the new one. */
+function writeMark(path: string, mark: Mark): void {
+  const file = join(path, MARK_FILE);
+  const fresh = `${file}.new`;
+  const descriptor = openSync(fresh, 'w');
+  writeSync(descriptor, `${JSON.stringify(mark)}\n`);
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+  renameSync(fresh, file);
+  const directory = openSync(path, 'r');
+  fsyncSync(directory);
+  closeSync(directory);
+}
+
+/** Names this boot of the machine: Linux's boot id, elsewhere the minute in which it started. */
+export function currentBootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return `started ${Math.round((Date.now() / 1000 - uptime()) / 60)}`;
+  }
+}
+
+function unusable(path: string, error: unknown): KvorumError {
+  return new KvorumError('store-unusable', `Cannot open store "${path}": ${messageOf(error)}`, { cause: error });
+}

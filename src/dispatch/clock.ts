@@ -1,0 +1,47 @@
+/**
+ * The node's hybrid logical clock: stamps the writes that this node coordinates. One per node, in the main thread, so
+ * that several workers never stamp out of order; workers report the versions that they have seen (version.ts).
+ */
+import { mergeVersion, nextVersion, versionCeiling, type Version } from '../domain/version.ts';
+
+/** How far the fine clock may stand from the wall clock before it is set anew, microseconds; `Date.now` jumps by 1,000. */
+const DEVIATION_MICROS_MAX = 2000;
+
+export class NodeClock {
+  readonly #clockDriftMsMax: number;
+  #last: Version = 0;
+  #anchorMicros = wallMicros() - fineMicros();
+
+  constructor(clockDriftMsMax: number) {
+    this.#clockDriftMsMax = clockDriftMsMax;
+  }
+
+  /** The version for the next write. */
+  stamp(): Version {
+    this.#last = nextVersion(this.#last, this.#nowMicros());
+    return this.#last;
+  }
+
+  /** Moves forward past a version that the node has seen, unless that is too far in the future. */
+  see(version: Version): void {
+    if (version <= this.#last) return;
+    this.#last = mergeVersion(this.#last, version, versionCeiling(wallMicros(), this.#clockDriftMsMax));
+  }
+
+  /** Wall time in microseconds: `Date.now` has only milliseconds, so the monotonic clock fills in between. */
+  #nowMicros(): number {
+    const wall = wallMicros();
+    const fine = this.#anchorMicros + fineMicros();
+    if (Math.abs(fine - wall) <= DEVIATION_MICROS_MAX) return fine;
+    this.#anchorMicros = wall - fineMicros();
+    return wall;
+  }
+}
+
+function wallMicros(): number {
+  return Date.now() * 1000;
+}
+
+function fineMicros(): number {
+  return Math.floor(performance.now() * 1000);
+}

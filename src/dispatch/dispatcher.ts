@@ -1,0 +1,219 @@
+/**
+ * From admitted operations to worker tasks and back: the main thread's half of the data path.
+ *
+ * In mode `batched` the operations of one event-loop turn share a frame and a pool task; in the other modes each has its
+ * own. An operation holds a slot until its outcome; the slot and a generation are the tag that travels with it, so that
+ * an outcome that comes after its slot was given away is recognised and dropped.
+ */
+import type { Buffer } from 'node:buffer';
+import { codeOf, messageOf } from '../domain/errors.ts';
+import {
+  allocateFrame,
+  entryBytes,
+  valueOffset,
+  writeRead,
+  writeWrite,
+  type EntryHead,
+} from '../domain/frame.ts';
+import { Histogram, countBounds, family, type MetricFamily } from '../domain/metrics.ts';
+import { operationKinds, outcomeCodes, type Outcome, type OutcomeCode } from '../domain/operation.ts';
+import type { Quorum } from '../domain/quorum.ts';
+import { recordKinds } from '../domain/record.ts';
+import { visitOutcomes } from '../domain/reply.ts';
+import type { Log } from '../log.ts';
+import type { NodeClock } from './clock.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+export interface DispatcherOptions<Context> {
+  readonly pool: WorkerPool;
+  readonly clock: NodeClock;
+  readonly nodeId: number;
+  readonly batching: boolean;
+  readonly operationsInFlightMax: number;
+  /** Called once for each operation. */
+  readonly onOutcome: (context: Context, outcome: Outcome) => void;
+  readonly log: Log;
+}
+
+/** A frame is sent early when it has grown to this; large values then travel alone. */
+const FRAME_BYTES_TARGET = 256 * 1024;
+/** What a frame starts with; it holds about 100 small operations. */
+const FRAME_BYTES_MIN = 16 * 1024;
+const SLOT_BITS = 20;
+const SLOT_MASK = (1 << SLOT_BITS) - 1;
+const GENERATIONS = 2 ** (32 - SLOT_BITS);
+
+interface Frame {
+  bytes: Buffer;
+  length: number;
+  tags: number[];
+}
+
+export class Dispatcher<Context> {
+  readonly frameOperations = new Histogram(countBounds);
+  readonly #options: DispatcherOptions<Context>;
+  readonly #contexts: (Context | undefined)[] = [];
+  readonly #generations: number[] = [];
+  readonly #freeSlots: number[] = [];
+  #admitted = 0;
+  #frame: Frame | undefined;
+  #scheduled = false;
+
+  constructor(options: DispatcherOptions<Context>) {
+    this.#options = options;
+    options.pool.onOutcomes = (bytes) => this.#deliver(bytes);
+  }
+
+  /** Operations admitted and not yet answered. */
+  get inFlight(): number {
+    return this.#admitted;
+  }
+
+  /** Takes one more operation in, unless a bound is reached. Every admission ends in an outcome or in `withdraw`. */
+  admit(): boolean {
+    if (this.#admitted >= this.#options.operationsInFlightMax || !this.#options.pool.hasRoom) return false;
+    this.#admitted++;
+    return true;
+  }
+
+  /** An admitted operation will not come: its client left, or it was malformed. */
+  withdraw(): void {
+    this.#admitted--;
+  }
+
+  /** Sends an admitted read. */
+  read(key: Uint8Array, quorum: Quorum, context: Context): void {
+    const frame = this.#frameFor(entryBytes(key.length, undefined));
+    const head = this.#head(frame, operationKinds.read, quorum, context);
+    frame.length = writeRead(frame.bytes, frame.length, head, key);
+    this.#schedule();
+  }
+
+  /** Stamps and sends an admitted write; `value` undefined deletes. */
+  write(key: Uint8Array, value: Buffer | undefined, quorum: Quorum, context: Context): void {
+    const valueBytes = value?.length ?? 0;
+    const frame = this.#frameFor(entryBytes(key.length, valueBytes));
+    const head = this.#head(frame, operationKinds.write, quorum, context);
+    if (value !== undefined) frame.bytes.set(value, valueOffset(frame.length, key.length));
+    frame.length = writeWrite(frame.bytes, frame.length, head, key, { stamp: this.#stamp(value), valueBytes });
+    this.#schedule();
+  }
+
+  metrics(): MetricFamily[] {
+    return [
+      family('gauge', 'kvorum_operations_in_flight', 'Operations admitted and not answered', this.#admitted),
+      family(
+        'histogram',
+        'kvorum_frame_operations',
+        'Operations that one turn of the main thread hands to the pool together',
+        this.frameOperations.snapshot(),
+      ),
+    ];
+  }
+
+  #stamp(value: Buffer | undefined): { version: number; nodeId: number; kind: 0 | 1 } {
+    const kind = value === undefined ? recordKinds.tombstone : recordKinds.value;
+    return { version: this.#options.clock.stamp(), nodeId: this.#options.nodeId, kind };
+  }
+
+  #head(frame: Frame, kind: EntryHead['kind'], quorum: Quorum, context: Context): EntryHead {
+    const tag = this.#takeSlot(context);
+    frame.tags.push(tag);
+    return { tag, kind, quorum };
+  }
+
+  #takeSlot(context: Context): number {
+    const slot = this.#freeSlots.pop() ?? this.#contexts.length;
+    this.#contexts[slot] = context;
+    const generation = ((this.#generations[slot] ?? 0) + 1) % GENERATIONS;
+    this.#generations[slot] = generation;
+    return generation * (SLOT_MASK + 1) + slot;
+  }
+
+  /** The turn's frame with room for `size` more bytes; what does not fit starts the next one. */
+  #frameFor(size: number): Frame {
+    if (this.#frame !== undefined && this.#frame.length + size > this.#frame.bytes.length) {
+      if (this.#frame.length + size > FRAME_BYTES_TARGET) this.#flush();
+      else growFrame(this.#frame, size);
+    }
+    const least = this.#options.batching ? FRAME_BYTES_MIN : 0;
+    this.#frame ??= { bytes: allocateFrame(Math.max(size, least)), length: 0, tags: [] };
+    return this.#frame;
+  }
+
+  #schedule(): void {
+    if (!this.#options.batching) return this.#flush();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const frame = this.#frame;
+    if (frame === undefined) return;
+    this.#frame = undefined;
+    this.frameOperations.observe(frame.tags.length);
+    this.#options.pool.run(frame.bytes.subarray(0, frame.length)).then(
+      (outcomes) => {
+        if (outcomes !== undefined) this.#deliver(outcomes);
+      },
+      (error: unknown) => this.#failFrame(frame.tags, error),
+    );
+  }
+
+  #deliver(bytes: Buffer): void {
+    const newest = visitOutcomes(bytes, (tag, code, tally, value) => {
+      this.#settle(tag, asOutcome(code, tally, value));
+    });
+    this.#options.clock.see(newest);
+  }
+
+  /** The pool refused the frame, or its worker died with it. */
+  #failFrame(tags: readonly number[], error: unknown): void {
+    const refused = messageOf(error).includes('queue');
+    if (!refused) this.#options.log.error('a pool task failed', { error: messageOf(error), code: codeOf(error) });
+    for (const tag of tags) this.#settle(tag, { kind: refused ? 'overloaded' : 'failed' });
+  }
+
+  #settle(tag: number, outcome: Outcome): void {
+    const slot = tag & SLOT_MASK;
+    const context = this.#contexts[slot];
+    if (context === undefined || this.#generations[slot] !== tag >>> SLOT_BITS) return;
+    this.#contexts[slot] = undefined;
+    this.#freeSlots.push(slot);
+    this.#admitted--;
+    this.#options.onOutcome(context, outcome);
+  }
+}
+
+function growFrame(frame: Frame, size: number): void {
+  const grown = allocateFrame(Math.max(frame.bytes.length * 2, frame.length + size));
+  grown.set(frame.bytes.subarray(0, frame.length));
+  frame.bytes = grown;
+}
+
+function asOutcome(code: OutcomeCode, tally: { acks: number; failures: number }, value: Buffer): Outcome {
+  switch (code) {
+    case outcomeCodes.found:
+      return { kind: 'found', value };
+    case outcomeCodes.missing:
+      return { kind: 'missing' };
+    case outcomeCodes.written:
+      return { kind: 'written' };
+    case outcomeCodes.unreachable:
+      return { kind: 'unreachable', ...tally };
+    case outcomeCodes.timedOut:
+      return { kind: 'timedOut', ...tally };
+    case outcomeCodes.full:
+      return { kind: 'full', ...tally };
+    case outcomeCodes.overloaded:
+      return { kind: 'overloaded' };
+    case outcomeCodes.failed:
+      return { kind: 'failed' };
+    default:
+      return code satisfies never;
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * The Piscina pool, its bounds per mode, and the control port of each worker. The one place in the main thread that
+ * names piscina.
+ *
+ * Facts that this file stands on (piscina 5.3): with the default `atomics` an idle worker reads as fully busy, so they
+ * are disabled; aborting a running task kills its thread, so no signal is ever passed; messages to a worker's parent
+ * port belong to Piscina, so each worker opens a control port of its own. Piscina allocates one small SharedArrayBuffer
+ * per worker even with atomics disabled; our own data path shares no memory: frames are transferred.
+ */
+import { Buffer } from 'node:buffer';
+import type { MessagePort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../domain/errors.ts';
+import { family, type MetricFamily } from '../domain/metrics.ts';
+import type {
+  WorkerCommand,
+  WorkerMessage,
+  WorkerReady,
+  WorkerReport,
+  WorkerSettings,
+} from '../domain/worker-protocol.ts';
+import type { Log } from '../log.ts';
+
+export interface WorkerPoolOptions {
+  readonly settings: WorkerSettings;
+  /** Tasks that may wait for a worker. */
+  readonly queueMax: number;
+  /** Tasks under way per worker; 1 in mode `sync`, as a Java executor's thread has it. */
+  readonly tasksPerWorkerMax: number;
+  readonly log: Log;
+}
+
+/** How long a worker may take to report, milliseconds; a scrape goes on without those that take longer. */
+const REPORT_MS_MAX = 1000;
+const START_MS_MAX = 30_000;
+const STOP_MS_MAX = 5000;
+
+interface Link {
+  readonly threadId: number;
+  readonly replicaPort: number;
+  readonly control: MessagePort;
+}
+
+export class WorkerPool {
+  /** Takes outcome frames that leave ahead of their task. */
+  onOutcomes: (frame: Buffer) => void = () => {};
+  /** The node cannot go on: a store failed or a worker does not start. */
+  onFatal: (error: KvorumError) => void = () => {};
+  readonly #pool: Piscina<Uint8Array, Uint8Array | undefined>;
+  readonly #options: WorkerPoolOptions;
+  readonly #links = new Map<number, Link>();
+  readonly #listeners = new Set<(message: WorkerMessage, link: Link) => void>();
+  #onReady: () => void = () => {};
+  #reports = 0;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.#pool = new Piscina({
+      filename: new URL('../../workers/entry.js', import.meta.url).href,
+      name: 'coordinate',
+      minThreads: options.settings.workers,
+      maxThreads: options.settings.workers,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      concurrentTasksPerWorker: options.tasksPerWorkerMax,
+      maxQueue: options.queueMax,
+      atomics: 'disabled',
+      workerData: options.settings,
+    });
+    this.#pool.on('message', (message: unknown) => this.#onParentMessage(message));
+    this.#pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
+    this.#pool.on('workerDestroy', (worker: { id: number }) => this.#links.delete(worker.id));
+  }
+
+  /** Resolves when all workers listen. Rejects with the error that stopped one of them. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = `a worker did not start within ${START_MS_MAX} ms`;
+      const timer = setTimeout(() => reject(new KvorumError('worker-failed', late)), START_MS_MAX);
+      const onFatal = this.onFatal;
+      this.onFatal = (error) => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      this.#onReady = () => {
+        if (this.#links.size < this.#options.settings.workers) return;
+        clearTimeout(timer);
+        this.onFatal = onFatal;
+        resolve();
+      };
+    });
+  }
+
+  /** One replica port per worker. */
+  get replicaPorts(): number[] {
+    return [...this.#links.values()].map((link) => link.replicaPort);
+  }
+
+  /** Whether a task would find a worker or a place in the queue. */
+  get hasRoom(): boolean {
+    return this.#pool.queueSize < this.#options.queueMax;
+  }
+
+  /**
+   * Hands a frame to a worker; the frame's memory moves with it. Resolves to the outcomes that have not been given to
+   * `onOutcomes`; rejects where the queue is full or the worker died.
+   */
+  async run(frame: Buffer): Promise<Buffer | undefined> {
+    const outcomes = await this.#pool.run(frame, { transferList: [frame.buffer as ArrayBuffer] });
+    return outcomes === undefined ? undefined : asBuffer(outcomes);
+  }
+
+  /** Every worker finds its peers and is found by them; resolves when that was tried. */
+  async announce(): Promise<void> {
+    await this.#ask({ kind: 'announce' }, (message) => message.kind === 'announced', START_MS_MAX);
+  }
+
+  /** What each worker says of itself. */
+  async report(): Promise<WorkerReport[]> {
+    const id = ++this.#reports;
+    const isMine = (message: WorkerMessage): boolean => message.kind === 'report' && message.id === id;
+    const messages = await this.#ask({ kind: 'report', id }, isMine, REPORT_MS_MAX);
+    return messages.flatMap((message) => (message.kind === 'report' ? [message.report] : []));
+  }
+
+  /** The pool's own accounting: how long tasks waited and ran. */
+  metrics(): MetricFamily[] {
+    const { histogram, queueSize, completed } = this.#pool;
+    return [
+      family('gauge', 'kvorum_pool_queue_tasks', 'Tasks that wait for a worker', queueSize),
+      family('counter', 'kvorum_pool_tasks_total', 'Tasks completed', completed),
+      quantiles('kvorum_pool_wait_seconds', 'Time that tasks waited in the pool queue, since start', histogram.waitTime),
+      quantiles('kvorum_pool_run_seconds', 'Time from handing a task to a worker to its end', histogram.runTime),
+    ];
+  }
+
+  /** Workers close their listeners and stores, then the threads end. */
+  async stop(): Promise<void> {
+    await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', STOP_MS_MAX);
+    await this.#pool.destroy();
+  }
+
+  /** Sends a command to every worker and collects one answer from each, as far as they come in time. */
+  #ask(
+    command: WorkerCommand,
+    isAnswer: (message: WorkerMessage) => boolean,
+    timeoutMs: number,
+  ): Promise<WorkerMessage[]> {
+    return new Promise((resolve) => {
+      const answers: WorkerMessage[] = [];
+      const waiting = new Set(this.#links.values());
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#listeners.delete(listener);
+        resolve(answers);
+      };
+      const timer = setTimeout(done, timeoutMs);
+      const listener = (message: WorkerMessage, link: Link): void => {
+        if (!isAnswer(message) || !waiting.delete(link)) return;
+        answers.push(message);
+        if (waiting.size === 0) done();
+      };
+      this.#listeners.add(listener);
+      if (waiting.size === 0) done();
+      for (const link of waiting) link.control.postMessage(command);
+    });
+  }
+
+  #onParentMessage(message: unknown): void {
+    const { kind } = message as { kind?: string };
+    if (kind === 'worker-ready') this.#addLink(message as WorkerReady & { control: MessagePort });
+    else if (kind === 'worker-failed') this.#onWorkerFailed(message as { code: string; message: string });
+  }
+
+  #addLink({ threadId, replicaPort, control }: WorkerReady & { control: MessagePort }): void {
+    const link = { threadId, replicaPort, control };
+    this.#links.set(threadId, link);
+    control.on('message', (message: WorkerMessage | Uint8Array) => {
+      if (message instanceof Uint8Array) this.onOutcomes(asBuffer(message));
+      else this.#onMessage(message, link);
+    });
+    control.unref();
+    this.#onReady();
+  }
+
+  #onMessage(message: WorkerMessage, link: Link): void {
+    if (message.kind === 'log') {
+      this.#options.log[message.level](message.message, { worker: link.threadId, ...message.fields });
+    } else if (message.kind === 'fatal') {
+      this.#fail('store-failed', message.message);
+    } else {
+      for (const listener of this.#listeners) listener(message, link);
+    }
+  }
+
+  #onWorkerFailed({ code, message }: { code: string; message: string }): void {
+    this.#fail(code in errorCodes ? (code as ErrorCode) : 'worker-failed', message);
+  }
+
+  #fail(code: ErrorCode, message: string): void {
+    this.onFatal(new KvorumError(code, message));
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Piscina's percentiles, in milliseconds there and seconds here. */
+function quantiles(name: string, help: string, summary: { p50: number; p99: number; max: number }): MetricFamily {
+  const samples = (['p50', 'p99', 'max'] as const).map((key) => ({
+    labels: { quantile: { p50: '0.5', p99: '0.99', max: '1' }[key] },
+    value: summary[key] / 1000,
+  }));
+  return { type: 'gauge', name, help, samples };
+}

@@ -1,0 +1,95 @@
+/**
+ * What the main thread and its worker threads tell each other, besides operation and outcome frames: the settings that
+ * a worker starts with, and the messages of the control port that each worker opens.
+ *
+ * Everything here crosses by structured clone, so it is plain data.
+ */
+import type { MetricFamily } from './metrics.ts';
+import type { Topology } from './topology.ts';
+
+/** How replicas are asked: one after another, all at once, or all at once in batches of one event-loop turn. */
+export const modes = ['sync', 'async', 'batched'] as const;
+export type Mode = (typeof modes)[number];
+
+/** When a write counts as acknowledged: after fdatasync, or after the commit into the operating system's memory. */
+export const durabilities = ['fsync', 'commit'] as const;
+export type Durability = (typeof durabilities)[number];
+
+export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** What a worker thread needs to know (its Piscina `workerData`). */
+export interface WorkerSettings {
+  readonly mode: Mode;
+  readonly topology: Topology;
+  readonly version: string;
+  readonly clusterSecret: string;
+  readonly host: string | undefined;
+  /** First replica port; 0 lets the system choose. Worker i listens on the first free of the next `workers` ports. */
+  readonly replicaPort: number;
+  readonly workers: number;
+  readonly dataDirectory: string;
+  readonly durability: Durability;
+  readonly storeBytesMax: number;
+  readonly timeoutMs: number;
+  readonly clockDriftMsMax: number;
+  readonly frameBytesMax: number;
+  readonly batchBytesMax: number;
+  readonly peerBatchesInFlightMax: number;
+  readonly peerConnectionsMax: number;
+  readonly peerQueueBytesMax: number;
+  readonly readRepair: boolean;
+}
+
+/** What a peer's state is, as a worker sees it. */
+export type PeerState = 'connecting' | 'up' | 'down';
+
+export interface PeerStatus {
+  readonly url: string;
+  readonly state: PeerState;
+  readonly error: string | undefined;
+}
+
+/** Worker to main, once, over the parent port: the worker listens, and this is its control port. */
+export interface WorkerReady {
+  readonly kind: 'worker-ready';
+  readonly threadId: number;
+  readonly replicaPort: number;
+}
+
+/** Worker to main, over the control port. Outcome frames travel there as plain `Uint8Array`s. */
+export type WorkerMessage =
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string; readonly fields: Record<string, unknown> }
+  | { readonly kind: 'fatal'; readonly message: string }
+  | { readonly kind: 'announced' }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'report'; readonly id: number; readonly report: WorkerReport };
+
+/** Main to worker, over the control port. */
+export type WorkerCommand =
+  | { readonly kind: 'announce' }
+  | { readonly kind: 'report'; readonly id: number }
+  | { readonly kind: 'stop' };
+
+/** What a worker says of itself for `/metrics` and `/v0/status`. */
+export interface WorkerReport {
+  readonly threadId: number;
+  readonly peers: readonly PeerStatus[];
+  readonly metrics: readonly MetricFamily[];
+}
+
+/** `GET /v0/node`: how peers find each other's replica ports, and see whether they fit together. */
+export interface NodeDescription {
+  readonly id: number;
+  readonly url: string;
+  readonly version: string;
+  readonly protocol: number;
+  readonly topology: string;
+  readonly replicaPorts: readonly number[];
+}
+
+/** Version of the bytes between nodes; nodes of different protocols refuse each other. */
+export const replicaProtocol = 1;
+
+/** Path of the replica port that takes operation frames, and of the one by which a starting peer asks to be probed. */
+export const replicaPaths = { operations: '/operations', hello: '/hello' } as const;

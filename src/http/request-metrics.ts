@@ -1,0 +1,35 @@
+/**
+ * Requests counted and timed by method and status. One histogram per pair that has occurred: methods and statuses are a
+ * closed set, so the map is bounded.
+ */
+import { Histogram, latencyBounds, type MetricFamily } from '../domain/metrics.ts';
+
+export class RequestMetrics {
+  readonly #histograms = new Map<string, Map<number, Histogram>>();
+
+  /** Counts one answered request. */
+  observe(method: string, status: number, seconds: number): void {
+    let byStatus = this.#histograms.get(method);
+    if (byStatus === undefined) this.#histograms.set(method, (byStatus = new Map()));
+    let histogram = byStatus.get(status);
+    if (histogram === undefined) byStatus.set(status, (histogram = new Histogram(latencyBounds)));
+    histogram.observe(seconds);
+  }
+
+  families(): MetricFamily[] {
+    const samples = [...this.#histograms].flatMap(([method, byStatus]) =>
+      [...byStatus].map(([status, histogram]) => ({
+        labels: { method, status: String(status) },
+        value: histogram.snapshot(),
+      })),
+    );
+    return [
+      {
+        type: 'histogram',
+        name: 'kvorum_http_request_seconds',
+        help: 'Entity requests from the end of their headers to the answer, by method and status',
+        samples,
+      },
+    ];
+  }
+}

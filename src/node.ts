@@ -1,0 +1,194 @@
+/**
+ * The composition root: builds a node out of its parts, starts it in the right order and stops it without losing a
+ * request.
+ *
+ * Start: data directory, workers (store, replica port), client port (so that peers can ask who we are), peers found and
+ * told, ready. Stop: not ready, no new connections, requests in flight answered, workers closed, store marked clean.
+ */
+import type { NodeSettings } from './config.ts';
+import { DataDirectory } from './data-directory.ts';
+import { NodeClock } from './dispatch/clock.ts';
+import { Dispatcher } from './dispatch/dispatcher.ts';
+import { WorkerPool } from './dispatch/worker-pool.ts';
+import type { KvorumError } from './domain/errors.ts';
+import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
+import { replicaProtocol, type NodeDescription, type WorkerSettings } from './domain/worker-protocol.ts';
+import type { NodeState, NodeView } from './http/admin.ts';
+import { EntityHandler } from './http/entity.ts';
+import { sendOutcome, type EntityExchange } from './http/outcome.ts';
+import { RequestMetrics } from './http/request-metrics.ts';
+import { listenForClients, type ClientServer } from './http/server.ts';
+import type { Log } from './log.ts';
+import { ProcessMetrics } from './process-metrics.ts';
+import { nodeStatus } from './status.ts';
+import { version } from './version.ts';
+
+export interface RunningNode {
+  readonly url: string;
+  /** Answers what is in flight, closes the store and ends the workers. */
+  stop(): Promise<void>;
+  /** Resolves to why, if the node cannot go on. */
+  readonly failed: Promise<KvorumError>;
+}
+
+/** Starts a node and resolves when it is ready. Throws a `KvorumError` that says what prevents it. */
+export async function startNode(settings: NodeSettings, log: Log): Promise<RunningNode> {
+  const topology = parseTopology(settings.self, settings.cluster);
+  const directory = DataDirectory.open(settings.dataDirectory, {
+    durability: settings.durability,
+    trustStore: settings.trustStore,
+  });
+  const pool = new WorkerPool({
+    settings: workerSettings(settings, topology),
+    queueMax: settings.poolQueueMax,
+    tasksPerWorkerMax: settings.mode === 'sync' ? 1 : settings.operationsInFlightMax,
+    log,
+  });
+  const failed = new Promise<KvorumError>((resolve) => (pool.onFatal = resolve));
+  try {
+    await pool.start();
+    directory.markOpen();
+    const node = new Node(settings, topology, pool, directory, log);
+    await node.start();
+    return { url: settings.self, failed, stop: () => node.stop() };
+  } catch (error) {
+    await pool.stop();
+    throw error;
+  }
+}
+
+class Node implements NodeView {
+  readonly #settings: NodeSettings;
+  readonly #topology: Topology;
+  readonly #pool: WorkerPool;
+  readonly #directory: DataDirectory;
+  readonly #log: Log;
+  readonly #dispatcher: Dispatcher<EntityExchange>;
+  readonly #entity: EntityHandler;
+  readonly #requests = new RequestMetrics();
+  readonly #process = new ProcessMetrics();
+  #state: NodeState = 'starting';
+  #server: ClientServer | undefined;
+
+  constructor(settings: NodeSettings, topology: Topology, pool: WorkerPool, directory: DataDirectory, log: Log) {
+    this.#settings = settings;
+    this.#topology = topology;
+    this.#pool = pool;
+    this.#directory = directory;
+    this.#log = log;
+    this.#dispatcher = new Dispatcher<EntityExchange>({
+      pool,
+      clock: new NodeClock(settings.clockDriftMsMax),
+      nodeId: this.#self.id,
+      batching: settings.mode === 'batched',
+      operationsInFlightMax: settings.operationsInFlightMax,
+      onOutcome: (exchange, outcome) => {
+        this.#entity.release(exchange);
+        sendOutcome(exchange, outcome);
+        const seconds = (performance.now() - exchange.startedAt) / 1000;
+        this.#requests.observe(exchange.method, exchange.response.statusCode, seconds);
+      },
+      log,
+    });
+    const { keyBytesMax, valueBytesMax, bodyBytesInFlightMax } = settings;
+    const nodeCount = topology.nodes.length;
+    const replicationFactor = settings.replicationFactor || nodeCount;
+    const limits = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, nodeCount, replicationFactor };
+    this.#entity = new EntityHandler(this.#dispatcher, limits);
+  }
+
+  async start(): Promise<void> {
+    const { port, keepAliveMs, connectionsMax } = this.#settings;
+    const host = bindHost(this.#settings);
+    this.#server = await listenForClients({ host, port, keepAliveMs, connectionsMax, node: this, entity: this.#entity });
+    await this.#pool.announce();
+    this.#state = 'ready';
+    const { mode, durability, workers } = this.#settings;
+    this.#log.info('ready', { url: this.#self.url, mode, durability, workers, version });
+  }
+
+  async stop(): Promise<void> {
+    this.#state = 'draining';
+    this.#log.info('stopping', { operationsInFlight: this.#dispatcher.inFlight });
+    let cut!: () => void;
+    const cutAt = new Promise<void>((resolve) => (cut = resolve));
+    const timer = setTimeout(cut, this.#settings.drainMsMax);
+    await this.#server?.close(cutAt);
+    clearTimeout(timer);
+    await this.#pool.stop();
+    this.#directory.markClean();
+    this.#process.close();
+    this.#log.info('stopped');
+  }
+
+  state(): NodeState {
+    return this.#state;
+  }
+
+  describe(): NodeDescription {
+    return {
+      id: this.#self.id,
+      url: this.#self.url,
+      version,
+      protocol: replicaProtocol,
+      topology: topologyDigest(this.#topology),
+      replicaPorts: this.#pool.replicaPorts,
+    };
+  }
+
+  async status(): Promise<Record<string, unknown>> {
+    const reports = await this.#pool.report();
+    const operationsInFlight = this.#dispatcher.inFlight;
+    const { mode, durability, workers } = this.#settings;
+    const settings = { mode, durability, workers };
+    return nodeStatus({ topology: this.#topology, state: this.#state, settings, reports, operationsInFlight });
+  }
+
+  async metrics() {
+    const reports = await this.#pool.report();
+    return [
+      ...this.#requests.families(),
+      ...this.#dispatcher.metrics(),
+      ...this.#pool.metrics(),
+      ...this.#process.families(this.#entity.bodyBytes),
+      ...reports.flatMap((report) => report.metrics),
+    ];
+  }
+
+  get #self() {
+    const self = this.#topology.nodes[this.#topology.selfIndex];
+    if (self === undefined) throw new Error('the topology does not hold its own node');
+    return self;
+  }
+}
+
+/** A node that calls itself by a loopback name is reachable from this machine only, unless told otherwise. */
+function bindHost(settings: NodeSettings): string | undefined {
+  if (settings.host !== undefined) return settings.host;
+  const { hostname } = new URL(settings.self);
+  if (hostname === '[::1]') return '::1';
+  return hostname === 'localhost' || hostname.startsWith('127.') ? '127.0.0.1' : undefined;
+}
+
+function workerSettings(settings: NodeSettings, topology: Topology): WorkerSettings {
+  return {
+    mode: settings.mode,
+    topology,
+    version,
+    clusterSecret: settings.clusterSecret,
+    host: bindHost(settings),
+    replicaPort: settings.replicaPort,
+    workers: settings.workers,
+    dataDirectory: settings.dataDirectory,
+    durability: settings.durability,
+    storeBytesMax: settings.storeBytesMax,
+    timeoutMs: settings.timeoutMs,
+    clockDriftMsMax: settings.clockDriftMsMax,
+    frameBytesMax: settings.frameBytesMax,
+    batchBytesMax: settings.batchBytesMax,
+    peerBatchesInFlightMax: settings.peerBatchesInFlightMax,
+    peerConnectionsMax: settings.peerConnectionsMax,
+    peerQueueBytesMax: settings.peerQueueBytesMax,
+    readRepair: settings.readRepair,
+  };
+}

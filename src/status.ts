@@ -1,0 +1,38 @@
+/** What `GET /v0/status` says of a node and of the peers as its workers see them. */
+import type { Topology } from './domain/topology.ts';
+import type { PeerState, WorkerReport } from './domain/worker-protocol.ts';
+import { version } from './version.ts';
+
+export interface StatusInput {
+  readonly topology: Topology;
+  readonly state: string;
+  readonly settings: { readonly mode: string; readonly durability: string; readonly workers: number };
+  readonly reports: readonly WorkerReport[];
+  readonly operationsInFlight: number;
+}
+
+/** The status as JSON. */
+export function nodeStatus(input: StatusInput): Record<string, unknown> {
+  const { topology, state, settings, reports, operationsInFlight } = input;
+  const self = topology.nodes[topology.selfIndex];
+  return {
+    node: { id: self?.id, url: self?.url, version },
+    state,
+    ...settings,
+    uptimeSeconds: Math.round(process.uptime()),
+    operationsInFlight,
+    cluster: topology.nodes.map((node, index) => ({
+      url: node.url,
+      id: node.id,
+      self: index === topology.selfIndex,
+      ...(index === topology.selfIndex ? { state } : peerAsSeen(node.url, reports)),
+    })),
+  };
+}
+
+/** The worst that any worker sees: a peer is up only where every worker reaches it. */
+function peerAsSeen(url: string, reports: readonly WorkerReport[]): { state: PeerState; error: string | undefined } {
+  const seen = reports.flatMap((report) => report.peers.filter((peer) => peer.url === url));
+  const worst = seen.find((peer) => peer.state === 'down') ?? seen.find((peer) => peer.state === 'connecting') ?? seen[0];
+  return { state: worst?.state ?? 'connecting', error: worst?.error };
+}

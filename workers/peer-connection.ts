@@ -1,0 +1,191 @@
+/**
+ * The sockets to one peer's replica port, and the probe that finds the port. The one place in the workers that names
+ * undici.
+ *
+ * Requests go through `dispatch`, undici's callback interface: a promise and a stream per request would cost more than
+ * the rest of the round trip. Idle sockets close here before they close at the peer (see `replica-listener.ts`).
+ */
+import { Buffer } from 'node:buffer';
+import { Pool, request, type Dispatcher } from 'undici';
+import { messageOf } from '../src/domain/errors.ts';
+import { replicaPaths, replicaProtocol, type NodeDescription } from '../src/domain/worker-protocol.ts';
+
+/** Who the peer must be, and how we prove who we are. */
+export interface PeerIdentity {
+  readonly id: number;
+  readonly url: string;
+  /** Digest of the topology that both must share. */
+  readonly topology: string;
+  /** `authorization` header that proves the cluster secret. */
+  readonly token: string;
+}
+
+export interface ReplyHandler {
+  readonly onReply: (bytes: Buffer) => void;
+  readonly onError: (error: Error) => void;
+}
+
+export interface PeerConnectionOptions {
+  readonly identity: PeerIdentity;
+  readonly ports: readonly number[];
+  readonly workerIndex: number;
+  readonly connectionsMax: number;
+  /** A socket closed though nobody asked it to: the peer stopped or restarted. */
+  readonly onLost: (error: Error) => void;
+}
+
+const KEEP_ALIVE_MS = 60_000;
+const CONNECT_MS_MAX = 500;
+const PROBE_MS_MAX = 1000;
+const HELLO_MS_MAX = 500;
+
+/** The peer's replica ports, or why it cannot be used. */
+export async function probe(identity: PeerIdentity): Promise<readonly number[] | string> {
+  try {
+    const response = await request(`${identity.url}/v0/node`, { signal: AbortSignal.timeout(PROBE_MS_MAX) });
+    if (response.statusCode !== 200) {
+      await response.body.dump();
+      return `GET /v0/node answers ${response.statusCode}`;
+    }
+    const node = (await response.body.json()) as NodeDescription;
+    return mismatch(node, identity) ?? node.replicaPorts;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function mismatch(node: NodeDescription, identity: PeerIdentity): string | undefined {
+  if (node.protocol !== replicaProtocol) return `speaks replica protocol ${node.protocol}, not ${replicaProtocol}`;
+  if (node.id !== identity.id) return `is node ${node.id}, not ${identity.id}: its --self differs`;
+  if (node.topology !== identity.topology) return 'has another --cluster list';
+  if (!Array.isArray(node.replicaPorts) || node.replicaPorts.length === 0) return 'names no replica port';
+  return undefined;
+}
+
+export class PeerConnection {
+  readonly #options: PeerConnectionOptions;
+  readonly #pool: Pool;
+  readonly #headers: string[];
+  /** Start times of the requests under way, oldest first. */
+  readonly #starts = new Set<{ readonly at: number }>();
+
+  constructor(options: PeerConnectionOptions) {
+    this.#options = options;
+    const port = options.ports[options.workerIndex % options.ports.length] as number;
+    this.#headers = ['authorization', options.identity.token];
+    this.#pool = new Pool(originAt(options.identity.url, port), {
+      connections: options.connectionsMax,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { timeout: CONNECT_MS_MAX },
+    });
+    this.#pool.on('disconnect', (_origin, _targets, error) => {
+      // Idle sockets that undici closes by itself carry UND_ERR_INFO.
+      if (error.code !== 'UND_ERR_INFO') options.onLost(error);
+    });
+  }
+
+  /** Sends one frame; exactly one of the handler's functions is called, later. */
+  post(body: Buffer, handler: ReplyHandler): void {
+    const start = { at: performance.now() };
+    this.#starts.add(start);
+    const ended = (): boolean => this.#starts.delete(start);
+    this.#pool.dispatch(
+      { path: replicaPaths.operations, method: 'POST', headers: this.#headers, body },
+      new FrameExchange({
+        onReply: (bytes) => {
+          if (ended()) handler.onReply(bytes);
+        },
+        onError: (error) => {
+          if (ended()) handler.onError(error);
+        },
+      }),
+    );
+  }
+
+  /** Sends an empty frame; resolves to why the peer refuses it (a wrong secret), or undefined where it does not. */
+  check(): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve('no reply'), PROBE_MS_MAX);
+      const done = (refused: string | undefined): void => {
+        clearTimeout(timer);
+        resolve(refused);
+      };
+      this.post(Buffer.alloc(0), { onReply: () => done(undefined), onError: (error) => done(messageOf(error)) });
+    });
+  }
+
+  /** When the oldest request under way started (`performance.now()`), or `now` where there is none. */
+  oldestStart(now: number): number {
+    for (const start of this.#starts) return start.at;
+    return now;
+  }
+
+  /** Asks every worker of the peer to probe us; resolves when they have, or after a bounded wait. */
+  async hello(selfUrl: string): Promise<void> {
+    const { identity, ports } = this.#options;
+    const asked = ports.map(async (port) => {
+      const response = await request(`${originAt(identity.url, port)}${replicaPaths.hello}`, {
+        method: 'POST',
+        headers: this.#headers,
+        body: selfUrl,
+        signal: AbortSignal.timeout(HELLO_MS_MAX),
+      });
+      await response.body.dump();
+    });
+    await Promise.allSettled(asked);
+  }
+
+  /** Ends every request under way with `error`. */
+  destroy(error: Error): void {
+    void this.#pool.destroy(error);
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+}
+
+/** Collects one response. */
+class FrameExchange implements Dispatcher.DispatchHandler {
+  readonly #handler: ReplyHandler;
+  #status = 0;
+  #first: Buffer | undefined;
+  #rest: Buffer[] | undefined;
+
+  constructor(handler: ReplyHandler) {
+    this.#handler = handler;
+  }
+
+  // undici recognises a handler by this method.
+  onRequestStart(): void {}
+
+  onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number): void {
+    this.#status = statusCode;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#first === undefined) this.#first = chunk;
+    else (this.#rest ??= []).push(chunk);
+  }
+
+  onResponseEnd(): void {
+    const first = this.#first ?? Buffer.alloc(0);
+    const bytes = this.#rest === undefined ? first : Buffer.concat([first, ...this.#rest]);
+    if (this.#status === 200) this.#handler.onReply(bytes);
+    else this.#handler.onError(new Error(`replica port answers ${this.#status}: ${bytes.toString('utf8').trim()}`));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#handler.onError(error);
+  }
+}
+
+function originAt(url: string, port: number): string {
+  const origin = new URL(url);
+  origin.port = String(port);
+  return origin.origin;
+}

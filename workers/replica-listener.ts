@@ -1,0 +1,144 @@
+/**
+ * The replica port: takes operation frames from peers' workers straight into this worker thread, so that replica traffic
+ * never passes through the main thread.
+ *
+ * Every request proves the cluster secret. A frame that does not parse is refused whole. The port knows two paths
+ * (`replicaPaths`) and is never reachable through the client port.
+ */
+import { Buffer } from 'node:buffer';
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { KvorumError, messageOf } from '../src/domain/errors.ts';
+import { readEntries, type Entry } from '../src/domain/frame.ts';
+import { replicaPaths } from '../src/domain/worker-protocol.ts';
+import type { LocalReplica } from './local-replica.ts';
+
+export interface ReplicaListenerOptions {
+  readonly host: string | undefined;
+  /** The ports to try, in order; 0 lets the system choose. */
+  readonly ports: readonly number[];
+  readonly token: string;
+  /** Bound of one frame, bytes. */
+  readonly frameBytesMax: number;
+  readonly replica: LocalReplica;
+  /** A peer has started and asks to be probed; resolves when that was done. */
+  readonly onHello: (url: string) => Promise<void>;
+}
+
+export interface ReplicaListener {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Longer than undici keeps idle sockets (`peer-client.ts`), or idle peers would lose writes on dead sockets. */
+const KEEP_ALIVE_MS = 120_000;
+
+/** Listens on the first free port. Throws `listen-failed`. */
+export async function listenForPeers(options: ReplicaListenerOptions): Promise<ReplicaListener> {
+  const expected = Buffer.from(options.token);
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 30_000 }, (request, response) => {
+    if (!provesSecret(request, expected)) return refuse(response, 401, 'the cluster secret does not match');
+    if (request.method !== 'POST') return refuse(response, 405, 'only POST');
+    if (request.url === replicaPaths.operations) return receiveOperations(request, response, options);
+    if (request.url === replicaPaths.hello) return receiveHello(request, response, options);
+    return refuse(response, 404, 'no such path');
+  });
+  const port = await listenOnFirstFree(server, options);
+  return { port, close: () => closeServer(server) };
+}
+
+function provesSecret(request: IncomingMessage, expected: Buffer): boolean {
+  const given = Buffer.from(request.headers.authorization ?? '');
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+function receiveOperations(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
+  receiveBody(request, response, options.frameBytesMax, (body) => {
+    const entries = parseFrame(body, response);
+    if (entries === undefined) return;
+    options.replica.submit(entries, (replies) => {
+      response.writeHead(200, ['content-length', String(replies.length)]);
+      response.end(replies);
+    });
+  });
+}
+
+function parseFrame(body: Buffer, response: ServerResponse): Entry[] | undefined {
+  try {
+    return readEntries(body);
+  } catch (error) {
+    if (!(error instanceof KvorumError)) throw error;
+    refuse(response, 400, messageOf(error));
+    return undefined;
+  }
+}
+
+function receiveHello(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
+  receiveBody(request, response, 2048, (body) => {
+    options.onHello(body.toString('utf8')).then(
+      () => response.writeHead(204).end(),
+      () => refuse(response, 500, 'the probe failed'),
+    );
+  });
+}
+
+/** Collects a body of known length; one that came in a single chunk, as most frames do, is not copied. */
+function receiveBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  bytesMax: number,
+  use: (body: Buffer) => void,
+): void {
+  const length = Number(request.headers['content-length'] ?? Number.NaN);
+  if (!(length <= bytesMax)) return refuse(response, 413, `content-length must be at most ${bytesMax}`);
+  let whole: Buffer | undefined;
+  let received = 0;
+  request.on('data', (chunk: Buffer) => {
+    if (chunk.length === length) {
+      whole = chunk;
+    } else {
+      whole ??= Buffer.allocUnsafeSlow(length);
+      whole.set(chunk, received);
+    }
+    received += chunk.length;
+  });
+  request.on('end', () => {
+    if (received === length) use(whole ?? Buffer.alloc(0));
+  });
+}
+
+function refuse(response: ServerResponse, status: number, reason: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain', connection: 'close' }).end(`${reason}\n`);
+}
+
+async function listenOnFirstFree(server: Server, options: ReplicaListenerOptions): Promise<number> {
+  server.on('clientError', (_error, socket) => socket.destroy());
+  for (const port of options.ports) {
+    if (await tryListen(server, port, options.host)) return (server.address() as AddressInfo).port;
+  }
+  const ports = options.ports.join(', ');
+  throw new KvorumError('listen-failed', `Cannot listen on replica port ${ports}: all in use; choose --replica-port`);
+}
+
+function tryListen(server: Server, port: number, host: string | undefined): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => {
+      if (error.code === 'EADDRINUSE') resolve(false);
+      else reject(new KvorumError('listen-failed', `Cannot listen on replica port ${port}: ${error.message}`));
+    };
+    server.once('error', onError);
+    server.listen({ port, host, backlog: 511 }, () => {
+      server.off('error', onError);
+      server.setTimeout(0);
+      resolve(true);
+    });
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

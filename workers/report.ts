@@ -1,0 +1,149 @@
+/**
+ * What a worker thread says of itself when somebody scrapes `/metrics`: its store, its peers, its event loop.
+ */
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { family, type Labels, type MetricFamily, type MetricSample } from '../src/domain/metrics.ts';
+import type { WorkerReport } from '../src/domain/worker-protocol.ts';
+import type { Coordinator } from './coordinator.ts';
+import type { PeerClient } from './peer-client.ts';
+import type { Store } from './store.ts';
+
+/** Milliseconds between samples of the event-loop delay; its timer costs about 1 us each. */
+const DELAY_RESOLUTION_MS = 20;
+
+export class ThreadReport {
+  corruptRecords = 0;
+  readonly #threadId: number;
+  readonly #delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
+
+  constructor(threadId: number) {
+    this.#threadId = threadId;
+    this.#delay.enable();
+  }
+
+  /** Everything, with this thread's label. */
+  make(store: Store, peers: readonly (PeerClient | undefined)[], coordinator: Coordinator): WorkerReport {
+    const labels = { thread: `worker-${this.#threadId}` };
+    const known = peers.filter((peer) => peer !== undefined);
+    const metrics = [
+      ...this.#storeFamilies(store, labels),
+      ...peerFamilies(known, labels),
+      ...coordinatorFamilies(coordinator, labels),
+      ...this.#loopFamilies(labels),
+    ];
+    return { threadId: this.#threadId, peers: known.map((peer) => peer.status), metrics };
+  }
+
+  close(): void {
+    this.#delay.disable();
+  }
+
+  #storeFamilies(store: Store, labels: Labels): MetricFamily[] {
+    const { transactionSeconds, commitSeconds, transactionWrites } = store.measures;
+    return [
+      family(
+        'histogram',
+        'kvorum_store_transaction_seconds',
+        'Write transactions from the wait for the writer lock to durable',
+        transactionSeconds.snapshot(),
+        labels,
+      ),
+      family(
+        'histogram',
+        'kvorum_store_commit_seconds',
+        'The part of a write transaction after its last write: commit, and fsync at that durability',
+        commitSeconds.snapshot(),
+        labels,
+      ),
+      family(
+        'histogram',
+        'kvorum_store_transaction_writes',
+        'Writes a transaction',
+        transactionWrites.snapshot(),
+        labels,
+      ),
+      family(
+        'counter',
+        'kvorum_store_corrupt_records_total',
+        'Records that failed their checksum and were treated as missing',
+        this.corruptRecords,
+        labels,
+      ),
+    ];
+  }
+
+  #loopFamilies(labels: Labels): MetricFamily[] {
+    const { utilization } = performance.eventLoopUtilization();
+    const delay = (value: number): number => (Number.isFinite(value) ? value / 1e9 : 0);
+    const samples = [0.5, 0.99, 1].map((quantile) => ({
+      labels: { ...labels, quantile: String(quantile) },
+      value: delay(quantile === 1 ? this.#delay.max : this.#delay.percentile(quantile * 100)),
+    }));
+    return [
+      {
+        type: 'gauge',
+        name: 'kvorum_event_loop_delay_seconds',
+        help: `Event-loop delay since start, sampled every ${DELAY_RESOLUTION_MS} ms; quantile 1 is the maximum`,
+        samples,
+      },
+      family('gauge', 'kvorum_event_loop_utilization', 'Share of time that the event loop was busy', utilization, labels),
+    ];
+  }
+}
+
+function peerFamilies(peers: readonly PeerClient[], labels: Labels): MetricFamily[] {
+  const each = (value: (peer: PeerClient) => MetricSample['value']): MetricSample[] =>
+    peers.map((peer) => ({ labels: { ...labels, peer: peer.status.url }, value: value(peer) }));
+  return [
+    {
+      type: 'gauge',
+      name: 'kvorum_peer_up',
+      help: '1 where the peer answers',
+      samples: each((peer) => (peer.status.state === 'up' ? 1 : 0)),
+    },
+    {
+      type: 'histogram',
+      name: 'kvorum_peer_round_trip_seconds',
+      help: 'Requests to a replica port, from sending to the whole reply',
+      samples: each((peer) => peer.roundTripSeconds.snapshot()),
+    },
+    {
+      type: 'histogram',
+      name: 'kvorum_peer_batch_operations',
+      help: 'Operations a request to a replica port',
+      samples: each((peer) => peer.batchOperations.snapshot()),
+    },
+    {
+      type: 'counter',
+      name: 'kvorum_peer_sent_bytes_total',
+      help: 'Frame bytes sent to the peer',
+      samples: each((peer) => peer.bytesSent),
+    },
+    {
+      type: 'counter',
+      name: 'kvorum_peer_received_bytes_total',
+      help: 'Reply bytes received from the peer',
+      samples: each((peer) => peer.bytesReceived),
+    },
+    {
+      type: 'counter',
+      name: 'kvorum_peer_failures_total',
+      help: 'Times that the connection to the peer was lost',
+      samples: each((peer) => peer.failures),
+    },
+    {
+      type: 'gauge',
+      name: 'kvorum_peer_queued_bytes',
+      help: 'Frame bytes that wait for the peer',
+      samples: each((peer) => peer.queuedBytes),
+    },
+  ];
+}
+
+function coordinatorFamilies(coordinator: Coordinator, labels: Labels): MetricFamily[] {
+  return [
+    family('gauge', 'kvorum_frames_pending', 'Frames that wait for replies', coordinator.pendingFrames, labels),
+    family('counter', 'kvorum_read_repairs_total', 'Records sent to replicas that lacked them', coordinator.repairs, labels),
+    family('counter', 'kvorum_late_replies_total', 'Replies that came after the outcome', coordinator.lateReplies, labels),
+  ];
+}

@@ -1,0 +1,213 @@
+/**
+ * The LMDB store of one node, as one worker thread sees it; all workers of a node share one environment. The one place
+ * that names lmdb.
+ *
+ * Facts that this file stands on (lmdb 3.5):
+ * - `transactionSync` returns after its fsync unless `noSync` is set. `overlappingSync` must be false: with the default,
+ *   a read can see data before it is durable, and a rare early acknowledgement was recorded.
+ * - `getBinaryFast` returns a reused buffer: read it before the next get.
+ * - Under `noSync` a commit lives in the operating system's memory: it survives `kill -9`, not a power loss.
+ * - Merge, never blind put: read, compare and write stand in one transaction.
+ */
+import { Buffer } from 'node:buffer';
+import { join } from 'node:path';
+import { open, type Database, type RootDatabase } from 'lmdb';
+import { KvorumError, messageOf } from '../src/domain/errors.ts';
+import { keyOf, recordOf, type Entry } from '../src/domain/frame.ts';
+import { countBounds, Histogram, latencyBounds } from '../src/domain/metrics.ts';
+import { replyCodes, type ReplyCode } from '../src/domain/operation.ts';
+import { compareRecords, isIntact, readVersion } from '../src/domain/record.ts';
+import type { Version } from '../src/domain/version.ts';
+import type { Durability } from '../src/domain/worker-protocol.ts';
+
+export interface StoreOptions {
+  readonly directory: string;
+  readonly durability: Durability;
+  /** Bound of the store's file, bytes; reserves address space only. */
+  readonly storeBytesMax: number;
+}
+
+/** Called for each record that fails its checksum. */
+export type OnCorrupt = (key: Buffer) => void;
+
+/** Threads and long scans each hold a reader slot; LMDB's default of 126 is too near for 64 workers and scans. */
+const readersMax = 1024;
+
+/** What the store measures of itself; the owner exposes it. */
+export interface StoreMeasures {
+  /** From the wait for the writer lock to the return, seconds. */
+  readonly transactionSeconds: Histogram;
+  /** The part of it after the last write: commit, and fsync where the durability asks for it. */
+  readonly commitSeconds: Histogram;
+  /** Writes a transaction. */
+  readonly transactionWrites: Histogram;
+}
+
+export class Store {
+  readonly measures: StoreMeasures = {
+    transactionSeconds: new Histogram(latencyBounds),
+    commitSeconds: new Histogram(latencyBounds),
+    transactionWrites: new Histogram(countBounds),
+  };
+  readonly #environment: RootDatabase<Buffer, Buffer>;
+  readonly #records: Database<Buffer, Buffer>;
+  readonly #onCorrupt: OnCorrupt;
+
+  private constructor(environment: RootDatabase<Buffer, Buffer>, onCorrupt: OnCorrupt) {
+    this.#environment = environment;
+    this.#records = environment.openDB<Buffer, Buffer>('records', binary);
+    this.#onCorrupt = onCorrupt;
+  }
+
+  /**
+   * Opens the store, creating it where there is none, and makes all that is in it durable before it returns.
+   * Throws `store-unusable`, and `store-locked` where another process has it open.
+   */
+  static async open(options: StoreOptions, onCorrupt: OnCorrupt): Promise<Store> {
+    const environment = openEnvironment(options);
+    try {
+      assertOnlyProcess(environment, options.directory);
+      const store = new Store(environment, onCorrupt);
+      store.#markCreated();
+      await store.#flush();
+      return store;
+    } catch (error) {
+      await environment.close();
+      throw asStoreError(error, options.directory);
+    }
+  }
+
+  /** Reads see what is committed from now on; without this a snapshot may be as old as the event-loop turn. */
+  refresh(): void {
+    this.#records.resetReadTxn();
+  }
+
+  /**
+   * The record under a key: a view into a buffer that the next call reuses, or undefined where there is none or it
+   * fails its checksum.
+   */
+  read(key: Buffer): Buffer | undefined {
+    const record = this.#get(key);
+    if (record === undefined || isIntact(record, 0, record.length, key)) return record;
+    this.#onCorrupt(key);
+    return undefined;
+  }
+
+  /**
+   * Merges writes in one transaction. Returns the reply code of each, in order, once they are as durable as the store's
+   * durability says. A full disk rejects all of them with `full`. Throws `store-failed` where the operating system
+   * failed the call: the node must then stop, since what is on disk is unknown.
+   */
+  merge(writes: readonly Entry[], ceiling: Version): ReplyCode[] {
+    const started = performance.now();
+    let written = started;
+    try {
+      return this.#records.transactionSync(() => {
+        const codes = writes.map((entry) => this.#mergeOne(entry, ceiling));
+        written = performance.now();
+        return codes;
+      });
+    } catch (error) {
+      if (isDiskFull(error)) return writes.map(() => replyCodes.full);
+      throw new KvorumError('store-failed', `Storage failed: ${messageOf(error)}`, { cause: error });
+    } finally {
+      const ended = performance.now();
+      this.measures.transactionSeconds.observe((ended - started) / 1000);
+      this.measures.commitSeconds.observe((ended - written) / 1000);
+      this.measures.transactionWrites.observe(writes.length);
+    }
+  }
+
+  #mergeOne(entry: Entry, ceiling: Version): ReplyCode {
+    const key = keyOf(entry);
+    const record = recordOf(entry);
+    if (readVersion(record, 0) > ceiling || !isIntact(record, 0, record.length, key)) return replyCodes.failed;
+    const current = this.#get(key);
+    if (current === undefined || wins(record, current, key)) this.#records.putSync(key, record);
+    return replyCodes.applied;
+  }
+
+  #get(key: Buffer): Buffer | undefined {
+    const reused = this.#records.getBinaryFast(key);
+    // The reused buffer's own `length` property says how much of it is the record.
+    return reused?.subarray(0, reused.length);
+  }
+
+  /** One flushed write at creation, so that a store that serves has proved that it can. */
+  #markCreated(): void {
+    const meta = this.#environment.openDB<Buffer, Buffer>('meta', binary);
+    const created = Buffer.from('created');
+    if (meta.getBinary(created) === undefined) meta.putSync(created, Buffer.from(new Date().toISOString()));
+  }
+
+  /** Flushes to the disk whatever the durability. */
+  #flush(): Promise<void> {
+    // Not in lmdb's types: `sync` runs mdb_env_sync(force) on a pool thread.
+    const environment = this.#environment as unknown as { sync(done: (error: unknown) => void): void };
+    return new Promise((resolve, reject) => {
+      environment.sync((error) => (error ? reject(error as Error) : resolve()));
+    });
+  }
+
+  /** Makes everything durable and closes. */
+  async close(): Promise<void> {
+    await this.#flush();
+    await this.#environment.close();
+  }
+}
+
+const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
+
+function openEnvironment(options: StoreOptions): RootDatabase<Buffer, Buffer> {
+  const settings = {
+    path: join(options.directory, 'store.mdb'),
+    noSubdir: true,
+    noSync: options.durability === 'commit',
+    overlappingSync: false,
+    // After a crash the newest intact meta page counts, not the newest one.
+    safeRestore: true,
+    mapSize: options.storeBytesMax,
+    maxReaders: readersMax,
+    ...binary,
+  };
+  try {
+    return open<Buffer, Buffer>(settings);
+  } catch (error) {
+    throw asStoreError(error, options.directory);
+  }
+}
+
+/**
+ * LMDB lets several processes share a file; a node must own it. Each process registers its reader slot first and looks
+ * at the others' then, so of two that start together none wrongly stays.
+ */
+function assertOnlyProcess(environment: RootDatabase<Buffer, Buffer>, directory: string): void {
+  environment.getBinary(Buffer.from('reader'));
+  environment.readerCheck();
+  for (const line of environment.readerList().split('\n')) {
+    const pid = Number.parseInt(line, 10);
+    if (Number.isInteger(pid) && pid !== process.pid) {
+      throw new KvorumError('store-locked', `Cannot open store "${directory}": process ${pid} has it open`);
+    }
+  }
+}
+
+/** Whether the new record replaces the current one: it is newer, or the current one is damaged. */
+function wins(record: Buffer, current: Buffer, key: Buffer): boolean {
+  const order = compareRecords(
+    { bytes: record, offset: 0, length: record.length },
+    { bytes: current, offset: 0, length: current.length },
+  );
+  // A damaged version field could hide every write to come, so a record that wins over a new one must prove itself.
+  return order > 0 || !isIntact(current, 0, current.length, key);
+}
+
+/** LMDB's own "map full" (the bound `storeBytesMax`) and the operating system's ENOSPC and EDQUOT. */
+function isDiskFull(error: unknown): boolean {
+  return /MDB_MAP_FULL|No space left|Disk quota exceeded/.test(messageOf(error));
+}
+
+function asStoreError(error: unknown, directory: string): KvorumError {
+  if (error instanceof KvorumError) return error;
+  return new KvorumError('store-unusable', `Cannot open store "${directory}": ${messageOf(error)}`, { cause: error });
+}
