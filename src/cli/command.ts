@@ -1,0 +1,48 @@
+/**
+ * What a command is: its name, what it takes, examples, and what it does. Parsing, help and suggestions are made from
+ * this; a new command is one such object in the table of commands.ts.
+ */
+import type { Environment, Flags } from '../config.ts';
+import type { ExitCode } from './exit-codes.ts';
+
+export interface Option {
+  /** Without the dashes. */
+  readonly flag: string;
+  /** One letter. */
+  readonly short?: string;
+  /** How help names the value; absent for a switch. */
+  readonly placeholder?: string;
+  readonly about: string;
+  /** A switch that `--no-FLAG` turns off. */
+  readonly isNegatable?: boolean;
+}
+
+export interface Command {
+  readonly name: string;
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  /** What stands after the name, for example `KEY [options]`. */
+  readonly usage: string;
+  /** Sentences for the command's own help. */
+  readonly details?: string;
+  /** How many arguments that are not options. */
+  readonly positionals: { readonly min: number; readonly max: number };
+  readonly options: readonly Option[];
+  readonly examples: readonly string[];
+  readonly run: (invocation: Invocation) => Promise<ExitCode>;
+}
+
+/** A command line that was parsed for its command. */
+export interface Invocation {
+  readonly flags: Flags;
+  readonly positionals: readonly string[];
+  readonly environment: Environment;
+}
+
+export const helpOption: Option = { flag: 'help', short: 'h', about: 'Show this help' };
+
+export const outputOption: Option = {
+  flag: 'output',
+  placeholder: 'table|json',
+  about: 'How results are written; default table',
+};

@@ -1,0 +1,20 @@
+/** The one table of commands, in the order in which help lists them. */
+import type { Command } from './command.ts';
+import { configCommand } from './config-command.ts';
+import { helpCommand } from './help.ts';
+import { delCommand, getCommand, putCommand } from './record-commands.ts';
+import { serveCommand } from './serve.ts';
+import { statusCommand } from './status.ts';
+import { upCommand } from './up.ts';
+
+const ownCommands: readonly Command[] = [
+  upCommand,
+  serveCommand,
+  getCommand,
+  putCommand,
+  delCommand,
+  statusCommand,
+  configCommand,
+];
+
+export const commands: readonly Command[] = [...ownCommands, helpCommand(ownCommands)];

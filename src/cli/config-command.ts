@@ -1,0 +1,43 @@
+/** `kvorum config`: every setting, its value, where the value comes from, its bound, and what it is for. */
+import { resolveSettings, type ResolvedSetting } from '../config.ts';
+import { outputOption, type Command, type Invocation } from './command.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { renderTable, writeResult } from './output.ts';
+import { outputFormat } from './parse.ts';
+import { settingOptions } from './setting-options.ts';
+
+export const configCommand: Command = {
+  name: 'config',
+  summary: 'Show each setting with its value, origin, bound and purpose',
+  usage: '[options]',
+  details: 'Takes the same options as serve and shows what serve would run with: flag, then environment, then file, then default.',
+  positionals: { min: 0, max: 0 },
+  options: [outputOption, ...settingOptions()],
+  examples: ['kvorum config', 'kvorum config --mode sync', 'KVORUM_WORKERS=2 kvorum config --output json'],
+  run: showConfig,
+};
+
+async function showConfig({ flags, environment }: Invocation): Promise<ExitCode> {
+  const format = outputFormat(flags);
+  const { list } = resolveSettings({ flags, environment });
+  await writeResult(format === 'json' ? `${JSON.stringify(list)}\n` : renderTable(tableOf(list)));
+  return exitCodes.ok;
+}
+
+function tableOf(list: readonly ResolvedSetting[]) {
+  return {
+    head: ['SETTING', 'VALUE', 'UNIT', 'ORIGIN', 'BOUND', 'WHAT IT IS FOR'],
+    rows: list.map((setting) => [
+      setting.name,
+      setting.value === '' ? '-' : setting.value,
+      setting.unit === '' ? '-' : setting.unit,
+      originOf(setting),
+      setting.bounds,
+      setting.why,
+    ]),
+  };
+}
+
+function originOf({ origin, originDetail }: ResolvedSetting): string {
+  return originDetail === undefined ? origin : `${origin} (${originDetail})`;
+}

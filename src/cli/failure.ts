@@ -1,0 +1,16 @@
+/**
+ * What became of a command that threw: one line on stderr and an exit code. NODE_DEBUG=kvorum adds the stack of what
+ * was not foreseen.
+ */
+import { debuglog } from 'node:util';
+import { codeOf, KvorumError, messageOf } from '../domain/errors.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { printable, writeNotice } from './output.ts';
+
+const debug = debuglog('kvorum');
+
+export function reportFailure(error: unknown): ExitCode {
+  if (!(error instanceof KvorumError)) debug('%s', error instanceof Error ? error.stack : error);
+  writeNotice(`kvorum: ${printable(messageOf(error))}`);
+  return codeOf(error) === 'bad-setting' ? exitCodes.usage : exitCodes.failure;
+}

@@ -1,0 +1,66 @@
+/** Help texts, made from the command table, and the `help` command. */
+import { suggestion } from '../nearest.ts';
+import { helpOption, type Command, type Option } from './command.ts';
+import { exitCodeMeanings, exitCodes } from './exit-codes.ts';
+import { renderColumns, terminalWidth, writeNotice, writeResult } from './output.ts';
+
+/** All commands in short: what `kvorum` and `kvorum --help` show. */
+export function overview(commands: readonly Command[]): string {
+  return [
+    'Kvorum, a leaderless, quorum-replicated key-value store\n',
+    'Usage: kvorum COMMAND [options]\n',
+    `Commands:\n${columns(commands.map(({ name, summary }) => [name, summary]))}`,
+    'Examples:\n  kvorum up\n  kvorum put greeting hello\n  kvorum get greeting\n',
+    `Exit codes:\n${columns(Object.entries(exitCodeMeanings))}`,
+    'kvorum help COMMAND shows a command, kvorum --version the version.\n',
+  ].join('\n');
+}
+
+/** One command in full. */
+export function commandHelp({ name, summary, usage, details, options, examples }: Command): string {
+  return [
+    `${summary}\n`,
+    `Usage: kvorum ${name}${usage === '' ? '' : ` ${usage}`}\n`,
+    ...(details === undefined ? [] : [columns([[details]], '')]),
+    `Options:\n${columns([...options, helpOption].map((option) => [spelling(option), option.about]))}`,
+    `Examples:\n${examples.map((example) => `  ${example}\n`).join('')}`,
+  ].join('\n');
+}
+
+/** One line for a name that is no command. */
+export function unknownCommand(name: string, commands: readonly Command[]): string {
+  const all = commands.map((command) => command.name);
+  return `Unknown command "${name}"${suggestion(name, all) || '; kvorum --help lists all'}`;
+}
+
+export function helpCommand(others: readonly Command[]): Command {
+  const command: Command = {
+    name: 'help',
+    summary: 'Show what a command does and takes',
+    usage: '[COMMAND]',
+    positionals: { min: 0, max: 1 },
+    options: [],
+    examples: ['kvorum help', 'kvorum help serve'],
+    run: async ({ positionals: [name] }) => {
+      const all = [...others, command];
+      const asked = all.find((one) => one.name === name);
+      if (name !== undefined && asked === undefined) {
+        writeNotice(`kvorum: ${unknownCommand(name, all)}`);
+        return exitCodes.usage;
+      }
+      await writeResult(asked === undefined ? overview(all) : commandHelp(asked));
+      return exitCodes.ok;
+    },
+  };
+  return command;
+}
+
+function spelling({ flag, short, placeholder, isNegatable }: Option): string {
+  const long = isNegatable === true ? `--[no-]${flag}` : `--${flag}`;
+  const both = short === undefined ? `    ${long}` : `-${short}, ${long}`;
+  return placeholder === undefined ? both : `${both} ${placeholder}`;
+}
+
+function columns(rows: readonly (readonly string[])[], indent = '  '): string {
+  return renderColumns(rows, { indent, width: terminalWidth() });
+}

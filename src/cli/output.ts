@@ -1,0 +1,111 @@
+/**
+ * Results go to stdout, everything else to stderr, so that a pipe gets results only. Colour only on a terminal, and
+ * never with NO_COLOR (no-color.org). What comes from the network never reaches a terminal as control characters.
+ */
+import { once } from 'node:events';
+import { stripVTControlCharacters, styleText } from 'node:util';
+import { codeOf } from '../domain/errors.ts';
+import { exitCodes } from './exit-codes.ts';
+
+export interface Table {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+export type Style = 'bold' | 'green' | 'yellow' | 'red';
+
+/** Lines without a terminal stay unwrapped; help is wrapped in any case. */
+const widthMax = 120;
+
+/** Writes to stdout; resolves when the reader keeps up. */
+export async function writeResult(result: string | Uint8Array): Promise<void> {
+  if (!process.stdout.write(result)) await once(process.stdout, 'drain');
+}
+
+/** One line of progress or trouble. */
+export function writeNotice(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** A reader that has seen enough (`kvorum config | head -1`) is no error. */
+export function exitQuietlyOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error) => {
+      if (codeOf(error) === 'EPIPE') process.exit(exitCodes.ok);
+      throw error;
+    });
+  }
+}
+
+/** Columns aligned, the last one wrapped where the terminal ends. */
+export function renderTable(table: Table): string {
+  const head = table.head.map((cell) => paint('bold', cell));
+  return renderColumns([head, ...table.rows], { indent: '', width: process.stdout.isTTY ? terminalWidth() : Infinity });
+}
+
+/** Rows in aligned columns, two spaces apart; the last column is wrapped at `width`. */
+export function renderColumns(
+  rows: readonly (readonly string[])[],
+  { indent, width }: { readonly indent: string; readonly width: number },
+): string {
+  const widths = columnWidths(rows);
+  const lines = rows.flatMap((row) => {
+    const start = indent + row.slice(0, -1).map((cell, column) => pad(cell, widths[column] ?? 0) + '  ').join('');
+    const [first = '', ...more] = wrap(row.at(-1) ?? '', width - displayWidth(start));
+    const hanging = ' '.repeat(displayWidth(start));
+    return [start + first, ...more.map((line) => hanging + line)];
+  });
+  return lines.map((line) => `${line.trimEnd()}\n`).join('');
+}
+
+export function terminalWidth(): number {
+  return Math.min(process.stdout.columns || widthMax, widthMax);
+}
+
+export function paint(style: Style, text: string): string {
+  return isColoured() ? styleText(style, text) : text;
+}
+
+/** `text` with control characters spelled out, so that a stored value cannot drive the terminal that shows it. */
+export function printable(text: string): string {
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
+
+function isColoured(): boolean {
+  return process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb';
+}
+
+function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) {
+      widths[column] = Math.max(widths[column] ?? 0, displayWidth(cell));
+    }
+  }
+  return widths;
+}
+
+function pad(cell: string, width: number): string {
+  return cell + ' '.repeat(Math.max(0, width - displayWidth(cell)));
+}
+
+function displayWidth(text: string): number {
+  return stripVTControlCharacters(text).length;
+}
+
+/** Lines of at most `width`, broken at spaces; never narrower than a word needs. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && displayWidth(line) + 1 + displayWidth(word) > Math.max(width, 24)) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}

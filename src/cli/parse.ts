@@ -1,0 +1,99 @@
+/**
+ * A command line as the command's own options, or one sentence that says what is wrong with it.
+ *
+ * `parseArgs` of node:util does the splitting, in its lenient mode: its strict mode throws texts of several sentences
+ * and knows no nearest option.
+ */
+import { parseArgs } from 'node:util';
+import type { Flags } from '../config.ts';
+import { KvorumError } from '../domain/errors.ts';
+import { suggestion } from '../nearest.ts';
+import { helpOption, outputOption, type Command, type Option } from './command.ts';
+
+export type ParsedLine =
+  | { readonly kind: 'run'; readonly flags: Flags; readonly positionals: readonly string[] }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'wrong'; readonly message: string };
+
+type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
+type OptionToken = Extract<Token, { kind: 'option' }>;
+
+export function parseLine(command: Command, args: readonly string[]): ParsedLine {
+  const options = [...command.options, helpOption];
+  const tokens = tokensOf(args, options);
+  const optionTokens = tokens.filter((token) => token.kind === 'option');
+  if (optionTokens.some((token) => token.name === helpOption.flag)) return { kind: 'help' };
+  const flags = new Map<string, string | boolean>();
+  for (const token of optionTokens) {
+    const message = takeOption(token, options, flags);
+    if (message !== undefined) return { kind: 'wrong', message };
+  }
+  const positionals = tokens.filter((token) => token.kind === 'positional').map((token) => token.value);
+  const message = countProblem(command, positionals);
+  return message === undefined ? { kind: 'run', flags, positionals } : { kind: 'wrong', message };
+}
+
+/** The value of `--output`. Throws `bad-setting`. */
+export function outputFormat(flags: Flags): 'table' | 'json' {
+  const given = flags.get(outputOption.flag) ?? 'table';
+  if (given === 'table' || given === 'json') return given;
+  throw new KvorumError('bad-setting', `Bad --output "${given}": expected table or json`);
+}
+
+/** The value of a flag that takes a whole number from 1, or undefined where it is not given. Throws `bad-setting`. */
+export function countFlag(flags: Flags, flag: string, max: number): number | undefined {
+  const given = flags.get(flag);
+  if (given === undefined) return undefined;
+  const count = /^\d+$/.test(String(given)) ? Number(given) : NaN;
+  if (count >= 1 && count <= max) return count;
+  throw new KvorumError('bad-setting', `Bad --${flag} "${given}": expected a whole number from 1 to ${max}`);
+}
+
+function tokensOf(args: readonly string[], options: readonly Option[]): readonly Token[] {
+  const config = Object.fromEntries(options.map((option) => [option.flag, configOf(option)]));
+  const { tokens } = parseArgs({ args: [...args], options: config, strict: false, allowPositionals: true, tokens: true });
+  return tokens ?? [];
+}
+
+function configOf(option: Option): { type: 'string' | 'boolean'; short?: string } {
+  const type = option.placeholder === undefined ? 'boolean' : 'string';
+  return option.short === undefined ? { type } : { type, short: option.short };
+}
+
+/** Adds what `token` says to `flags`, or says what is wrong with it. */
+function takeOption(token: OptionToken, options: readonly Option[], flags: Map<string, string | boolean>): string | undefined {
+  const { name, value, rawName } = token;
+  const option = options.find((one) => one.flag === name);
+  if (option === undefined) {
+    const negated = options.find((one) => one.isNegatable === true && `no-${one.flag}` === name);
+    if (negated === undefined) return `Unknown option "${rawName}"${suggestOption(token, options)}`;
+    if (value !== undefined) return `Option "${rawName}" takes no value`;
+    flags.set(negated.flag, false);
+    return undefined;
+  }
+  if (option.placeholder === undefined) {
+    if (value !== undefined) return `Option "${rawName}" takes no value`;
+    flags.set(name, true);
+    return undefined;
+  }
+  if (value === undefined || looksLikeOption(token)) return `Option "${rawName}" needs a value: ${option.placeholder}`;
+  flags.set(name, value);
+  return undefined;
+}
+
+/** `--port --self x`: the value was forgotten. A value that does start with a dash is given as `--port=-x`. */
+function looksLikeOption({ value, inlineValue }: OptionToken): boolean {
+  return inlineValue !== true && value !== undefined && value.length > 1 && value.startsWith('-');
+}
+
+function suggestOption({ name, rawName }: OptionToken, options: readonly Option[]): string {
+  if (!rawName.startsWith('--')) return '';
+  const flags = options.flatMap((one) => (one.isNegatable === true ? [one.flag, `no-${one.flag}`] : [one.flag]));
+  return suggestion(name, flags, '--');
+}
+
+function countProblem({ usage, name, positionals: { min, max } }: Command, given: readonly string[]): string | undefined {
+  if (given.length < min) return `Too few arguments; usage: kvorum ${name} ${usage}`;
+  const excess = given[max];
+  return excess === undefined ? undefined : `Unexpected argument "${excess}"; usage: kvorum ${name} ${usage}`;
+}

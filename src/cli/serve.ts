@@ -1,0 +1,67 @@
+/**
+ * `kvorum serve`: one node, until a signal stops it.
+ *
+ * A node that `kvorum up` started also stops when its parent is gone, however that died: the two share an IPC channel,
+ * which the system closes with the parent.
+ */
+import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+import { resolveSettings, type Environment, type NodeSettings } from '../config.ts';
+import type { Command, Invocation } from './command.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { reportFailure } from './failure.ts';
+import { writeResult } from './output.ts';
+import { settingOptions } from './setting-options.ts';
+import { stopSignal } from './signals.ts';
+
+/** Set by `kvorum up` for the nodes that it starts. */
+export const stopWithParentEnvironmentName = 'KVORUM_STOP_WITH_PARENT';
+
+/** Closing threads and the store after the drain, milliseconds. */
+const closeMsMax = 3000;
+
+export const serveCommand: Command = {
+  name: 'serve',
+  summary: 'Run one node',
+  usage: '[options]',
+  details:
+    'Every node of a cluster is given the same --cluster and its own --self. The first SIGINT or SIGTERM drains and ' +
+    'stops, a second one stops at once. Each option can also be set by its environment variable or by a file.',
+  positionals: { min: 0, max: 0 },
+  options: settingOptions(),
+  examples: [
+    'kvorum serve',
+    'kvorum serve --self http://localhost:8080 --cluster http://localhost:8080,http://localhost:8081 --data data/n1',
+    'KVORUM_CLUSTER_SECRET=s3cret kvorum serve --config node.json --log-level debug',
+  ],
+  run: serve,
+};
+
+async function serve({ flags, environment }: Invocation): Promise<ExitCode> {
+  const { settings } = resolveSettings({ flags, environment });
+  const stopAsked = Promise.race([stopSignal(), parentGone(environment)]).then(() => undefined);
+  const code = await runNode(settings, stopAsked).catch(reportFailure);
+  // Not left to the event loop: a thread or socket that a failed node could not close must not keep the process.
+  process.exit(code);
+}
+
+/** Runs a node until `stopAsked` resolves or the node dies of itself. */
+async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): Promise<ExitCode> {
+  // Loaded here, since the other commands need neither storage nor threads.
+  const [{ startNode }, { createLog }] = await Promise.all([import('../node.ts'), import('../log.ts')]);
+  const node = await startNode(settings, createLog(settings.logLevel));
+  await writeResult(`Listening on ${node.url}\n`);
+  const failure = await Promise.race([node.failed, stopAsked]);
+  if (failure === undefined) {
+    await node.stop();
+    return exitCodes.ok;
+  }
+  // A node that died of itself may be unable to stop in good order, so it gets a bounded time for it.
+  await Promise.race([node.stop().catch(() => {}), setTimeout(settings.drainMsMax + closeMsMax)]);
+  return reportFailure(failure);
+}
+
+function parentGone(environment: Environment): Promise<unknown> {
+  const hasParent = environment[stopWithParentEnvironmentName] !== undefined && process.channel !== undefined;
+  return hasParent ? once(process, 'disconnect') : new Promise(() => {});
+}

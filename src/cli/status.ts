@@ -1,0 +1,165 @@
+/**
+ * `kvorum status`: the node asked, and each node of its cluster, as they describe themselves and each other. A node
+ * that does not answer is a row like the others.
+ */
+import { Buffer } from 'node:buffer';
+import type { Flags } from '../config.ts';
+import { clientOf, clientOptions, clientTimeoutMs, nodeUrl, readBody, reportUnreachable } from './client.ts';
+import type { NodeClient, Unreachable } from './client.ts';
+import { outputOption, type Command, type Invocation } from './command.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { paint, printable, renderTable, writeNotice, writeResult, type Style } from './output.ts';
+import { outputFormat } from './parse.ts';
+
+interface PeerView {
+  readonly url: string;
+  readonly state: string;
+}
+
+/** One node as it answered; what it did not say is undefined. */
+interface NodeStatus {
+  readonly url: string;
+  readonly state: string;
+  readonly mode?: string | undefined;
+  readonly durability?: string | undefined;
+  readonly uptimeSeconds?: number | undefined;
+  readonly version?: string | undefined;
+  /** Digest of the node's list of nodes. */
+  readonly topology?: string | undefined;
+  readonly peers: readonly PeerView[];
+  readonly error?: string;
+}
+
+export const statusCommand: Command = {
+  name: 'status',
+  summary: 'Show the nodes of a cluster and how they see each other',
+  usage: '[options]',
+  details: 'Exit code 0 if all nodes are ready, 5 if the node asked cannot be reached, 1 otherwise.',
+  positionals: { min: 0, max: 0 },
+  options: [...clientOptions, outputOption],
+  examples: ['kvorum status', 'kvorum status --url http://localhost:8081 --output json'],
+  run: status,
+};
+
+async function status({ flags, environment }: Invocation): Promise<ExitCode> {
+  const format = outputFormat(flags);
+  const askedUrl = nodeUrl(flags, environment);
+  const asked = await askNode(askedUrl, flags);
+  if (asked.kind === 'unreachable') return reportUnreachable(asked, { url: askedUrl });
+  const others = asked.status.peers.map((peer) => peer.url).filter((url) => url !== askedUrl);
+  const statuses = [asked.status, ...(await Promise.all(others.map((url) => statusOf(url, flags))))];
+  statuses.sort((a, b) => (a.url < b.url ? -1 : 1));
+  await writeResult(format === 'json' ? `${JSON.stringify({ nodes: statuses })}\n` : renderTable(tableOf(statuses)));
+  noticeDisagreement(statuses);
+  return statuses.every(isReady) ? exitCodes.ok : exitCodes.failure;
+}
+
+type Asked = { readonly kind: 'answered'; readonly status: NodeStatus } | Unreachable;
+
+async function askNode(url: string, flags: Flags): Promise<Asked> {
+  await using client = await clientOf(url, clientTimeoutMs(flags));
+  const [status, description] = await Promise.all([askJson(client, '/v0/status'), askJson(client, '/v0/node')]);
+  if (status.kind === 'unreachable') return status;
+  const described = description.kind === 'unreachable' ? undefined : description.json;
+  return { kind: 'answered', status: nodeStatus(url, status.json, described) };
+}
+
+async function statusOf(url: string, flags: Flags): Promise<NodeStatus> {
+  const asked = await askNode(url, flags);
+  if (asked.kind === 'answered') return asked.status;
+  return { url, state: 'unreachable', error: asked.reason, peers: [] };
+}
+
+/** A node that starts or drains answers 503 and still says what it is, so the status code is not looked at. */
+async function askJson(client: NodeClient, path: string): Promise<{ kind: 'json'; json: unknown } | Unreachable> {
+  const answer = await client.request({ method: 'GET', path });
+  if (answer.kind === 'unreachable') return answer;
+  const body = await readBody(answer);
+  return Buffer.isBuffer(body) ? { kind: 'json', json: parseJson(body) } : body;
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return undefined;
+  }
+}
+
+/** Tolerant: the node may be of another version, or no node at all. */
+function nodeStatus(url: string, json: unknown, description: unknown): NodeStatus {
+  const cluster = field(json, 'cluster');
+  const entries: readonly unknown[] = Array.isArray(cluster) ? cluster : [];
+  const ownUrl = textField(field(json, 'node'), 'url') ?? textField(description, 'url');
+  return {
+    url: ownUrl ?? url,
+    state: textField(json, 'state') ?? 'unknown',
+    mode: textField(json, 'mode'),
+    durability: textField(json, 'durability'),
+    uptimeSeconds: numberField(json, 'uptimeSeconds'),
+    version: textField(field(json, 'node'), 'version') ?? textField(description, 'version'),
+    topology: textField(description, 'topology'),
+    peers: entries.filter((entry) => field(entry, 'self') !== true).flatMap(peerView),
+  };
+}
+
+function peerView(entry: unknown): PeerView[] {
+  const url = textField(entry, 'url');
+  return url === undefined ? [] : [{ url, state: textField(entry, 'state') ?? 'unknown' }];
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+function textField(value: unknown, name: string): string | undefined {
+  const text = field(value, name);
+  return typeof text === 'string' ? printable(text) : undefined;
+}
+
+function numberField(value: unknown, name: string): number | undefined {
+  const number = field(value, name);
+  return typeof number === 'number' ? number : undefined;
+}
+
+function isReady({ state }: NodeStatus): boolean {
+  return state === 'ready';
+}
+
+/** Nodes with different lists refuse each other, which is hard to see from one node alone. */
+function noticeDisagreement(statuses: readonly NodeStatus[]): void {
+  const digests = new Set(statuses.flatMap(({ topology }) => topology ?? []));
+  if (digests.size > 1) writeNotice('kvorum: The nodes were started with different --cluster lists and refuse each other');
+}
+
+function tableOf(statuses: readonly NodeStatus[]) {
+  return {
+    head: ['URL', 'STATE', 'MODE', 'DURABILITY', 'UPTIME', 'PEERS AS IT SEES THEM'],
+    rows: statuses.map((one) => [
+      one.url,
+      paint(styleOf(one), one.state),
+      one.mode ?? '-',
+      one.durability ?? '-',
+      one.uptimeSeconds === undefined ? '-' : formatUptime(one.uptimeSeconds),
+      one.error ?? (one.peers.map(({ url, state }) => `${url} ${state}`).join(', ') || '-'),
+    ]),
+  };
+}
+
+function styleOf(one: NodeStatus): Style {
+  if (isReady(one)) return 'green';
+  return one.state === 'unreachable' ? 'red' : 'yellow';
+}
+
+/** The two largest units: `3d 4h`, `2m 5s`. */
+function formatUptime(seconds: number): string {
+  const parts = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [Math.floor(seconds) % 60, 's'],
+  ] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  if (first < 0) return '0s';
+  return parts.slice(first, first + 2).map(([count, unit]) => `${count}${unit}`).join(' ');
+}

@@ -1,0 +1,180 @@
+/**
+ * `kvorum up`: a cluster of local nodes, each a process of its own, in the foreground until a signal stops it.
+ *
+ * All or nothing at start: a node that does not become ready stops the others. Afterwards the nodes are on their own,
+ * since going on without one of them is what the cluster is for.
+ */
+import { mkdirSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { KvorumError, messageOf } from '../domain/errors.ts';
+import { nodesMax } from '../domain/topology.ts';
+import { defaultPort } from '../settings.ts';
+import { clientOf } from './client.ts';
+import { directoryDefault, planCluster, type ClusterPlan } from './cluster-plan.ts';
+import { keepClusterSecret } from './cluster-secret.ts';
+import { outputOption, type Command, type Invocation } from './command.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { takenPort } from './free-ports.ts';
+import { NodeProcess } from './node-process.ts';
+import { printable, renderTable, writeNotice, writeResult } from './output.ts';
+import { countFlag, outputFormat } from './parse.ts';
+import { settingOptions } from './setting-options.ts';
+import { stopSignal } from './signals.ts';
+
+type Format = ReturnType<typeof outputFormat>;
+
+const nodesDefault = 3;
+/** A node is ready well under a second after its start; this is for a loaded machine. */
+const readyMsMax = 15_000;
+const readyPollMs = 25;
+/** What a stopping node may take besides its drain: closing threads and the store. */
+const closeMsMax = 3500;
+
+export const upCommand: Command = {
+  name: 'up',
+  summary: 'Start a local cluster, and stop it on Ctrl-C',
+  usage: '[-n NODES] [--port PORT] [--data DIR] [options]',
+  details:
+    'Each node is a process of its own, on ports PORT, PORT + 1 and so on, with its data in DIR/n1, DIR/n2 and its ' +
+    `log beside it (DIR is ./${directoryDefault} by default). The other options are passed on to each node.`,
+  positionals: { min: 0, max: 0 },
+  options: [
+    { flag: 'nodes', short: 'n', placeholder: 'N', about: `How many nodes (default ${nodesDefault})` },
+    outputOption,
+    { flag: 'port', placeholder: 'N', about: `Port of the first node (default ${defaultPort}; KVORUM_PORT)` },
+    { flag: 'data', placeholder: 'DIR', about: `Directory of all nodes (default ${directoryDefault}; KVORUM_DATA)` },
+    ...settingOptions(['self', 'cluster', 'port', 'dataDirectory']),
+  ],
+  examples: ['kvorum up', 'kvorum up -n 5 --port 9000 --data /tmp/kvorum', 'kvorum up --mode sync --output json'],
+  run: up,
+};
+
+async function up({ flags, environment }: Invocation): Promise<ExitCode> {
+  const format = outputFormat(flags);
+  const plan = planCluster({ flags, environment }, countFlag(flags, 'nodes', nodesMax) ?? nodesDefault);
+  const taken = await firstTakenPort(plan);
+  if (taken !== undefined) {
+    writeNotice(`kvorum: Port ${taken} is taken; stop what listens on it, or choose other ports with --port`);
+    return exitCodes.failure;
+  }
+  const nodes: NodeProcess[] = [];
+  const stopAsked = stopSignal(() => nodes.forEach((node) => node.signal('SIGKILL')));
+  try {
+    for (const node of withSecret(plan).nodes) nodes.push(new NodeProcess({ ...node, environment }));
+    return await runCluster(nodes, { format, stopAsked });
+  } finally {
+    await stopAll(nodes, stopMsMax(plan));
+  }
+}
+
+async function runCluster(
+  nodes: readonly NodeProcess[],
+  { format, stopAsked }: { readonly format: Format; readonly stopAsked: Promise<NodeJS.Signals> },
+): Promise<ExitCode> {
+  const start = await Promise.race([waitUntilReady(nodes), stopAsked.then(() => 'interrupted' as const)]);
+  if (start === 'interrupted') return exitCodes.interrupted;
+  if (start !== 'ready') {
+    writeNotice(printable(`kvorum: ${start.problem}`));
+    return exitCodes.failure;
+  }
+  await writeResult(format === 'json' ? describeJson(nodes) : describeText(nodes));
+  writeNotice('Press Ctrl-C to stop');
+  return Promise.race([stopAsked.then(() => exitCodes.ok), watch(nodes, stopAsked)]);
+}
+
+/** The cluster may have been given a secret; otherwise it gets one of its own. */
+function withSecret(plan: ClusterPlan): ClusterPlan {
+  const { directory, nodes } = plan;
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    const reason = messageOf(error);
+    throw new KvorumError('store-unusable', `Cannot create directory "${directory}": ${reason}`, { cause: error });
+  }
+  if (nodes.every(({ settings }) => settings.clusterSecret !== '')) return plan;
+  const clusterSecret = keepClusterSecret(directory);
+  return { directory, nodes: nodes.map((node) => ({ ...node, settings: { ...node.settings, clusterSecret } })) };
+}
+
+async function firstTakenPort({ nodes }: ClusterPlan): Promise<number | undefined> {
+  const ports = nodes.map(({ settings }) => settings.port);
+  return takenPort(ports, nodes[0]?.settings.host);
+}
+
+/** The loop also ends where the nodes were stopped meanwhile, since a node that ended is a problem. */
+async function waitUntilReady(nodes: readonly NodeProcess[]): Promise<'ready' | { readonly problem: string }> {
+  const deadline = Date.now() + readyMsMax;
+  const waiting = new Set(nodes);
+  while (waiting.size > 0) {
+    await Promise.all([...waiting].map(async (node) => (await isReady(node)) && waiting.delete(node)));
+    const ended = nodes.find((node) => !node.isRunning);
+    if (ended !== undefined) return { problem: endedEarly(ended) };
+    if (waiting.size > 0 && Date.now() > deadline) return { problem: lateProblem([...waiting]) };
+    if (waiting.size > 0) await setTimeout(readyPollMs);
+  }
+  return 'ready';
+}
+
+async function isReady(node: NodeProcess): Promise<boolean> {
+  await using client = await clientOf(node.url, 1000);
+  const answer = await client.request({ method: 'GET', path: '/readyz' });
+  return answer.kind === 'answered' && answer.status === 200;
+}
+
+function endedEarly(node: NodeProcess): string {
+  const line = node.lastLogLine();
+  const last = line === undefined ? '' : `; its last line in ${node.logFile}: ${line}`;
+  return `Node ${node.name} (${node.url}) ended before it was ready${last}`;
+}
+
+function lateProblem(nodes: readonly NodeProcess[]): string {
+  const names = nodes.map(({ name, logFile }) => `${name} (${logFile})`).join(', ');
+  return `Not ready after ${readyMsMax / 1000} s: ${names}`;
+}
+
+/** Tells of each node that dies; resolves when all are dead. */
+async function watch(nodes: readonly NodeProcess[], stopAsked: Promise<unknown>): Promise<ExitCode> {
+  let isStopping = false;
+  void stopAsked.then(() => (isStopping = true));
+  const tell = async (node: NodeProcess): Promise<void> => {
+    const how = await node.ended;
+    if (!isStopping) writeNotice(`kvorum: Node ${node.name} (${node.url}) died: ${how}; its log is ${node.logFile}`);
+  };
+  await Promise.all(nodes.map(tell));
+  if (!isStopping) writeNotice('kvorum: All nodes are dead');
+  return exitCodes.failure;
+}
+
+function stopMsMax({ nodes }: ClusterPlan): number {
+  return Math.max(0, ...nodes.map(({ settings }) => settings.drainMsMax)) + closeMsMax;
+}
+
+async function stopAll(nodes: readonly NodeProcess[], timeoutMs: number): Promise<void> {
+  const running = nodes.filter((node) => node.isRunning);
+  for (const node of running) node.signal('SIGTERM');
+  const allEnded = Promise.all(running.map((node) => node.ended));
+  await Promise.race([allEnded, setTimeout(timeoutMs, undefined, { ref: false })]);
+  for (const node of running.filter((one) => one.isRunning)) {
+    writeNotice(`kvorum: Node ${node.name} did not stop in ${timeoutMs / 1000} s and is killed`);
+    node.signal('SIGKILL');
+  }
+  await allEnded;
+}
+
+function describeText(nodes: readonly NodeProcess[]): string {
+  const table = renderTable({
+    head: ['NODE', 'URL', 'PID', 'DATA', 'LOG'],
+    rows: nodes.map(({ name, url, pid, dataDirectory, logFile }) => [name, url, String(pid), dataDirectory, logFile]),
+  });
+  const entity = '/v0/entity?id=greeting';
+  const commands = [
+    `curl -X PUT --data-binary hello '${nodes[0]?.url}${entity}'`,
+    `curl '${nodes.at(-1)?.url}${entity}'`,
+  ];
+  return `${table}\nWrite through one node, read through another:\n${commands.map((line) => `  ${line}\n`).join('')}`;
+}
+
+function describeJson(nodes: readonly NodeProcess[]): string {
+  const described = nodes.map(({ name, url, pid, dataDirectory, logFile }) => ({ name, url, pid, dataDirectory, logFile }));
+  return `${JSON.stringify({ nodes: described })}\n`;
+}
