@@ -1,0 +1,247 @@
+/**
+ * From a fresh clone to a running cluster or a full check with nothing but Node and npm: installs what is missing,
+ * builds what changed, then does what was asked. Plain JavaScript without dependencies, since it runs before both.
+ *
+ *   node scripts/bootstrap.mjs start [kvorum up options]    npm start -- [options]
+ *   node scripts/bootstrap.mjs ok                           npm test
+ *   node scripts/bootstrap.mjs test [words] [node options]  npm run test:only -- words: test files whose path has one
+ *
+ * A second run finds nothing to do by two stamps: `node_modules/.kvorum-lock-hash` (the lock file and the platform) and
+ * `dist/.kvorum-build-hash` (path, size and time of each source). Tests may take long, so node's own timeout per file
+ * is only a backstop.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const nodeVersionMin = [20, 19];
+const testFileMsMax = 300_000;
+const testConcurrency = 2;
+/** npm passes a Ctrl-C on to a process that the terminal has told already: the same signal this soon is the same one. */
+const signalEchoMs = 500;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const at = (...path) => join(root, ...path);
+const sourceFolders = ['src', 'workers', 'test', 'profiling'];
+const program = at('dist/src/cli/main.js');
+const lockStamp = at('node_modules/.kvorum-lock-hash');
+const buildStamp = at('dist/.kvorum-build-hash');
+
+/** Each command takes the rest of the command line and returns an exit code, or nothing where it goes on running. */
+const commands = {
+  install: () => install(),
+  build: () => build(),
+  start: (args) => build() || start(args),
+  lint: () => install() || lint(),
+  format: () => install() || tool('prettier/bin/prettier.cjs', ['--write', '--log-level', 'warn', '.']),
+  'format-check': () => install() || checkFormat(),
+  test: (args) => build() || test(args),
+  ok: (args) => build() || checkAll(args),
+  coverage: (args) => build() || coverage(args),
+};
+
+main(process.argv[2], process.argv.slice(3));
+
+function main(name, args) {
+  const version = process.versions.node;
+  if (!isNodeSupported(version)) {
+    return end(`Kvorum needs Node ${nodeVersionMin.join('.')} or newer; this is Node ${version} (${process.execPath})`);
+  }
+  if (!Object.hasOwn(commands, name ?? '')) {
+    return end(`Usage: node scripts/bootstrap.mjs ${Object.keys(commands).join(' | ')}`);
+  }
+  process.chdir(root);
+  process.exitCode = commands[name](args);
+}
+
+function end(message) {
+  console.error(message);
+  process.exitCode = 1;
+}
+
+function isNodeSupported(version) {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > nodeVersionMin[0] || (major === nodeVersionMin[0] && minor >= nodeVersionMin[1]);
+}
+
+// Installing.
+
+function install() {
+  const lock = readFileSync(at('package-lock.json'));
+  const wanted = hashOf([lock, process.platform, process.arch]);
+  if (readIfThere(lockStamp) === wanted) return 0;
+  if (!isInstalled(JSON.parse(lock.toString()).packages)) {
+    progress('installing packages');
+    const code = npm(['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund']);
+    if (code !== 0) return code;
+  }
+  writeFileSync(lockStamp, wanted);
+  return 0;
+}
+
+/** Whether node_modules, filled by whatever hand, holds what the lock file names (packages of other platforms aside). */
+function isInstalled(wanted) {
+  const text = readIfThere(at('node_modules/.package-lock.json'));
+  if (text === undefined) return false;
+  const present = JSON.parse(text).packages;
+  const isPresent = ([path, { version, optional }]) =>
+    path === '' || (path in present ? present[path].version === version : optional === true);
+  return Object.entries(wanted).every(isPresent) && Object.keys(present).every((path) => path in wanted);
+}
+
+function npm(args) {
+  const script = process.env.npm_execpath;
+  return script === undefined || !/npm-cli\.c?js$/.test(script)
+    ? run('npm', args, { shell: process.platform === 'win32' })
+    : run(process.execPath, [script, ...args]);
+}
+
+// Building.
+
+function build() {
+  const code = install();
+  if (code !== 0) return code;
+  const sources = sourceFolders.flatMap((folder) => filesUnder(folder, '.ts'));
+  const wanted = hashOf(['tsconfig.json', 'package-lock.json', ...sources].map(describeFile));
+  const isComplete = sources.every((path) => existsSync(outputOf(path)));
+  if (isComplete && readIfThere(buildStamp) === wanted) return 0;
+
+  removeStaleOutputs(new Set(sources.map(outputOf)));
+  // The compiler believes its own notes over the folder: an output that is gone would not be written again.
+  if (!isComplete) rmSync(at('dist/.tsbuildinfo'), { force: true });
+  progress('compiling');
+  const failed = tool('typescript/bin/tsc', ['-p', 'tsconfig.json']);
+  if (failed !== 0) return failed;
+  writeFileSync(buildStamp, wanted);
+  return 0;
+}
+
+function describeFile(path) {
+  const { mtimeMs, size } = statSync(at(path));
+  return `${path} ${mtimeMs} ${size}`;
+}
+
+function outputOf(source) {
+  return join('dist', source.replace(/\.ts$/, '.js'));
+}
+
+/** Without this a deleted test would still run. */
+function removeStaleOutputs(outputs) {
+  const built = sourceFolders.flatMap((folder) => filesUnder(join('dist', folder), '.js'));
+  for (const path of built.filter((one) => !outputs.has(one))) {
+    rmSync(path);
+    rmSync(`${path}.map`, { force: true });
+  }
+}
+
+// Running.
+
+/** Runs `kvorum up` in this very process, so that no process stands between the terminal's signals and the cluster. */
+function start(args) {
+  dropSignalEchoes();
+  // Ctrl-C is how `npm start` is meant to end; npm would print any code but 0 as an error.
+  process.on('exit', (code) => {
+    if (code === 130) process.exitCode = 0;
+  });
+  process.argv = [process.execPath, program, 'up', ...args];
+  import(pathToFileURL(program).href).catch((error) => {
+    console.error(error);
+    process.exit(1);
+  });
+}
+
+function dropSignalEchoes() {
+  const emit = process.emit;
+  let lastMs = -Infinity;
+  process.emit = function (event, ...rest) {
+    if (event === 'SIGINT' || event === 'SIGTERM') {
+      const elapsedMs = performance.now() - lastMs;
+      lastMs += elapsedMs;
+      if (elapsedMs < signalEchoMs) return true;
+    }
+    return Reflect.apply(emit, this, [event, ...rest]);
+  };
+}
+
+// Checking.
+
+/** Every check, whatever the others say; the tests last, since the test runner's summary is what people look for. */
+function checkAll(args) {
+  const checks = { lint, format: checkFormat, tests: () => test(args) };
+  const failed = Object.entries(checks).filter(([name, check]) => {
+    progress(name);
+    return check() !== 0;
+  });
+  if (failed.length === 0) return 0;
+  console.error(`Failed: ${failed.map(([name]) => name).join(', ')}`);
+  return 1;
+}
+
+function lint() {
+  return tool('oxlint/bin/oxlint', ['--type-aware', '--deny-warnings', ...sourceFolders.filter(existsSync), 'scripts']);
+}
+
+function checkFormat() {
+  return tool('prettier/bin/prettier.cjs', ['--check', '--log-level', 'warn', '.']);
+}
+
+function test(args) {
+  return run(process.execPath, testCommand(args));
+}
+
+function testCommand(args) {
+  const options = args.filter((arg) => arg.startsWith('-'));
+  const words = args.filter((arg) => !arg.startsWith('-'));
+  const files = filesUnder('dist/test', '.test.js');
+  const chosen = words.length === 0 ? files : files.filter((path) => words.some((word) => path.includes(word)));
+  if (chosen.length === 0) throw new Error(`No test file has "${words.join('" or "')}" in its path`);
+  return [
+    '--enable-source-maps',
+    '--test',
+    `--test-concurrency=${testConcurrency}`,
+    `--test-timeout=${testFileMsMax}`,
+    ...options,
+    ...chosen,
+  ];
+}
+
+function coverage(args) {
+  return tool('c8/bin/c8.js', [process.execPath, ...testCommand(args)]);
+}
+
+// Shared.
+
+function tool(path, args) {
+  return run(process.execPath, [at('node_modules', path), ...args]);
+}
+
+function run(command, args, options = {}) {
+  const { status, error } = spawnSync(command, args, { stdio: 'inherit', ...options });
+  if (error !== undefined) throw error;
+  return status ?? 1;
+}
+
+function filesUnder(folder, ending) {
+  if (!existsSync(folder)) return [];
+  const found = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return found
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+function hashOf(parts) {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part).update('\n');
+  return hash.digest('hex');
+}
+
+function readIfThere(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}
+
+function progress(message) {
+  console.error(`kvorum: ${message}`);
+}
