@@ -148,7 +148,10 @@ function textInFile(key: string, value: unknown, path: string): string {
   if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value.join(',');
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);
   const given = JSON.stringify(value);
-  throw new KvorumError('bad-setting', `Bad "${key}" in "${path}": ${given} is neither a text, number, switch nor list`);
+  throw new KvorumError(
+    'bad-setting',
+    `Bad "${key}" in "${path}": ${given} is neither a text, number, switch nor list`,
+  );
 }
 
 /** Mode, port and self first, since the defaults of others follow from them. */
@@ -225,7 +228,9 @@ function assertRelations(settings: NodeSettings): void {
   assertAtLeast(settings, 'peerQueueBytesMax', operation);
   assertAtLeast(settings, 'frameBytesMax', { bytes: settings.batchBytesMax, of: '--batch-bytes-max' });
   if (replicationFactor > nodes) {
-    refuse(`Bad --replication-factor "${replicationFactor}": --cluster has only ${nodes} node${nodes === 1 ? '' : 's'}`);
+    refuse(
+      `Bad --replication-factor "${replicationFactor}": --cluster has only ${nodes} node${nodes === 1 ? '' : 's'}`,
+    );
   }
   if (replicaPort === 0) return;
   const lastReplicaPort = replicaPort + workers - 1;

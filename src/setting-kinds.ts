@@ -160,15 +160,28 @@ export function parseDuration(given: string): number | undefined {
 
 /** A size with the largest suffix that leaves a whole number. */
 export function formatSize(bytes: number): string {
-  for (const [suffix, unit] of [['GiB', GIB], ['MiB', MIB], ['KiB', KIB]] as const) {
+  for (const [suffix, unit] of [
+    ['GiB', GIB],
+    ['MiB', MIB],
+    ['KiB', KIB],
+  ] as const) {
     if (bytes >= unit && bytes % unit === 0) return `${bytes / unit}${suffix}`;
   }
   return String(bytes);
 }
 
 const onlyOnes: ReadonlyMap<string, number> = new Map([['', 1]]);
-const sizeUnits: ReadonlyMap<string, number> = new Map([['', 1], ['kib', KIB], ['mib', MIB], ['gib', GIB]]);
-const durationUnits: ReadonlyMap<string, number> = new Map([['', 1], ['ms', 1], ['s', 1000]]);
+const sizeUnits: ReadonlyMap<string, number> = new Map([
+  ['', 1],
+  ['kib', KIB],
+  ['mib', MIB],
+  ['gib', GIB],
+]);
+const durationUnits: ReadonlyMap<string, number> = new Map([
+  ['', 1],
+  ['ms', 1],
+  ['s', 1000],
+]);
 const toggles: ReadonlyMap<string, { value: boolean }> = new Map([
   ['true', { value: true }],
   ['1', { value: true }],

@@ -43,7 +43,11 @@ const timeoutMsDefault = 10_000;
 
 export const clientOptions: readonly Option[] = [
   { flag: 'url', placeholder: 'URL', about: `Node to ask (default ${urlDefault}; ${urlEnvironmentName})` },
-  { flag: 'timeout-ms', placeholder: 'MS', about: `Time to connect, and to wait for bytes (default ${timeoutMsDefault})` },
+  {
+    flag: 'timeout-ms',
+    placeholder: 'MS',
+    about: `Time to connect, and to wait for bytes (default ${timeoutMsDefault})`,
+  },
 ];
 
 /** A client for the node that the command line or the environment names. Throws `bad-setting`. */
@@ -53,7 +57,11 @@ export async function openClient(flags: Flags, environment: Environment): Promis
 
 export async function clientOf(url: string, timeoutMs: number): Promise<NodeClient> {
   const undici = await import('undici');
-  const agent = new undici.Agent({ connect: { timeout: timeoutMs }, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
+  const agent = new undici.Agent({
+    connect: { timeout: timeoutMs },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+  });
   return {
     url,
     request: (request) => send(agent, url, request),

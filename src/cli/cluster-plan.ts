@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { resolveSettings, type NodeSettings, type SettingSources } from '../config.ts';
+import { KvorumError } from '../domain/errors.ts';
 import { defaultPort } from '../settings.ts';
 
 export interface PlannedNode {
@@ -25,6 +26,7 @@ export function planCluster(sources: SettingSources, count: number): ClusterPlan
   const { settings, list } = resolveSettings(withFlags(sources, addressFlags(localCluster(defaultPort, count), 0)));
   const hasDirectory = list.some(({ name, origin }) => name === 'dataDirectory' && origin !== 'default');
   const directory = hasDirectory ? settings.dataDirectory : directoryDefault;
+  assertPorts(settings.port, count);
   const cluster = localCluster(settings.port, count);
   const nodes = cluster.map((_, index): PlannedNode => {
     const name = `n${index + 1}`;
@@ -35,9 +37,19 @@ export function planCluster(sources: SettingSources, count: number): ClusterPlan
       data: join(directory, name),
       'replica-port': String(replicaPort === 0 ? 0 : replicaPort + index * workers),
     };
-    return { name, settings: resolveSettings(withFlags(sources, flags)).settings, logFile: join(directory, `${name}.log`) };
+    return {
+      name,
+      settings: resolveSettings(withFlags(sources, flags)).settings,
+      logFile: join(directory, `${name}.log`),
+    };
   });
   return { directory, nodes };
+}
+
+function assertPorts(port: number, count: number): void {
+  const lastPort = 65_536 - count;
+  if (port >= 1 && port <= lastPort) return;
+  throw new KvorumError('bad-setting', `Bad --port "${port}": ${count} nodes need one from 1 to ${lastPort}`);
 }
 
 function localCluster(port: number, count: number): string[] {

@@ -10,7 +10,8 @@ export const configCommand: Command = {
   name: 'config',
   summary: 'Show each setting with its value, origin, bound and purpose',
   usage: '[options]',
-  details: 'Takes the same options as serve and shows what serve would run with: flag, then environment, then file, then default.',
+  details:
+    'Takes the same options as serve and shows what serve would run with: flag, then environment, then file, then default.',
   positionals: { min: 0, max: 0 },
   options: [outputOption, ...settingOptions()],
   examples: ['kvorum config', 'kvorum config --mode sync', 'KVORUM_WORKERS=2 kvorum config --output json'],

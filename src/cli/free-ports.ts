@@ -12,7 +12,9 @@ const loopbackAddresses = ['127.0.0.1', '::1'] as const;
 /** The first of `ports` that something listens on, or undefined. */
 export async function takenPort(ports: readonly number[], host: string | undefined): Promise<number | undefined> {
   const hosts = host === undefined ? loopbackAddresses : [host];
-  const taken = await Promise.all(ports.map(async (port) => (await Promise.all(hosts.map((one) => isTaken(port, one)))).includes(true)));
+  const taken = await Promise.all(
+    ports.map(async (port) => (await Promise.all(hosts.map((one) => isTaken(port, one)))).includes(true)),
+  );
   return ports[taken.indexOf(true)];
 }
 

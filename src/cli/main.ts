@@ -3,13 +3,13 @@
  * The `kvorum` program: finds the command, parses its line, runs it, and turns how it ended into an exit code. What is
  * wrong with a command line or a setting is said in one line on stderr, never as a stack trace.
  */
+import { version } from '../version.ts';
 import { commands } from './commands.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
 import { commandHelp, overview, unknownCommand } from './help.ts';
 import { exitQuietlyOnBrokenPipe, printable, writeNotice, writeResult } from './output.ts';
 import { parseLine } from './parse.ts';
-import { readVersion } from './version.ts';
 
 async function runLine([name, ...args]: readonly string[]): Promise<ExitCode> {
   if (name === undefined) {
@@ -17,7 +17,7 @@ async function runLine([name, ...args]: readonly string[]): Promise<ExitCode> {
     return exitCodes.usage;
   }
   if (name === '--help' || name === '-h') return show(overview(commands));
-  if (name === '--version' || name === '-v') return show(`${readVersion()}\n`);
+  if (name === '--version' || name === '-v') return show(`${version}\n`);
   const command = commands.find((one) => one.name === name);
   if (command === undefined) return refuse(unknownCommand(name, commands));
   const line = parseLine(command, args);

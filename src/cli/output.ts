@@ -50,7 +50,12 @@ export function renderColumns(
 ): string {
   const widths = columnWidths(rows);
   const lines = rows.flatMap((row) => {
-    const start = indent + row.slice(0, -1).map((cell, column) => pad(cell, widths[column] ?? 0) + '  ').join('');
+    const start =
+      indent +
+      row
+        .slice(0, -1)
+        .map((cell, column) => pad(cell, widths[column] ?? 0) + '  ')
+        .join('');
     const [first = '', ...more] = wrap(row.at(-1) ?? '', width - displayWidth(start));
     const hanging = ' '.repeat(displayWidth(start));
     return [start + first, ...more.map((line) => hanging + line)];

@@ -51,7 +51,13 @@ export function countFlag(flags: Flags, flag: string, max: number): number | und
 
 function tokensOf(args: readonly string[], options: readonly Option[]): readonly Token[] {
   const config = Object.fromEntries(options.map((option) => [option.flag, configOf(option)]));
-  const { tokens } = parseArgs({ args: [...args], options: config, strict: false, allowPositionals: true, tokens: true });
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: config,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
   return tokens ?? [];
 }
 
@@ -61,7 +67,11 @@ function configOf(option: Option): { type: 'string' | 'boolean'; short?: string 
 }
 
 /** Adds what `token` says to `flags`, or says what is wrong with it. */
-function takeOption(token: OptionToken, options: readonly Option[], flags: Map<string, string | boolean>): string | undefined {
+function takeOption(
+  token: OptionToken,
+  options: readonly Option[],
+  flags: Map<string, string | boolean>,
+): string | undefined {
   const { name, value, rawName } = token;
   const option = options.find((one) => one.flag === name);
   if (option === undefined) {
@@ -92,7 +102,10 @@ function suggestOption({ name, rawName }: OptionToken, options: readonly Option[
   return suggestion(name, flags, '--');
 }
 
-function countProblem({ usage, name, positionals: { min, max } }: Command, given: readonly string[]): string | undefined {
+function countProblem(
+  { usage, name, positionals: { min, max } }: Command,
+  given: readonly string[],
+): string | undefined {
   if (given.length < min) return `Too few arguments; usage: kvorum ${name} ${usage}`;
   const excess = given[max];
   return excess === undefined ? undefined : `Unexpected argument "${excess}"; usage: kvorum ${name} ${usage}`;

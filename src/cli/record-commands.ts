@@ -26,10 +26,15 @@ export const getCommand: Command = {
   name: 'get',
   summary: 'Print the value of a key',
   usage: 'KEY [options]',
-  details: 'Writes the value byte for byte; only on a terminal are control characters spelled out. Exit code 3: no such key.',
+  details:
+    'Writes the value byte for byte; only on a terminal are control characters spelled out. Exit code 3: no such key.',
   positionals: { min: 1, max: 1 },
   options: [...clientOptions, ...quorumOptions],
-  examples: ['kvorum get greeting', 'kvorum get photo --url http://localhost:8081 > photo.jpg', 'kvorum get greeting --ack 3 --from 3'],
+  examples: [
+    'kvorum get greeting',
+    'kvorum get photo --url http://localhost:8081 > photo.jpg',
+    'kvorum get greeting --ack 3 --from 3',
+  ],
   run: get,
 };
 
@@ -37,10 +42,19 @@ export const putCommand: Command = {
   name: 'put',
   summary: 'Store a value under a key',
   usage: 'KEY (VALUE | - | --file FILE) [options]',
-  details: 'The value is given as an argument, on stdin (-), or in a file. Exit code 4: the quorum was not met, outcome unknown.',
+  details:
+    'The value is given as an argument, on stdin (-), or in a file. Exit code 4: the quorum was not met, outcome unknown.',
   positionals: { min: 1, max: 2 },
-  options: [{ flag: 'file', placeholder: 'FILE', about: 'File that holds the value' }, ...clientOptions, ...quorumOptions],
-  examples: ['kvorum put greeting hello', 'date | kvorum put now -', 'kvorum put photo --file photo.jpg --ack 3 --from 3'],
+  options: [
+    { flag: 'file', placeholder: 'FILE', about: 'File that holds the value' },
+    ...clientOptions,
+    ...quorumOptions,
+  ],
+  examples: [
+    'kvorum put greeting hello',
+    'date | kvorum put now -',
+    'kvorum put photo --file photo.jpg --ack 3 --from 3',
+  ],
   run: put,
 };
 
@@ -55,16 +69,18 @@ export const delCommand: Command = {
   run: del,
 };
 
+// `return await` below: the client must stay open until the answer's body is read.
+
 async function get({ flags, positionals: [key = ''], environment }: Invocation): Promise<ExitCode> {
   const path = entityPath(key, flags);
   await using client = await openClient(flags, environment);
   const answer = await client.request({ method: 'GET', path });
-  if (answer.kind === 'answered' && answer.status === 200) return printValue(answer, client);
+  if (answer.kind === 'answered' && answer.status === 200) return await printValue(answer, client);
   if (answer.kind === 'answered' && answer.status === 404) {
     writeNotice(printable(`kvorum: No such key "${key}"`));
     return exitCodes.notFound;
   }
-  return reportRefusal(answer, client);
+  return await reportRefusal(answer, client);
 }
 
 async function put({ flags, positionals, environment }: Invocation): Promise<ExitCode> {
@@ -73,14 +89,14 @@ async function put({ flags, positionals, environment }: Invocation): Promise<Exi
   const body = await readValue(flags, positionals[1]);
   await using client = await openClient(flags, environment);
   const answer = await client.request({ method: 'PUT', path, body });
-  return answer.kind === 'answered' && answer.status === 201 ? exitCodes.ok : reportRefusal(answer, client);
+  return answer.kind === 'answered' && answer.status === 201 ? exitCodes.ok : await reportRefusal(answer, client);
 }
 
 async function del({ flags, positionals: [key = ''], environment }: Invocation): Promise<ExitCode> {
   const path = entityPath(key, flags);
   await using client = await openClient(flags, environment);
   const answer = await client.request({ method: 'DELETE', path });
-  return answer.kind === 'answered' && answer.status === 202 ? exitCodes.ok : reportRefusal(answer, client);
+  return answer.kind === 'answered' && answer.status === 202 ? exitCodes.ok : await reportRefusal(answer, client);
 }
 
 function entityPath(key: string, flags: Flags): string {
@@ -109,9 +125,9 @@ async function readAll(source: Readable, name: string): Promise<Buffer> {
       chunks.push(buffer);
     }
   } catch (error) {
-    refuse(`Cannot read "${name}": ${messageOf(error)}`);
+    throw new KvorumError('bad-request', `Cannot read "${name}": ${messageOf(error)}`, { cause: error });
   }
-  if (bytes > valueBytesMax) refuse(`Cannot store "${name}": it is longer than 256 MiB`);
+  if (bytes > valueBytesMax) throw new KvorumError('bad-request', `Cannot store "${name}": it is longer than 256 MiB`);
   return Buffer.concat(chunks);
 }
 

@@ -129,7 +129,8 @@ function isReady({ state }: NodeStatus): boolean {
 /** Nodes with different lists refuse each other, which is hard to see from one node alone. */
 function noticeDisagreement(statuses: readonly NodeStatus[]): void {
   const digests = new Set(statuses.flatMap(({ topology }) => topology ?? []));
-  if (digests.size > 1) writeNotice('kvorum: The nodes were started with different --cluster lists and refuse each other');
+  if (digests.size > 1)
+    writeNotice('kvorum: The nodes were started with different --cluster lists and refuse each other');
 }
 
 function tableOf(statuses: readonly NodeStatus[]) {
@@ -161,5 +162,8 @@ function formatUptime(seconds: number): string {
   ] as const;
   const first = parts.findIndex(([count]) => count > 0);
   if (first < 0) return '0s';
-  return parts.slice(first, first + 2).map(([count, unit]) => `${count}${unit}`).join(' ');
+  return parts
+    .slice(first, first + 2)
+    .map(([count, unit]) => `${count}${unit}`)
+    .join(' ');
 }

@@ -175,6 +175,12 @@ function describeText(nodes: readonly NodeProcess[]): string {
 }
 
 function describeJson(nodes: readonly NodeProcess[]): string {
-  const described = nodes.map(({ name, url, pid, dataDirectory, logFile }) => ({ name, url, pid, dataDirectory, logFile }));
+  const described = nodes.map(({ name, url, pid, dataDirectory, logFile }) => ({
+    name,
+    url,
+    pid,
+    dataDirectory,
+    logFile,
+  }));
   return `${JSON.stringify({ nodes: described })}\n`;
 }

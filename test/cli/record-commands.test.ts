@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { fakeNode, kvorum, refusedUrl } from './kvorum.ts';
+
+/** Every byte, and sequences that are no UTF-8. */
+const binary = Buffer.from([...Array.from({ length: 256 }, (_, byte) => byte), 0xff, 0xfe, 0x0d, 0x0a, 0x1b, 0x5b]);
+
+function problem(status: number, detail: string) {
+  return (_: IncomingMessage, response: ServerResponse): void => {
+    response.writeHead(status, { 'content-type': 'application/problem+json' });
+    response.end(JSON.stringify({ title: 'A title', status, detail }));
+  };
+}
+
+const exits: readonly [args: string[], status: number, code: number, stderr: RegExp][] = [
+  [['get', 'k'], 404, 3, /^kvorum: No such key "k"\n$/],
+  [['get', 'k'], 504, 4, /^kvorum: http:.* answered 504: some detail\n$/],
+  [['get', 'k'], 400, 1, /^kvorum: http:.* answered 400: some detail\n$/],
+  [['get', 'k'], 503, 1, /some detail/],
+  [['get', 'k'], 500, 1, /some detail/],
+  [['put', 'k', 'v'], 201, 0, /^$/],
+  [['put', 'k', 'v'], 504, 4, /some detail/],
+  [['put', 'k', 'v'], 413, 1, /some detail/],
+  [['put', 'k', 'v'], 404, 1, /some detail/],
+  [['del', 'k'], 202, 0, /^$/],
+  [['del', 'k'], 504, 4, /some detail/],
+  [['del', 'k'], 503, 1, /some detail/],
+];
+
+for (const [args, status, code, stderr] of exits) {
+  test(`kvorum ${args.join(' ')} exits ${code} on ${status}`, async (t) => {
+    const url = await fakeNode(t, problem(status, 'some detail'));
+    const ended = await kvorum([...args, '--url', url]);
+    assert.equal(ended.code, code);
+    assert.match(ended.stderr, stderr);
+    assert.equal(ended.stdout.length, 0);
+  });
+}
+
+for (const args of [
+  ['get', 'k'],
+  ['put', 'k', 'v'],
+  ['del', 'k'],
+]) {
+  test(`kvorum ${args.join(' ')} exits 5 where nothing listens`, async () => {
+    const url = await refusedUrl();
+    const { code, stderr } = await kvorum([...args, '--url', url]);
+    assert.equal(code, 5);
+    assert.equal(stderr, `kvorum: Cannot reach ${url}: connection refused; is a node running there?\n`);
+  });
+}
+
+test('kvorum get exits 5 where both addresses of localhost refuse', async () => {
+  const url = (await refusedUrl()).replace('127.0.0.1', 'localhost');
+  const { code, stderr } = await kvorum(['get', 'k', '--url', url]);
+  assert.deepEqual(
+    { code, stderr },
+    { code: 5, stderr: `kvorum: Cannot reach ${url}: connection refused; is a node running there?\n` },
+  );
+});
+
+test('kvorum get exits 5 where the node accepts and never answers', async (t) => {
+  const url = await fakeNode(t, () => {});
+  const { code, stderr } = await kvorum(['get', 'k', '--url', url, '--timeout-ms', '50']);
+  assert.deepEqual({ code, stderr }, { code: 5, stderr: `kvorum: Cannot reach ${url}: no answer in time\n` });
+});
+
+test('kvorum get exits 5 where the value breaks off', async (t) => {
+  const url = await fakeNode(t, (_, response) => {
+    response.writeHead(200, { 'content-length': '100' });
+    response.write('half', () => response.destroy());
+  });
+  const { code, stderr } = await kvorum(['get', 'k', '--url', url]);
+  assert.equal(code, 5);
+  assert.match(stderr, /^kvorum: Cannot reach .*\n$/);
+});
+
+test('kvorum get writes the value byte for byte', async (t) => {
+  const url = await fakeNode(t, (_, response) => response.end(binary));
+  const { code, stdout } = await kvorum(['get', 'k', '--url', url]);
+  assert.equal(code, 0);
+  assert.deepEqual(stdout, binary);
+});
+
+test('kvorum get writes a value longer than a pipe holds', async (t) => {
+  const value = Buffer.alloc(4 * 1024 * 1024, 'kvorum');
+  const url = await fakeNode(t, (_, response) => response.end(value));
+  const { stdout } = await kvorum(['get', 'k', '--url', url]);
+  assert.ok(stdout.equals(value));
+});
+
+test('kvorum asks the node of KVORUM_URL, with the key encoded and the quorum given', async (t) => {
+  const paths: (string | undefined)[] = [];
+  const url = await fakeNode(t, ({ method, url: path }, response) => {
+    paths.push(`${method} ${path}`);
+    response.end();
+  });
+  const environment = { KVORUM_URL: `${url}/` };
+  await kvorum(['get', 'a b&+/é', '--ack', '2', '--from', '3'], { environment });
+  await kvorum(['del', 'k', '--from', '3'], { environment });
+  assert.deepEqual(paths, ['GET /v0/entity?id=a%20b%26%2B%2F%C3%A9&ack=2&from=3', 'DELETE /v0/entity?id=k&from=3']);
+});
+
+test('kvorum put takes the value from the argument, from stdin and from a file', async (t) => {
+  const received: Buffer[] = [];
+  const url = await fakeNode(t, async (request, response) => {
+    received.push(await buffer(request));
+    response.writeHead(201).end();
+  });
+  const directory = mkdtempSync(join(tmpdir(), 'kvorum-put-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'value');
+  writeFileSync(file, binary);
+  for (const [args, stdin] of [
+    [['héllo'], ''],
+    [[''], ''],
+    [['-'], binary],
+    [['--file', file], ''],
+  ] as const) {
+    const { code, stderr } = await kvorum(['put', 'k', ...args, '--url', url], { stdin });
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  }
+  assert.deepEqual(received, [Buffer.from('héllo'), Buffer.alloc(0), binary, binary]);
+});
+
+test('kvorum put says which file it cannot read', async () => {
+  const { code, stderr } = await kvorum(['put', 'k', '--file', '/nowhere/value']);
+  assert.equal(code, 1);
+  assert.match(stderr, /^kvorum: Cannot read "\/nowhere\/value": ENOENT/);
+});
+
+test("kvorum shows a node's text without its control characters", async (t) => {
+  const url = await fakeNode(t, problem(500, 'red \u001b[31m text'));
+  const { stderr } = await kvorum(['get', 'k', '--url', url]);
+  assert.match(stderr, /red \\x1b\[31m text/);
+});

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import type { RequestListener } from 'node:http';
+import { test } from 'node:test';
+import { fakeNode, kvorum, refusedUrl } from './kvorum.ts';
+
+interface Description {
+  readonly state?: string;
+  readonly topology?: string;
+  readonly peers: () => readonly string[];
+}
+
+/** A node that says what `/v0/status` and `/v0/node` say. */
+function describing({ state = 'ready', topology = 't1', peers }: Description): RequestListener {
+  return ({ url, headers }, response) => {
+    const own = `http://${headers.host}`;
+    const cluster = [{ url: own, self: true }, ...peers().map((peer) => ({ url: peer, self: false, state: 'up' }))];
+    const status = { node: { url: own }, state, mode: 'batched', durability: 'fsync', uptimeSeconds: 3725, cluster };
+    response.statusCode = state === 'ready' ? 200 : 503;
+    response.end(JSON.stringify(url === '/v0/node' ? { topology } : status));
+  };
+}
+
+test('kvorum status shows every node of the cluster and exits 0 if all are ready', async (t) => {
+  const second = await fakeNode(t, describing({ peers: () => [] }));
+  const first = await fakeNode(t, describing({ peers: () => [second] }));
+  const { code, stdout, stderr } = await kvorum(['status', '--url', first]);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  const rows = new Map(
+    stdout
+      .toString()
+      .split('\n')
+      .map((line) => [line.split(' ')[0], line.split(/ {2,}/).slice(1)]),
+  );
+  assert.deepEqual(rows.get(first), ['ready', 'batched', 'fsync', '1h 2m', `${second} up`]);
+  assert.deepEqual(rows.get(second), ['ready', 'batched', 'fsync', '1h 2m', '-']);
+});
+
+test('kvorum status exits 1 and shows the node that cannot be reached', async (t) => {
+  const gone = await refusedUrl();
+  const url = await fakeNode(t, describing({ peers: () => [gone] }));
+  const { code, stdout } = await kvorum(['status', '--url', url, '--output', 'json']);
+  assert.equal(code, 1);
+  const { nodes } = JSON.parse(stdout.toString()) as { nodes: { url: string; state: string }[] };
+  assert.equal(nodes.find((node) => node.url === gone)?.state, 'unreachable');
+});
+
+test('kvorum status exits 1 while a node is draining', async (t) => {
+  const url = await fakeNode(t, describing({ state: 'draining', peers: () => [] }));
+  const { code, stdout } = await kvorum(['status', '--url', url]);
+  assert.equal(code, 1);
+  assert.match(stdout.toString(), /draining/);
+});
+
+test('kvorum status says so where nodes have different lists of nodes', async (t) => {
+  const second = await fakeNode(t, describing({ topology: 't2', peers: () => [] }));
+  const first = await fakeNode(t, describing({ topology: 't1', peers: () => [second] }));
+  const { stderr } = await kvorum(['status', '--url', first]);
+  assert.match(stderr, /different --cluster lists/);
+});
+
+test('kvorum status exits 5 where the node asked cannot be reached', async () => {
+  const url = await refusedUrl();
+  const { code, stdout, stderr } = await kvorum(['status', '--url', url]);
+  assert.equal(code, 5);
+  assert.equal(stdout.length, 0);
+  assert.match(stderr, /^kvorum: Cannot reach /);
+});
+
+test('kvorum status bears a server that is no node', async (t) => {
+  const url = await fakeNode(t, (_, response) => response.end('<html>'));
+  const { code, stdout } = await kvorum(['status', '--url', url]);
+  assert.equal(code, 1);
+  assert.match(stdout.toString(), /unknown/);
+});

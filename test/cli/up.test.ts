@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { test, type TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { planCluster } from '../../src/cli/cluster-plan.ts';
+import { freePorts, kvorum, listen, portOf, spawnKvorum } from './kvorum.ts';
+
+interface NodeLine {
+  readonly name: string;
+  readonly url: string;
+  readonly pid: number;
+  readonly dataDirectory: string;
+  readonly logFile: string;
+}
+
+interface Up {
+  readonly process: ChildProcess;
+  readonly nodes: readonly NodeLine[];
+  readonly stderr: () => string;
+}
+
+function temporaryDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'kvorum-up-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 10 }));
+  return directory;
+}
+
+/** `kvorum up` with JSON output, once its nodes are ready. */
+async function startUp(t: TestContext, directory: string, ...more: string[]): Promise<Up> {
+  const port = await freePorts(2);
+  const args = ['up', '-n', '2', '--port', String(port), '--data', directory, '--output', 'json', ...more];
+  const process = spawnKvorum(args);
+  t.after(() => process.kill('SIGKILL'));
+  let stderr = '';
+  process.stderr?.on('data', (chunk) => (stderr += String(chunk)));
+  for await (const line of createInterface({ input: process.stdout as NodeJS.ReadableStream })) {
+    return { process, nodes: (JSON.parse(line) as { nodes: NodeLine[] }).nodes, stderr: () => stderr };
+  }
+  throw new Error(`kvorum up ended: ${stderr}`);
+}
+
+async function exitCodeOf(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  return child.exitCode;
+}
+
+function isAlive({ pid }: NodeLine): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** Polls, since these are not our children: nothing tells us of their end. */
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!condition()) {
+    assert.ok(Date.now() < deadline, 'timed out');
+    await setTimeout(10);
+  }
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`kvorum up starts nodes that replicate, and ends them and itself with 0 on ${signal}`, async (t) => {
+    const directory = temporaryDirectory(t);
+    const { process, nodes } = await startUp(t, directory);
+    const [first, second] = nodes;
+    assert.ok(first !== undefined && second !== undefined);
+    assert.deepEqual([first.dataDirectory, second.logFile], [join(directory, 'n1'), join(directory, 'n2.log')]);
+    assert.equal((await kvorum(['put', 'greeting', 'hello', '--url', first.url])).code, 0);
+    assert.equal((await kvorum(['get', 'greeting', '--url', second.url])).stdout.toString(), 'hello');
+    assert.equal((await kvorum(['status', '--url', first.url])).code, 0);
+    process.kill(signal);
+    assert.equal(await exitCodeOf(process), 0);
+    assert.deepEqual(nodes.map(isAlive), [false, false]);
+  });
+}
+
+test('kvorum up keeps data and secret over a restart, the secret for its owner only', async (t) => {
+  const directory = temporaryDirectory(t);
+  const secretFile = join(directory, 'cluster-secret');
+  const first = await startUp(t, directory);
+  const secret = readFileSync(secretFile, 'utf8');
+  const port = new URL(first.nodes[0]?.url ?? '').port;
+  await kvorum(['put', 'greeting', 'hello', '--url', first.nodes[0]?.url ?? '']);
+  first.process.kill('SIGTERM');
+  assert.equal(await exitCodeOf(first.process), 0);
+  const second = await startUp(t, directory, '--port', port);
+  assert.equal((await kvorum(['get', 'greeting', '--url', second.nodes[1]?.url ?? ''])).stdout.toString(), 'hello');
+  assert.equal(readFileSync(secretFile, 'utf8'), secret);
+  assert.equal(statSync(secretFile).mode & 0o777, 0o600);
+  second.process.kill('SIGTERM');
+  assert.equal(await exitCodeOf(second.process), 0);
+});
+
+test('kvorum up goes on without a node that dies, and ends with 1 when all are dead', async (t) => {
+  const { process: up, nodes, stderr } = await startUp(t, temporaryDirectory(t));
+  process.kill(nodes[1]?.pid ?? 0, 'SIGKILL');
+  await until(() => stderr().includes(`Node n2 (${nodes[1]?.url}) died: signal SIGKILL`));
+  assert.equal(up.exitCode, null);
+  process.kill(nodes[0]?.pid ?? 0, 'SIGKILL');
+  assert.equal(await exitCodeOf(up), 1);
+  assert.match(stderr(), /Node n1 .* died: signal SIGKILL/);
+});
+
+test('kvorum up takes its nodes with it when it is killed', async (t) => {
+  const { process: up, nodes } = await startUp(t, temporaryDirectory(t));
+  up.kill('SIGKILL');
+  await until(() => !nodes.some(isAlive));
+});
+
+test('kvorum up names the port that is taken', async (t) => {
+  const server = await listen(await freePorts(1));
+  t.after(() => server.close());
+  const { code, stdout, stderr } = await kvorum([
+    'up',
+    '-n',
+    '1',
+    '--port',
+    String(portOf(server)),
+    '--data',
+    temporaryDirectory(t),
+  ]);
+  assert.deepEqual({ code, stdout: stdout.length }, { code: 1, stdout: 0 });
+  assert.match(stderr, new RegExp(`^kvorum: Port ${portOf(server)} is taken`));
+});
+
+test('kvorum up shows the last line of a node that cannot start, and stops the others', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { nodes } = await startUp(t, directory);
+  const { code, stderr } = await kvorum(['up', '-n', '2', '--port', String(await freePorts(2)), '--data', directory]);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /^kvorum: Node n[12] \(http:.*\) ended before it was ready; its last line in .*n[12]\.log: kvorum: .*\n$/,
+  );
+  assert.deepEqual(nodes.map(isAlive), [true, true]);
+});
+
+test('kvorum serve refuses a data directory that it cannot make in one line with exit code 1', async () => {
+  const port = await freePorts(1);
+  const { code, stderr } = await kvorum([
+    'serve',
+    '--port',
+    String(port),
+    '--data',
+    '/dev/null/data',
+    '--log-level',
+    'error',
+  ]);
+  assert.equal(code, 1);
+  assert.match(stderr, /^kvorum: .*"\/dev\/null\/data".*\n$/);
+});
+
+test('kvorum serve stops with 0 on SIGTERM', async (t) => {
+  const port = await freePorts(1);
+  const node = spawnKvorum(['serve', '--port', String(port), '--data', temporaryDirectory(t)]);
+  t.after(() => node.kill('SIGKILL'));
+  const [line] = await once(node.stdout as NodeJS.ReadableStream, 'data');
+  assert.equal(String(line), `Listening on http://localhost:${port}\n`);
+  node.kill('SIGTERM');
+  assert.equal(await exitCodeOf(node), 0);
+});
+
+test('planCluster() gives each node a port, replica ports and a directory of its own', () => {
+  const flags = new Map([
+    ['port', '9000'],
+    ['data', 'd'],
+    ['workers', '2'],
+    ['replica-port', '9100'],
+    ['mode', 'async'],
+  ]);
+  const { directory, nodes } = planCluster({ flags, environment: { KVORUM_SELF: 'http://elsewhere:1' } }, 2);
+  assert.equal(directory, 'd');
+  assert.deepEqual(
+    nodes.map(({ name, logFile, settings }) => [
+      name,
+      logFile,
+      settings.self,
+      settings.port,
+      settings.replicaPort,
+      settings.dataDirectory,
+    ]),
+    [
+      ['n1', 'd/n1.log', 'http://localhost:9000', 9000, 9100, 'd/n1'],
+      ['n2', 'd/n2.log', 'http://localhost:9001', 9001, 9102, 'd/n2'],
+    ],
+  );
+  assert.deepEqual(nodes[0]?.settings.cluster, nodes[1]?.settings.cluster);
+  assert.equal(nodes[1]?.settings.mode, 'async');
+});
