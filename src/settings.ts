@@ -6,10 +6,19 @@
  * to each other is asserted in config.ts.
  */
 import { GIB, KIB, MIB } from './domain/units.ts';
-import { durabilities, logLevels, modes } from './domain/worker-protocol.ts';
-import type { Durability, LogLevel, Mode } from './domain/worker-protocol.ts';
-import { choice, duration, integer, list, optionalText, size, text, toggle, type Setting } from './setting-kinds.ts';
-import type { DefaultsContext } from './setting-kinds.ts';
+import { durabilities, logLevels, modes, type Durability, type LogLevel, type Mode } from './domain/worker-protocol.ts';
+import {
+  choice,
+  duration,
+  integer,
+  list,
+  optionalText,
+  size,
+  text,
+  toggle,
+  type DefaultsContext,
+  type Setting,
+} from './setting-kinds.ts';
 
 export interface NodeSettings {
   /** undefined: chosen from `self`; loopback names bind the loopback address, others all interfaces. */

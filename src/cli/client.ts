@@ -2,7 +2,6 @@
  * The commands' HTTP client: one request to one node's client port, its answer or the reason why there is none, as
  * data. undici is loaded at the first request, so that help and settings do not pay for it.
  */
-import type { Readable } from 'node:stream';
 import { Buffer } from 'node:buffer';
 import type { Agent, Dispatcher } from 'undici';
 import type { Environment, Flags } from '../config.ts';
@@ -15,7 +14,7 @@ import { printable, writeNotice } from './output.ts';
 export interface Answer {
   readonly kind: 'answered';
   readonly status: number;
-  readonly body: Readable;
+  readonly body: AsyncIterable<Uint8Array>;
 }
 
 export interface Unreachable {
@@ -86,9 +85,9 @@ export function clientTimeoutMs(flags: Flags): number {
 
 /** All bytes of an answer, or why they did not all come. */
 export async function readBody(answer: Answer): Promise<Buffer | Unreachable> {
-  const chunks: Buffer[] = [];
+  const chunks: Uint8Array[] = [];
   try {
-    for await (const chunk of answer.body) chunks.push(Buffer.from(chunk));
+    for await (const chunk of answer.body) chunks.push(chunk);
   } catch (error) {
     return unreachable(error);
   }

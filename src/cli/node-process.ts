@@ -79,8 +79,8 @@ export class NodeProcess {
 
 async function endOf(child: ChildProcess): Promise<string> {
   try {
-    const [code, signal]: unknown[] = await once(child, 'exit');
-    return signal === null ? `exit code ${String(code)}` : `signal ${String(signal)}`;
+    await once(child, 'exit');
+    return child.signalCode === null ? `exit code ${child.exitCode}` : `signal ${child.signalCode}`;
   } catch (error) {
     return `cannot be started: ${messageOf(error)}`;
   }

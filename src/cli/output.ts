@@ -73,7 +73,8 @@ export function paint(style: Style, text: string): string {
 
 /** `text` with control characters spelled out, so that a stored value cannot drive the terminal that shows it. */
 export function printable(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (character) => {
+  return text.replace(/\p{Cc}/gu, (character) => {
+    if (character === '\n' || character === '\t') return character;
     return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
   });
 }

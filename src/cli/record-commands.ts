@@ -1,14 +1,20 @@
 /** `kvorum get`, `put` and `del`: one key of a cluster, through any of its nodes. Values are bytes and stay bytes. */
 import { Buffer } from 'node:buffer';
 import { createReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import type { Flags } from '../config.ts';
 import { KvorumError, messageOf } from '../domain/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { MIB } from '../domain/units.ts';
-import { clientOptions, openClient, reportRefusal, reportUnreachable, unreachable, type Answer } from './client.ts';
-import type { NodeClient } from './client.ts';
+import {
+  clientOptions,
+  openClient,
+  reportRefusal,
+  reportUnreachable,
+  unreachable,
+  type Answer,
+  type NodeClient,
+} from './client.ts';
 import type { Command, Invocation, Option } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice, writeResult } from './output.ts';
@@ -114,15 +120,14 @@ async function readValue(flags: Flags, argument: string | undefined): Promise<Bu
   return argument === '-' ? readAll(process.stdin, 'stdin') : Buffer.from(argument);
 }
 
-async function readAll(source: Readable, name: string): Promise<Buffer> {
-  const chunks: Buffer[] = [];
+async function readAll(source: AsyncIterable<Uint8Array>, name: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {
     for await (const chunk of source) {
-      const buffer = Buffer.from(chunk);
-      bytes += buffer.length;
+      bytes += chunk.length;
       if (bytes > valueBytesMax) break;
-      chunks.push(buffer);
+      chunks.push(chunk);
     }
   } catch (error) {
     throw new KvorumError('bad-request', `Cannot read "${name}": ${messageOf(error)}`, { cause: error });
@@ -131,16 +136,30 @@ async function readAll(source: Readable, name: string): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-async function printValue({ body }: Answer, client: NodeClient): Promise<ExitCode> {
-  const toTerminal = process.stdout.isTTY;
-  const decoder = new StringDecoder();
+async function printValue(answer: Answer, client: NodeClient): Promise<ExitCode> {
   try {
-    for await (const chunk of body) await writeResult(toTerminal ? printable(decoder.write(chunk)) : chunk);
+    await (process.stdout.isTTY ? showOnTerminal(answer) : copyBytes(answer));
   } catch (error) {
     return reportUnreachable(unreachable(error), client);
   }
-  if (toTerminal) await writeResult(`${printable(decoder.end())}\n`);
   return exitCodes.ok;
+}
+
+async function copyBytes({ body }: Answer): Promise<void> {
+  for await (const chunk of body) await writeResult(chunk);
+}
+
+/** As text, and with a newline at its end, so that the prompt that follows stands on a line of its own. */
+async function showOnTerminal({ body }: Answer): Promise<void> {
+  const decoder = new StringDecoder();
+  let last = '';
+  for await (const chunk of body) {
+    const text = printable(decoder.write(Buffer.from(chunk)));
+    if (text !== '') last = text;
+    await writeResult(text);
+  }
+  const rest = printable(decoder.end());
+  await writeResult((rest || last).endsWith('\n') ? rest : `${rest}\n`);
 }
 
 function refuse(message: string): never {

@@ -4,8 +4,16 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Flags } from '../config.ts';
-import { clientOf, clientOptions, clientTimeoutMs, nodeUrl, readBody, reportUnreachable } from './client.ts';
-import type { NodeClient, Unreachable } from './client.ts';
+import {
+  clientOf,
+  clientOptions,
+  clientTimeoutMs,
+  nodeUrl,
+  readBody,
+  reportUnreachable,
+  type NodeClient,
+  type Unreachable,
+} from './client.ts';
 import { outputOption, type Command, type Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { paint, printable, renderTable, writeNotice, writeResult, type Style } from './output.ts';
@@ -38,10 +46,10 @@ export const statusCommand: Command = {
   positionals: { min: 0, max: 0 },
   options: [...clientOptions, outputOption],
   examples: ['kvorum status', 'kvorum status --url http://localhost:8081 --output json'],
-  run: status,
+  run: showStatus,
 };
 
-async function status({ flags, environment }: Invocation): Promise<ExitCode> {
+async function showStatus({ flags, environment }: Invocation): Promise<ExitCode> {
   const format = outputFormat(flags);
   const askedUrl = nodeUrl(flags, environment);
   const asked = await askNode(askedUrl, flags);

@@ -109,9 +109,11 @@ test('kvorum asks the node of KVORUM_URL, with the key encoded and the quorum gi
 
 test('kvorum put takes the value from the argument, from stdin and from a file', async (t) => {
   const received: Buffer[] = [];
-  const url = await fakeNode(t, async (request, response) => {
-    received.push(await buffer(request));
-    response.writeHead(201).end();
+  const url = await fakeNode(t, (request, response) => {
+    void buffer(request).then((body) => {
+      received.push(body);
+      response.writeHead(201).end();
+    });
   });
   const directory = mkdtempSync(join(tmpdir(), 'kvorum-put-'));
   t.after(() => rmSync(directory, { recursive: true }));

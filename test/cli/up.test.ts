@@ -162,10 +162,20 @@ test('kvorum serve stops with 0 on SIGTERM', async (t) => {
   const port = await freePorts(1);
   const node = spawnKvorum(['serve', '--port', String(port), '--data', temporaryDirectory(t)]);
   t.after(() => node.kill('SIGKILL'));
-  const [line] = await once(node.stdout as NodeJS.ReadableStream, 'data');
-  assert.equal(String(line), `Listening on http://localhost:${port}\n`);
+  const lines: readonly unknown[] = await once(node.stdout as NodeJS.ReadableStream, 'data');
+  assert.equal(lines.join(), `Listening on http://localhost:${port}\n`);
   node.kill('SIGTERM');
   assert.equal(await exitCodeOf(node), 0);
+});
+
+test('kvorum serve stops at once with 130 on a second signal', async (t) => {
+  const port = await freePorts(1);
+  const node = spawnKvorum(['serve', '--port', String(port), '--data', temporaryDirectory(t)]);
+  t.after(() => node.kill('SIGKILL'));
+  await once(node.stdout as NodeJS.ReadableStream, 'data');
+  node.kill('SIGTERM');
+  node.kill('SIGINT');
+  assert.equal(await exitCodeOf(node), 130);
 });
 
 test('planCluster() gives each node a port, replica ports and a directory of its own', () => {
