@@ -15,9 +15,9 @@ import { parseTopology, topologyDigest, type Topology } from './domain/topology.
 import { replicaProtocol, type NodeDescription, type WorkerSettings } from './domain/worker-protocol.ts';
 import type { NodeState, NodeView } from './http/admin.ts';
 import { EntityHandler } from './http/entity.ts';
-import { sendOutcome, type EntityExchange } from './http/outcome.ts';
+import { outcomeResponse, type EntityExchange } from './http/outcome.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
-import { listenForClients, type ClientServer } from './http/server.ts';
+import { ClientServer } from './http/server.ts';
 import type { Log } from './log.ts';
 import { ProcessMetrics } from './process-metrics.ts';
 import { nodeStatus } from './status.ts';
@@ -84,9 +84,10 @@ class Node implements NodeView {
       operationsInFlightMax: settings.operationsInFlightMax,
       onOutcome: (exchange, outcome) => {
         this.#entity.release(exchange);
-        sendOutcome(exchange, outcome);
+        const response = outcomeResponse(exchange, outcome);
+        exchange.reply.send(response);
         const seconds = (performance.now() - exchange.startedAt) / 1000;
-        this.#requests.observe(exchange.method, exchange.response.statusCode, seconds);
+        this.#requests.observe(exchange.method, response.status, seconds);
       },
       log,
     });
@@ -100,7 +101,8 @@ class Node implements NodeView {
   async start(): Promise<void> {
     const { port, keepAliveMs, connectionsMax } = this.#settings;
     const host = bindHost(this.#settings);
-    this.#server = await listenForClients({ host, port, keepAliveMs, connectionsMax, node: this, entity: this.#entity });
+    const options = { host, port, keepAliveMs, connectionsMax, node: this, entity: this.#entity };
+    this.#server = await ClientServer.listen(options);
     await this.#pool.announce();
     this.#state = 'ready';
     const { mode, durability, workers } = this.#settings;

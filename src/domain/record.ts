@@ -48,10 +48,15 @@ export function sealRecord(target: Buffer, offset: number, valueBytes: number, k
   target.writeUInt32LE(checksum(target, offset, recordBytes, key), offset + CHECKSUM_OFFSET);
 }
 
-/** Whether the record at `offset` is long enough, of a known kind and matches its checksum for this key. */
+/**
+ * Whether the record at `offset` is long enough, of a known kind, has a version that the order of merging is total over
+ * (NaN would break it) and matches its checksum for this key.
+ */
 export function isIntact(bytes: Buffer, offset: number, recordBytes: number, key: Uint8Array): boolean {
   if (recordBytes < RECORD_HEADER_BYTES) return false;
   if ((bytes[offset + KIND_OFFSET] as number) > recordKinds.tombstone) return false;
+  const version = readVersion(bytes, offset);
+  if (!Number.isSafeInteger(version) || version < 0) return false;
   return checksum(bytes, offset, recordBytes, key) === bytes.readUInt32LE(offset + CHECKSUM_OFFSET);
 }
 

@@ -133,10 +133,15 @@ export type OutcomeVisitor = (
   value: Buffer,
 ) => void;
 
-/** Calls `visit` for each outcome of a frame; returns the newest version that the worker has seen. */
+/**
+ * Calls `visit` for each outcome of a frame; returns the newest version that the worker has seen. Throws
+ * `corrupt-frame`, then with the outcomes before the corrupt one visited.
+ */
 export function visitOutcomes(bytes: Buffer, visit: OutcomeVisitor): Version {
+  if (bytes.length < OUTCOME_FRAME_HEADER_BYTES) throw corrupt('Outcome', 0);
   for (let offset = OUTCOME_FRAME_HEADER_BYTES; offset < bytes.length; ) {
     const valueStart = offset + OUTCOME_HEADER_BYTES;
+    if (valueStart > bytes.length) throw corrupt('Outcome', offset);
     const valueEnd = valueStart + bytes.readUInt32LE(offset + 7);
     if (valueEnd > bytes.length) throw corrupt('Outcome', offset);
     const tally = { acks: bytes[offset + 5] as number, failures: bytes[offset + 6] as number };

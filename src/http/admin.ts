@@ -2,11 +2,13 @@
  * Health, status and metrics: `/livez`, `/readyz`, `/v0/status`, `/v0/node`, `/metrics`. What they show comes from the
  * node through `NodeView`; this file only shapes it.
  */
-import type { ServerResponse } from 'node:http';
+import { Buffer } from 'node:buffer';
 import type { MetricFamily } from '../domain/metrics.ts';
 import type { NodeDescription } from '../domain/worker-protocol.ts';
+import { retryAfter } from './outcome.ts';
+import { problemResponse } from './problem.ts';
 import { renderMetrics } from './prometheus.ts';
-import { sendProblem } from './problem.ts';
+import type { Response } from './reply.ts';
 
 /** Where a node is in its life. */
 export type NodeState = 'starting' | 'ready' | 'draining';
@@ -19,31 +21,25 @@ export interface NodeView {
   metrics(): Promise<readonly MetricFamily[]>;
 }
 
-type Answer = (response: ServerResponse, node: NodeView) => void | Promise<void>;
+type Answer = (node: NodeView) => Response | Promise<Response>;
 
 /** The admin paths; all take GET and HEAD. */
 export const adminRoutes: Readonly<Record<string, Answer>> = {
-  '/livez': (response) => sendText(response, 'live\n'),
-  '/readyz': (response, node) => {
+  '/livez': () => text('live\n'),
+  '/readyz': (node) => {
     const state = node.state();
-    if (state === 'ready') sendText(response, 'ready\n');
-    else sendProblem(response, state, `The node is ${state}`, ['retry-after', '1']);
+    return state === 'ready' ? text('ready\n') : problemResponse(state, `The node is ${state}`, retryAfter);
   },
-  '/v0/status': async (response, node) => {
-    sendJson(response, node.state() === 'ready' ? 200 : 503, await node.status());
-  },
-  '/v0/node': (response, node) => sendJson(response, 200, node.describe()),
-  '/metrics': async (response, node) => {
-    sendText(response, renderMetrics(await node.metrics()), 'text/plain; version=0.0.4; charset=utf-8');
-  },
+  '/v0/status': async (node) => json(node.state() === 'ready' ? 200 : 503, await node.status()),
+  '/v0/node': (node) => json(200, node.describe()),
+  '/metrics': async (node) => text(renderMetrics(await node.metrics()), 'text/plain; version=0.0.4; charset=utf-8'),
 };
 
-function sendText(response: ServerResponse, text: string, type = 'text/plain; charset=utf-8'): void {
-  response.writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(text) }).end(text);
+function text(body: string, type = 'text/plain; charset=utf-8'): Response {
+  return { status: 200, fields: `content-type: ${type}\r\n`, body: Buffer.from(body) };
 }
 
-function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  const text = `${JSON.stringify(value)}\n`;
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-  response.writeHead(status, headers).end(text);
+function json(status: number, value: unknown): Response {
+  const body = Buffer.from(`${JSON.stringify(value)}\n`);
+  return { status, fields: 'content-type: application/json\r\n', body };
 }

@@ -1,48 +1,118 @@
 /**
- * Request bodies, collected up to a bound. The bound is checked at the headers where they name a length, and while the
- * body comes in where they do not (chunked encoding).
+ * Request bodies as they come in, up to a bound: of a declared length, or chunked (RFC 9112 section 7.1).
+ *
+ * A reader takes bytes from a connection's input and says how far it got. Bytes of a declared length go straight to
+ * their place; a body that came whole with its head is used where it stands, without a copy.
  */
 import { Buffer } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
 
-/** Called once with the body, or with `too-large`, or with `gone` where the client left first. */
-export type OnBody = (body: Buffer | 'too-large' | 'gone') => void;
+/** What a reader made of the bytes that it was given. */
+export type BodyProgress =
+  | { readonly kind: 'more' }
+  | { readonly kind: 'done'; readonly body: Buffer; readonly end: number }
+  | { readonly kind: 'too-large' }
+  | { readonly kind: 'malformed' };
 
-/** The length that the headers name; undefined where they name none (chunked, or no body at all). */
-export function declaredLength(request: IncomingMessage): number | undefined {
-  const length = request.headers['content-length'];
-  return length === undefined ? undefined : Number(length);
+export interface BodyReader {
+  /** Reads from `offset`; `done` names the first byte after the body. */
+  read(bytes: Buffer, offset: number): BodyProgress;
 }
 
-/**
- * Collects the body. With a declared length the bytes go straight to their place; most bodies come in one chunk, which
- * is used as it is.
- */
-export function collectBody(request: IncomingMessage, bytesMax: number, onBody: OnBody): void {
-  const length = declaredLength(request);
-  const chunks: Buffer[] = [];
+const more: BodyProgress = { kind: 'more' };
+const tooLarge: BodyProgress = { kind: 'too-large' };
+const malformed: BodyProgress = { kind: 'malformed' };
+
+/** Reads a body of `length` bytes. */
+export function readSized(length: number): BodyReader {
   let whole: Buffer | undefined;
   let received = 0;
-  let done = false;
-  const finish = (body: Buffer | 'too-large' | 'gone'): void => {
-    if (done) return;
-    done = true;
-    onBody(body);
+  return {
+    read(bytes, offset) {
+      const end = Math.min(bytes.length, offset + length - received);
+      if (whole === undefined && end - offset === length) {
+        return { kind: 'done', body: bytes.subarray(offset, end), end };
+      }
+      whole ??= Buffer.allocUnsafeSlow(length);
+      whole.set(bytes.subarray(offset, end), received);
+      received += end - offset;
+      return received === length ? { kind: 'done', body: whole, end } : more;
+    },
   };
-  request.on('data', (chunk: Buffer) => {
-    if (done) return;
-    if (received + chunk.length > bytesMax) return finish('too-large');
-    if (length === undefined || chunk.length === length) chunks.push(chunk);
-    else (whole ??= Buffer.allocUnsafeSlow(length)).set(chunk, received);
-    received += chunk.length;
-    return undefined;
-  });
-  request.on('end', () => finish(whole ?? joined(chunks)));
-  request.on('close', () => finish('gone'));
 }
 
-function joined(chunks: readonly Buffer[]): Buffer {
-  const [first] = chunks;
-  if (first === undefined) return Buffer.alloc(0);
-  return chunks.length === 1 ? first : Buffer.concat(chunks);
+/** Longest line of a chunk size, its extensions, or a trailer. */
+const LINE_BYTES_MAX = 4096;
+const TRAILERS_MAX = 64;
+const CR = 13;
+const LF = 10;
+
+/** Reads a chunked body of at most `bytesMax` bytes. Extensions and trailers are read over. */
+export function readChunked(bytesMax: number): BodyReader {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  let state: 'size' | 'data' | 'data-end' | 'trailer' = 'size';
+  let remaining = 0;
+  let trailers = 0;
+  let line = '';
+
+  /** Reads up to the end of a line; returns the offset after it, or undefined where it goes on. */
+  const readLine = (bytes: Buffer, offset: number): number | undefined => {
+    const end = bytes.indexOf(LF, offset);
+    line += bytes.toString('latin1', offset, end < 0 ? bytes.length : end + 1);
+    return end < 0 ? undefined : end + 1;
+  };
+
+  const takeSize = (): BodyProgress | undefined => {
+    const match = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\r\n]*)?\r\n$/.exec(line);
+    line = '';
+    if (match === null) return malformed;
+    remaining = Number.parseInt(match[1] as string, 16);
+    total += remaining;
+    if (total > bytesMax) return tooLarge;
+    state = remaining === 0 ? 'trailer' : 'data';
+    return undefined;
+  };
+
+  const step = (bytes: Buffer, offset: number): number | BodyProgress => {
+    if (state === 'data') {
+      const end = Math.min(bytes.length, offset + remaining);
+      chunks.push(Buffer.from(bytes.subarray(offset, end)));
+      remaining -= end - offset;
+      if (remaining === 0) state = 'data-end';
+      return end;
+    }
+    const next = readLine(bytes, offset);
+    if (line.length > LINE_BYTES_MAX) return malformed;
+    if (next === undefined) return more;
+    if (state === 'size') return takeSize() ?? next;
+    const text = line;
+    line = '';
+    if (!text.endsWith('\r\n')) return malformed;
+    if (state === 'data-end') {
+      state = 'size';
+      return text === '\r\n' ? next : malformed;
+    }
+    if (text === '\r\n') return { kind: 'done', body: Buffer.concat(chunks), end: next };
+    return ++trailers > TRAILERS_MAX ? malformed : next;
+  };
+
+  return {
+    read(bytes, offset) {
+      let at = offset;
+      while (at < bytes.length) {
+        const stepped = step(bytes, at);
+        if (typeof stepped !== 'number') return stepped;
+        at = stepped;
+      }
+      return more;
+    },
+  };
+}
+
+/** Where the empty line that ends a head starts, or -1: the `\r\n\r\n` at or after `from`. */
+export function headEnd(bytes: Buffer, from: number): number {
+  for (let at = bytes.indexOf(CR, from); at >= 0; at = bytes.indexOf(CR, at + 1)) {
+    if (bytes[at + 1] === LF && bytes[at + 2] === CR && bytes[at + 3] === LF) return at;
+  }
+  return -1;
 }

@@ -1,14 +1,14 @@
 /**
- * `/v0/entity`: parse, validate, admit, dispatch. Admission is decided at the headers, before a body is read and before
- * the pool is touched, so that refusing costs little when the node has more to do than it can.
+ * `/v0/entity`: parse, validate, admit, dispatch. Admission is decided at the head, before a body is read and before the
+ * pool is touched, so that refusing costs little when the node has more to do than it can.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Buffer } from 'node:buffer';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
-import { collectBody, declaredLength } from './body.ts';
-import { sendRefusal, type EntityExchange, type EntityMethod } from './outcome.ts';
-import { sendProblem } from './problem.ts';
+import type { Request } from './connection.ts';
+import { retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
+import { problemResponse } from './problem.ts';
 import { parseEntityQuery, type EntityQuery, type QueryLimits } from './query.ts';
+import type { Response } from './reply.ts';
 
 export interface EntityLimits extends QueryLimits {
   readonly valueBytesMax: number;
@@ -30,23 +30,25 @@ export class EntityHandler {
     return this.#bodyBytes;
   }
 
-  /** Handles a request whose path is `/v0/entity`; `expectsContinue` where the client waits before it sends its body. */
-  handle(request: IncomingMessage, response: ServerResponse, query: string, expectsContinue: boolean): void {
-    const method = request.method;
-    if (method !== 'GET' && method !== 'PUT' && method !== 'DELETE') {
-      const detail = `Method ${method} is not known here`;
-      return sendProblem(response, 'method-not-allowed', detail, ['allow', 'GET, PUT, DELETE']);
+  /** Handles a request whose path is `/v0/entity`. */
+  handle(request: Request, query: string): void {
+    const { head, reply } = request;
+    const method = entityMethod(head.method);
+    if (method === undefined) {
+      const detail = `Method ${head.method} is not known here`;
+      return reply.send(problemResponse('method-not-allowed', detail, 'allow: GET, PUT, DELETE\r\n'));
     }
     const parsed = parseEntityQuery(query, this.#limits);
-    if ('problem' in parsed) return sendProblem(response, parsed.problem, parsed.detail);
-    const length = method === 'PUT' ? declaredLength(request) : 0;
-    if (length !== undefined && length > this.#limits.valueBytesMax) return this.#refuseLarge(response);
+    if ('problem' in parsed) return reply.send(problemResponse(parsed.problem, parsed.detail));
+    const length = method === 'PUT' ? head.contentLength : 0;
+    if (length !== undefined && length > this.#limits.valueBytesMax) return reply.send(this.#tooLarge());
     const bodyBytes = length ?? this.#limits.valueBytesMax;
     const refusal = this.#refusal(bodyBytes);
-    if (refusal !== undefined) return sendRefusal(response, 'overloaded', refusal);
+    if (refusal !== undefined) return reply.send(refusal);
     this.#bodyBytes += bodyBytes;
-    const exchange = exchangeFor(method, response, parsed, bodyBytes);
-    if (method === 'PUT') return this.#receive(request, parsed, exchange, expectsContinue);
+    const acksRequired = parsed.quorum.acksRequired;
+    const exchange = { method, reply, startedAt: performance.now(), bodyBytes, acksRequired };
+    if (method === 'PUT') return this.#receive(request, parsed, exchange);
     return this.#dispatch(parsed, exchange, undefined);
   }
 
@@ -55,20 +57,20 @@ export class EntityHandler {
     this.#bodyBytes -= exchange.bodyBytes;
   }
 
-  #refusal(bodyBytes: number): string | undefined {
+  #refusal(bodyBytes: number): Response | undefined {
     if (this.#bodyBytes + bodyBytes > this.#limits.bodyBytesInFlightMax) {
-      return 'Too many body bytes are in flight; nothing was done';
+      return problemResponse('overloaded', 'Too many body bytes are in flight; nothing was done', retryAfter);
     }
-    return this.#dispatcher.admit() ? undefined : 'Too many operations are in flight; nothing was done';
+    if (this.#dispatcher.admit()) return undefined;
+    return problemResponse('overloaded', 'Too many operations are in flight; nothing was done', retryAfter);
   }
 
-  #receive(request: IncomingMessage, query: EntityQuery, exchange: EntityExchange, expectsContinue: boolean): void {
-    if (expectsContinue) exchange.response.writeContinue();
-    collectBody(request, this.#limits.valueBytesMax, (body) => {
+  #receive(request: Request, query: EntityQuery, exchange: EntityExchange): void {
+    request.takeBody(this.#limits.valueBytesMax, (body) => {
       if (body === 'too-large' || body === 'gone') {
         this.#dispatcher.withdraw();
         this.release(exchange);
-        if (body === 'too-large') this.#refuseLarge(exchange.response);
+        if (body === 'too-large') request.reply.send(this.#tooLarge());
       } else {
         this.#dispatch(query, exchange, body);
       }
@@ -80,17 +82,11 @@ export class EntityHandler {
     else this.#dispatcher.write(key, value, quorum, exchange);
   }
 
-  #refuseLarge(response: ServerResponse): void {
-    const detail = `A value has at most ${this.#limits.valueBytesMax} bytes`;
-    sendProblem(response, 'value-too-large', detail, ['connection', 'close']);
+  #tooLarge(): Response {
+    return problemResponse('value-too-large', `A value has at most ${this.#limits.valueBytesMax} bytes`);
   }
 }
 
-function exchangeFor(
-  method: EntityMethod,
-  response: ServerResponse,
-  query: EntityQuery,
-  bodyBytes: number,
-): EntityExchange {
-  return { method, response, startedAt: performance.now(), bodyBytes, acksRequired: query.quorum.acksRequired };
+function entityMethod(method: string): EntityMethod | undefined {
+  return method === 'GET' || method === 'PUT' || method === 'DELETE' ? method : undefined;
 }

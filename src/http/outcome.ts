@@ -1,64 +1,54 @@
 /**
  * From outcomes to answers: the one table that knows both.
  */
-import type { ServerResponse } from 'node:http';
+import { Buffer } from 'node:buffer';
 import type { Outcome } from '../domain/operation.ts';
-import type { ProblemCode } from './problem.ts';
-import { sendProblem } from './problem.ts';
+import { problemResponse } from './problem.ts';
+import type { Reply, Response } from './reply.ts';
 
 export type EntityMethod = 'GET' | 'PUT' | 'DELETE';
 
 /** What an entity request waits with for its outcome. */
 export interface EntityExchange {
   readonly method: EntityMethod;
-  readonly response: ServerResponse;
-  /** `performance.now()` when the headers had come. */
+  readonly reply: Reply;
+  /** `performance.now()` when the head had come. */
   readonly startedAt: number;
   /** Body bytes that the request holds until it is answered. */
   readonly bodyBytes: number;
   readonly acksRequired: number;
 }
 
-const noContent: readonly string[] = ['content-length', '0'];
-const retryAfter: readonly string[] = ['retry-after', '1'];
+/** Asks a client to come back in a second. */
+export const retryAfter = 'retry-after: 1\r\n';
 
-/** Answers a request with its outcome. */
-export function sendOutcome(exchange: EntityExchange, outcome: Outcome): void {
-  const { response } = exchange;
+const created: Response = { status: 201, fields: '', body: undefined };
+const accepted: Response = { status: 202, fields: '', body: undefined };
+const missing = problemResponse('not-found');
+const valueFields = 'content-type: application/octet-stream\r\n';
+
+/** The answer to a request for its outcome. */
+export function outcomeResponse(exchange: EntityExchange, outcome: Outcome): Response {
   switch (outcome.kind) {
     case 'found':
-      response.writeHead(200, [
-        'content-type',
-        'application/octet-stream',
-        'content-length',
-        String(outcome.value.length),
-      ]);
-      response.end(outcome.value);
-      return;
+      return { status: 200, fields: valueFields, body: outcome.value as Buffer };
     case 'missing':
-      return sendProblem(response, 'not-found');
+      return missing;
     case 'written':
-      response.writeHead(exchange.method === 'PUT' ? 201 : 202, noContent as string[]);
-      response.end();
-      return;
+      return exchange.method === 'PUT' ? created : accepted;
     case 'unreachable':
-      return sendProblem(response, 'not-enough-replicas', shortfall(exchange, outcome));
+      return problemResponse('not-enough-replicas', shortfall(exchange, outcome));
     case 'timedOut':
-      return sendProblem(response, 'timeout', shortfall(exchange, outcome));
+      return problemResponse('timeout', shortfall(exchange, outcome));
     case 'full':
-      return sendProblem(response, 'disk-full', shortfall(exchange, outcome));
+      return problemResponse('disk-full', shortfall(exchange, outcome));
     case 'overloaded':
-      return sendProblem(response, 'overloaded', 'The worker queue is full; nothing was done', retryAfter);
+      return problemResponse('overloaded', 'The worker queue is full; nothing was done', retryAfter);
     case 'failed':
-      return sendProblem(response, 'failed', `A worker thread failed${unknown(exchange)}`);
+      return problemResponse('failed', `A worker thread failed${unknown(exchange)}`);
     default:
       return outcome satisfies never;
   }
-}
-
-/** Refuses a request before anything was done for it, and asks the client to come back. */
-export function sendRefusal(response: ServerResponse, code: ProblemCode, detail: string): void {
-  sendProblem(response, code, detail, retryAfter);
 }
 
 function shortfall(exchange: EntityExchange, outcome: { acks: number; failures: number }): string {

@@ -1,9 +1,8 @@
 /**
- * Error answers: `application/problem+json` (RFC 9457) with a stable `code` beside the standard members. The answer to
- * a request depends on the code alone, so each is made once and kept as bytes where it has no detail of its own.
+ * Error answers: `application/problem+json` (RFC 9457) with a stable `code` beside the standard members.
  */
 import { Buffer } from 'node:buffer';
-import type { ServerResponse } from 'node:http';
+import type { Response } from './reply.ts';
 
 /** Every code that an error answer can carry, with its status and title. */
 export const problems = {
@@ -28,27 +27,21 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems;
 
-/** The status line's reason where it is not the standard one for the status. */
-const reasons: Partial<Record<number, string>> = { 504: 'Not Enough Replicas' };
+/** Past so many different details they are not kept: details may quote the request. */
+const CACHED_MAX = 256;
+const cached = new Map<string, Response>();
 
-/** The body of a problem. */
-export function problemBody(code: ProblemCode, detail?: string): Buffer {
+/**
+ * The answer for a problem; `fields` are further header lines, each ended by CRLF. Refusals come in great numbers when
+ * there is no time for them, so an answer without a request's own words in it is made once.
+ */
+export function problemResponse(code: ProblemCode, detail?: string, fields = ''): Response {
+  const key = `${code}\n${detail}\n${fields}`;
+  const known = cached.get(key);
+  if (known !== undefined) return known;
   const { status, title } = problems[code];
-  return Buffer.from(`${JSON.stringify({ type: 'about:blank', title, status, code, detail })}\n`);
-}
-
-/** Answers a request with a problem; `headers` are name and value in turn. */
-export function sendProblem(
-  response: ServerResponse,
-  code: ProblemCode,
-  detail?: string,
-  headers: readonly string[] = [],
-): void {
-  const { status } = problems[code];
-  const body = problemBody(code, detail);
-  const all = ['content-type', 'application/problem+json', 'content-length', String(body.length), ...headers];
-  const reason = reasons[status];
-  if (reason === undefined) response.writeHead(status, all);
-  else response.writeHead(status, reason, all);
-  response.end(body);
+  const body = Buffer.from(`${JSON.stringify({ type: 'about:blank', title, status, code, detail })}\n`);
+  const response = { status, fields: `content-type: application/problem+json\r\n${fields}`, body };
+  if (cached.size < CACHED_MAX) cached.set(key, response);
+  return response;
 }
