@@ -1,0 +1,87 @@
+/** Resolving reads: the newest record answers, and exactly those with less are to be repaired. */
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import test from 'node:test';
+import fc from 'fast-check';
+import { replyCodes } from '../../src/domain/operation.ts';
+import { compareRecords, recordKinds } from '../../src/domain/record.ts';
+import { failedReply, type Reply } from '../../src/domain/reply.ts';
+import { newerReply, staleReplicas } from '../../src/domain/resolution.ts';
+import { bytesOf, makeRecord } from './arbitraries.ts';
+
+const key = Buffer.from('key');
+const absent: Reply = { ...failedReply, code: replyCodes.absent };
+
+const recordReply = (version: number, kind: 0 | 1 = recordKinds.value, value: Buffer = Buffer.from('v')): Reply => ({
+  code: replyCodes.record,
+  ...makeRecord(key, { version, nodeId: 1, kind }, kind === recordKinds.tombstone ? Buffer.alloc(0) : value),
+});
+
+const anyReply = fc.oneof(
+  fc.constant(absent),
+  fc.constant(failedReply),
+  fc
+    .tuple(fc.integer({ min: 1, max: 4 }), fc.constantFrom(recordKinds.value, recordKinds.tombstone), bytesOf(0, 1))
+    .map((parts) => recordReply(...parts)),
+);
+
+test('the newest of any replies is the greatest record among them, in whatever order they arrive', () => {
+  fc.assert(
+    fc.property(fc.array(anyReply, { minLength: 1, maxLength: 6 }), (replies) => {
+      const records = replies.filter((reply) => reply.code === replyCodes.record);
+      for (const order of [replies, replies.toReversed()]) {
+        const newest = order.reduce(newerReply);
+        if (records.length === 0) assert.notEqual(newest.code, replyCodes.record);
+        else assert.ok(records.every((record) => compareRecords(newest, record) >= 0));
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('a record is newer than nothing, and a newer tombstone hides a value', () => {
+  const value = recordReply(1);
+  const tombstone = recordReply(2, recordKinds.tombstone);
+  assert.equal(newerReply(absent, value), value);
+  assert.equal(newerReply(value, absent), value);
+  assert.equal(newerReply(value, failedReply), value);
+  assert.equal(newerReply(value, tombstone), tombstone);
+  assert.equal(newerReply(tombstone, recordReply(1)), tombstone);
+});
+
+test('the replicas to repair are those that have less than the newest, never one that failed', () => {
+  fc.assert(
+    fc.property(fc.array(anyReply, { minLength: 1, maxLength: 6 }), (replies) => {
+      const newest = replies.reduce(newerReply);
+      const stale = staleReplicas(
+        replies.map((reply, node) => ({ node, reply })),
+        newest,
+      );
+      const naive = replies.flatMap((reply, node) => {
+        if (newest.code !== replyCodes.record || reply.code === replyCodes.failed) return [];
+        return reply.code === replyCodes.absent || compareRecords(newest, reply) > 0 ? [node] : [];
+      });
+      assert.deepEqual(stale, naive);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('where no replica has a record there is nothing to repair', () => {
+  assert.deepEqual(
+    staleReplicas(
+      [
+        { node: 0, reply: absent },
+        { node: 1, reply: failedReply },
+      ],
+      absent,
+    ),
+    [],
+  );
+});
+
+test('a replica that only lacks a tombstone is repaired too', () => {
+  const tombstone = recordReply(2, recordKinds.tombstone);
+  const replies = [tombstone, recordReply(1), absent].map((reply, node) => ({ node, reply }));
+  assert.deepEqual(staleReplicas(replies, tombstone), [1, 2]);
+});
