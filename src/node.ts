@@ -52,7 +52,7 @@ export async function startNode(settings: NodeSettings, log: Log): Promise<Runni
     await node.start();
     return { url: settings.self, failed, stop: () => node.stop() };
   } catch (error) {
-    await pool.stop();
+    if (await pool.stop()) directory.markClean();
     throw error;
   }
 }
@@ -95,7 +95,10 @@ class Node implements NodeView {
     const nodeCount = topology.nodes.length;
     const replicationFactor = settings.replicationFactor || nodeCount;
     const limits = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, nodeCount, replicationFactor };
-    this.#entity = new EntityHandler(this.#dispatcher, limits);
+    const knownMethods = new Set(['GET', 'PUT', 'DELETE']);
+    this.#entity = new EntityHandler(this.#dispatcher, limits, (method, status) => {
+      this.#requests.observe(knownMethods.has(method) ? method : 'other', status, 0);
+    });
   }
 
   async start(): Promise<void> {
@@ -117,8 +120,7 @@ class Node implements NodeView {
     const timer = setTimeout(cut, this.#settings.drainMsMax);
     await this.#server?.close(cutAt);
     clearTimeout(timer);
-    await this.#pool.stop();
-    this.#directory.markClean();
+    if (await this.#pool.stop()) this.#directory.markClean();
     this.#process.close();
     this.#log.info('stopped');
   }

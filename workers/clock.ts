@@ -1,6 +1,7 @@
 /**
- * What a worker knows of versions: the newest one seen, which goes to the main thread with every outcome frame, where
- * the node's clock is. Workers never stamp.
+ * What a worker knows of versions: the newest one seen. It goes to the main thread, where the node's clock is, with every
+ * outcome frame, and at once where a peer's version is ahead of this machine's wall clock: else a write that this node
+ * stamps next could be older than one that it has stored. Workers never stamp.
  */
 import type { Buffer } from 'node:buffer';
 import { readVersion } from '../src/domain/record.ts';
@@ -8,10 +9,13 @@ import { mergeVersion, versionCeiling, type Version } from '../src/domain/versio
 
 export class Clock {
   readonly #clockDriftMsMax: number;
+  readonly #report: (newest: Version) => void;
   #newest: Version = 0;
+  #reported: Version = 0;
 
-  constructor(clockDriftMsMax: number) {
+  constructor(clockDriftMsMax: number, report: (newest: Version) => void) {
     this.#clockDriftMsMax = clockDriftMsMax;
+    this.#report = report;
   }
 
   /** The newest version seen. */
@@ -19,15 +23,25 @@ export class Clock {
     return this.#newest;
   }
 
-  /** Microseconds since 1970. */
-  nowMicros(): number {
-    return Date.now() * 1000;
+  /** The newest version that is accepted now. */
+  ceiling(): Version {
+    return versionCeiling(nowMicros(), this.#clockDriftMsMax);
   }
 
   /** Sees the version of the record at `offset`. */
   seeRecord(bytes: Buffer, offset: number): void {
     const version = readVersion(bytes, offset);
-    if (version <= this.#newest) return;
-    this.#newest = mergeVersion(this.#newest, version, versionCeiling(this.nowMicros(), this.#clockDriftMsMax));
+    if (version > this.#newest) this.#newest = mergeVersion(this.#newest, version, this.ceiling());
   }
+
+  /** Reports the newest version if the wall clock has not reached it. */
+  reportIfAhead(): void {
+    if (this.#newest <= this.#reported || this.#newest <= nowMicros()) return;
+    this.#reported = this.#newest;
+    this.#report(this.#newest);
+  }
+}
+
+function nowMicros(): number {
+  return Math.floor((performance.timeOrigin + performance.now()) * 1000);
 }

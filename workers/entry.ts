@@ -53,15 +53,20 @@ export async function coordinate(frame: Uint8Array): Promise<unknown> {
 async function start(): Promise<Running> {
   const report = new ThreadReport(threadId);
   const store = await Store.open(
-    { directory: settings.dataDirectory, durability: settings.durability, storeBytesMax: settings.storeBytesMax },
+    {
+      directory: settings.dataDirectory,
+      durability: settings.durability,
+      storeBytesMax: settings.storeBytesMax,
+      first: threadId === 1,
+    },
     (key) => {
       report.corruptRecords++;
       log('error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
     },
   );
-  const clock = new Clock(settings.clockDriftMsMax);
+  const clock = new Clock(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
   const turn = settings.mode === 'batched' ? new Turn(() => runTurn()) : undefined;
-  const replica = new LocalReplica({ store, clock, turn, clockDriftMsMax: settings.clockDriftMsMax, onFatal });
+  const replica = new LocalReplica({ store, clock, turn, onFatal });
   const peers = createPeers(turn !== undefined);
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
@@ -73,7 +78,7 @@ async function start(): Promise<Running> {
     token: token(),
     frameBytesMax: settings.frameBytesMax,
     replica,
-    onHello: (url) => peers.find((peer) => peer?.status.url === url)?.wake() ?? Promise.resolve(),
+    onHello: (url) => peers.find((peer) => peer?.status.url === url)?.greet() ?? Promise.resolve(),
   });
   const { topology, timeoutMs, readRepair } = settings;
   const sequential = settings.mode === 'sync';

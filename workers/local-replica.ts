@@ -3,14 +3,16 @@
  *
  * In mode `batched` everything that one event-loop turn brings goes into one transaction, whoever asked; in the other
  * modes each frame is executed as it comes. Writes go first and reads after the commit, so that a read shows what is
- * durable and never less than the turn's own writes.
+ * durable and never less than the turn's own writes. Large values are written and read in steps beside all that, a
+ * bounded number of them at a time.
  */
 import type { Buffer } from 'node:buffer';
-import { keyOf, type Entry } from '../src/domain/frame.ts';
+import { keyOf, recordOf, type Entry } from '../src/domain/frame.ts';
 import { operationKinds, replyCodes, type ReplyCode } from '../src/domain/operation.ts';
+import { largeValueBytes, RECORD_HEADER_BYTES } from '../src/domain/record.ts';
 import { FrameWriter } from '../src/domain/reply.ts';
-import { versionCeiling } from '../src/domain/version.ts';
 import type { Clock } from './clock.ts';
+import { Semaphore } from './semaphore.ts';
 import type { Store } from './store.ts';
 import type { Turn } from './turn.ts';
 
@@ -27,13 +29,18 @@ export interface LocalReplicaOptions {
   readonly clock: Clock;
   /** Batches of one turn go together; without it each batch is executed at once. */
   readonly turn: Turn | undefined;
-  readonly clockDriftMsMax: number;
   /** The store failed; the node must stop. */
   readonly onFatal: (error: unknown) => void;
 }
 
+/** Large values being written or read at a time; each may hold its whole size in memory. */
+const LARGE_AT_ONCE_MAX = 8;
+/** Writes of one transaction, bytes: what goes past it waits for the next turn. */
+const TRANSACTION_BYTES_MAX = 2 * 1024 * 1024;
+
 export class LocalReplica {
   readonly #options: LocalReplicaOptions;
+  readonly #large = new Semaphore(LARGE_AT_ONCE_MAX);
   #waiting: Batch[] = [];
 
   constructor(options: LocalReplicaOptions) {
@@ -42,23 +49,38 @@ export class LocalReplica {
 
   /** Executes entries and gives their replies to `respond`, later in this turn or at once. */
   submit(entries: readonly Entry[], respond: Respond): void {
+    if (entries.length === 1 && isLargeWrite(entries[0] as Entry)) {
+      this.#guard(this.#mergeLarge(entries[0] as Entry, respond));
+      return;
+    }
     this.#waiting.push({ entries, respond });
     if (this.#options.turn === undefined) this.run();
     else this.#options.turn.schedule();
   }
 
-  /** Executes all that waits. */
+  /** Executes what waits, as far as one transaction takes it. */
   run(): void {
     if (this.#waiting.length === 0) return;
-    const batches = this.#waiting;
-    this.#waiting = [];
+    const batches = this.#take();
     try {
       const codes = this.#merge(batches);
       this.#options.store.refresh();
-      for (const batch of batches) batch.respond(this.#replies(batch.entries, codes));
+      for (const batch of batches) this.#answer(batch, codes);
     } catch (error) {
       this.#options.onFatal(error);
     }
+    if (this.#waiting.length > 0) this.#options.turn?.schedule();
+  }
+
+  #take(): Batch[] {
+    let size = 0;
+    let count = 0;
+    for (const { entries } of this.#waiting) {
+      for (const entry of entries) size += entry.length;
+      count++;
+      if (size > TRANSACTION_BYTES_MAX) break;
+    }
+    return this.#waiting.splice(0, count);
   }
 
   /** Applies the batches' writes; returns their reply codes in order. */
@@ -68,24 +90,74 @@ export class LocalReplica {
       for (const entry of entries) if (entry.kind === operationKinds.write) writes.push(entry);
     }
     if (writes.length === 0) return ([] as ReplyCode[]).values();
-    const { store, clock, clockDriftMsMax } = this.#options;
-    const ceiling = versionCeiling(clock.nowMicros(), clockDriftMsMax);
+    const { store, clock } = this.#options;
     for (const write of writes) clock.seeRecord(write.bytes, write.keyEnd);
-    return store.merge(writes, ceiling).values();
+    clock.reportIfAhead();
+    return store.merge(writes, clock.ceiling()).values();
   }
 
-  #replies(entries: readonly Entry[], codes: IterableIterator<ReplyCode>): Buffer {
+  /** Answers a batch; its writes' codes are the next ones of `codes`. */
+  #answer({ entries, respond }: Batch, codes: IterableIterator<ReplyCode>): void {
     const writer = new FrameWriter(entries.length * 96);
-    for (const entry of entries) {
-      if (entry.kind === operationKinds.write) writer.reply(codes.next().value as ReplyCode);
-      else this.#read(entry, writer);
+    for (const [index, entry] of entries.entries()) {
+      if (entry.kind === operationKinds.write) {
+        writer.reply(codes.next().value as ReplyCode);
+      } else if (!this.#read(entry, writer)) {
+        const rest = entries.slice(index).map((later) => ({ entry: later, code: nextCode(later, codes) }));
+        this.#guard(this.#answerSlowly(rest, writer, respond));
+        return;
+      }
     }
-    return writer.finish();
+    respond(writer.finish());
   }
 
-  #read(entry: Entry, writer: FrameWriter): void {
+  /** Reads one small record; false where it is a large one. */
+  #read(entry: Entry, writer: FrameWriter): boolean {
     const record = this.#options.store.read(keyOf(entry));
+    if (record === 'large') return false;
+    if (record === undefined) writer.reply(replyCodes.absent);
+    else writer.replyRecord(record, record.length);
+    return true;
+  }
+
+  /** Answers the rest of a batch that has a large record to read. */
+  async #answerSlowly(
+    rest: readonly { readonly entry: Entry; readonly code: ReplyCode | undefined }[],
+    writer: FrameWriter,
+    respond: Respond,
+  ): Promise<void> {
+    for (const { entry, code } of rest) {
+      if (code !== undefined) writer.reply(code);
+      else if (!this.#read(entry, writer)) await this.#readLarge(entry, writer);
+    }
+    respond(writer.finish());
+  }
+
+  async #readLarge(entry: Entry, writer: FrameWriter): Promise<void> {
+    const record = await this.#large.run(() => this.#options.store.readLarge(keyOf(entry)));
     if (record === undefined) writer.reply(replyCodes.absent);
     else writer.replyRecord(record, record.length);
   }
+
+  async #mergeLarge(entry: Entry, respond: Respond): Promise<void> {
+    const { store, clock } = this.#options;
+    clock.seeRecord(entry.bytes, entry.keyEnd);
+    clock.reportIfAhead();
+    const code = await this.#large.run(() => store.mergeLarge(entry, clock.ceiling()));
+    const writer = new FrameWriter(0);
+    writer.reply(code);
+    respond(writer.finish());
+  }
+
+  #guard(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#options.onFatal(error));
+  }
+}
+
+function isLargeWrite(entry: Entry): boolean {
+  return entry.kind === operationKinds.write && recordOf(entry).length > RECORD_HEADER_BYTES + largeValueBytes;
+}
+
+function nextCode(entry: Entry, codes: IterableIterator<ReplyCode>): ReplyCode | undefined {
+  return entry.kind === operationKinds.write ? (codes.next().value as ReplyCode) : undefined;
 }

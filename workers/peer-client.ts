@@ -112,6 +112,16 @@ export class PeerClient {
     return this.#probe();
   }
 
+  /** The peer says that it has started: whatever we held of it may be of its former life. */
+  async greet(): Promise<void> {
+    await this.#probing;
+    if (this.#connection === undefined) return this.wake();
+    const ports = await probe(this.#options.identity);
+    if (this.#connection?.goesTo(ports) !== false) return undefined;
+    this.#lose(new Error('the peer has restarted'));
+    return this.wake();
+  }
+
   /** Tells the peer that this node has started; resolves when it has probed us, or cannot. */
   announce(selfUrl: string): Promise<void> {
     return this.#connection?.hello(selfUrl) ?? Promise.resolve();

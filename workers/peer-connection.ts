@@ -88,6 +88,11 @@ export class PeerConnection {
     });
   }
 
+  /** Whether these are still the peer's replica ports. */
+  goesTo(ports: readonly number[] | string): boolean {
+    return typeof ports !== 'string' && ports.join() === this.#options.ports.join();
+  }
+
   /** Sends one frame; exactly one of the handler's functions is called, later. */
   post(body: Buffer, handler: ReplyHandler): void {
     const start = { at: performance.now() };

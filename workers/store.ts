@@ -11,18 +11,23 @@
  */
 import { Buffer } from 'node:buffer';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { KvorumError, messageOf } from '../src/domain/errors.ts';
 import { keyOf, recordOf, type Entry } from '../src/domain/frame.ts';
 import { countBounds, Histogram, latencyBounds } from '../src/domain/metrics.ts';
 import { replyCodes, type ReplyCode } from '../src/domain/operation.ts';
-import { compareRecords, isIntact, readVersion } from '../src/domain/record.ts';
+import { compareRecords, isIntact, isIntactInSteps, readVersion } from '../src/domain/record.ts';
+import { runInSteps } from '../src/domain/steps.ts';
 import type { Version } from '../src/domain/version.ts';
 import type { Durability } from '../src/domain/worker-protocol.ts';
+import { isLargeHead, LargeValues } from './large-values.ts';
 
 export interface StoreOptions {
   readonly directory: string;
   readonly durability: Durability;
+  /** Whether no other worker of this node writes yet: what a crash left half done is then removed. */
+  readonly first: boolean;
   /** Bound of the store's file, bytes; reserves address space only. */
   readonly storeBytesMax: number;
 }
@@ -51,11 +56,13 @@ export class Store {
   };
   readonly #environment: RootDatabase<Buffer, Buffer>;
   readonly #records: Database<Buffer, Buffer>;
+  readonly #large: LargeValues;
   readonly #onCorrupt: OnCorrupt;
 
   private constructor(environment: RootDatabase<Buffer, Buffer>, onCorrupt: OnCorrupt) {
     this.#environment = environment;
     this.#records = environment.openDB<Buffer, Buffer>('records', binary);
+    this.#large = new LargeValues(environment);
     this.#onCorrupt = onCorrupt;
   }
 
@@ -69,6 +76,7 @@ export class Store {
       assertOnlyProcess(environment, options.directory);
       const store = new Store(environment, onCorrupt);
       store.#markCreated();
+      if (options.first) store.#large.removeUnfinished();
       await store.#flush();
       return store;
     } catch (error) {
@@ -83,14 +91,59 @@ export class Store {
   }
 
   /**
-   * The record under a key: a view into a buffer that the next call reuses, or undefined where there is none or it
-   * fails its checksum.
+   * The record under a key: a view into a buffer that the next call reuses; undefined where there is none or it fails
+   * its checksum; `large` where it has to be read with `readLarge`.
    */
-  read(key: Buffer): Buffer | undefined {
+  read(key: Buffer): Buffer | 'large' | undefined {
     const record = this.#get(key);
     if (record === undefined || isIntact(record, 0, record.length, key)) return record;
+    if (isLargeHead(record)) return 'large';
     this.#onCorrupt(key);
     return undefined;
+  }
+
+  /** The record under a key, read and checked in steps; undefined where there is none or it fails its checksum. */
+  async readLarge(key: Buffer): Promise<Buffer | undefined> {
+    const transaction = this.#environment.useReadTransaction();
+    try {
+      const head = this.#records.get(key, { transaction });
+      if (head === undefined) return undefined;
+      const stored = Buffer.from(head);
+      const record = isLargeHead(stored) ? await this.#large.read(stored, transaction) : stored;
+      if (record !== undefined && (await runInSteps(isIntactInSteps(record, 0, record.length, key), nextTurn))) {
+        return record;
+      }
+      this.#onCorrupt(key);
+      return undefined;
+    } finally {
+      transaction.done();
+    }
+  }
+
+  /** Merges one large write in steps; otherwise as `merge`. */
+  async mergeLarge(entry: Entry, ceiling: Version): Promise<ReplyCode> {
+    const key = Buffer.from(keyOf(entry));
+    const record = recordOf(entry);
+    if (!isAcceptable(record, ceiling)) return replyCodes.failed;
+    if (!(await runInSteps(isIntactInSteps(record, 0, record.length, key), nextTurn))) return replyCodes.failed;
+    let head: Buffer | undefined;
+    try {
+      head = await this.#large.write(record);
+      const written = head;
+      this.#records.transactionSync(() => this.#placeLarge(key, written));
+      return replyCodes.applied;
+    } catch (error) {
+      if (!isDiskFull(error)) throw storeFailure(error);
+      return replyCodes.full;
+    }
+  }
+
+  #placeLarge(key: Buffer, head: Buffer): void {
+    const current = this.#get(key);
+    if (current !== undefined && !wins(head, current, key)) return this.#large.remove(head);
+    if (current !== undefined && isLargeHead(current)) this.#large.remove(current);
+    this.#records.putSync(key, head);
+    return this.#large.finish(head);
   }
 
   /**
@@ -109,7 +162,7 @@ export class Store {
       });
     } catch (error) {
       if (isDiskFull(error)) return writes.map(() => replyCodes.full);
-      throw new KvorumError('store-failed', `Storage failed: ${messageOf(error)}`, { cause: error });
+      throw storeFailure(error);
     } finally {
       const ended = performance.now();
       this.measures.transactionSeconds.observe((ended - started) / 1000);
@@ -121,16 +174,19 @@ export class Store {
   #mergeOne(entry: Entry, ceiling: Version): ReplyCode {
     const key = keyOf(entry);
     const record = recordOf(entry);
-    if (readVersion(record, 0) > ceiling || !isIntact(record, 0, record.length, key)) return replyCodes.failed;
+    if (!isAcceptable(record, ceiling) || !isIntact(record, 0, record.length, key)) return replyCodes.failed;
     const current = this.#get(key);
-    if (current === undefined || wins(record, current, key)) this.#records.putSync(key, record);
+    if (current === undefined || wins(record, current, key)) {
+      if (current !== undefined && isLargeHead(current)) this.#large.remove(current);
+      this.#records.putSync(key, record);
+    }
     return replyCodes.applied;
   }
 
   #get(key: Buffer): Buffer | undefined {
     const reused = this.#records.getBinaryFast(key);
-    // The reused buffer's own `length` property says how much of it is the record.
-    return reused?.subarray(0, reused.length);
+    // The reused buffer's own `length` property says how much of it is the record; a grown one is no Buffer.
+    return reused === undefined ? undefined : Buffer.from(reused.buffer, reused.byteOffset, reused.length);
   }
 
   /** One flushed write at creation, so that a store that serves has proved that it can. */
@@ -192,6 +248,12 @@ function assertOnlyProcess(environment: RootDatabase<Buffer, Buffer>, directory:
   }
 }
 
+/** Whether a record's version is a version at all, and not too far in the future. */
+function isAcceptable(record: Buffer, ceiling: Version): boolean {
+  const version = readVersion(record, 0);
+  return Number.isSafeInteger(version) && version > 0 && version <= ceiling;
+}
+
 /** Whether the new record replaces the current one: it is newer, or the current one is damaged. */
 function wins(record: Buffer, current: Buffer, key: Buffer): boolean {
   const order = compareRecords(
@@ -199,12 +261,16 @@ function wins(record: Buffer, current: Buffer, key: Buffer): boolean {
     { bytes: current, offset: 0, length: current.length },
   );
   // A damaged version field could hide every write to come, so a record that wins over a new one must prove itself.
-  return order > 0 || !isIntact(current, 0, current.length, key);
+  return order > 0 || !(isIntact(current, 0, current.length, key) || isLargeHead(current));
 }
 
 /** LMDB's own "map full" (the bound `storeBytesMax`) and the operating system's ENOSPC and EDQUOT. */
 function isDiskFull(error: unknown): boolean {
   return /MDB_MAP_FULL|No space left|Disk quota exceeded/.test(messageOf(error));
+}
+
+function storeFailure(error: unknown): KvorumError {
+  return new KvorumError('store-failed', `Storage failed: ${messageOf(error)}`, { cause: error });
 }
 
 function asStoreError(error: unknown, directory: string): KvorumError {

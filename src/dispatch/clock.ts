@@ -10,7 +10,8 @@ const DEVIATION_MICROS_MAX = 2000;
 export class NodeClock {
   readonly #clockDriftMsMax: number;
   #last: Version = 0;
-  #anchorMicros = wallMicros() - fineMicros();
+  /** What the monotonic clock lacks to the wall clock; exact at the start of the process. */
+  #anchorMicros = Math.floor(performance.timeOrigin * 1000);
 
   constructor(clockDriftMsMax: number) {
     this.#clockDriftMsMax = clockDriftMsMax;

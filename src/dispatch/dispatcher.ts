@@ -6,6 +6,7 @@
  * an outcome that comes after its slot was given away is recognised and dropped.
  */
 import type { Buffer } from 'node:buffer';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { codeOf, messageOf } from '../domain/errors.ts';
 import {
   allocateFrame,
@@ -13,13 +14,15 @@ import {
   valueOffset,
   writeRead,
   writeWrite,
+  writeWriteInSteps,
   type EntryHead,
 } from '../domain/frame.ts';
 import { Histogram, countBounds, family, type MetricFamily } from '../domain/metrics.ts';
 import { operationKinds, outcomeCodes, type Outcome, type OutcomeCode } from '../domain/operation.ts';
 import type { Quorum } from '../domain/quorum.ts';
-import { recordKinds } from '../domain/record.ts';
+import { largeValueBytes, recordKinds } from '../domain/record.ts';
 import { visitOutcomes } from '../domain/reply.ts';
+import { runInSteps } from '../domain/steps.ts';
 import type { Log } from '../log.ts';
 import type { NodeClock } from './clock.ts';
 import type { WorkerPool } from './worker-pool.ts';
@@ -43,6 +46,12 @@ const SLOT_BITS = 20;
 const SLOT_MASK = (1 << SLOT_BITS) - 1;
 const GENERATIONS = 2 ** (32 - SLOT_BITS);
 
+/** Room for a large write's frame, and where its value goes: bodies are received straight into it. */
+export function largeFrame(keyBytes: number, valueBytes: number): { bytes: Buffer; value: Buffer } {
+  const bytes = allocateFrame(entryBytes(keyBytes, valueBytes));
+  return { bytes, value: bytes.subarray(valueOffset(0, keyBytes)) };
+}
+
 interface Frame {
   bytes: Buffer;
   length: number;
@@ -62,6 +71,7 @@ export class Dispatcher<Context> {
   constructor(options: DispatcherOptions<Context>) {
     this.#options = options;
     options.pool.onOutcomes = (bytes) => this.#deliver(bytes);
+    options.pool.onVersion = (newest) => options.clock.see(newest);
   }
 
   /** Operations admitted and not yet answered. */
@@ -92,11 +102,32 @@ export class Dispatcher<Context> {
   /** Stamps and sends an admitted write; `value` undefined deletes. */
   write(key: Uint8Array, value: Buffer | undefined, quorum: Quorum, context: Context): void {
     const valueBytes = value?.length ?? 0;
+    if (value !== undefined && valueBytes > largeValueBytes) {
+      const frame = largeFrame(key.length, valueBytes);
+      frame.value.set(value);
+      this.writeLarge(frame.bytes, key, valueBytes, quorum, context);
+      return;
+    }
     const frame = this.#frameFor(entryBytes(key.length, valueBytes));
     const head = this.#head(frame, operationKinds.write, quorum, context);
     if (value !== undefined) frame.bytes.set(value, valueOffset(frame.length, key.length));
     frame.length = writeWrite(frame.bytes, frame.length, head, key, { stamp: this.#stamp(value), valueBytes });
     this.#schedule();
+  }
+
+  /**
+   * Stamps and sends an admitted write whose value stands in a frame of its own already (`largeFrame`). Sealed in steps,
+   * so that the checksum of a large value does not hold up the event loop.
+   */
+  writeLarge(bytes: Buffer, key: Uint8Array, valueBytes: number, quorum: Quorum, context: Context): void {
+    const frame: Frame = { bytes, length: bytes.length, tags: [] };
+    const head = this.#head(frame, operationKinds.write, quorum, context);
+    const stamp = { version: this.#options.clock.stamp(), nodeId: this.#options.nodeId, kind: recordKinds.value };
+    const sealed = runInSteps(writeWriteInSteps(bytes, head, key, { stamp, valueBytes }), nextTurn);
+    sealed.then(
+      () => this.#send(frame),
+      (error: unknown) => this.#failFrame(frame.tags, error),
+    );
   }
 
   metrics(): MetricFamily[] {
@@ -155,6 +186,10 @@ export class Dispatcher<Context> {
     const frame = this.#frame;
     if (frame === undefined) return;
     this.#frame = undefined;
+    this.#send(frame);
+  }
+
+  #send(frame: Frame): void {
     this.frameOperations.observe(frame.tags.length);
     this.#options.pool.run(frame.bytes.subarray(0, frame.length)).then(
       (outcomes) => {

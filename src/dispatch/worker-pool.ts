@@ -44,6 +44,8 @@ interface Link {
 export class WorkerPool {
   /** Takes outcome frames that leave ahead of their task. */
   onOutcomes: (frame: Buffer) => void = () => {};
+  /** A worker has seen a version that is ahead of the wall clock. */
+  onVersion: (newest: number) => void = () => {};
   /** The node cannot go on: a store failed or a worker does not start. */
   onFatal: (error: KvorumError) => void = () => {};
   readonly #pool: Piscina<Uint8Array, Uint8Array | undefined>;
@@ -52,6 +54,7 @@ export class WorkerPool {
   readonly #listeners = new Set<(message: WorkerMessage, link: Link) => void>();
   #onReady: () => void = () => {};
   #reports = 0;
+  #failed = false;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -133,10 +136,15 @@ export class WorkerPool {
     ];
   }
 
-  /** Workers close their listeners and stores, then the threads end. */
-  async stop(): Promise<void> {
-    await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', STOP_MS_MAX);
+  /**
+   * Workers close their listeners and stores, then the threads end. Resolves to whether all of them said that
+   * everything is on the disk.
+   */
+  async stop(): Promise<boolean> {
+    const workers = this.#links.size;
+    const stopped = await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', STOP_MS_MAX);
     await this.#pool.destroy();
+    return !this.#failed && workers > 0 && stopped.length === workers;
   }
 
   /** Sends a command to every worker and collects one answer from each, as far as they come in time. */
@@ -185,6 +193,8 @@ export class WorkerPool {
   #onMessage(message: WorkerMessage, link: Link): void {
     if (message.kind === 'log') {
       this.#options.log[message.level](message.message, { worker: link.threadId, ...message.fields });
+    } else if (message.kind === 'clock') {
+      this.onVersion(message.newest);
     } else if (message.kind === 'fatal') {
       this.#fail('store-failed', message.message);
     } else {
@@ -197,6 +207,7 @@ export class WorkerPool {
   }
 
   #fail(code: ErrorCode, message: string): void {
+    this.#failed = true;
     this.onFatal(new KvorumError(code, message));
   }
 }

@@ -22,7 +22,7 @@ import { Buffer } from 'node:buffer';
 import { KvorumError } from './errors.ts';
 import { operationKinds, type OperationKind } from './operation.ts';
 import type { Quorum } from './quorum.ts';
-import { RECORD_HEADER_BYTES, sealRecord, type Stamp } from './record.ts';
+import { RECORD_HEADER_BYTES, sealRecord, sealRecordInSteps, type Stamp } from './record.ts';
 
 export const ENTRY_HEADER_BYTES = 14;
 
@@ -71,6 +71,17 @@ export function writeWrite(
 export function writeRecord(target: Buffer, quorum: Quorum, key: Uint8Array, record: Uint8Array): void {
   writeHead(target, 0, target.length, { tag: 0, kind: operationKinds.write, quorum }, key);
   target.set(record, ENTRY_HEADER_BYTES + key.length);
+}
+
+/** `writeWrite` at the start of a frame, in steps, for a large value. */
+export function writeWriteInSteps(
+  target: Buffer,
+  head: EntryHead,
+  key: Uint8Array,
+  record: { readonly stamp: Stamp; readonly valueBytes: number },
+): Generator<void, void> {
+  writeHead(target, 0, entryBytes(key.length, record.valueBytes), head, key);
+  return sealRecordInSteps(target, ENTRY_HEADER_BYTES + key.length, record.valueBytes, key, record.stamp);
 }
 
 function writeHead(target: Buffer, offset: number, length: number, head: EntryHead, key: Uint8Array): void {

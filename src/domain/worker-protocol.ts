@@ -60,6 +60,8 @@ export interface WorkerReady {
 /** Worker to main, over the control port. Outcome frames travel there as plain `Uint8Array`s. */
 export type WorkerMessage =
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string; readonly fields: Record<string, unknown> }
+  /** A version that is ahead of the wall clock was seen. */
+  | { readonly kind: 'clock'; readonly newest: number }
   | { readonly kind: 'fatal'; readonly message: string }
   | { readonly kind: 'announced' }
   | { readonly kind: 'stopped' }

@@ -22,9 +22,9 @@ const more: BodyProgress = { kind: 'more' };
 const tooLarge: BodyProgress = { kind: 'too-large' };
 const malformed: BodyProgress = { kind: 'malformed' };
 
-/** Reads a body of `length` bytes. */
-export function readSized(length: number): BodyReader {
-  let whole: Buffer | undefined;
+/** Reads a body of `length` bytes, into `target` where there is one. */
+export function readSized(length: number, target?: Buffer): BodyReader {
+  let whole = target;
   let received = 0;
   return {
     read(bytes, offset) {

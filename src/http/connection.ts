@@ -22,8 +22,8 @@ export type OnBody = (body: Buffer | 'too-large' | 'gone') => void;
 export interface Request {
   readonly head: RequestHead;
   readonly reply: Reply;
-  /** Collects the body, up to `bytesMax`. Without it, the body is read over. */
-  readonly takeBody: (bytesMax: number, onBody: OnBody) => void;
+  /** Collects the body, up to `bytesMax`, into `target` where one is given. Without it, the body is read over. */
+  readonly takeBody: (bytesMax: number, onBody: OnBody, target?: Buffer) => void;
 }
 
 export type OnRequest = (request: Request) => void;
@@ -152,19 +152,20 @@ export class Connection {
     this.#replies.push(reply);
     this.waitingSince = 0;
     let taken = false;
-    const takeBody = (bytesMax: number, onBody: OnBody): void => {
+    const takeBody: Request['takeBody'] = (bytesMax, onBody, target) => {
       taken = true;
-      this.#startBody(head, bytesMax, onBody);
+      const { contentLength } = head;
+      const reader = contentLength === undefined ? readChunked(bytesMax) : readSized(contentLength, target);
+      this.#startBody(head, reader, onBody);
     };
     this.#onRequest({ head, reply, takeBody });
     if (!taken) this.#skipBody(head, reply);
   }
 
-  #startBody(head: RequestHead, bytesMax: number, onBody: OnBody): void {
-    const length = head.contentLength;
-    if (length === 0) return onBody(Buffer.alloc(0));
+  #startBody(head: RequestHead, reader: BodyReader, onBody: OnBody): void {
+    if (head.contentLength === 0) return onBody(Buffer.alloc(0));
     if (head.expectsContinue && this.#replies.length === 1) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
-    this.#body = { reader: length === undefined ? readChunked(bytesMax) : readSized(length), onBody };
+    this.#body = { reader, onBody };
     return undefined;
   }
 

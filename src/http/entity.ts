@@ -3,26 +3,32 @@
  * pool is touched, so that refusing costs little when the node has more to do than it can.
  */
 import type { Buffer } from 'node:buffer';
-import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { largeFrame, type Dispatcher } from '../dispatch/dispatcher.ts';
+import { largeValueBytes } from '../domain/record.ts';
 import type { Request } from './connection.ts';
 import { retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
 import { problemResponse } from './problem.ts';
 import { parseEntityQuery, type EntityQuery, type QueryLimits } from './query.ts';
-import type { Response } from './reply.ts';
+import type { Reply, Response } from './reply.ts';
 
 export interface EntityLimits extends QueryLimits {
   readonly valueBytesMax: number;
   readonly bodyBytesInFlightMax: number;
 }
 
+/** Called for each request that is refused before it is dispatched. */
+export type OnRefused = (method: string, status: number) => void;
+
 export class EntityHandler {
   readonly #dispatcher: Dispatcher<EntityExchange>;
   readonly #limits: EntityLimits;
+  readonly #onRefused: OnRefused;
   #bodyBytes = 0;
 
-  constructor(dispatcher: Dispatcher<EntityExchange>, limits: EntityLimits) {
+  constructor(dispatcher: Dispatcher<EntityExchange>, limits: EntityLimits, onRefused: OnRefused) {
     this.#dispatcher = dispatcher;
     this.#limits = limits;
+    this.#onRefused = onRefused;
   }
 
   /** Bytes of bodies being received or waiting for their outcome. */
@@ -36,15 +42,15 @@ export class EntityHandler {
     const method = entityMethod(head.method);
     if (method === undefined) {
       const detail = `Method ${head.method} is not known here`;
-      return reply.send(problemResponse('method-not-allowed', detail, 'allow: GET, PUT, DELETE\r\n'));
+      return this.#refuse(reply, problemResponse('method-not-allowed', detail, 'allow: GET, PUT, DELETE\r\n'));
     }
     const parsed = parseEntityQuery(query, this.#limits);
-    if ('problem' in parsed) return reply.send(problemResponse(parsed.problem, parsed.detail));
+    if ('problem' in parsed) return this.#refuse(reply, problemResponse(parsed.problem, parsed.detail));
     const length = method === 'PUT' ? head.contentLength : 0;
-    if (length !== undefined && length > this.#limits.valueBytesMax) return reply.send(this.#tooLarge());
+    if (length !== undefined && length > this.#limits.valueBytesMax) return this.#refuse(reply, this.#tooLarge());
     const bodyBytes = length ?? this.#limits.valueBytesMax;
     const refusal = this.#refusal(bodyBytes);
-    if (refusal !== undefined) return reply.send(refusal);
+    if (refusal !== undefined) return this.#refuse(reply, refusal);
     this.#bodyBytes += bodyBytes;
     const acksRequired = parsed.quorum.acksRequired;
     const exchange = { method, reply, startedAt: performance.now(), bodyBytes, acksRequired };
@@ -57,6 +63,11 @@ export class EntityHandler {
     this.#bodyBytes -= exchange.bodyBytes;
   }
 
+  #refuse(reply: Reply, response: Response): void {
+    this.#onRefused(reply.method, response.status);
+    reply.send(response);
+  }
+
   #refusal(bodyBytes: number): Response | undefined {
     if (this.#bodyBytes + bodyBytes > this.#limits.bodyBytesInFlightMax) {
       return problemResponse('overloaded', 'Too many body bytes are in flight; nothing was done', retryAfter);
@@ -65,16 +76,22 @@ export class EntityHandler {
     return problemResponse('overloaded', 'Too many operations are in flight; nothing was done', retryAfter);
   }
 
+  /** Takes the body; a large one of known length comes straight into the frame that carries it on. */
   #receive(request: Request, query: EntityQuery, exchange: EntityExchange): void {
-    request.takeBody(this.#limits.valueBytesMax, (body) => {
-      if (body === 'too-large' || body === 'gone') {
-        this.#dispatcher.withdraw();
-        this.release(exchange);
-        if (body === 'too-large') request.reply.send(this.#tooLarge());
-      } else {
-        this.#dispatch(query, exchange, body);
-      }
-    });
+    const length = request.head.contentLength ?? 0;
+    const large = length > largeValueBytes ? largeFrame(query.key.length, length) : undefined;
+    const onBody = (body: Buffer | 'too-large' | 'gone'): void => {
+      if (body === 'too-large' || body === 'gone') this.#giveUp(body, exchange);
+      else if (large === undefined) this.#dispatch(query, exchange, body);
+      else this.#dispatcher.writeLarge(large.bytes, query.key, length, query.quorum, exchange);
+    };
+    request.takeBody(this.#limits.valueBytesMax, onBody, large?.value);
+  }
+
+  #giveUp(why: 'too-large' | 'gone', exchange: EntityExchange): void {
+    this.#dispatcher.withdraw();
+    this.release(exchange);
+    if (why === 'too-large') this.#refuse(exchange.reply, this.#tooLarge());
   }
 
   #dispatch({ key, quorum }: EntityQuery, exchange: EntityExchange, value: Buffer | undefined): void {

@@ -1,0 +1,125 @@
+/**
+ * Large values in the store, in chunks: no single LMDB transaction and no single read takes longer than a chunk, so the
+ * event loop never waits for a whole value.
+ *
+ * In the place of the record stands a head: the record's own header with kind `chunked`, then the id of the chunk set
+ * (8 bytes), the value's length (4), and a checksum of the head (4). The chunks stand in a database of their own under
+ * set id and number. A set is complete before its head refers to it, and a head is replaced in the transaction that
+ * removes its chunks; sets that are being written are listed, so that what a crash leaves behind is removed at the next
+ * start. Sets are never changed, and a reader holds one snapshot from head to last chunk.
+ */
+import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
+import type { Database, RootDatabase } from 'lmdb';
+import { RECORD_HEADER_BYTES } from '../src/domain/record.ts';
+
+/** One transaction's worth of a large value: about 1 ms, and 3 ms with its fsync. */
+const CHUNK_BYTES = 512 * 1024;
+const SET_ID_BYTES = 8;
+const HEAD_BYTES = RECORD_HEADER_BYTES + SET_ID_BYTES + 8;
+const KIND_OFFSET = 16;
+const KIND_CHUNKED = 2;
+
+const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
+
+export class LargeValues {
+  readonly #chunks: Database<Buffer, Buffer>;
+  readonly #unfinished: Database<Buffer, Buffer>;
+
+  constructor(environment: RootDatabase<Buffer, Buffer>) {
+    this.#chunks = environment.openDB<Buffer, Buffer>('chunks', binary);
+    this.#unfinished = environment.openDB<Buffer, Buffer>('unfinished', binary);
+  }
+
+  /** Removes what an unclean stop left of sets that never got a head. */
+  removeUnfinished(): void {
+    for (const setId of [...this.#unfinished.getKeys()]) {
+      this.#chunks.transactionSync(() => {
+        for (const key of [...this.#chunks.getKeys({ start: setId, end: after(setId) })]) this.#chunks.removeSync(key);
+        this.#unfinished.removeSync(setId);
+      });
+    }
+  }
+
+  /** Writes a record's value as chunks, one transaction each; returns the head that is to stand in its place. */
+  async write(record: Buffer): Promise<Buffer> {
+    const setId = randomBytes(SET_ID_BYTES);
+    const value = record.subarray(RECORD_HEADER_BYTES);
+    this.#unfinished.putSync(setId, Buffer.alloc(0));
+    for (let number = 0; number * CHUNK_BYTES < value.length; number++) {
+      await nextTurn();
+      const chunk = value.subarray(number * CHUNK_BYTES, (number + 1) * CHUNK_BYTES);
+      this.#chunks.putSync(chunkKey(setId, number), chunk);
+    }
+    await nextTurn();
+    return makeHead(record, setId);
+  }
+
+  /** Inside a transaction: the head now stands in the store. */
+  finish(head: Buffer): void {
+    this.#unfinished.removeSync(setIdOf(head));
+  }
+
+  /** Inside a transaction: removes the chunks of a head that is replaced, or was never used. */
+  remove(head: Buffer): void {
+    const setId = setIdOf(head);
+    for (let number = 0; number * CHUNK_BYTES < valueBytesOf(head); number++) {
+      this.#chunks.removeSync(chunkKey(setId, number));
+    }
+    this.#unfinished.removeSync(setId);
+  }
+
+  /** Reads the whole record for a head, a chunk a turn; `undefined` where chunks are missing. */
+  async read(head: Buffer, transaction: ReturnType<Database['useReadTransaction']>): Promise<Buffer | undefined> {
+    const record = Buffer.allocUnsafeSlow(RECORD_HEADER_BYTES + valueBytesOf(head));
+    head.copy(record, 0, 0, RECORD_HEADER_BYTES);
+    record[KIND_OFFSET] = 0;
+    const setId = setIdOf(head);
+    for (let at = RECORD_HEADER_BYTES, number = 0; at < record.length; number++) {
+      const chunk = this.#chunks.get(chunkKey(setId, number), { transaction });
+      if (chunk === undefined || chunk.length > record.length - at) return undefined;
+      record.set(chunk, at);
+      at += chunk.length;
+      await nextTurn();
+    }
+    return record;
+  }
+}
+
+/** Whether what stands under a key is the head of a large value, and an intact one. */
+export function isLargeHead(stored: Buffer): boolean {
+  if (stored.length !== HEAD_BYTES || stored[KIND_OFFSET] !== KIND_CHUNKED) return false;
+  return crc32(stored.subarray(0, HEAD_BYTES - 4)) === stored.readUInt32LE(HEAD_BYTES - 4);
+}
+
+function makeHead(record: Buffer, setId: Buffer): Buffer {
+  const head = Buffer.alloc(HEAD_BYTES);
+  record.copy(head, 0, 0, RECORD_HEADER_BYTES);
+  head[KIND_OFFSET] = KIND_CHUNKED;
+  setId.copy(head, RECORD_HEADER_BYTES);
+  head.writeUInt32LE(record.length - RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + SET_ID_BYTES);
+  head.writeUInt32LE(crc32(head.subarray(0, HEAD_BYTES - 4)), HEAD_BYTES - 4);
+  return head;
+}
+
+function setIdOf(head: Buffer): Buffer {
+  return Buffer.from(head.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + SET_ID_BYTES));
+}
+
+function valueBytesOf(head: Buffer): number {
+  return head.readUInt32LE(RECORD_HEADER_BYTES + SET_ID_BYTES);
+}
+
+function chunkKey(setId: Buffer, number: number): Buffer {
+  const key = Buffer.alloc(SET_ID_BYTES + 4);
+  setId.copy(key);
+  key.writeUInt32BE(number, SET_ID_BYTES);
+  return key;
+}
+
+/** The first key after all chunks of a set. */
+function after(setId: Buffer): Buffer {
+  return Buffer.concat([setId, Buffer.alloc(5, 0xff)]);
+}
