@@ -108,6 +108,7 @@ class Node implements NodeView {
     this.#server = await ClientServer.listen(options);
     await this.#pool.announce();
     this.#state = 'ready';
+    this.#process.reset();
     const { mode, durability, workers } = this.#settings;
     this.#log.info('ready', { url: this.#self.url, mode, durability, workers, version });
   }

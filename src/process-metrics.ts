@@ -1,12 +1,11 @@
 /** The main thread's event loop and the process's memory and CPU, for `/metrics`. */
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { delayResolutionMs, loopDelayFamily } from './domain/loop-delay.ts';
 import { family, type MetricFamily } from './domain/metrics.ts';
 import { version } from './version.ts';
 
-const DELAY_RESOLUTION_MS = 20;
-
 export class ProcessMetrics {
-  readonly #delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
+  readonly #delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
 
   constructor() {
     this.#delay.enable();
@@ -16,7 +15,7 @@ export class ProcessMetrics {
     const cpu = process.cpuUsage();
     const memory = process.memoryUsage();
     return [
-      this.#delayFamily(),
+      loopDelayFamily(this.#delay, { thread: 'main' }),
       family(
         'gauge',
         'kvorum_event_loop_utilization',
@@ -34,21 +33,12 @@ export class ProcessMetrics {
     ];
   }
 
-  close(): void {
-    this.#delay.disable();
+  /** The node is ready: starting up does not count. */
+  reset(): void {
+    this.#delay.reset();
   }
 
-  #delayFamily(): MetricFamily {
-    const delay = (value: number): number => (Number.isFinite(value) ? value / 1e9 : 0);
-    const samples = [0.5, 0.99, 1].map((quantile) => ({
-      labels: { thread: 'main', quantile: String(quantile) },
-      value: delay(quantile === 1 ? this.#delay.max : this.#delay.percentile(quantile * 100)),
-    }));
-    return {
-      type: 'gauge',
-      name: 'kvorum_event_loop_delay_seconds',
-      help: `Event-loop delay since start, sampled every ${DELAY_RESOLUTION_MS} ms; quantile 1 is the maximum`,
-      samples,
-    };
+  close(): void {
+    this.#delay.disable();
   }
 }

@@ -129,7 +129,7 @@ function takeCommands(port: MessagePort): void {
 }
 
 /** Finds every peer that is up and has it find us; then this node can serve. */
-async function announce({ peers }: Running): Promise<void> {
+async function announce({ peers, report }: Running): Promise<void> {
   const self = settings.topology.nodes[settings.topology.selfIndex];
   await Promise.all(
     peers.map(async (peer) => {
@@ -137,6 +137,7 @@ async function announce({ peers }: Running): Promise<void> {
       await peer?.announce(self?.url ?? '');
     }),
   );
+  report.reset();
   send({ kind: 'announced' });
 }
 

@@ -2,19 +2,17 @@
  * What a worker thread says of itself when somebody scrapes `/metrics`: its store, its peers, its event loop.
  */
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { delayResolutionMs, loopDelayFamily } from '../src/domain/loop-delay.ts';
 import { family, type Labels, type MetricFamily, type MetricSample } from '../src/domain/metrics.ts';
 import type { WorkerReport } from '../src/domain/worker-protocol.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { PeerClient } from './peer-client.ts';
 import type { Store } from './store.ts';
 
-/** Milliseconds between samples of the event-loop delay; its timer costs about 1 us each. */
-const DELAY_RESOLUTION_MS = 20;
-
 export class ThreadReport {
   corruptRecords = 0;
   readonly #threadId: number;
-  readonly #delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
+  readonly #delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
 
   constructor(threadId: number) {
     this.#threadId = threadId;
@@ -32,6 +30,11 @@ export class ThreadReport {
       ...this.#loopFamilies(labels),
     ];
     return { threadId: this.#threadId, peers: known.map((peer) => peer.status), metrics };
+  }
+
+  /** The node is ready: starting up does not count. */
+  reset(): void {
+    this.#delay.reset();
   }
 
   close(): void {
@@ -74,18 +77,8 @@ export class ThreadReport {
 
   #loopFamilies(labels: Labels): MetricFamily[] {
     const { utilization } = performance.eventLoopUtilization();
-    const delay = (value: number): number => (Number.isFinite(value) ? value / 1e9 : 0);
-    const samples = [0.5, 0.99, 1].map((quantile) => ({
-      labels: { ...labels, quantile: String(quantile) },
-      value: delay(quantile === 1 ? this.#delay.max : this.#delay.percentile(quantile * 100)),
-    }));
     return [
-      {
-        type: 'gauge',
-        name: 'kvorum_event_loop_delay_seconds',
-        help: `Event-loop delay since start, sampled every ${DELAY_RESOLUTION_MS} ms; quantile 1 is the maximum`,
-        samples,
-      },
+      loopDelayFamily(this.#delay, labels),
       family('gauge', 'kvorum_event_loop_utilization', 'Share of time that the event loop was busy', utilization, labels),
     ];
   }

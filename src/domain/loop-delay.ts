@@ -1,0 +1,30 @@
+/**
+ * Event-loop delay as a metric family, out of Node's `monitorEventLoopDelay`, for the main thread and the workers.
+ *
+ * Node's monitor records the time between two ticks of a timer, so that an idle loop reads as `resolution`; the family
+ * says how late the ticks were: 0 for an idle loop.
+ */
+import type { Labels, MetricFamily } from './metrics.ts';
+
+/** What of Node's histogram is read, nanoseconds. */
+export interface DelayHistogram {
+  readonly max: number;
+  percentile(percentile: number): number;
+}
+
+/** Milliseconds between two ticks of the monitor. */
+export const delayResolutionMs = 10;
+
+/** Median, 99th percentile and maximum since the monitor was reset. */
+export function loopDelayFamily(histogram: DelayHistogram, labels: Labels): MetricFamily {
+  const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - delayResolutionMs / 1000) || 0;
+  return {
+    type: 'gauge',
+    name: 'kvorum_event_loop_delay_seconds',
+    help: 'How late the event loop was since the node became ready; quantile 1 is the maximum',
+    samples: [0.5, 0.99, 1].map((quantile) => ({
+      labels: { ...labels, quantile: String(quantile) },
+      value: late(quantile === 1 ? histogram.max : histogram.percentile(quantile * 100)),
+    })),
+  };
+}
