@@ -1,0 +1,41 @@
+/** Which nodes hold a record: exactly `from` of them, the same whichever node is asked, as the domain computes it. */
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { test } from 'node:test';
+import { hashKey, preferenceList } from '../../src/domain/rendezvous.ts';
+import { parseTopology } from '../../src/domain/topology.ts';
+import { startCluster, type Cluster } from '../support/cluster.ts';
+import { storedRecords } from '../support/stored-records.ts';
+
+test('a record is held by exactly the first `from` nodes of its preference list, whoever coordinates', async (t) => {
+  const cluster = await startCluster(t, { nodes: 5 });
+  const placed = new Map<string, number>();
+  for (let index = 0; index < 60; index++) {
+    const from = (index % 5) + 1;
+    const key = `key-${index} from ${from}`;
+    placed.set(key, from);
+    // Through two nodes each, so that nodes that disagreed would leave more than `from` copies.
+    for (const node of [index % 5, (index + 2) % 5]) {
+      assert.equal((await cluster.put(node, key, 'v', { ack: from, from })).status, 201);
+    }
+  }
+  await cluster.stopAll();
+  const held = await Promise.all(cluster.nodes.map((node) => storedRecords(node.dataDirectory)));
+  const counts = cluster.nodes.map(() => 0);
+  for (const [key, from] of placed) {
+    const holders = [...cluster.nodes.keys()].filter((node) => held[node]?.has(key));
+    assert.deepEqual(holders, expectedHolders(cluster, key, from), key);
+    for (const node of holders) counts[node] = (counts[node] ?? 0) + 1;
+  }
+  assert.ok(counts.every((count) => count > 0), `every node holds something: ${counts.join()}`);
+});
+
+function expectedHolders(cluster: Cluster, key: string, from: number): number[] {
+  const urls = cluster.nodes.map(({ url }) => url);
+  const { nodes } = parseTopology(urls[0] ?? '', urls);
+  const bytes = Buffer.from(key);
+  const ids = nodes.map(({ id }) => id);
+  return preferenceList(hashKey(bytes, 0, bytes.length), ids, from)
+    .map((index) => urls.indexOf(nodes[index]?.url ?? ''))
+    .sort((left, right) => left - right);
+}

@@ -1,0 +1,219 @@
+/** What quorums promise while nodes are down, and what a node that missed writes has afterwards. */
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { modes, type Mode } from '../../src/domain/worker-protocol.ts';
+import { ask, problemCode, type Answer } from '../support/client.ts';
+import { startCluster, type Cluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
+import { metricTotal } from '../support/prometheus-text.ts';
+import { storedRecords } from '../support/stored-records.ts';
+
+const all = { ack: 3, from: 3 };
+const two = { ack: 2, from: 3 };
+
+/** A 504 must come from what is known, not from waiting: far before the deadline of 30 s that the clusters have. */
+const longBeforeDeadlineMs = 10_000;
+
+for (const mode of modes) {
+  test(`3 nodes in mode ${mode}`, async (t) => {
+    const cluster = await startCluster(t, { nodes: 3, mode });
+
+    await t.test('3/3 works as soon as every node serves', async () => {
+      for (const node of [0, 1, 2]) {
+        assert.equal((await cluster.put(node, 'first', String(node), all)).status, 201);
+        assert.equal((await cluster.get((node + 1) % 3, 'first', all)).body.toString(), String(node));
+      }
+    });
+
+    for (const down of [0, 1, 2]) {
+      await t.test(`GET 2/3 sees PUT 2/3 with replica ${down} down, and the replica catches up`, async (t) => {
+        await missAndCatchUp(t, cluster, down);
+      });
+    }
+
+    await t.test('a replica that missed writes has the newest records itself after GET 3/3', async () => {
+      const { before, kept } = await missedByTwo(cluster);
+      await cluster.stopAll();
+      const records = await storedRecords(cluster.node(2).dataDirectory);
+      for (const [key, value] of kept) {
+        const record = records.get(key);
+        assert.deepEqual([record?.deleted, record?.value.toString()], [value === undefined, value ?? ''], key);
+      }
+      assert.ok(before > 0);
+      await cluster.startAll();
+    });
+
+    await t.test('one of three is not a quorum, and a quorum of one still reads and writes', async () => {
+      await cluster.put(0, 'lonely', 'before', all);
+      await cluster.stop(1);
+      await cluster.stop(2, 'SIGKILL');
+      await unavailable(() => cluster.put(0, 'lonely', 'after'));
+      await unavailable(() => cluster.get(0, 'lonely'));
+      await unavailable(() => cluster.del(0, 'lonely'));
+      assert.equal((await cluster.put(0, 'lonely too', 'x', { ack: 1, from: 3 })).status, 201);
+      assert.equal((await cluster.get(0, 'lonely too', { ack: 1, from: 3 })).status, 200);
+      await Promise.all([cluster.start(1), cluster.start(2)]);
+      // A 504 says "outcome unknown": the write took effect on the one node that was up, or it did not.
+      assert.match((await cluster.get(1, 'lonely', all)).body.toString(), /^(before|after|.*not-found.*\n)$/);
+      assert.equal((await cluster.get(2, 'lonely too', all)).body.toString(), 'x');
+    });
+  });
+}
+
+/** With one replica down: writes, overwrites, deletes and recreates at 2/3; then it returns and everything shows at 3/3. */
+async function missAndCatchUp(t: TestContext, cluster: Cluster, down: number): Promise<void> {
+  const up = [0, 1, 2].filter((node) => node !== down);
+  const [one = 0, other = 0] = up;
+  const key = (name: string): string => `${name} without ${down}`;
+  for (const name of ['overwritten', 'deleted', 'recreated']) await cluster.put(down, key(name), 'old', all);
+  await cluster.del(down, key('recreated'), all);
+  await cluster.stop(down, down === 1 ? 'SIGTERM' : 'SIGKILL');
+  const expected = { written: 'new', overwritten: 'newer', deleted: undefined, recreated: 'again', 'gone again': undefined };
+  assert.equal((await cluster.put(one, key('written'), 'new', two)).status, 201);
+  assert.equal((await cluster.put(other, key('overwritten'), 'newer')).status, 201);
+  assert.equal((await cluster.del(one, key('deleted'), two)).status, 202);
+  assert.equal((await cluster.put(other, key('recreated'), 'again', two)).status, 201);
+  assert.equal((await cluster.put(one, key('gone again'), 'short')).status, 201);
+  assert.equal((await cluster.del(other, key('gone again'))).status, 202);
+  for (const node of up) {
+    for (const [name, value] of Object.entries(expected)) expectRecord(await cluster.get(node, key(name), two), value, name);
+    await unavailable(() => cluster.put(node, key('refused'), 'x', all));
+    await unavailable(() => cluster.get(node, key('written'), all));
+  }
+  await cluster.start(down);
+  t.diagnostic(`replica ${down} is back`);
+  for (const [name, value] of Object.entries(expected)) {
+    for (const node of [down, one, other]) expectRecord(await cluster.get(node, key(name), all), value, `${name}, ${node}`);
+  }
+}
+
+/** Records that node 2 missed and then got by read repair; what it must hold by key. */
+async function missedByTwo(cluster: Cluster): Promise<{ before: number; kept: Map<string, string | undefined> }> {
+  const kept = new Map<string, string | undefined>([
+    ['repaired', 'value'],
+    ['repaired empty', ''],
+    ['repaired overwrite', 'second'],
+    ['repaired delete', undefined],
+  ]);
+  await cluster.put(0, 'repaired overwrite', 'first', all);
+  await cluster.put(0, 'repaired delete', 'first', all);
+  await cluster.stop(2, 'SIGKILL');
+  for (const [key, value] of kept) await (value === undefined ? cluster.del(1, key, two) : cluster.put(1, key, value, two));
+  await cluster.start(2);
+  for (const key of kept.keys()) await readUntilRepaired(cluster, key);
+  return { before: await metricTotal(cluster.node(0).url, 'kvorum_read_repairs_total'), kept };
+}
+
+/** Reads from all replicas until such a read finds nothing to repair. */
+function readUntilRepaired(cluster: Cluster, key: string): Promise<void> {
+  const repairs = (): Promise<number> => metricTotal(cluster.node(0).url, 'kvorum_read_repairs_total');
+  return eventually(async () => {
+    const before = await repairs();
+    await cluster.get(0, key, all);
+    assert.equal(await repairs(), before, `${key} is repaired`);
+  });
+}
+
+function expectRecord(answer: Answer, value: string | undefined, what: string): void {
+  if (value === undefined) assert.equal(answer.status, 404, what);
+  else assert.deepEqual([answer.status, answer.body.toString()], [200, value], what);
+}
+
+/** The operation is answered 504 at once, since too many replicas are known to be down. */
+async function unavailable(operation: () => Promise<Answer>): Promise<void> {
+  const started = performance.now();
+  const answer = await operation();
+  assert.ok(performance.now() - started < longBeforeDeadlineMs, 'answered before the deadline');
+  assert.deepEqual([answer.status, answer.reason], [504, 'Not Enough Replicas']);
+  assert.equal(answer.headers['content-type'], 'application/problem+json');
+  assert.equal(problemCode(answer), 'not-enough-replicas');
+}
+
+test('1 node: the default quorum is 1/1', async (t) => {
+  const cluster = await startCluster(t, { nodes: 1 });
+  assert.equal((await cluster.put(0, 'a', 'v')).status, 201);
+  assert.equal((await cluster.get(0, 'a')).body.toString(), 'v');
+  assert.equal((await cluster.del(0, 'a', { ack: 1, from: 1 })).status, 202);
+  assert.equal((await cluster.get(0, 'a')).status, 404);
+  assert.equal((await cluster.get(0, 'a', { from: 2 })).status, 400);
+});
+
+test('2 nodes: the default quorum is 2/2, so one node alone is not enough', async (t) => {
+  const cluster = await startCluster(t, { nodes: 2 });
+  assert.equal((await cluster.put(0, 'a', 'v')).status, 201);
+  assert.equal((await cluster.get(1, 'a')).body.toString(), 'v');
+  await cluster.stop(1);
+  await unavailable(() => cluster.put(0, 'a', 'w'));
+  await unavailable(() => cluster.get(0, 'a'));
+  assert.equal((await cluster.get(0, 'a', { ack: 1, from: 2 })).status, 200);
+});
+
+test('5 nodes: the default quorum is 3/5, so two may be down and three may not', async (t) => {
+  const cluster = await startCluster(t, { nodes: 5 });
+  assert.equal((await cluster.put(0, 'a', 'v')).status, 201);
+  await cluster.stop(4);
+  await cluster.stop(3, 'SIGKILL');
+  assert.equal((await cluster.put(1, 'a', 'w')).status, 201);
+  assert.equal((await cluster.get(2, 'a')).body.toString(), 'w');
+  await cluster.stop(2);
+  await unavailable(() => cluster.put(1, 'a', 'x'));
+  await unavailable(() => cluster.get(0, 'a'));
+  await Promise.all([cluster.start(2), cluster.start(3), cluster.start(4)]);
+  const answer = await cluster.get(3, 'a', { ack: 5, from: 5 });
+  assert.match(answer.body.toString(), /^[wx]$/);
+});
+
+test('--replication-factor bounds the default of from', async (t) => {
+  const cluster = await startCluster(t, { nodes: 3, flags: ['--replication-factor', '1'] });
+  for (let index = 0; index < 12; index++) assert.equal((await cluster.put(index % 3, `key ${index}`, 'v')).status, 201);
+  for (let index = 0; index < 12; index++) assert.equal((await cluster.get(index % 3, `key ${index}`)).status, 200);
+  await cluster.stopAll();
+  const held = await Promise.all(cluster.nodes.map((node) => storedRecords(node.dataDirectory)));
+  assert.equal(held.reduce((sum, records) => sum + records.size, 0), 12);
+});
+
+for (const mode of modes) {
+  test(`a replica that hangs, in mode ${mode}`, async (t) => {
+    const cluster = await startCluster(t, { nodes: 3, mode, flags: ['--timeout-ms', '2s'] });
+    await cluster.put(0, 'hung', 'before', all);
+
+    await t.test('2/3 is answered by the others, 3/3 is 504', async () => {
+      cluster.node(2).signal('SIGSTOP');
+      await answeredByTheOthers(cluster, mode);
+      const answer = await cluster.put(0, 'hung', 'all', all);
+      assert.deepEqual([answer.status, answer.reason], [504, 'Not Enough Replicas']);
+      assert.equal((await cluster.get(1, 'hung', all)).status, 504);
+      assert.ok(['up', 'down'].includes(await peerState(cluster, 0, 2)));
+    });
+
+    await t.test('it is found again when it goes on, and has the newest record after GET 3/3', async () => {
+      cluster.node(2).signal('SIGCONT');
+      await eventually(async () => assert.equal((await cluster.put(1, 'hung', 'after', all)).status, 201));
+      for (const node of [0, 1, 2]) {
+        await eventually(async () => assert.equal((await cluster.get(node, 'hung', all)).body.toString(), 'after'));
+        assert.equal(await peerState(cluster, node, (node + 1) % 3), 'up');
+      }
+    });
+  });
+}
+
+async function answeredByTheOthers(cluster: Cluster, mode: Mode): Promise<void> {
+  const put = async (value: string): Promise<void> => {
+    assert.equal((await cluster.put(0, 'hung', value, two)).status, 201);
+  };
+  // Mode sync asks one after another, so it stands behind the hanging replica until it has found that it hangs.
+  if (mode === 'sync') await eventually(() => put('first'));
+  for (let round = 0; round < 20; round++) {
+    await put(`round ${round}`);
+    const read = async (): Promise<void> => {
+      assert.equal((await cluster.get(1, 'hung', two)).body.toString(), `round ${round}`);
+    };
+    await (mode === 'sync' ? eventually(read) : read());
+  }
+}
+
+async function peerState(cluster: Cluster, node: number, peer: number): Promise<string> {
+  const status = await ask(cluster.node(node).url, '/v0/status');
+  const seen = JSON.parse(status.body.toString()) as { cluster: { url: string; state: string }[] };
+  return seen.cluster.find(({ url }) => url === cluster.node(peer).url)?.state ?? 'unknown';
+}

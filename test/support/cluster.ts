@@ -1,0 +1,84 @@
+/** A cluster of real nodes: processes of their own that talk over real sockets. */
+import { Buffer } from 'node:buffer';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { Durability, Mode } from '../../src/domain/worker-protocol.ts';
+import { ask, entityTarget, type Answer, type EntityAsk } from './client.ts';
+import { freePorts } from './free-ports.ts';
+import { NodeProcess, type Exit } from './node-process.ts';
+import { temporaryDirectory } from './temporary-directory.ts';
+
+export interface ClusterOptions {
+  readonly nodes: number;
+  readonly mode?: Mode;
+  readonly durability?: Durability;
+  /** Further arguments of `kvorum serve`, for every node. */
+  readonly flags?: readonly string[];
+}
+
+/** What only an operation that hangs reaches, so that no test depends on how fast the machine is. */
+const defaultTimeout = ['--timeout-ms', '30s'];
+
+export class Cluster {
+  readonly nodes: readonly NodeProcess[];
+
+  constructor(nodes: readonly NodeProcess[]) {
+    this.nodes = nodes;
+  }
+
+  node(index: number): NodeProcess {
+    const node = this.nodes[index];
+    if (node === undefined) throw new RangeError(`the cluster has no node ${index}`);
+    return node;
+  }
+
+  /** Starts a stopped node again, on its port and directory, and waits until it serves. */
+  start(index: number, moreFlags: readonly string[] = []): Promise<void> {
+    return this.node(index).start(moreFlags);
+  }
+
+  async startAll(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.start()));
+  }
+
+  stop(index: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
+    return this.node(index).stop(signal);
+  }
+
+  stopAll(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit[]> {
+    return Promise.all(this.nodes.map((node) => node.stop(signal)));
+  }
+
+  put(index: number, key: string, value: string | Buffer, quorum: EntityAsk = {}): Promise<Answer> {
+    return ask(this.node(index).url, entityTarget(key, quorum), { method: 'PUT', body: value, agent: quorum.agent });
+  }
+
+  get(index: number, key: string, quorum: EntityAsk = {}): Promise<Answer> {
+    return ask(this.node(index).url, entityTarget(key, quorum), { agent: quorum.agent });
+  }
+
+  del(index: number, key: string, quorum: EntityAsk = {}): Promise<Answer> {
+    return ask(this.node(index).url, entityTarget(key, quorum), { method: 'DELETE', agent: quorum.agent });
+  }
+}
+
+/** Starts a cluster and waits until every node serves; it is killed after the test. */
+export async function startCluster(t: TestContext, options: ClusterOptions): Promise<Cluster> {
+  const cluster = await prepareCluster(t, options);
+  await cluster.startAll();
+  return cluster;
+}
+
+/** A cluster whose nodes are not started yet. */
+export async function prepareCluster(t: TestContext, options: ClusterOptions): Promise<Cluster> {
+  const { mode = 'batched', durability = 'fsync', flags = [] } = options;
+  const directory = temporaryDirectory(t);
+  const ports = await freePorts(options.nodes);
+  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+  const all = ['--mode', mode, '--durability', durability, ...(flags.includes('--timeout-ms') ? [] : defaultTimeout), ...flags];
+  const nodes = ports.map((port, index) => {
+    return new NodeProcess({ port, cluster: urls, dataDirectory: join(directory, `n${index}`), flags: all });
+  });
+  t.after(() => Promise.all(nodes.map((node) => node.kill())));
+  return new Cluster(nodes);
+}

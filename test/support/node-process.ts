@@ -1,0 +1,118 @@
+/** A node as a process of its own: started, watched, stopped and started again on the same port and directory. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { ask } from './client.ts';
+import { eventually, within } from './eventually.ts';
+
+const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+export interface NodeProcessOptions {
+  readonly port: number;
+  readonly cluster: readonly string[];
+  readonly dataDirectory: string;
+  /** Further arguments of `kvorum serve`. */
+  readonly flags: readonly string[];
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** What is started, in this test process; none of it outlives it, however it ends. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+export class NodeProcess {
+  readonly url: string;
+  readonly port: number;
+  readonly dataDirectory: string;
+  /** Everything that the node has written to stderr since its first start. */
+  stderr = '';
+  readonly #options: NodeProcessOptions;
+  #child: ChildProcess | undefined;
+  #exited: Promise<Exit> = Promise.resolve({ code: null, signal: null });
+
+  constructor(options: NodeProcessOptions) {
+    this.#options = options;
+    this.port = options.port;
+    this.url = `http://127.0.0.1:${options.port}`;
+    this.dataDirectory = options.dataDirectory;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resolves when the process that was started last has ended. */
+  get exited(): Promise<Exit> {
+    return this.#exited;
+  }
+
+  /** The log lines, parsed. */
+  get logs(): { level: string; message: string }[] {
+    const lines = this.stderr.split('\n').filter((line) => line !== '');
+    return lines.map((line) => JSON.parse(line) as { level: string; message: string });
+  }
+
+  /** Starts the process and does not wait for it; `under` is a command that runs it (strace). */
+  spawn(moreFlags: readonly string[] = [], under: readonly string[] = []): void {
+    const { cluster, flags } = this.#options;
+    const own = ['serve', '--port', String(this.port), '--self', this.url, '--cluster', cluster.join(',')];
+    const serve = [program, ...own, '--data', this.dataDirectory, ...flags, ...moreFlags];
+    const [command = process.execPath, ...args] = [...under, process.execPath, ...serve];
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], env: cleanEnvironment() });
+    running.add(child);
+    this.#child = child;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    this.#exited = once(child, 'close').then(() => {
+      running.delete(child);
+      return { code: child.exitCode, signal: child.signalCode };
+    });
+  }
+
+  /** Starts the process and waits until it serves. */
+  async start(moreFlags: readonly string[] = []): Promise<void> {
+    this.spawn(moreFlags);
+    await this.ready();
+  }
+
+  /** Resolves when the node serves; rejects with what it said where it ends instead. */
+  async ready(): Promise<void> {
+    const ended = this.#exited.then(({ code }) => {
+      throw new Error(`node ${this.url} ended with ${code} before it was ready: ${this.stderr}`);
+    });
+    const ready = eventually(async () => {
+      const { status } = await ask(this.url, '/readyz');
+      if (status !== 200) throw new Error(`/readyz answers ${status}: ${this.stderr}`);
+    });
+    // Whichever loses must not be an unhandled rejection.
+    ended.catch(() => {});
+    ready.catch(() => {});
+    await Promise.race([ready, ended]);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Sends a signal and waits for the end. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
+    this.signal(signal);
+    return within(this.#exited, `the end of node ${this.url} after ${signal}`);
+  }
+
+  /** Ends the process for good, stopped or not. */
+  async kill(): Promise<void> {
+    if (this.#child === undefined || !running.has(this.#child)) return;
+    this.signal('SIGCONT');
+    await this.stop('SIGKILL');
+  }
+}
+
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KVORUM_')));
+}
