@@ -54,11 +54,10 @@ export function sealRecord(target: Buffer, offset: number, valueBytes: number, k
  * (NaN would break it) and matches its checksum for this key.
  */
 export function isIntact(bytes: Buffer, offset: number, recordBytes: number, key: Uint8Array): boolean {
-  if (recordBytes < RECORD_HEADER_BYTES) return false;
-  if ((bytes[offset + KIND_OFFSET] as number) > recordKinds.tombstone) return false;
-  const version = readVersion(bytes, offset);
-  if (!Number.isSafeInteger(version) || version < 0) return false;
-  return checksum(bytes, offset, recordBytes, key) === bytes.readUInt32LE(offset + CHECKSUM_OFFSET);
+  return (
+    hasSoundHeader(bytes, offset, recordBytes) &&
+    checksum(bytes, offset, recordBytes, key) === bytes.readUInt32LE(offset + CHECKSUM_OFFSET)
+  );
 }
 
 /** The version of the record at `offset`. */
@@ -137,9 +136,15 @@ export function* isIntactInSteps(
   recordBytes: number,
   key: Uint8Array,
 ): Generator<void, boolean> {
+  if (!hasSoundHeader(bytes, offset, recordBytes)) return false;
+  return (yield* checksumInSteps(bytes, offset, recordBytes, key)) === bytes.readUInt32LE(offset + CHECKSUM_OFFSET);
+}
+
+function hasSoundHeader(bytes: Buffer, offset: number, recordBytes: number): boolean {
   if (recordBytes < RECORD_HEADER_BYTES) return false;
   if ((bytes[offset + KIND_OFFSET] as number) > recordKinds.tombstone) return false;
-  return (yield* checksumInSteps(bytes, offset, recordBytes, key)) === bytes.readUInt32LE(offset + CHECKSUM_OFFSET);
+  const version = readVersion(bytes, offset);
+  return Number.isSafeInteger(version) && version >= 0;
 }
 
 function* checksumInSteps(

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import {
   compareRecords,
   isIntact,
+  isIntactInSteps,
   isTombstone,
   mergeRecords,
   readStamp,
@@ -13,6 +14,7 @@ import {
   RECORD_HEADER_BYTES,
   recordKinds,
   sealRecord,
+  sealRecordInSteps,
   type RecordView,
 } from '../../src/domain/record.ts';
 import { anyKey, anyStamp, anyValue, bytesOf, makeRecord, recordBytes } from './arbitraries.ts';
@@ -201,7 +203,32 @@ for (const version of [NaN, Infinity, -1, 0.5, 2 ** 53]) {
       Buffer.from('v'),
     );
     assert.equal(isIntact(bytes, offset, length, key), false);
+    assert.equal(finish(isIntactInSteps(bytes, offset, length, key)), false);
   });
+}
+
+test('sealing and checking in steps come to the same as doing them at once', () => {
+  const stepBytes = 512 * 1024;
+  for (const size of [0, 1, 1000, stepBytes - 14, stepBytes - 13, stepBytes - 12, 3 * stepBytes + 7]) {
+    const stamp = { version: 7, nodeId: 3, kind: recordKinds.value };
+    const atOnce = makeRecord(key, stamp, Buffer.alloc(size, 'kvorum'));
+    const { offset, length } = atOnce;
+    const bytes = Buffer.from(atOnce.bytes);
+    bytes.fill(0, offset, offset + RECORD_HEADER_BYTES);
+    finish(sealRecordInSteps(bytes, offset, size, key, stamp));
+    assert.ok(bytes.equals(atOnce.bytes), `${size} bytes`);
+    assert.equal(finish(isIntactInSteps(bytes, offset, length, key)), true);
+    flip(bytes, (offset + length) * 8 - 1);
+    assert.equal(finish(isIntactInSteps(bytes, offset, length, key)), false);
+  }
+});
+
+/** What a stepped task returns once all of its steps are done. */
+function finish<Result>(steps: Generator<void, Result>): Result {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 function flip(bytes: Buffer, bit: number): void {
