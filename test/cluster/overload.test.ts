@@ -1,0 +1,128 @@
+/** Past a bound a node refuses at once, before it reads the body, and serves again as soon as there is room. */
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { ask, entityTarget, problemCode } from '../support/client.ts';
+import { startCluster, type Cluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
+import { metricTotal } from '../support/prometheus-text.ts';
+import { RawConnection } from '../support/raw-http.ts';
+
+const putHead = (key: string, bytes: number): string =>
+  `PUT /v0/entity?id=${key} HTTP/1.1\r\nhost: a\r\ncontent-length: ${bytes}\r\n\r\n`;
+
+/** A PUT that holds its place until its body comes. */
+async function held(t: TestContext, cluster: Cluster, key: string, bytes = 4): Promise<RawConnection> {
+  const connection = await RawConnection.open(t, cluster.node(0).url);
+  const before = await metricTotal(cluster.node(0).url, 'kvorum_operations_in_flight');
+  connection.send(putHead(key, bytes));
+  await eventually(async () => {
+    assert.ok((await metricTotal(cluster.node(0).url, 'kvorum_operations_in_flight')) > before);
+  });
+  return connection;
+}
+
+test('a bound on operations in flight', async (t) => {
+  const cluster = await startCluster(t, { nodes: 1, flags: ['--operations-in-flight-max', '2'] });
+  const { url } = cluster.node(0);
+
+  await t.test('past it GET, PUT and DELETE are 503 with Retry-After, and served again when there is room', async (t) => {
+    const first = await held(t, cluster, 'first');
+    const second = await held(t, cluster, 'second');
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      const answer = await ask(url, entityTarget('third'), { method, body: method === 'PUT' ? 'x' : undefined });
+      assert.deepEqual([answer.status, answer.headers['retry-after'], problemCode(answer)], [503, '1', 'overloaded']);
+    }
+    first.send('body');
+    assert.equal((await first.answer()).status, 201);
+    assert.equal((await cluster.put(0, 'third', 'x')).status, 201);
+    second.send('body');
+    assert.equal((await second.answer()).status, 201);
+    for (const key of ['first', 'second']) assert.equal((await cluster.get(0, key)).body.toString(), 'body');
+  });
+
+  await t.test('a PUT is refused at its headers, and its connection serves on once the body has come', async (t) => {
+    const holders = [await held(t, cluster, 'a'), await held(t, cluster, 'b')];
+    const refused = await RawConnection.open(t, url);
+    refused.send(putHead('refused', 5));
+    assert.equal((await refused.answer()).status, 503);
+    for (const holder of holders) {
+      holder.send('body');
+      await holder.answer();
+    }
+    refused.send('12345GET /v0/entity?id=refused HTTP/1.1\r\nhost: a\r\n\r\n');
+    assert.equal((await refused.answer()).status, 404);
+  });
+
+  await t.test('Expect: 100-continue is refused without asking for the body', async (t) => {
+    const holders = [await held(t, cluster, 'a'), await held(t, cluster, 'b')];
+    const refused = await RawConnection.open(t, url);
+    refused.send('PUT /v0/entity?id=x HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n');
+    assert.equal((await refused.answer()).status, 503);
+    for (const holder of holders) holder.close();
+  });
+
+  await t.test('clients that leave before their body has come give their place back', async (t) => {
+    for (let round = 0; round < 3; round++) {
+      const holders = [await held(t, cluster, 'a', 100_000), await held(t, cluster, 'b')];
+      for (const holder of holders) holder.close();
+      await eventually(async () => assert.equal(await metricTotal(url, 'kvorum_operations_in_flight'), 0));
+    }
+    assert.equal(await metricTotal(url, 'kvorum_body_bytes_in_flight'), 0);
+    assert.equal((await cluster.put(0, 'a', 'v')).status, 201);
+  });
+
+  await t.test('admin paths answer all the same', async (t) => {
+    await held(t, cluster, 'a');
+    await held(t, cluster, 'b');
+    for (const path of ['/livez', '/readyz', '/metrics', '/v0/status', '/v0/node']) {
+      assert.equal((await ask(url, path)).status, 200, path);
+    }
+  });
+});
+
+test('a bound on body bytes in flight refuses PUTs with 503 and leaves reads alone', async (t) => {
+  const bounds = ['--value-bytes-max', '1000', '--body-bytes-in-flight-max', '2000'];
+  const cluster = await startCluster(t, { nodes: 1, flags: bounds });
+  const first = await held(t, cluster, 'first', 1000);
+  const second = await held(t, cluster, 'second', 900);
+  assert.equal((await cluster.put(0, 'fits', 'x'.repeat(100))).status, 201);
+  const refused = await cluster.put(0, 'third', 'x'.repeat(101));
+  assert.deepEqual([refused.status, refused.headers['retry-after']], [503, '1']);
+  // A chunked body may become as large as a value may be, so it needs room for that.
+  const chunked = await RawConnection.open(t, cluster.node(0).url);
+  chunked.send('PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+  assert.equal((await chunked.answer()).status, 503);
+  assert.equal((await cluster.get(0, 'first')).status, 404);
+  first.close();
+  second.send('x'.repeat(900));
+  assert.equal((await second.answer()).status, 201);
+  await eventually(async () => assert.equal((await cluster.put(0, 'third', 'x'.repeat(1000))).status, 201));
+  assert.equal(await metricTotal(cluster.node(0).url, 'kvorum_body_bytes_in_flight'), 0);
+});
+
+const burstFlags = {
+  sync: ['--pool-queue-max', '2', '--workers', '1'],
+  async: ['--operations-in-flight-max', '8'],
+  batched: ['--operations-in-flight-max', '8'],
+} as const;
+
+for (const mode of ['sync', 'async', 'batched'] as const) {
+  test(`a burst past the bound in mode ${mode} is answered 201 or 503, and the 201s are kept`, async (t) => {
+    const cluster = await startCluster(t, { nodes: 3, mode, flags: burstFlags[mode] });
+    const burst = Array.from({ length: 200 }, async (_, index) => {
+      const { status } = await cluster.put(0, `burst ${index}`, String(index));
+      assert.ok(status === 201 || status === 503, `answered ${status}`);
+      return status;
+    });
+    const statuses = await Promise.all(burst);
+    const count = (status: number): number => statuses.filter((one) => one === status).length;
+    t.diagnostic(`${count(201)} times 201, ${count(503)} times 503`);
+    assert.ok(count(201) > 0);
+    for (const [index, status] of statuses.entries()) {
+      const answer = await cluster.get(1, `burst ${index}`);
+      // A refusal says "nothing was done".
+      assert.equal(answer.status, status === 201 ? 200 : 404);
+    }
+    assert.equal((await cluster.put(0, 'after', 'x')).status, 201);
+  });
+}
