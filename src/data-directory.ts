@@ -6,7 +6,17 @@
  * damage the store, so after an unclean stop and a new boot the node refuses it. The mark is on the disk before the
  * first write, by fsync of the file and of the directory.
  */
-import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, KvorumError, messageOf } from './domain/errors.ts';

@@ -23,11 +23,21 @@ export class ProcessMetrics {
         performance.eventLoopUtilization().utilization,
         { thread: 'main' },
       ),
-      family('gauge', 'kvorum_body_bytes_in_flight', 'Bytes of bodies received or waiting for their outcome', bodyBytes),
+      family(
+        'gauge',
+        'kvorum_body_bytes_in_flight',
+        'Bytes of bodies received or waiting for their outcome',
+        bodyBytes,
+      ),
       family('counter', 'process_cpu_seconds_total', 'User and system CPU time', (cpu.user + cpu.system) / 1e6),
       family('gauge', 'process_resident_memory_bytes', 'Resident memory', memory.rss),
       family('gauge', 'kvorum_heap_used_bytes', "V8 heap in use by the main thread's isolate", memory.heapUsed),
-      family('gauge', 'kvorum_external_bytes', 'Memory outside the V8 heap that JavaScript objects hold', memory.external),
+      family(
+        'gauge',
+        'kvorum_external_bytes',
+        'Memory outside the V8 heap that JavaScript objects hold',
+        memory.external,
+      ),
       family('gauge', 'process_start_time_seconds', 'Start of the process since 1970', performance.timeOrigin / 1000),
       family('gauge', 'kvorum_build_info', 'Always 1', 1, { version, node: process.version }),
     ];

@@ -33,6 +33,7 @@ export function nodeStatus(input: StatusInput): Record<string, unknown> {
 /** The worst that any worker sees: a peer is up only where every worker reaches it. */
 function peerAsSeen(url: string, reports: readonly WorkerReport[]): { state: PeerState; error: string | undefined } {
   const seen = reports.flatMap((report) => report.peers.filter((peer) => peer.url === url));
-  const worst = seen.find((peer) => peer.state === 'down') ?? seen.find((peer) => peer.state === 'connecting') ?? seen[0];
+  const worst =
+    seen.find((peer) => peer.state === 'down') ?? seen.find((peer) => peer.state === 'connecting') ?? seen[0];
   return { state: worst?.state ?? 'connecting', error: worst?.error };
 }

@@ -86,7 +86,9 @@ async function start(): Promise<Running> {
   const options = { topology, replica, peers, sequential, turn, clock, timeoutMs, readRepair, sendOutcomes };
   const coordinator = new Coordinator(options);
   takeCommands(control);
-  parentPort?.postMessage({ kind: 'worker-ready', threadId, replicaPort: listener.port, control: mainsEnd }, [mainsEnd]);
+  parentPort?.postMessage({ kind: 'worker-ready', threadId, replicaPort: listener.port, control: mainsEnd }, [
+    mainsEnd,
+  ]);
   return { coordinator, peers, listener, store, report };
 }
 
@@ -103,7 +105,8 @@ function createPeers(batching: boolean): (PeerClient | undefined)[] {
       queueBytesMax: settings.peerQueueBytesMax,
       timeoutMs: settings.timeoutMs,
       workerIndex,
-      onStateChange: ({ url, state, error }) => log(state === 'up' ? 'info' : 'warn', `peer is ${state}`, { url, error }),
+      onStateChange: ({ url, state, error }) =>
+        log(state === 'up' ? 'info' : 'warn', `peer is ${state}`, { url, error }),
     });
   });
 }
@@ -149,7 +152,7 @@ async function stop({ listener, peers, store, coordinator, report }: Running): P
   coordinator.close();
   report.close();
   await listener.close();
-  await Promise.all(peers.map((peer) => peer?.close()));
+  await Promise.all(peers.map((peer) => peer?.close() ?? Promise.resolve()));
   try {
     await store.close();
   } catch (error) {

@@ -12,8 +12,8 @@ import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import type { Database, RootDatabase } from 'lmdb';
 import { RECORD_HEADER_BYTES } from '../src/domain/record.ts';
+import type { Database, RootDatabase } from './store.ts';
 
 /** One transaction's worth of a large value: about 1 ms, and 3 ms with its fsync. */
 const CHUNK_BYTES = 512 * 1024;
@@ -35,9 +35,11 @@ export class LargeValues {
 
   /** Removes what an unclean stop left of sets that never got a head. */
   removeUnfinished(): void {
-    for (const setId of [...this.#unfinished.getKeys()]) {
+    // The keys are collected first: LMDB's cursors do not survive the removal of what they stand on.
+    for (const setId of Array.from(this.#unfinished.getKeys())) {
       this.#chunks.transactionSync(() => {
-        for (const key of [...this.#chunks.getKeys({ start: setId, end: after(setId) })]) this.#chunks.removeSync(key);
+        const keys = Array.from(this.#chunks.getKeys({ start: setId, end: after(setId) }));
+        for (const key of keys) this.#chunks.removeSync(key);
         this.#unfinished.removeSync(setId);
       });
     }

@@ -126,7 +126,8 @@ export class PendingFrame {
   }
 
   #newWriter(valueBytes: number): FrameWriter {
-    const size = OUTCOME_FRAME_HEADER_BYTES + this.#unsettled * OUTCOME_HEADER_BYTES + (this.#unsettled + 1) * valueBytes;
+    const size =
+      OUTCOME_FRAME_HEADER_BYTES + this.#unsettled * OUTCOME_HEADER_BYTES + (this.#unsettled + 1) * valueBytes;
     return new FrameWriter(size + OUTCOME_HEADER_BYTES, OUTCOME_FRAME_HEADER_BYTES);
   }
 }

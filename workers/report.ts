@@ -79,7 +79,13 @@ export class ThreadReport {
     const { utilization } = performance.eventLoopUtilization();
     return [
       loopDelayFamily(this.#delay, labels),
-      family('gauge', 'kvorum_event_loop_utilization', 'Share of time that the event loop was busy', utilization, labels),
+      family(
+        'gauge',
+        'kvorum_event_loop_utilization',
+        'Share of time that the event loop was busy',
+        utilization,
+        labels,
+      ),
     ];
   }
 }
@@ -136,7 +142,19 @@ function peerFamilies(peers: readonly PeerClient[], labels: Labels): MetricFamil
 function coordinatorFamilies(coordinator: Coordinator, labels: Labels): MetricFamily[] {
   return [
     family('gauge', 'kvorum_frames_pending', 'Frames that wait for replies', coordinator.pendingFrames, labels),
-    family('counter', 'kvorum_read_repairs_total', 'Records sent to replicas that lacked them', coordinator.repairs, labels),
-    family('counter', 'kvorum_late_replies_total', 'Replies that came after the outcome', coordinator.lateReplies, labels),
+    family(
+      'counter',
+      'kvorum_read_repairs_total',
+      'Records sent to replicas that lacked them',
+      coordinator.repairs,
+      labels,
+    ),
+    family(
+      'counter',
+      'kvorum_late_replies_total',
+      'Replies that came after the outcome',
+      coordinator.lateReplies,
+      labels,
+    ),
   ];
 }

@@ -23,6 +23,8 @@ import type { Version } from '../src/domain/version.ts';
 import type { Durability } from '../src/domain/worker-protocol.ts';
 import { isLargeHead, LargeValues } from './large-values.ts';
 
+export type { Database, RootDatabase };
+
 export interface StoreOptions {
   readonly directory: string;
   readonly durability: Durability;
@@ -201,7 +203,7 @@ export class Store {
     // Not in lmdb's types: `sync` runs mdb_env_sync(force) on a pool thread.
     const environment = this.#environment as unknown as { sync(done: (error: unknown) => void): void };
     return new Promise((resolve, reject) => {
-      environment.sync((error) => (error ? reject(error as Error) : resolve()));
+      environment.sync((error) => (error ? reject(error) : resolve()));
     });
   }
 

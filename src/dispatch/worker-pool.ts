@@ -131,7 +131,11 @@ export class WorkerPool {
     return [
       family('gauge', 'kvorum_pool_queue_tasks', 'Tasks that wait for a worker', queueSize),
       family('counter', 'kvorum_pool_tasks_total', 'Tasks completed', completed),
-      quantiles('kvorum_pool_wait_seconds', 'Time that tasks waited in the pool queue, since start', histogram.waitTime),
+      quantiles(
+        'kvorum_pool_wait_seconds',
+        'Time that tasks waited in the pool queue, since start',
+        histogram.waitTime,
+      ),
       quantiles('kvorum_pool_run_seconds', 'Time from handing a task to a worker to its end', histogram.runTime),
     ];
   }

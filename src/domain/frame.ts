@@ -108,7 +108,7 @@ export interface Entry {
 /** The entries of a frame in order. Throws `corrupt-frame` where the bytes do not parse to their end. */
 export function readEntries(bytes: Buffer): Entry[] {
   const entries: Entry[] = [];
-  for (let offset = 0; offset < bytes.length; ) {
+  for (let offset = 0; offset < bytes.length;) {
     const entry = readEntry(bytes, offset);
     entries.push(entry);
     offset += entry.length;

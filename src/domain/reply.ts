@@ -46,7 +46,7 @@ export const failedReply: Reply = { code: replyCodes.failed, bytes: noBytes, off
 /** The replies of a frame in order. Throws `corrupt-frame`. */
 export function readReplies(bytes: Buffer): Reply[] {
   const replies: Reply[] = [];
-  for (let offset = 0; offset < bytes.length; ) {
+  for (let offset = 0; offset < bytes.length;) {
     if (bytes.length - offset < REPLY_HEADER_BYTES) throw corrupt('Reply', offset);
     const code = bytes[offset] as ReplyCode;
     const length = bytes.readUInt32LE(offset + 1);
@@ -139,7 +139,7 @@ export type OutcomeVisitor = (
  */
 export function visitOutcomes(bytes: Buffer, visit: OutcomeVisitor): Version {
   if (bytes.length < OUTCOME_FRAME_HEADER_BYTES) throw corrupt('Outcome', 0);
-  for (let offset = OUTCOME_FRAME_HEADER_BYTES; offset < bytes.length; ) {
+  for (let offset = OUTCOME_FRAME_HEADER_BYTES; offset < bytes.length;) {
     const valueStart = offset + OUTCOME_HEADER_BYTES;
     if (valueStart > bytes.length) throw corrupt('Outcome', offset);
     const valueEnd = valueStart + bytes.readUInt32LE(offset + 7);

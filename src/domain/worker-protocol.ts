@@ -59,7 +59,12 @@ export interface WorkerReady {
 
 /** Worker to main, over the control port. Outcome frames travel there as plain `Uint8Array`s. */
 export type WorkerMessage =
-  | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string; readonly fields: Record<string, unknown> }
+  | {
+      readonly kind: 'log';
+      readonly level: LogLevel;
+      readonly message: string;
+      readonly fields: Record<string, unknown>;
+    }
   /** A version that is ahead of the wall clock was seen. */
   | { readonly kind: 'clock'; readonly newest: number }
   | { readonly kind: 'fatal'; readonly message: string }
@@ -69,9 +74,7 @@ export type WorkerMessage =
 
 /** Main to worker, over the control port. */
 export type WorkerCommand =
-  | { readonly kind: 'announce' }
-  | { readonly kind: 'report'; readonly id: number }
-  | { readonly kind: 'stop' };
+  { readonly kind: 'announce' } | { readonly kind: 'report'; readonly id: number } | { readonly kind: 'stop' };
 
 /** What a worker says of itself for `/metrics` and `/v0/status`. */
 export interface WorkerReport {

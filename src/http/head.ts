@@ -76,7 +76,7 @@ function finishHead(method: string, target: string, minor: 0 | 1, fields: Fields
 
 function parseFields(text: string): Fields | MalformedHead {
   const fields: Fields = { contentLength: undefined, chunked: false, connection: '', hosts: 0, expectsContinue: false };
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     let end = text.indexOf('\r\n', start);
     if (end < 0) end = text.length;
     const colon = text.indexOf(':', start);
@@ -121,7 +121,13 @@ function takeContentLength(fields: Fields, value: string): string | undefined {
 }
 
 function hasToken(list: string, token: string): boolean {
-  return list !== '' && list.toLowerCase().split(',').some((part) => part.trim() === token);
+  return (
+    list !== '' &&
+    list
+      .toLowerCase()
+      .split(',')
+      .some((part) => part.trim() === token)
+  );
 }
 
 /** The absolute form, which proxies send (RFC 9112 section 3.2.2), without its origin. */

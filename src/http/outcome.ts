@@ -1,7 +1,7 @@
 /**
  * From outcomes to answers: the one table that knows both.
  */
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import type { Outcome } from '../domain/operation.ts';
 import { problemResponse } from './problem.ts';
 import type { Reply, Response } from './reply.ts';

@@ -97,7 +97,10 @@ function quorumNumbers(raw: RawQuery): QuorumNumbers | QueryProblem {
 }
 
 function parseNumbers(ack: string | undefined, from: string | undefined): QuorumNumbers | QueryProblem {
-  for (const [name, text] of [['ack', ack], ['from', from]] as const) {
+  for (const [name, text] of [
+    ['ack', ack],
+    ['from', from],
+  ] as const) {
     if (text !== undefined && !/^\d{1,9}$/.test(text)) return badQuorum(`${name} must be a whole number from 1`);
   }
   return { ack: ack === undefined ? undefined : Number(ack), from: from === undefined ? undefined : Number(from) };

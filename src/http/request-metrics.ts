@@ -9,11 +9,11 @@ export class RequestMetrics {
 
   /** Counts one answered request. */
   observe(method: string, status: number, seconds: number): void {
-    let byStatus = this.#histograms.get(method);
-    if (byStatus === undefined) this.#histograms.set(method, (byStatus = new Map()));
-    let histogram = byStatus.get(status);
-    if (histogram === undefined) byStatus.set(status, (histogram = new Histogram(latencyBounds)));
+    const byStatus = this.#histograms.get(method) ?? new Map<number, Histogram>();
+    const histogram = byStatus.get(status) ?? new Histogram(latencyBounds);
     histogram.observe(seconds);
+    byStatus.set(status, histogram);
+    this.#histograms.set(method, byStatus);
   }
 
   families(): MetricFamily[] {
