@@ -13,6 +13,8 @@ import { Piscina } from 'piscina';
 import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../domain/errors.ts';
 import { family, type MetricFamily } from '../domain/metrics.ts';
 import type {
+  RangeCommand,
+  RangeMessage,
   WorkerCommand,
   WorkerMessage,
   WorkerReady,
@@ -46,6 +48,8 @@ export class WorkerPool {
   onOutcomes: (frame: Buffer) => void = () => {};
   /** A worker has seen a version that is ahead of the wall clock. */
   onVersion: (newest: number) => void = () => {};
+  /** Takes what the workers' scans say. */
+  onRange: (message: RangeMessage, worker: number) => void = () => {};
   /** The node cannot go on: a store failed or a worker does not start. */
   onFatal: (error: KvorumError) => void = () => {};
   readonly #pool: Piscina<Uint8Array, Uint8Array | undefined>;
@@ -96,6 +100,16 @@ export class WorkerPool {
   /** One replica port per worker. */
   get replicaPorts(): number[] {
     return [...this.#links.values()].map((link) => link.replicaPort);
+  }
+
+  /** The workers by the numbers that `tell` and `onRange` know them by. */
+  get workers(): number[] {
+    return [...this.#links.keys()];
+  }
+
+  /** Sends a range command to one worker; the memory in `transfer` moves with it. */
+  tell(worker: number, command: RangeCommand, transfer: ArrayBuffer[] = []): void {
+    this.#links.get(worker)?.control.postMessage(command, transfer);
   }
 
   /** Whether a task would find a worker or a place in the queue. */
@@ -199,6 +213,8 @@ export class WorkerPool {
       this.#options.log[message.level](message.message, { worker: link.threadId, ...message.fields });
     } else if (message.kind === 'clock') {
       this.onVersion(message.newest);
+    } else if (message.kind === 'range-page' || message.kind === 'range-end') {
+      this.onRange(message, link.threadId);
     } else if (message.kind === 'fatal') {
       this.#fail('store-failed', message.message);
     } else {
