@@ -201,7 +201,7 @@ export class Store {
   /** Flushes to the disk whatever the durability. */
   #flush(): Promise<void> {
     // Not in lmdb's types: `sync` runs mdb_env_sync(force) on a pool thread.
-    const environment = this.#environment as unknown as { sync(done: (error: unknown) => void): void };
+    const environment = this.#environment as unknown as { sync(done: (error: Error | null) => void): void };
     return new Promise((resolve, reject) => {
       environment.sync((error) => (error ? reject(error) : resolve()));
     });
