@@ -10,6 +10,7 @@
  * - Merge, never blind put: read, compare and write stand in one transaction.
  */
 import { Buffer } from 'node:buffer';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open, type Database, type RootDatabase } from 'lmdb';
@@ -17,7 +18,7 @@ import { KvorumError, messageOf } from '../src/domain/errors.ts';
 import { keyOf, recordOf, type Entry } from '../src/domain/frame.ts';
 import { countBounds, Histogram, latencyBounds } from '../src/domain/metrics.ts';
 import { replyCodes, type ReplyCode } from '../src/domain/operation.ts';
-import { compareRecords, isIntact, isIntactInSteps, readVersion } from '../src/domain/record.ts';
+import { compareRecords, isIntact, isIntactInSteps, readVersion, RECORD_HEADER_BYTES } from '../src/domain/record.ts';
 import { runInSteps } from '../src/domain/steps.ts';
 import type { Version } from '../src/domain/version.ts';
 import type { Durability } from '../src/domain/worker-protocol.ts';
@@ -216,9 +217,27 @@ export class Store {
 
 const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
 
+/** LMDB's first page, of which a part is read to see that the file is one of LMDB's: opening another one crashes. */
+const META_PAGE_BYTES = 4096;
+const MAGIC_OFFSET = 24;
+const MAGIC = 0xbeefc0de;
+
+function assertStoreFile(path: string): void {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file === undefined || file.size === 0) return;
+  const start = Buffer.alloc(MAGIC_OFFSET + 4);
+  const descriptor = openSync(path, 'r');
+  readSync(descriptor, start);
+  closeSync(descriptor);
+  if (file.size < 2 * META_PAGE_BYTES || start.readUInt32LE(MAGIC_OFFSET) !== MAGIC) {
+    throw new Error(`"${path}" is not a store, or is damaged`);
+  }
+}
+
 function openEnvironment(options: StoreOptions): RootDatabase<Buffer, Buffer> {
+  const path = join(options.directory, 'store.mdb');
   const settings = {
-    path: join(options.directory, 'store.mdb'),
+    path,
     noSubdir: true,
     noSync: options.durability === 'commit',
     overlappingSync: false,
@@ -229,6 +248,7 @@ function openEnvironment(options: StoreOptions): RootDatabase<Buffer, Buffer> {
     ...binary,
   };
   try {
+    assertStoreFile(path);
     return open<Buffer, Buffer>(settings);
   } catch (error) {
     throw asStoreError(error, options.directory);
@@ -258,6 +278,7 @@ function isAcceptable(record: Buffer, ceiling: Version): boolean {
 
 /** Whether the new record replaces the current one: it is newer, or the current one is damaged. */
 function wins(record: Buffer, current: Buffer, key: Buffer): boolean {
+  if (current.length < RECORD_HEADER_BYTES) return true;
   const order = compareRecords(
     { bytes: record, offset: 0, length: record.length },
     { bytes: current, offset: 0, length: current.length },
