@@ -25,38 +25,57 @@ const KIND_CHUNKED = 2;
 const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
 
 export class LargeValues {
-  readonly #chunks: Database<Buffer, Buffer>;
+  readonly chunks: Database<Buffer, Buffer>;
   readonly #unfinished: Database<Buffer, Buffer>;
 
   constructor(environment: RootDatabase<Buffer, Buffer>) {
-    this.#chunks = environment.openDB<Buffer, Buffer>('chunks', binary);
+    this.chunks = environment.openDB<Buffer, Buffer>('chunks', binary);
     this.#unfinished = environment.openDB<Buffer, Buffer>('unfinished', binary);
   }
 
   /** Removes what an unclean stop left of sets that never got a head. */
   removeUnfinished(): void {
-    // The keys are collected first: LMDB's cursors do not survive the removal of what they stand on.
-    for (const setId of Array.from(this.#unfinished.getKeys())) {
-      this.#chunks.transactionSync(() => {
-        const keys = Array.from(this.#chunks.getKeys({ start: setId, end: after(setId) }));
-        for (const key of keys) this.#chunks.removeSync(key);
-        this.#unfinished.removeSync(setId);
-      });
-    }
+    for (const setId of Array.from(this.#unfinished.getKeys())) this.#removeSet(setId);
   }
 
   /** Writes a record's value as chunks, one transaction each; returns the head that is to stand in its place. */
   async write(record: Buffer): Promise<Buffer> {
     const setId = randomBytes(SET_ID_BYTES);
-    const value = record.subarray(RECORD_HEADER_BYTES);
     this.#unfinished.putSync(setId, Buffer.alloc(0));
+    try {
+      await this.#writeChunks(record.subarray(RECORD_HEADER_BYTES), setId);
+    } catch (error) {
+      this.#tryToRemoveSet(setId);
+      throw error;
+    }
+    return makeHead(record, setId);
+  }
+
+  async #writeChunks(value: Buffer, setId: Buffer): Promise<void> {
     for (let number = 0; number * CHUNK_BYTES < value.length; number++) {
       await nextTurn();
       const chunk = value.subarray(number * CHUNK_BYTES, (number + 1) * CHUNK_BYTES);
-      this.#chunks.putSync(chunkKey(setId, number), chunk);
+      this.chunks.putSync(chunkKey(setId, number), chunk);
     }
     await nextTurn();
-    return makeHead(record, setId);
+  }
+
+  #removeSet(setId: Buffer): void {
+    this.chunks.transactionSync(() => {
+      // The keys are collected first: LMDB's cursors do not survive the removal of what they stand on.
+      const keys = Array.from(this.chunks.getKeys({ start: setId, end: after(setId) }));
+      for (const key of keys) this.chunks.removeSync(key);
+      this.#unfinished.removeSync(setId);
+    });
+  }
+
+  /** On a full disk there may be no room even to remove; the set stays listed and goes at the next start. */
+  #tryToRemoveSet(setId: Buffer): void {
+    try {
+      this.#removeSet(setId);
+    } catch {
+      return;
+    }
   }
 
   /** Inside a transaction: the head now stands in the store. */
@@ -68,7 +87,7 @@ export class LargeValues {
   remove(head: Buffer): void {
     const setId = setIdOf(head);
     for (let number = 0; number * CHUNK_BYTES < valueBytesOf(head); number++) {
-      this.#chunks.removeSync(chunkKey(setId, number));
+      this.chunks.removeSync(chunkKey(setId, number));
     }
     this.#unfinished.removeSync(setId);
   }
@@ -80,7 +99,7 @@ export class LargeValues {
     record[KIND_OFFSET] = 0;
     const setId = setIdOf(head);
     for (let at = RECORD_HEADER_BYTES, number = 0; at < record.length; number++) {
-      const chunk = this.#chunks.get(chunkKey(setId, number), { transaction });
+      const chunk = this.chunks.get(chunkKey(setId, number), { transaction });
       if (chunk === undefined || chunk.length > record.length - at) return undefined;
       record.set(chunk, at);
       at += chunk.length;

@@ -18,11 +18,19 @@ import { KvorumError, messageOf } from '../src/domain/errors.ts';
 import { keyOf, recordOf, type Entry } from '../src/domain/frame.ts';
 import { countBounds, Histogram, latencyBounds } from '../src/domain/metrics.ts';
 import { replyCodes, type ReplyCode } from '../src/domain/operation.ts';
-import { compareRecords, isIntact, isIntactInSteps, readVersion, RECORD_HEADER_BYTES } from '../src/domain/record.ts';
+import {
+  compareRecords,
+  isIntact,
+  isIntactInSteps,
+  readVersion,
+  RECORD_HEADER_BYTES,
+  isTombstone,
+} from '../src/domain/record.ts';
 import { runInSteps } from '../src/domain/steps.ts';
 import type { Version } from '../src/domain/version.ts';
 import type { Durability } from '../src/domain/worker-protocol.ts';
 import { isLargeHead, LargeValues } from './large-values.ts';
+import { isDiskFull, StoreRoom } from './store-room.ts';
 
 export type { Database, RootDatabase };
 
@@ -60,12 +68,16 @@ export class Store {
   readonly #environment: RootDatabase<Buffer, Buffer>;
   readonly #records: Database<Buffer, Buffer>;
   readonly #large: LargeValues;
+  readonly #room: StoreRoom;
+  readonly #directory: string;
   readonly #onCorrupt: OnCorrupt;
 
-  private constructor(environment: RootDatabase<Buffer, Buffer>, onCorrupt: OnCorrupt) {
+  private constructor(environment: RootDatabase<Buffer, Buffer>, options: StoreOptions, onCorrupt: OnCorrupt) {
     this.#environment = environment;
     this.#records = environment.openDB<Buffer, Buffer>('records', binary);
     this.#large = new LargeValues(environment);
+    this.#room = new StoreRoom([this.#records, this.#large.chunks], options.storeBytesMax);
+    this.#directory = options.directory;
     this.#onCorrupt = onCorrupt;
   }
 
@@ -77,7 +89,7 @@ export class Store {
     const environment = openEnvironment(options);
     try {
       assertOnlyProcess(environment, options.directory);
-      const store = new Store(environment, onCorrupt);
+      const store = new Store(environment, options, onCorrupt);
       store.#markCreated();
       if (options.first) store.#large.removeUnfinished();
       await store.#flush();
@@ -129,14 +141,13 @@ export class Store {
     const record = recordOf(entry);
     if (!isAcceptable(record, ceiling)) return replyCodes.failed;
     if (!(await runInSteps(isIntactInSteps(record, 0, record.length, key), nextTurn))) return replyCodes.failed;
-    let head: Buffer | undefined;
+    if (!this.#room.hasRoomFor(record.length)) return replyCodes.full;
     try {
-      head = await this.#large.write(record);
-      const written = head;
-      this.#records.transactionSync(() => this.#placeLarge(key, written));
+      const head = await this.#large.write(record);
+      this.#records.transactionSync(() => this.#placeLarge(key, head));
       return replyCodes.applied;
     } catch (error) {
-      if (!isDiskFull(error)) throw storeFailure(error);
+      if (!isDiskFull(error, this.#directory, record.length)) throw storeFailure(error);
       return replyCodes.full;
     }
   }
@@ -164,7 +175,8 @@ export class Store {
         return codes;
       });
     } catch (error) {
-      if (isDiskFull(error)) return writes.map(() => replyCodes.full);
+      const bytes = writes.reduce((sum, entry) => sum + entry.length, 0);
+      if (isDiskFull(error, this.#directory, bytes)) return writes.map(() => replyCodes.full);
       throw storeFailure(error);
     } finally {
       const ended = performance.now();
@@ -178,6 +190,7 @@ export class Store {
     const key = keyOf(entry);
     const record = recordOf(entry);
     if (!isAcceptable(record, ceiling) || !isIntact(record, 0, record.length, key)) return replyCodes.failed;
+    if (!isTombstone(record, 0) && !this.#room.hasRoomFor(record.length)) return replyCodes.full;
     const current = this.#get(key);
     if (current === undefined || wins(record, current, key)) {
       if (current !== undefined && isLargeHead(current)) this.#large.remove(current);
@@ -285,11 +298,6 @@ function wins(record: Buffer, current: Buffer, key: Buffer): boolean {
   );
   // A damaged version field could hide every write to come, so a record that wins over a new one must prove itself.
   return order > 0 || !(isIntact(current, 0, current.length, key) || isLargeHead(current));
-}
-
-/** LMDB's own "map full" (the bound `storeBytesMax`) and the operating system's ENOSPC and EDQUOT. */
-function isDiskFull(error: unknown): boolean {
-  return /MDB_MAP_FULL|No space left|Disk quota exceeded/.test(messageOf(error));
 }
 
 function storeFailure(error: unknown): KvorumError {
