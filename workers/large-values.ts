@@ -13,6 +13,7 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { RECORD_HEADER_BYTES } from '../src/domain/record.ts';
+import { allocateRecord } from '../src/domain/reply.ts';
 import type { Database, RootDatabase } from './store.ts';
 
 /** One transaction's worth of a large value: about 1 ms, and 3 ms with its fsync. */
@@ -94,7 +95,7 @@ export class LargeValues {
 
   /** Reads the whole record for a head, a chunk a turn; `undefined` where chunks are missing. */
   async read(head: Buffer, transaction: ReturnType<Database['useReadTransaction']>): Promise<Buffer | undefined> {
-    const record = Buffer.allocUnsafeSlow(RECORD_HEADER_BYTES + valueBytesOf(head));
+    const record = allocateRecord(RECORD_HEADER_BYTES + valueBytesOf(head));
     head.copy(record, 0, 0, RECORD_HEADER_BYTES);
     record[KIND_OFFSET] = 0;
     const setId = setIdOf(head);

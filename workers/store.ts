@@ -26,6 +26,7 @@ import {
   RECORD_HEADER_BYTES,
   isTombstone,
 } from '../src/domain/record.ts';
+import { allocateRecord } from '../src/domain/reply.ts';
 import { runInSteps } from '../src/domain/steps.ts';
 import type { Version } from '../src/domain/version.ts';
 import type { Durability } from '../src/domain/worker-protocol.ts';
@@ -117,13 +118,17 @@ export class Store {
     return undefined;
   }
 
-  /** The record under a key, read and checked in steps; undefined where there is none or it fails its checksum. */
+  /**
+   * The record under a key, read and checked in steps; undefined where there is none or it fails its checksum. Its
+   * memory is its own (`allocateRecord`), so that a reply can be made of it without a copy.
+   */
   async readLarge(key: Buffer): Promise<Buffer | undefined> {
     const transaction = this.#environment.useReadTransaction();
     try {
       const head = this.#records.get(key, { transaction });
       if (head === undefined) return undefined;
-      const stored = Buffer.from(head);
+      const stored = allocateRecord(head.length);
+      stored.set(head);
       const record = isLargeHead(stored) ? await this.#large.read(stored, transaction) : stored;
       if (record !== undefined && (await runInSteps(isIntactInSteps(record, 0, record.length, key), nextTurn))) {
         return record;

@@ -89,6 +89,20 @@ export class FrameWriter {
     this.#bytes.set(source.length === length ? source : source.subarray(0, length), offset + REPLY_HEADER_BYTES);
   }
 
+  /**
+   * Appends a `record` reply for a record that owns its memory and has `REPLY_HEADER_BYTES` free before it
+   * (`allocateRecord`). Where it is the frame's first, the frame is made around it without a copy.
+   */
+  replyOwnRecord(record: Buffer): void {
+    if (this.#length > 0) return this.replyRecord(record, record.length);
+    const start = record.byteOffset - REPLY_HEADER_BYTES;
+    this.#bytes = Buffer.from(record.buffer, start, REPLY_HEADER_BYTES + record.length);
+    this.#bytes[0] = replyCodes.record;
+    this.#bytes.writeUInt32LE(record.length, 1);
+    this.#length = this.#bytes.length;
+    return undefined;
+  }
+
   /** Appends an outcome; `value` is a view of the value's bytes, for `found` only. */
   outcome(tag: number, code: OutcomeCode, tally: { acks: number; failures: number }, value: Buffer = noBytes): void {
     const offset = this.#reserve(OUTCOME_HEADER_BYTES + value.length);
@@ -123,6 +137,11 @@ export class FrameWriter {
     this.#length = needed;
     return offset;
   }
+}
+
+/** Memory for a record that a reply frame can be made around. */
+export function allocateRecord(length: number): Buffer {
+  return Buffer.allocUnsafeSlow(REPLY_HEADER_BYTES + length).subarray(REPLY_HEADER_BYTES);
 }
 
 /** What an outcome frame says of one operation. */
