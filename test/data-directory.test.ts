@@ -45,7 +45,8 @@ test('open() refuses only a commit store that was not closed before another boot
     const directory = DataDirectory.open(path, options(durability));
     if (clean) directory.markClean();
     else directory.markOpen();
-    const open = () => DataDirectory.open(path, options('fsync', trustStore), rebooted ? 'another boot' : currentBootId());
+    const open = () =>
+      DataDirectory.open(path, options('fsync', trustStore), rebooted ? 'another boot' : currentBootId());
     const what = JSON.stringify({ durability, clean, rebooted, trustStore });
     if (opens) assert.doesNotThrow(open, what);
     else assert.throws(open, { code: 'store-unclean', message: /--trust-store/ }, what);
@@ -60,6 +61,10 @@ test('open() refuses a newer format, a file in its place and a mark that is none
   assert.throws(() => DataDirectory.open(file, options('fsync')), { code: 'store-unusable' });
   for (const text of ['', '{', 'null', '[]', '{}', '{"format":"1"}']) {
     writeFileSync(file, text);
-    assert.throws(() => DataDirectory.open(path, options('fsync')), { code: 'store-unusable', message: /kvorum\.json/ }, text);
+    assert.throws(
+      () => DataDirectory.open(path, options('fsync')),
+      { code: 'store-unusable', message: /kvorum\.json/ },
+      text,
+    );
   }
 });

@@ -201,6 +201,10 @@ test('bad input', async (t) => {
   await t.test('the nodes serve on and have logged none of it above warn', async () => {
     assert.equal((await cluster.put(1, 'after', 'v')).status, 201);
     assert.equal((await cluster.get(2, 'after')).body.toString(), 'v');
-    for (const node of cluster.nodes) assert.deepEqual(node.logs.filter(({ level }) => level === 'error'), []);
+    for (const node of cluster.nodes)
+      assert.deepEqual(
+        node.logs.filter(({ level }) => level === 'error'),
+        [],
+      );
   });
 });

@@ -13,7 +13,10 @@ import { withRecords } from '../support/stored-records.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** A single node over a directory; it is expected not to start. */
-async function refused(dataDirectory: string, flags: readonly string[] = []): Promise<{ code: number | null; said: string }> {
+async function refused(
+  dataDirectory: string,
+  flags: readonly string[] = [],
+): Promise<{ code: number | null; said: string }> {
   const [port = 0] = await freePorts(1);
   const cluster = [`http://127.0.0.1:${port}`];
   const node = new NodeProcess({ port, cluster, dataDirectory, flags, environment: {} });
@@ -38,7 +41,13 @@ const writeMark = (directory: string, changes: Record<string, unknown>): void =>
 test('a missing directory is created, with those above it', async (t) => {
   const [port = 0] = await freePorts(1);
   const dataDirectory = join(temporaryDirectory(t), 'a/b/c');
-  const node = new NodeProcess({ port, cluster: [`http://127.0.0.1:${port}`], dataDirectory, flags: [], environment: {} });
+  const node = new NodeProcess({
+    port,
+    cluster: [`http://127.0.0.1:${port}`],
+    dataDirectory,
+    flags: [],
+    environment: {},
+  });
   t.after(() => node.kill());
   await node.start();
   assert.ok(existsSync(markFile(dataDirectory)));
@@ -94,7 +103,13 @@ test('a port in use is refused by name and leaves the store marked clean', async
   const directory = temporaryDirectory(t);
   const { port } = cluster.node(0);
   const flags = ['--durability', 'commit'];
-  const node = new NodeProcess({ port, cluster: [cluster.node(0).url], dataDirectory: directory, flags, environment: {} });
+  const node = new NodeProcess({
+    port,
+    cluster: [cluster.node(0).url],
+    dataDirectory: directory,
+    flags,
+    environment: {},
+  });
   node.spawn();
   const { code } = await node.exited;
   assertRefused({ code, said: node.stderr }, String(port));
@@ -117,7 +132,12 @@ test('durability commit after an unclean stop', async (t) => {
 
   await t.test('is refused after another boot, with both ways on', async () => {
     writeMark(node.dataDirectory, { bootId: 'another' });
-    assertRefused(await refused(node.dataDirectory, flags), node.dataDirectory, '--trust-store', 'remove the directory');
+    assertRefused(
+      await refused(node.dataDirectory, flags),
+      node.dataDirectory,
+      '--trust-store',
+      'remove the directory',
+    );
     assertRefused(await refused(node.dataDirectory, ['--durability', 'fsync']), '--trust-store');
     assert.equal(readMark(node.dataDirectory)['clean'], false, 'a refusal changes nothing');
   });

@@ -25,20 +25,23 @@ test('a bound on operations in flight', async (t) => {
   const cluster = await startCluster(t, { nodes: 1, flags: ['--operations-in-flight-max', '2'] });
   const { url } = cluster.node(0);
 
-  await t.test('past it GET, PUT and DELETE are 503 with Retry-After, and served again when there is room', async (t) => {
-    const first = await held(t, cluster, 'first');
-    const second = await held(t, cluster, 'second');
-    for (const method of ['GET', 'PUT', 'DELETE']) {
-      const answer = await ask(url, entityTarget('third'), { method, body: method === 'PUT' ? 'x' : undefined });
-      assert.deepEqual([answer.status, answer.headers['retry-after'], problemCode(answer)], [503, '1', 'overloaded']);
-    }
-    first.send('body');
-    assert.equal((await first.answer()).status, 201);
-    assert.equal((await cluster.put(0, 'third', 'x')).status, 201);
-    second.send('body');
-    assert.equal((await second.answer()).status, 201);
-    for (const key of ['first', 'second']) assert.equal((await cluster.get(0, key)).body.toString(), 'body');
-  });
+  await t.test(
+    'past it GET, PUT and DELETE are 503 with Retry-After, and served again when there is room',
+    async (t) => {
+      const first = await held(t, cluster, 'first');
+      const second = await held(t, cluster, 'second');
+      for (const method of ['GET', 'PUT', 'DELETE']) {
+        const answer = await ask(url, entityTarget('third'), { method, body: method === 'PUT' ? 'x' : undefined });
+        assert.deepEqual([answer.status, answer.headers['retry-after'], problemCode(answer)], [503, '1', 'overloaded']);
+      }
+      first.send('body');
+      assert.equal((await first.answer()).status, 201);
+      assert.equal((await cluster.put(0, 'third', 'x')).status, 201);
+      second.send('body');
+      assert.equal((await second.answer()).status, 201);
+      for (const key of ['first', 'second']) assert.equal((await cluster.get(0, key)).body.toString(), 'body');
+    },
+  );
 
   await t.test('a PUT is refused at its headers, and its connection serves on once the body has come', async (t) => {
     const holders = [await held(t, cluster, 'a'), await held(t, cluster, 'b')];

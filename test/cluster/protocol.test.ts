@@ -54,7 +54,11 @@ for (const mode of modes) {
     });
 
     await t.test('a value comes back byte for byte', async () => {
-      for (const [index, value] of [everyByte, Buffer.alloc(70_000, everyByte), Buffer.from('\r\n\r\n0\r\n')].entries()) {
+      for (const [index, value] of [
+        everyByte,
+        Buffer.alloc(70_000, everyByte),
+        Buffer.from('\r\n\r\n0\r\n'),
+      ].entries()) {
         assert.equal((await cluster.put(index, 'bytes', value)).status, 201);
         assert.deepEqual((await cluster.get(index + 1, 'bytes', { ack: 5, from: 5 })).body, value);
       }
@@ -72,15 +76,28 @@ for (const mode of modes) {
       assert.equal((await cluster.del(0, 'large', { ack: 3, from: 3 })).status, 202);
     });
 
-    await t.test('keys are bytes: 1,024 of them, percent-encoded UTF-8, and no two of these are the same record', async () => {
-      const keys = ['k'.repeat(1024), 'ключ/&=?#%25 +', '€'.repeat(341) + 'x', '\u0000', '😀', 'é', 'e\u0301', 'a b', 'a+b'];
-      for (const [index, key] of keys.entries()) {
-        assert.equal((await cluster.put(index % 5, key, `value ${index}`)).status, 201, `key ${index}`);
-      }
-      for (const [index, key] of keys.entries()) {
-        assert.equal((await cluster.get((index + 1) % 5, key)).body.toString(), `value ${index}`);
-      }
-    });
+    await t.test(
+      'keys are bytes: 1,024 of them, percent-encoded UTF-8, and no two of these are the same record',
+      async () => {
+        const keys = [
+          'k'.repeat(1024),
+          'ключ/&=?#%25 +',
+          '€'.repeat(341) + 'x',
+          '\u0000',
+          '😀',
+          'é',
+          'e\u0301',
+          'a b',
+          'a+b',
+        ];
+        for (const [index, key] of keys.entries()) {
+          assert.equal((await cluster.put(index % 5, key, `value ${index}`)).status, 201, `key ${index}`);
+        }
+        for (const [index, key] of keys.entries()) {
+          assert.equal((await cluster.get((index + 1) % 5, key)).body.toString(), `value ${index}`);
+        }
+      },
+    );
 
     await t.test('the same key in other spellings is the same record', async () => {
       await cluster.put(0, 'spelled here', 'once');
@@ -114,7 +131,9 @@ for (const mode of modes) {
 
     await t.test('Expect: 100-continue is answered before the body', async (t) => {
       const connection = await RawConnection.open(t, cluster.node(0).url);
-      connection.send('PUT /v0/entity?id=expect HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n');
+      connection.send(
+        'PUT /v0/entity?id=expect HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n',
+      );
       assert.equal((await connection.answer(false)).status, 100);
       connection.send('body');
       assert.equal((await connection.answer()).status, 201);
@@ -131,7 +150,10 @@ for (const mode of modes) {
       connection.send(get('333') + get('none') + get('1') + 'GET /nowhere HTTP/1.1\r\nhost: a\r\n\r\n' + get('22'));
       const answers: RawAnswer[] = [];
       for (const _ of [1, 2, 3, 4, 5]) answers.push(await connection.answer());
-      assert.deepEqual(answers.map((answer) => answer.status), [200, 404, 200, 400, 200]);
+      assert.deepEqual(
+        answers.map((answer) => answer.status),
+        [200, 404, 200, 400, 200],
+      );
       assert.equal([0, 2, 4].map((index) => answers[index]?.body.toString()).join(), '333,1,22');
     });
 
@@ -200,7 +222,10 @@ for (const mode of modes) {
         };
         assert.equal(status.state, 'ready');
         const urls = cluster.nodes.map(({ url }) => url).sort();
-        assert.deepEqual(status.cluster.map(({ url }) => url), urls);
+        assert.deepEqual(
+          status.cluster.map(({ url }) => url),
+          urls,
+        );
         assert.ok(status.cluster.every(({ state }) => state === 'up' || state === 'ready'));
       }
       assert.equal(topologies.size, 1);

@@ -15,7 +15,8 @@ async function describe(cluster: Cluster, node: number): Promise<NodeDescription
   return JSON.parse(answer.body.toString()) as NodeDescription;
 }
 
-const proof = (key: string, topology: string): string => `Bearer ${createHmac('sha256', key).update(topology).digest('hex')}`;
+const proof = (key: string, topology: string): string =>
+  `Bearer ${createHmac('sha256', key).update(topology).digest('hex')}`;
 
 test('the replica port', async (t) => {
   const cluster = await startCluster(t, { nodes: 2, flags: secret });
@@ -52,13 +53,19 @@ test('the replica port', async (t) => {
     }
     assert.equal(await post('/elsewhere', ''), 404);
     assert.equal((await ask(origin, replicaPaths.operations, { headers: right })).status, 405);
-    assert.equal(await post(replicaPaths.hello, 'http://169.254.169.254/'), 204, 'a URL out of the topology is not probed');
+    assert.equal(
+      await post(replicaPaths.hello, 'http://169.254.169.254/'),
+      204,
+      'a URL out of the topology is not probed',
+    );
     assert.equal((await cluster.put(0, 'after', 'v')).status, 201);
   });
 
   await t.test('refuses a frame over the bound by its declared length', async (t) => {
     const connection = await RawConnection.open(t, origin);
-    connection.send(`POST /operations HTTP/1.1\r\nhost: a\r\nauthorization: ${right.authorization}\r\ncontent-length: 99999999999\r\n\r\n`);
+    connection.send(
+      `POST /operations HTTP/1.1\r\nhost: a\r\nauthorization: ${right.authorization}\r\ncontent-length: 99999999999\r\n\r\n`,
+    );
     // Not `answer`: it says no length.
     await connection.closed();
     assert.equal((await cluster.put(0, 'after', 'v')).status, 201);

@@ -102,54 +102,68 @@ test('one full replica of three', { skip: noMount ?? false }, async (t) => {
 
 const noInjection = whyNoInjection();
 
-for (const fault of ['fdatasync:error=EIO', 'pwrite64:error=EIO', 'pwrite64:error=EIO:when=2+', 'fdatasync:error=EIO:when=2']) {
-  test(`a store whose disk fails (${fault}) ends its node and loses nothing acknowledged`, { skip: noInjection ?? false }, async (t) => {
-    const cluster = await startCluster(t, { nodes: 3 });
-    const [failing] = cluster.nodes;
-    assert.ok(failing?.pid !== undefined);
-    const acknowledged = new Set<string>();
-    const writeSome = async (node: number, name: string): Promise<void> => {
-      for (let index = 0; index < 10; index++) {
-        const key = `${name} ${index}`;
-        const answer = await cluster.put(node, key, key).catch(() => undefined);
-        if (answer?.status === 201) acknowledged.add(key);
-      }
-    };
-    await writeSome(0, 'before');
-    assert.equal(acknowledged.size, 10);
-    const injection = await inject(t, failing.pid, fault);
-    await writeSome(1, 'during');
-    await writeSome(0, 'through the failing node');
-    const { code } = await failing.exited;
-    await injection.end();
-    assert.equal(code, 1);
-    assert.match(failing.stderr, /kvorum: Storage failed: .*(Input\/output error|EIO)/);
-    assert.equal((await cluster.put(2, 'after', 'after')).status, 201, 'the other two serve on');
+for (const fault of [
+  'fdatasync:error=EIO',
+  'pwrite64:error=EIO',
+  'pwrite64:error=EIO:when=2+',
+  'fdatasync:error=EIO:when=2',
+]) {
+  test(
+    `a store whose disk fails (${fault}) ends its node and loses nothing acknowledged`,
+    { skip: noInjection ?? false },
+    async (t) => {
+      const cluster = await startCluster(t, { nodes: 3 });
+      const [failing] = cluster.nodes;
+      assert.ok(failing?.pid !== undefined);
+      const acknowledged = new Set<string>();
+      const writeSome = async (node: number, name: string): Promise<void> => {
+        for (let index = 0; index < 10; index++) {
+          const key = `${name} ${index}`;
+          const answer = await cluster.put(node, key, key).catch(() => undefined);
+          if (answer?.status === 201) acknowledged.add(key);
+        }
+      };
+      await writeSome(0, 'before');
+      assert.equal(acknowledged.size, 10);
+      const injection = await inject(t, failing.pid, fault);
+      await writeSome(1, 'during');
+      await writeSome(0, 'through the failing node');
+      const { code } = await failing.exited;
+      await injection.end();
+      assert.equal(code, 1);
+      assert.match(failing.stderr, /kvorum: Storage failed: .*(Input\/output error|EIO)/);
+      assert.equal((await cluster.put(2, 'after', 'after')).status, 201, 'the other two serve on');
 
-    const mark = JSON.parse(readFileSync(join(failing.dataDirectory, 'kvorum.json'), 'utf8')) as { clean: boolean };
-    assert.equal(mark.clean, false, 'a store that failed is not marked clean');
-    await cluster.start(0);
-    for (const key of acknowledged) assert.equal((await cluster.get(0, key, { ack: 3, from: 3 })).body.toString(), key);
-    await cluster.stopAll();
-    assert.ok((await storedRecords(failing.dataDirectory)).size >= 10);
-  });
+      const mark = JSON.parse(readFileSync(join(failing.dataDirectory, 'kvorum.json'), 'utf8')) as { clean: boolean };
+      assert.equal(mark.clean, false, 'a store that failed is not marked clean');
+      await cluster.start(0);
+      for (const key of acknowledged)
+        assert.equal((await cluster.get(0, key, { ack: 3, from: 3 })).body.toString(), key);
+      await cluster.stopAll();
+      assert.ok((await storedRecords(failing.dataDirectory)).size >= 10);
+    },
+  );
 }
 
-test('a disk that is full by its own account (ENOSPC) is 507 and no more', { skip: noInjection ?? false }, async (t) => {
-  for (const durability of durabilities) {
-    const cluster = await startCluster(t, { nodes: 1, durability });
-    const { pid } = cluster.node(0);
-    assert.ok(pid !== undefined);
-    assert.equal((await cluster.put(0, 'before', value)).status, 201);
-    const injection = await inject(t, pid, 'pwrite64,pwritev,writev:error=ENOSPC');
-    for (const _ of [1, 2, 3]) assert.equal((await cluster.put(0, 'during', value)).status, 507);
-    await readNone(cluster);
-    await injection.end();
-    assert.equal((await cluster.put(0, 'after', value)).status, 201);
-    await readBack(cluster, ['before', 'after']);
-    assert.equal((await cluster.stop(0)).code, 0);
-  }
-});
+test(
+  'a disk that is full by its own account (ENOSPC) is 507 and no more',
+  { skip: noInjection ?? false },
+  async (t) => {
+    for (const durability of durabilities) {
+      const cluster = await startCluster(t, { nodes: 1, durability });
+      const { pid } = cluster.node(0);
+      assert.ok(pid !== undefined);
+      assert.equal((await cluster.put(0, 'before', value)).status, 201);
+      const injection = await inject(t, pid, 'pwrite64,pwritev,writev:error=ENOSPC');
+      for (const _ of [1, 2, 3]) assert.equal((await cluster.put(0, 'during', value)).status, 507);
+      await readNone(cluster);
+      await injection.end();
+      assert.equal((await cluster.put(0, 'after', value)).status, 201);
+      await readBack(cluster, ['before', 'after']);
+      assert.equal((await cluster.stop(0)).code, 0);
+    }
+  },
+);
 
 async function readNone(cluster: Cluster): Promise<void> {
   assert.equal((await cluster.get(0, 'during')).status, 404);

@@ -51,7 +51,12 @@ test('a stamp after see() is newer than what was seen', (t) => {
 
 test('see() ignores a version further ahead than the clock drift allows', (t) => {
   const { clock } = clockAt(t, nowMs);
-  for (const seen of [(nowMs + driftMsMax + 10) * 1000, Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY, Number.NaN]) {
+  for (const seen of [
+    (nowMs + driftMsMax + 10) * 1000,
+    Number.MAX_SAFE_INTEGER,
+    Number.POSITIVE_INFINITY,
+    Number.NaN,
+  ]) {
     clock.see(seen);
     assert.ok(clock.stamp() < (nowMs + driftMsMax) * 1000, String(seen));
   }

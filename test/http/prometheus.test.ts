@@ -5,7 +5,10 @@ import { renderMetrics } from '../../src/http/prometheus.ts';
 import { parsePrometheus } from '../support/prometheus-text.ts';
 
 test('renderMetrics() writes a family with its help, type and samples', () => {
-  const text = renderMetrics([family('gauge', 'a_bytes', 'What it is', 1.5, { thread: 'main' }), family('counter', 'b_total', 'B', 0)]);
+  const text = renderMetrics([
+    family('gauge', 'a_bytes', 'What it is', 1.5, { thread: 'main' }),
+    family('counter', 'b_total', 'B', 0),
+  ]);
   assert.equal(
     text,
     '# HELP a_bytes What it is\n# TYPE a_bytes gauge\na_bytes{thread="main"} 1.5\n# HELP b_total B\n# TYPE b_total counter\nb_total 0\n',
@@ -16,7 +19,12 @@ test('renderMetrics() puts families of the same name from several threads togeth
   const of = (thread: string) => family('counter', 'x_total', 'X', 1, { thread });
   const text = renderMetrics([of('worker-1'), family('gauge', 'y', 'Y', 2), of('worker-2')]);
   assert.equal(text.match(/# TYPE x_total/g)?.length, 1);
-  assert.deepEqual(parsePrometheus(text).get('x_total')?.samples.map(({ labels }) => labels['thread']), ['worker-1', 'worker-2']);
+  assert.deepEqual(
+    parsePrometheus(text)
+      .get('x_total')
+      ?.samples.map(({ labels }) => labels['thread']),
+    ['worker-1', 'worker-2'],
+  );
 });
 
 test('renderMetrics() escapes label values', () => {

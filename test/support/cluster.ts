@@ -78,7 +78,14 @@ export async function prepareCluster(t: TestContext, options: ClusterOptions): P
   const directory = mkdtempSync(join(tmpdir(), 'kvorum-cluster-'));
   const ports = await freePorts(options.nodes);
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
-  const all = ['--mode', mode, '--durability', durability, ...(flags.includes('--timeout-ms') ? [] : defaultTimeout), ...flags];
+  const all = [
+    '--mode',
+    mode,
+    '--durability',
+    durability,
+    ...(flags.includes('--timeout-ms') ? [] : defaultTimeout),
+    ...flags,
+  ];
   const nodes = ports.map((port, index) => {
     const dataDirectory = join(directory, `n${index}`);
     return new NodeProcess({ port, cluster: urls, dataDirectory, flags: all, environment: environments[index] ?? {} });
