@@ -165,7 +165,8 @@ export function visitOutcomes(bytes: Buffer, visit: OutcomeVisitor): Version {
     if (valueEnd > bytes.length) throw corrupt('Outcome', offset);
     const tally = { acks: bytes[offset + 5] as number, failures: bytes[offset + 6] as number };
     const code = bytes[offset + 4] as OutcomeCode;
-    visit(bytes.readUInt32LE(offset), code, tally, bytes.subarray(valueStart, valueEnd));
+    const value = valueEnd === valueStart ? noBytes : bytes.subarray(valueStart, valueEnd);
+    visit(bytes.readUInt32LE(offset), code, tally, value);
     offset = valueEnd;
   }
   return bytes.readDoubleLE(0);
