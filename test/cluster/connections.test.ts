@@ -15,7 +15,7 @@ test('connections', async (t) => {
 
   await t.test(
     'a client that closes its side in the middle of a request is closed too, and holds nothing',
-    async (t) => {
+    async (sub) => {
       const chunked = 'PUT /v0/entity?id=cut HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhe';
       for (const cut of [
         '',
@@ -25,7 +25,7 @@ test('connections', async (t) => {
         put('cut', 1_000_000),
         chunked,
       ]) {
-        const connection = await RawConnection.open(t, url);
+        const connection = await RawConnection.open(sub, url);
         connection.send(cut);
         connection.end();
         await connection.closed();
@@ -36,8 +36,8 @@ test('connections', async (t) => {
     },
   );
 
-  await t.test('a client that closes its side after its request still reads the answer', async (t) => {
-    const connection = await RawConnection.open(t, url);
+  await t.test('a client that closes its side after its request still reads the answer', async (sub) => {
+    const connection = await RawConnection.open(sub, url);
     connection.send(`${put('half', 4)}body`);
     connection.end();
     assert.equal((await connection.answer()).status, 201);
@@ -46,8 +46,8 @@ test('connections', async (t) => {
 
   await t.test(
     'a client that closes its side behind an unfinished request still reads the answers before it',
-    async (t) => {
-      const connection = await RawConnection.open(t, url);
+    async (sub) => {
+      const connection = await RawConnection.open(sub, url);
       connection.send(`${put('whole', 4)}body${put('cut', 4)}bo`);
       connection.end();
       assert.equal((await connection.answer()).status, 201);
@@ -55,8 +55,8 @@ test('connections', async (t) => {
     },
   );
 
-  await t.test('a request that comes byte by byte is the same request', async (t) => {
-    const connection = await RawConnection.open(t, url);
+  await t.test('a request that comes byte by byte is the same request', async (sub) => {
+    const connection = await RawConnection.open(sub, url);
     const bytes = `\r\n${put('bytes', 5)}hello${'GET /v0/entity?id=bytes HTTP/1.1\r\nhost: a\r\n\r\n'}`;
     for (const byte of bytes) {
       connection.send(byte);
@@ -67,8 +67,8 @@ test('connections', async (t) => {
     assert.equal((await connection.answer()).body.toString(), 'hello');
   });
 
-  await t.test('what is pipelined behind connection: close is not done', async (t) => {
-    const connection = await RawConnection.open(t, url);
+  await t.test('what is pipelined behind connection: close is not done', async (sub) => {
+    const connection = await RawConnection.open(sub, url);
     connection.send(
       'PUT /v0/entity?id=last HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 1\r\n\r\nv' +
         `${put('behind', 1)}v`,
@@ -78,8 +78,8 @@ test('connections', async (t) => {
     assert.equal((await cluster.get(0, 'behind')).status, 404);
   });
 
-  await t.test('hundreds of pipelined requests are all answered, in their order', async (t) => {
-    const connection = await RawConnection.open(t, url);
+  await t.test('hundreds of pipelined requests are all answered, in their order', async (sub) => {
+    const connection = await RawConnection.open(sub, url);
     const count = 300;
     let requests = '';
     for (let index = 0; index < count; index++) {

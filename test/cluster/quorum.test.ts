@@ -26,8 +26,8 @@ for (const mode of modes) {
     });
 
     for (const down of [0, 1, 2]) {
-      await t.test(`GET 2/3 sees PUT 2/3 with replica ${down} down, and the replica catches up`, async (t) => {
-        await missAndCatchUp(t, cluster, down);
+      await t.test(`GET 2/3 sees PUT 2/3 with replica ${down} down, and the replica catches up`, async (sub) => {
+        await missAndCatchUp(sub, cluster, down);
       });
     }
 

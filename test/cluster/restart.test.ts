@@ -36,8 +36,8 @@ for (const durability of durabilities) {
       await readAll(cluster, expected);
     });
 
-    await t.test('kill -9 under load loses no acknowledged write', async (t) => {
-      await killUnderLoad(t, cluster, durability);
+    await t.test('kill -9 under load loses no acknowledged write', async (sub) => {
+      await killUnderLoad(sub, cluster, durability);
     });
   });
 }

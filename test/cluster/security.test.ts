@@ -61,8 +61,8 @@ test('the replica port', async (t) => {
     assert.equal((await cluster.put(0, 'after', 'v')).status, 201);
   });
 
-  await t.test('refuses a frame over the bound by its declared length', async (t) => {
-    const connection = await RawConnection.open(t, origin);
+  await t.test('refuses a frame over the bound by its declared length', async (sub) => {
+    const connection = await RawConnection.open(sub, origin);
     connection.send(
       `POST /operations HTTP/1.1\r\nhost: a\r\nauthorization: ${right.authorization}\r\ncontent-length: 99999999999\r\n\r\n`,
     );

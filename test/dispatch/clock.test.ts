@@ -5,7 +5,7 @@ import { NodeClock } from '../../src/dispatch/clock.ts';
 const driftMsMax = 1000;
 const nowMs = 1_700_000_000_000;
 
-function clockAt(t: TestContext, now: number): { clock: NodeClock; set(now: number): void } {
+function clockAt(t: TestContext, now: number): { clock: NodeClock; readonly set: (now: number) => void } {
   t.mock.timers.enable({ apis: ['Date'], now });
   return { clock: new NodeClock(driftMsMax), set: (to) => t.mock.timers.setTime(to) };
 }

@@ -1,5 +1,5 @@
 /** A cluster of real nodes: processes of their own that talk over real sockets. */
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
