@@ -22,6 +22,7 @@ import {
   compareRecords,
   isIntact,
   isIntactInSteps,
+  readStamp,
   readVersion,
   RECORD_HEADER_BYTES,
   isTombstone,
@@ -159,7 +160,9 @@ export class Store {
 
   #placeLarge(key: Buffer, head: Buffer): void {
     const current = this.#get(key);
-    if (current !== undefined && !wins(head, current, key)) return this.#large.remove(head);
+    // The same write again is a repair: its chunks were checked just now, those that stand there may be damaged.
+    const again = current !== undefined && isLargeHead(current) && haveSameStamp(head, current);
+    if (current !== undefined && !again && !wins(head, current, key)) return this.#large.remove(head);
     if (current !== undefined && isLargeHead(current)) this.#large.remove(current);
     this.#records.putSync(key, head);
     return this.#large.finish(head);
@@ -292,6 +295,11 @@ function assertOnlyProcess(environment: RootDatabase<Buffer, Buffer>, directory:
 function isAcceptable(record: Buffer, ceiling: Version): boolean {
   const version = readVersion(record, 0);
   return Number.isSafeInteger(version) && version > 0 && version <= ceiling;
+}
+
+function haveSameStamp(left: Buffer, right: Buffer): boolean {
+  const [one, other] = [readStamp(left, 0), readStamp(right, 0)];
+  return one.version === other.version && one.nodeId === other.nodeId;
 }
 
 /** Whether the new record replaces the current one: it is newer, or the current one is damaged. */
