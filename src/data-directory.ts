@@ -100,13 +100,24 @@ function assertUsable(path: string, mark: Mark, options: DataDirectoryOptions & 
 
 function readMark(path: string): Mark | undefined {
   const file = join(path, MARK_FILE);
+  let text: string;
   try {
-    const mark = JSON.parse(readFileSync(file, 'utf8')) as Partial<Mark>;
-    if (typeof mark.format !== 'number') throw new Error(`"${file}" names no format`);
-    return mark as Mark;
+    text = readFileSync(file, 'utf8');
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw unusable(path, error);
+  }
+  const mark = parseMark(text);
+  if (mark === undefined) throw unusable(path, new Error(`"${file}" is damaged`));
+  return mark;
+}
+
+function parseMark(text: string): Mark | undefined {
+  try {
+    const mark = JSON.parse(text) as Partial<Mark> | null;
+    return typeof mark?.format === 'number' ? (mark as Mark) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -34,14 +34,14 @@ export class Clock {
     if (version > this.#newest) this.#newest = mergeVersion(this.#newest, version, this.ceiling());
   }
 
-  /** Reports the newest version if the wall clock has not reached it. */
+  /** Reports the newest version if it is further ahead of the wall clock than `Date.now` can tell. */
   reportIfAhead(): void {
-    if (this.#newest <= this.#reported || this.#newest <= nowMicros()) return;
+    if (this.#newest <= this.#reported || this.#newest <= nowMicros() + 1000) return;
     this.#reported = this.#newest;
     this.#report(this.#newest);
   }
 }
 
 function nowMicros(): number {
-  return Math.floor((performance.timeOrigin + performance.now()) * 1000);
+  return Date.now() * 1000;
 }

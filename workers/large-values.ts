@@ -13,6 +13,7 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { RECORD_HEADER_BYTES } from '../src/domain/record.ts';
+import { allocateRecord } from '../src/domain/reply.ts';
 import type { ReadTransaction } from './store-range.ts';
 import type { Database, RootDatabase } from './store.ts';
 
@@ -31,38 +32,57 @@ interface FastReader {
 }
 
 export class LargeValues {
-  readonly #chunks: Database<Buffer, Buffer>;
+  readonly chunks: Database<Buffer, Buffer>;
   readonly #unfinished: Database<Buffer, Buffer>;
 
   constructor(environment: RootDatabase<Buffer, Buffer>) {
-    this.#chunks = environment.openDB<Buffer, Buffer>('chunks', binary);
+    this.chunks = environment.openDB<Buffer, Buffer>('chunks', binary);
     this.#unfinished = environment.openDB<Buffer, Buffer>('unfinished', binary);
   }
 
   /** Removes what an unclean stop left of sets that never got a head. */
   removeUnfinished(): void {
-    // The keys are collected first: LMDB's cursors do not survive the removal of what they stand on.
-    for (const setId of Array.from(this.#unfinished.getKeys())) {
-      this.#chunks.transactionSync(() => {
-        const keys = Array.from(this.#chunks.getKeys({ start: setId, end: after(setId) }));
-        for (const key of keys) this.#chunks.removeSync(key);
-        this.#unfinished.removeSync(setId);
-      });
-    }
+    for (const setId of Array.from(this.#unfinished.getKeys())) this.#removeSet(setId);
   }
 
   /** Writes a record's value as chunks, one transaction each; returns the head that is to stand in its place. */
   async write(record: Buffer): Promise<Buffer> {
     const setId = randomBytes(SET_ID_BYTES);
-    const value = record.subarray(RECORD_HEADER_BYTES);
     this.#unfinished.putSync(setId, Buffer.alloc(0));
+    try {
+      await this.#writeChunks(record.subarray(RECORD_HEADER_BYTES), setId);
+    } catch (error) {
+      this.#tryToRemoveSet(setId);
+      throw error;
+    }
+    return makeHead(record, setId);
+  }
+
+  async #writeChunks(value: Buffer, setId: Buffer): Promise<void> {
     for (let number = 0; number * CHUNK_BYTES < value.length; number++) {
       await nextTurn();
       const chunk = value.subarray(number * CHUNK_BYTES, (number + 1) * CHUNK_BYTES);
-      this.#chunks.putSync(chunkKey(setId, number), chunk);
+      this.chunks.putSync(chunkKey(setId, number), chunk);
     }
     await nextTurn();
-    return makeHead(record, setId);
+  }
+
+  #removeSet(setId: Buffer): void {
+    this.chunks.transactionSync(() => {
+      // The keys are collected first: LMDB's cursors do not survive the removal of what they stand on.
+      const keys = Array.from(this.chunks.getKeys({ start: setId, end: after(setId) }));
+      for (const key of keys) this.chunks.removeSync(key);
+      this.#unfinished.removeSync(setId);
+    });
+  }
+
+  /** On a full disk there may be no room even to remove; the set stays listed and goes at the next start. */
+  #tryToRemoveSet(setId: Buffer): void {
+    try {
+      this.#removeSet(setId);
+    } catch {
+      return;
+    }
   }
 
   /** Inside a transaction: the head now stands in the store. */
@@ -74,18 +94,18 @@ export class LargeValues {
   remove(head: Buffer): void {
     const setId = setIdOf(head);
     for (let number = 0; number * CHUNK_BYTES < valueBytesOf(head); number++) {
-      this.#chunks.removeSync(chunkKey(setId, number));
+      this.chunks.removeSync(chunkKey(setId, number));
     }
     this.#unfinished.removeSync(setId);
   }
 
   /** Reads the whole record for a head, a chunk a turn; `undefined` where chunks are missing. */
   async read(head: Buffer, transaction: ReadTransaction): Promise<Buffer | undefined> {
-    const record = Buffer.allocUnsafeSlow(RECORD_HEADER_BYTES + valueBytesOf(head));
+    const record = allocateRecord(RECORD_HEADER_BYTES + valueBytesOf(head));
     recordHeaderOf(head).copy(record);
     const setId = setIdOf(head);
     for (let at = RECORD_HEADER_BYTES, number = 0; at < record.length; number++) {
-      const chunk = this.#chunks.get(chunkKey(setId, number), { transaction });
+      const chunk = this.chunks.get(chunkKey(setId, number), { transaction });
       if (chunk === undefined || chunk.length > record.length - at) return undefined;
       record.set(chunk, at);
       at += chunk.length;
@@ -104,7 +124,7 @@ export class LargeValues {
     { transaction, target }: { readonly transaction: ReadTransaction; readonly target: Buffer | undefined },
   ): Buffer | undefined {
     const length = Math.min(CHUNK_BYTES, valueBytesOf(head) - number * CHUNK_BYTES);
-    const chunk = (this.#chunks as unknown as FastReader).getBinaryFast(chunkKey(setIdOf(head), number), { transaction });
+    const chunk = (this.chunks as unknown as FastReader).getBinaryFast(chunkKey(setIdOf(head), number), { transaction });
     if (chunk?.length !== length) return undefined;
     const room = target !== undefined && target.buffer.byteLength >= length ? Buffer.from(target.buffer) : undefined;
     const copy = (room ?? Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, valueBytesOf(head)))).subarray(0, length);

@@ -136,7 +136,7 @@ export class LocalReplica {
   async #readLarge(entry: Entry, writer: FrameWriter): Promise<void> {
     const record = await this.#large.run(() => this.#options.store.readLarge(keyOf(entry)));
     if (record === undefined) writer.reply(replyCodes.absent);
-    else writer.replyRecord(record, record.length);
+    else writer.replyOwnRecord(record);
   }
 
   async #mergeLarge(entry: Entry, respond: Respond): Promise<void> {

@@ -195,6 +195,7 @@ export class PeerClient {
 
   /** The connection failed: down at once, all that waits fails, and a probe starts. */
   #lose(error: Error): void {
+    if (this.#closed) return;
     this.failures++;
     const connection = this.#connection;
     this.#connection = undefined;

@@ -169,12 +169,16 @@ export class PeerConnection {
   }
 }
 
+/** Responses above this are received into their place at once; smaller ones mostly come in one chunk. */
+const PLACED_BYTES_MIN = 64 * 1024;
+
 /** Collects one response. */
 class FrameExchange implements Dispatcher.DispatchHandler {
   readonly #handler: ReplyHandler;
   #status = 0;
-  #first: Buffer | undefined;
-  #rest: Buffer[] | undefined;
+  #chunks: Buffer[] = [];
+  #placed: Buffer | undefined;
+  #received = 0;
 
   constructor(handler: ReplyHandler) {
     this.#handler = handler;
@@ -183,18 +187,24 @@ class FrameExchange implements Dispatcher.DispatchHandler {
   // undici recognises a handler by this method.
   onRequestStart(): void {}
 
-  onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    statusCode: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     this.#status = statusCode;
+    const length = Number(headers['content-length']);
+    if (length >= PLACED_BYTES_MIN) this.#placed = Buffer.allocUnsafeSlow(length);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#first === undefined) this.#first = chunk;
-    else (this.#rest ??= []).push(chunk);
+    if (this.#placed === undefined) this.#chunks.push(chunk);
+    else this.#placed.set(chunk, this.#received);
+    this.#received += chunk.length;
   }
 
   onResponseEnd(): void {
-    const first = this.#first ?? Buffer.alloc(0);
-    const bytes = this.#rest === undefined ? first : Buffer.concat([first, ...this.#rest]);
+    const bytes = this.#placed ?? joined(this.#chunks);
     if (this.#status === 200) this.#handler.onReply(bytes);
     else this.#handler.onError(new Error(`replica port answers ${this.#status}: ${bytes.toString('utf8').trim()}`));
   }
@@ -202,6 +212,11 @@ class FrameExchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#handler.onError(error);
   }
+}
+
+function joined(chunks: readonly Buffer[]): Buffer {
+  const [first] = chunks;
+  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
 }
 
 /** Hands one response on as it comes in. */

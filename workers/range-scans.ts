@@ -19,7 +19,7 @@ import type { RangeBounds, Store } from './store.ts';
 export interface RangeScansOptions {
   readonly store: Store;
   /** By index in the topology; undefined at this node's own. */
-  readonly peers: readonly (PeerClient | undefined)[];
+  readonly peers: readonly (RangePeer | undefined)[];
   readonly replicationFactor: number;
   readonly rangeMsMax: number;
   /** How long a peer may send nothing while it is waited for. */
@@ -27,6 +27,9 @@ export interface RangeScansOptions {
   /** Scans for peers at once. */
   readonly peerScansMax: number;
 }
+
+/** What a scan needs of a peer. */
+export type RangePeer = Pick<PeerClient, 'status' | 'stream'>;
 
 /** Who asked for a scan. */
 export const scanKinds = ['node', 'cluster', 'peer'] as const;
@@ -135,7 +138,7 @@ export class RangeScans {
     return { scan: new RangeScan(options, this.#slice), sources };
   }
 
-  #openPeer(peer: PeerClient, bounds: RangeBounds, wake: () => void): RangeSource {
+  #openPeer(peer: RangePeer, bounds: RangeBounds, wake: () => void): RangeSource {
     const body = encodeBounds(bounds);
     const { url } = peer.status;
     const { timeoutMs } = this.#options;

@@ -10,6 +10,7 @@
  * - Merge, never blind put: read, compare and write stand in one transaction.
  */
 import { Buffer } from 'node:buffer';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open, type Database, type RootDatabase } from 'lmdb';
@@ -17,12 +18,22 @@ import { KvorumError, messageOf } from '../src/domain/errors.ts';
 import { keyOf, recordOf, type Entry } from '../src/domain/frame.ts';
 import { countBounds, Histogram, latencyBounds } from '../src/domain/metrics.ts';
 import { replyCodes, type ReplyCode } from '../src/domain/operation.ts';
-import { compareRecords, isIntact, isIntactInSteps, readVersion } from '../src/domain/record.ts';
+import {
+  compareRecords,
+  isIntact,
+  isIntactInSteps,
+  readStamp,
+  readVersion,
+  RECORD_HEADER_BYTES,
+  isTombstone,
+} from '../src/domain/record.ts';
+import { allocateRecord } from '../src/domain/reply.ts';
 import { runInSteps } from '../src/domain/steps.ts';
 import type { Version } from '../src/domain/version.ts';
 import type { Durability } from '../src/domain/worker-protocol.ts';
 import { isLargeHead, LargeValues } from './large-values.ts';
 import { CursorView, StoreRange } from './store-range.ts';
+import { isDiskFull, StoreRoom } from './store-room.ts';
 
 export type { Database, RootDatabase };
 
@@ -73,13 +84,17 @@ export class Store {
   /** The records again, through a handle whose cursors show their entries in `#view`. */
   readonly #ranges: Database;
   readonly #view = new CursorView();
+  readonly #room: StoreRoom;
+  readonly #directory: string;
   readonly #onCorrupt: OnCorrupt;
 
-  private constructor(environment: RootDatabase<Buffer, Buffer>, onCorrupt: OnCorrupt) {
+  private constructor(environment: RootDatabase<Buffer, Buffer>, options: StoreOptions, onCorrupt: OnCorrupt) {
     this.#environment = environment;
     this.#records = environment.openDB<Buffer, Buffer>('records', binary);
     this.#large = new LargeValues(environment);
     this.#ranges = environment.openDB('records', this.#view.handleOptions());
+    this.#room = new StoreRoom([this.#records, this.#large.chunks], options.storeBytesMax);
+    this.#directory = options.directory;
     this.#onCorrupt = onCorrupt;
   }
 
@@ -91,7 +106,7 @@ export class Store {
     const environment = openEnvironment(options);
     try {
       assertOnlyProcess(environment, options.directory);
-      const store = new Store(environment, onCorrupt);
+      const store = new Store(environment, options, onCorrupt);
       store.#markCreated();
       if (options.first) store.#large.removeUnfinished();
       await store.#flush();
@@ -119,13 +134,17 @@ export class Store {
     return undefined;
   }
 
-  /** The record under a key, read and checked in steps; undefined where there is none or it fails its checksum. */
+  /**
+   * The record under a key, read and checked in steps; undefined where there is none or it fails its checksum. Its
+   * memory is its own (`allocateRecord`), so that a reply can be made of it without a copy.
+   */
   async readLarge(key: Buffer): Promise<Buffer | undefined> {
     const transaction = this.#environment.useReadTransaction();
     try {
       const head = this.#records.get(key, { transaction });
       if (head === undefined) return undefined;
-      const stored = Buffer.from(head);
+      const stored = allocateRecord(head.length);
+      stored.set(head);
       const record = isLargeHead(stored) ? await this.#large.read(stored, transaction) : stored;
       if (record !== undefined && (await runInSteps(isIntactInSteps(record, 0, record.length, key), nextTurn))) {
         return record;
@@ -159,21 +178,22 @@ export class Store {
     const record = recordOf(entry);
     if (!isAcceptable(record, ceiling)) return replyCodes.failed;
     if (!(await runInSteps(isIntactInSteps(record, 0, record.length, key), nextTurn))) return replyCodes.failed;
-    let head: Buffer | undefined;
+    if (!this.#room.hasRoomFor(record.length)) return replyCodes.full;
     try {
-      head = await this.#large.write(record);
-      const written = head;
-      this.#records.transactionSync(() => this.#placeLarge(key, written));
+      const head = await this.#large.write(record);
+      this.#records.transactionSync(() => this.#placeLarge(key, head));
       return replyCodes.applied;
     } catch (error) {
-      if (!isDiskFull(error)) throw storeFailure(error);
+      if (!isDiskFull(error, this.#directory, record.length)) throw storeFailure(error);
       return replyCodes.full;
     }
   }
 
   #placeLarge(key: Buffer, head: Buffer): void {
     const current = this.#get(key);
-    if (current !== undefined && !wins(head, current, key)) return this.#large.remove(head);
+    // The same write again is a repair: its chunks were checked just now, those that stand there may be damaged.
+    const again = current !== undefined && isLargeHead(current) && haveSameStamp(head, current);
+    if (current !== undefined && !again && !wins(head, current, key)) return this.#large.remove(head);
     if (current !== undefined && isLargeHead(current)) this.#large.remove(current);
     this.#records.putSync(key, head);
     return this.#large.finish(head);
@@ -194,7 +214,8 @@ export class Store {
         return codes;
       });
     } catch (error) {
-      if (isDiskFull(error)) return writes.map(() => replyCodes.full);
+      const bytes = writes.reduce((sum, entry) => sum + entry.length, 0);
+      if (isDiskFull(error, this.#directory, bytes)) return writes.map(() => replyCodes.full);
       throw storeFailure(error);
     } finally {
       const ended = performance.now();
@@ -208,6 +229,7 @@ export class Store {
     const key = keyOf(entry);
     const record = recordOf(entry);
     if (!isAcceptable(record, ceiling) || !isIntact(record, 0, record.length, key)) return replyCodes.failed;
+    if (!isTombstone(record, 0) && !this.#room.hasRoomFor(record.length)) return replyCodes.full;
     const current = this.#get(key);
     if (current === undefined || wins(record, current, key)) {
       if (current !== undefined && isLargeHead(current)) this.#large.remove(current);
@@ -232,7 +254,7 @@ export class Store {
   /** Flushes to the disk whatever the durability. */
   #flush(): Promise<void> {
     // Not in lmdb's types: `sync` runs mdb_env_sync(force) on a pool thread.
-    const environment = this.#environment as unknown as { sync(done: (error: unknown) => void): void };
+    const environment = this.#environment as unknown as { sync(done: (error: Error | null) => void): void };
     return new Promise((resolve, reject) => {
       environment.sync((error) => (error ? reject(error) : resolve()));
     });
@@ -247,9 +269,27 @@ export class Store {
 
 const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
 
+/** LMDB's first page, of which a part is read to see that the file is one of LMDB's: opening another one crashes. */
+const META_PAGE_BYTES = 4096;
+const MAGIC_OFFSET = 24;
+const MAGIC = 0xbeefc0de;
+
+function assertStoreFile(path: string): void {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file === undefined || file.size === 0) return;
+  const start = Buffer.alloc(MAGIC_OFFSET + 4);
+  const descriptor = openSync(path, 'r');
+  readSync(descriptor, start);
+  closeSync(descriptor);
+  if (file.size < 2 * META_PAGE_BYTES || start.readUInt32LE(MAGIC_OFFSET) !== MAGIC) {
+    throw new Error(`"${path}" is not a store, or is damaged`);
+  }
+}
+
 function openEnvironment(options: StoreOptions): RootDatabase<Buffer, Buffer> {
+  const path = join(options.directory, 'store.mdb');
   const settings = {
-    path: join(options.directory, 'store.mdb'),
+    path,
     noSubdir: true,
     noSync: options.durability === 'commit',
     overlappingSync: false,
@@ -260,6 +300,7 @@ function openEnvironment(options: StoreOptions): RootDatabase<Buffer, Buffer> {
     ...binary,
   };
   try {
+    assertStoreFile(path);
     return open<Buffer, Buffer>(settings);
   } catch (error) {
     throw asStoreError(error, options.directory);
@@ -287,19 +328,20 @@ function isAcceptable(record: Buffer, ceiling: Version): boolean {
   return Number.isSafeInteger(version) && version > 0 && version <= ceiling;
 }
 
+function haveSameStamp(left: Buffer, right: Buffer): boolean {
+  const [one, other] = [readStamp(left, 0), readStamp(right, 0)];
+  return one.version === other.version && one.nodeId === other.nodeId;
+}
+
 /** Whether the new record replaces the current one: it is newer, or the current one is damaged. */
 function wins(record: Buffer, current: Buffer, key: Buffer): boolean {
+  if (current.length < RECORD_HEADER_BYTES) return true;
   const order = compareRecords(
     { bytes: record, offset: 0, length: record.length },
     { bytes: current, offset: 0, length: current.length },
   );
   // A damaged version field could hide every write to come, so a record that wins over a new one must prove itself.
   return order > 0 || !(isIntact(current, 0, current.length, key) || isLargeHead(current));
-}
-
-/** LMDB's own "map full" (the bound `storeBytesMax`) and the operating system's ENOSPC and EDQUOT. */
-function isDiskFull(error: unknown): boolean {
-  return /MDB_MAP_FULL|No space left|Disk quota exceeded/.test(messageOf(error));
 }
 
 function storeFailure(error: unknown): KvorumError {

@@ -89,6 +89,20 @@ export class FrameWriter {
     this.#bytes.set(source.length === length ? source : source.subarray(0, length), offset + REPLY_HEADER_BYTES);
   }
 
+  /**
+   * Appends a `record` reply for a record that owns its memory and has `REPLY_HEADER_BYTES` free before it
+   * (`allocateRecord`). Where it is the frame's first, the frame is made around it without a copy.
+   */
+  replyOwnRecord(record: Buffer): void {
+    if (this.#length > 0) return this.replyRecord(record, record.length);
+    const start = record.byteOffset - REPLY_HEADER_BYTES;
+    this.#bytes = Buffer.from(record.buffer, start, REPLY_HEADER_BYTES + record.length);
+    this.#bytes[0] = replyCodes.record;
+    this.#bytes.writeUInt32LE(record.length, 1);
+    this.#length = this.#bytes.length;
+    return undefined;
+  }
+
   /** Appends an outcome; `value` is a view of the value's bytes, for `found` only. */
   outcome(tag: number, code: OutcomeCode, tally: { acks: number; failures: number }, value: Buffer = noBytes): void {
     const offset = this.#reserve(OUTCOME_HEADER_BYTES + value.length);
@@ -125,6 +139,11 @@ export class FrameWriter {
   }
 }
 
+/** Memory for a record that a reply frame can be made around. */
+export function allocateRecord(length: number): Buffer {
+  return Buffer.allocUnsafeSlow(REPLY_HEADER_BYTES + length).subarray(REPLY_HEADER_BYTES);
+}
+
 /** What an outcome frame says of one operation. */
 export type OutcomeVisitor = (
   tag: number,
@@ -146,7 +165,8 @@ export function visitOutcomes(bytes: Buffer, visit: OutcomeVisitor): Version {
     if (valueEnd > bytes.length) throw corrupt('Outcome', offset);
     const tally = { acks: bytes[offset + 5] as number, failures: bytes[offset + 6] as number };
     const code = bytes[offset + 4] as OutcomeCode;
-    visit(bytes.readUInt32LE(offset), code, tally, bytes.subarray(valueStart, valueEnd));
+    const value = valueEnd === valueStart ? noBytes : bytes.subarray(valueStart, valueEnd);
+    visit(bytes.readUInt32LE(offset), code, tally, value);
     offset = valueEnd;
   }
   return bytes.readDoubleLE(0);

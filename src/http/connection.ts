@@ -45,7 +45,11 @@ export class Connection {
   #scanned = 0;
   #body: { readonly reader: BodyReader; readonly onBody: OnBody } | undefined;
   #discard = 0;
+  /** The client has closed its side. */
   #ended = false;
+  /** No further request is begun; what has begun is finished. */
+  #draining = false;
+  /** Nothing more is read. */
   #closing = false;
   /** The first answer's body is under way. */
   #isStreaming = false;
@@ -80,8 +84,8 @@ export class Connection {
 
   /** Ends the connection after the answers that are under way; at once where there are none. */
   closeWhenIdle(): void {
-    if (this.idle) this.#socket.destroy();
-    else this.#closing = true;
+    this.#draining = true;
+    if (this.#replies.length === 0) this.#socket.destroy();
   }
 
   destroy(): void {
@@ -90,8 +94,12 @@ export class Connection {
 
   /** The rest of a request did not come in time. */
   timeOut(): void {
+    const detail = 'The request was not finished in time';
+    const reply = this.#body === undefined ? undefined : this.#replies.at(-1);
+    if (reply === undefined) return this.#refuse('request-timeout', detail);
     this.#abandonBody();
-    this.#refuse('request-timeout', 'The request was not finished in time');
+    this.#endAfter(reply);
+    return reply.send(problemResponse('request-timeout', detail));
   }
 
   #onData(chunk: Buffer): void {
@@ -103,12 +111,12 @@ export class Connection {
   /** Reads requests until the input is used up or the pipeline is full; what is left waits. */
   #read(bytes: Buffer): void {
     let offset = 0;
-    while (offset < bytes.length && !this.#closing && !this.#full) {
+    while (offset < bytes.length && this.#mayRead && !this.#full) {
       const next = this.#readStep(bytes, offset);
       if (next === undefined) break;
       offset = next;
     }
-    if (this.#closing || offset >= bytes.length) {
+    if (!this.#mayRead || offset >= bytes.length) {
       if (this.#body === undefined) this.#scanned = 0;
     } else {
       this.#input = offset === 0 ? bytes : bytes.subarray(offset);
@@ -129,6 +137,7 @@ export class Connection {
 
   #readHead(bytes: Buffer, start: number): number | undefined {
     const offset = skipEmptyLines(bytes, start);
+    if (offset === bytes.length) return offset;
     const end = headEnd(bytes, Math.max(offset, start + this.#scanned - 3));
     const length = (end < 0 ? bytes.length : end) - offset;
     if (length > HEAD_BYTES_MAX) {
@@ -153,6 +162,8 @@ export class Connection {
     const reply = new Reply(head, () => this.#onReply());
     this.#replies.push(reply);
     this.waitingSince = 0;
+    // What is pipelined behind "connection: close" must not be acted on (RFC 9112 section 9.6).
+    if (!head.keepAlive) this.#draining = true;
     let taken = false;
     const takeBody: Request['takeBody'] = (bytesMax, onBody, target) => {
       taken = true;
@@ -218,7 +229,7 @@ export class Connection {
     for (let first = this.#replies[0]; first?.response !== undefined; first = this.#replies[0]) {
       if (first.response.open !== undefined) return this.#stream(first, first.response, first.response.open);
       this.#replies.shift();
-      if (this.#closing && this.#replies.length === 0) first.keepAlive = false;
+      if ((this.#closing || this.#draining) && this.#replies.length === 0) first.keepAlive = false;
       this.#write(first, first.response);
       if (!first.keepAlive) return this.#end();
     }
@@ -247,7 +258,7 @@ export class Connection {
     if (!reply.isHttp10) this.#socket.write(`0\r\n${trailers}\r\n`, 'latin1');
     this.#isStreaming = false;
     this.#replies.shift();
-    if (!reply.keepAlive || (this.#closing && this.#replies.length === 0)) return this.#end();
+    if (!reply.keepAlive || (this.#draining && this.#replies.length === 0)) return this.#end();
     return this.#onReply();
   }
 
@@ -279,6 +290,11 @@ export class Connection {
     else this.#socket.end();
   }
 
+  get #mayRead(): boolean {
+    if (this.#closing) return false;
+    return !this.#draining || this.#body !== undefined || this.#discard > 0;
+  }
+
   get #full(): boolean {
     return this.#replies.length >= PIPELINE_MAX || this.#socket.writableNeedDrain;
   }
@@ -294,6 +310,8 @@ export class Connection {
   /** The client sends no more; it may still read its answers. */
   #onEnd(): void {
     this.#ended = true;
+    // A request whose body will not come is not answered; those before it are.
+    if (this.#body !== undefined) this.#replies.pop();
     this.#abandonBody();
     if (this.#replies.length === 0) this.#socket.destroySoon();
   }

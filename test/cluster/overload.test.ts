@@ -25,24 +25,27 @@ test('a bound on operations in flight', async (t) => {
   const cluster = await startCluster(t, { nodes: 1, flags: ['--operations-in-flight-max', '2'] });
   const { url } = cluster.node(0);
 
-  await t.test('past it GET, PUT and DELETE are 503 with Retry-After, and served again when there is room', async (t) => {
-    const first = await held(t, cluster, 'first');
-    const second = await held(t, cluster, 'second');
-    for (const method of ['GET', 'PUT', 'DELETE']) {
-      const answer = await ask(url, entityTarget('third'), { method, body: method === 'PUT' ? 'x' : undefined });
-      assert.deepEqual([answer.status, answer.headers['retry-after'], problemCode(answer)], [503, '1', 'overloaded']);
-    }
-    first.send('body');
-    assert.equal((await first.answer()).status, 201);
-    assert.equal((await cluster.put(0, 'third', 'x')).status, 201);
-    second.send('body');
-    assert.equal((await second.answer()).status, 201);
-    for (const key of ['first', 'second']) assert.equal((await cluster.get(0, key)).body.toString(), 'body');
-  });
+  await t.test(
+    'past it GET, PUT and DELETE are 503 with Retry-After, and served again when there is room',
+    async (sub) => {
+      const first = await held(sub, cluster, 'first');
+      const second = await held(sub, cluster, 'second');
+      for (const method of ['GET', 'PUT', 'DELETE']) {
+        const answer = await ask(url, entityTarget('third'), { method, body: method === 'PUT' ? 'x' : undefined });
+        assert.deepEqual([answer.status, answer.headers['retry-after'], problemCode(answer)], [503, '1', 'overloaded']);
+      }
+      first.send('body');
+      assert.equal((await first.answer()).status, 201);
+      assert.equal((await cluster.put(0, 'third', 'x')).status, 201);
+      second.send('body');
+      assert.equal((await second.answer()).status, 201);
+      for (const key of ['first', 'second']) assert.equal((await cluster.get(0, key)).body.toString(), 'body');
+    },
+  );
 
-  await t.test('a PUT is refused at its headers, and its connection serves on once the body has come', async (t) => {
-    const holders = [await held(t, cluster, 'a'), await held(t, cluster, 'b')];
-    const refused = await RawConnection.open(t, url);
+  await t.test('a PUT is refused at its headers, and its connection serves on once the body has come', async (sub) => {
+    const holders = [await held(sub, cluster, 'a'), await held(sub, cluster, 'b')];
+    const refused = await RawConnection.open(sub, url);
     refused.send(putHead('refused', 5));
     assert.equal((await refused.answer()).status, 503);
     for (const holder of holders) {
@@ -53,17 +56,17 @@ test('a bound on operations in flight', async (t) => {
     assert.equal((await refused.answer()).status, 404);
   });
 
-  await t.test('Expect: 100-continue is refused without asking for the body', async (t) => {
-    const holders = [await held(t, cluster, 'a'), await held(t, cluster, 'b')];
-    const refused = await RawConnection.open(t, url);
+  await t.test('Expect: 100-continue is refused without asking for the body', async (sub) => {
+    const holders = [await held(sub, cluster, 'a'), await held(sub, cluster, 'b')];
+    const refused = await RawConnection.open(sub, url);
     refused.send('PUT /v0/entity?id=x HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n');
     assert.equal((await refused.answer()).status, 503);
     for (const holder of holders) holder.close();
   });
 
-  await t.test('clients that leave before their body has come give their place back', async (t) => {
+  await t.test('clients that leave before their body has come give their place back', async (sub) => {
     for (let round = 0; round < 3; round++) {
-      const holders = [await held(t, cluster, 'a', 100_000), await held(t, cluster, 'b')];
+      const holders = [await held(sub, cluster, 'a', 100_000), await held(sub, cluster, 'b')];
       for (const holder of holders) holder.close();
       await eventually(async () => assert.equal(await metricTotal(url, 'kvorum_operations_in_flight'), 0));
     }
@@ -71,9 +74,9 @@ test('a bound on operations in flight', async (t) => {
     assert.equal((await cluster.put(0, 'a', 'v')).status, 201);
   });
 
-  await t.test('admin paths answer all the same', async (t) => {
-    await held(t, cluster, 'a');
-    await held(t, cluster, 'b');
+  await t.test('admin paths answer all the same', async (sub) => {
+    await held(sub, cluster, 'a');
+    await held(sub, cluster, 'b');
     for (const path of ['/livez', '/readyz', '/metrics', '/v0/status', '/v0/node']) {
       assert.equal((await ask(url, path)).status, 200, path);
     }

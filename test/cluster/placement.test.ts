@@ -27,7 +27,10 @@ test('a record is held by exactly the first `from` nodes of its preference list,
     assert.deepEqual(holders, expectedHolders(cluster, key, from), key);
     for (const node of holders) counts[node] = (counts[node] ?? 0) + 1;
   }
-  assert.ok(counts.every((count) => count > 0), `every node holds something: ${counts.join()}`);
+  assert.ok(
+    counts.every((count) => count > 0),
+    `every node holds something: ${counts.join()}`,
+  );
 });
 
 function expectedHolders(cluster: Cluster, key: string, from: number): number[] {

@@ -54,7 +54,11 @@ for (const mode of modes) {
     });
 
     await t.test('a value comes back byte for byte', async () => {
-      for (const [index, value] of [everyByte, Buffer.alloc(70_000, everyByte), Buffer.from('\r\n\r\n0\r\n')].entries()) {
+      for (const [index, value] of [
+        everyByte,
+        Buffer.alloc(70_000, everyByte),
+        Buffer.from('\r\n\r\n0\r\n'),
+      ].entries()) {
         assert.equal((await cluster.put(index, 'bytes', value)).status, 201);
         assert.deepEqual((await cluster.get(index + 1, 'bytes', { ack: 5, from: 5 })).body, value);
       }
@@ -72,15 +76,28 @@ for (const mode of modes) {
       assert.equal((await cluster.del(0, 'large', { ack: 3, from: 3 })).status, 202);
     });
 
-    await t.test('keys are bytes: 1,024 of them, percent-encoded UTF-8, and no two of these are the same record', async () => {
-      const keys = ['k'.repeat(1024), 'ключ/&=?#%25 +', '€'.repeat(341) + 'x', '\u0000', '😀', 'é', 'e\u0301', 'a b', 'a+b'];
-      for (const [index, key] of keys.entries()) {
-        assert.equal((await cluster.put(index % 5, key, `value ${index}`)).status, 201, `key ${index}`);
-      }
-      for (const [index, key] of keys.entries()) {
-        assert.equal((await cluster.get((index + 1) % 5, key)).body.toString(), `value ${index}`);
-      }
-    });
+    await t.test(
+      'keys are bytes: 1,024 of them, percent-encoded UTF-8, and no two of these are the same record',
+      async () => {
+        const keys = [
+          'k'.repeat(1024),
+          'ключ/&=?#%25 +',
+          '€'.repeat(341) + 'x',
+          '\u0000',
+          '😀',
+          'é',
+          'e\u0301',
+          'a b',
+          'a+b',
+        ];
+        for (const [index, key] of keys.entries()) {
+          assert.equal((await cluster.put(index % 5, key, `value ${index}`)).status, 201, `key ${index}`);
+        }
+        for (const [index, key] of keys.entries()) {
+          assert.equal((await cluster.get((index + 1) % 5, key)).body.toString(), `value ${index}`);
+        }
+      },
+    );
 
     await t.test('the same key in other spellings is the same record', async () => {
       await cluster.put(0, 'spelled here', 'once');
@@ -100,8 +117,8 @@ for (const mode of modes) {
       }
     });
 
-    await t.test('a chunked body is a body', async (t) => {
-      const connection = await RawConnection.open(t, cluster.node(0).url);
+    await t.test('a chunked body is a body', async (sub) => {
+      const connection = await RawConnection.open(sub, cluster.node(0).url);
       connection.send('PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
       connection.send('5\r\nhello\r\n1;ext=1\r\n \r\n');
       connection.send('5\r\nworld\r\n0\r\n\r\n');
@@ -112,17 +129,19 @@ for (const mode of modes) {
       assert.equal((await cluster.get(2, 'chunked')).body.length, 0);
     });
 
-    await t.test('Expect: 100-continue is answered before the body', async (t) => {
-      const connection = await RawConnection.open(t, cluster.node(0).url);
-      connection.send('PUT /v0/entity?id=expect HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n');
+    await t.test('Expect: 100-continue is answered before the body', async (sub) => {
+      const connection = await RawConnection.open(sub, cluster.node(0).url);
+      connection.send(
+        'PUT /v0/entity?id=expect HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n',
+      );
       assert.equal((await connection.answer(false)).status, 100);
       connection.send('body');
       assert.equal((await connection.answer()).status, 201);
       assert.equal((await cluster.get(0, 'expect')).body.toString(), 'body');
     });
 
-    await t.test('pipelined requests are answered in their order', async (t) => {
-      const connection = await RawConnection.open(t, cluster.node(0).url);
+    await t.test('pipelined requests are answered in their order', async (sub) => {
+      const connection = await RawConnection.open(sub, cluster.node(0).url);
       const put = (value: string): string =>
         `PUT /v0/entity?id=pipelined-${value} HTTP/1.1\r\nhost: a\r\ncontent-length: ${value.length}\r\n\r\n${value}`;
       const get = (value: string): string => `GET /v0/entity?id=pipelined-${value} HTTP/1.1\r\nhost: a\r\n\r\n`;
@@ -131,28 +150,31 @@ for (const mode of modes) {
       connection.send(get('333') + get('none') + get('1') + 'GET /nowhere HTTP/1.1\r\nhost: a\r\n\r\n' + get('22'));
       const answers: RawAnswer[] = [];
       for (const _ of [1, 2, 3, 4, 5]) answers.push(await connection.answer());
-      assert.deepEqual(answers.map((answer) => answer.status), [200, 404, 200, 400, 200]);
+      assert.deepEqual(
+        answers.map((answer) => answer.status),
+        [200, 404, 200, 400, 200],
+      );
       assert.equal([0, 2, 4].map((index) => answers[index]?.body.toString()).join(), '333,1,22');
     });
 
-    await t.test('the absolute form of the target, which proxies send, is the same request', async (t) => {
+    await t.test('the absolute form of the target, which proxies send, is the same request', async (sub) => {
       await cluster.put(0, 'absolute', 'form');
-      const connection = await RawConnection.open(t, cluster.node(1).url);
+      const connection = await RawConnection.open(sub, cluster.node(1).url);
       for (const origin of ['http://elsewhere:80', cluster.node(1).url, 'HTTP://ELSEWHERE']) {
         connection.send(`GET ${origin}/v0/entity?id=absolute HTTP/1.1\r\nhost: a\r\n\r\n`);
         assert.equal((await connection.answer()).body.toString(), 'form', origin);
       }
     });
 
-    await t.test('a connection serves many requests, and HTTP/1.0 and connection: close end it', async (t) => {
+    await t.test('a connection serves many requests, and HTTP/1.0 and connection: close end it', async (sub) => {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-      t.after(() => agent.destroy());
+      sub.after(() => agent.destroy());
       for (let round = 0; round < 20; round++) {
         assert.equal((await cluster.put(0, 'kept', String(round), { agent })).status, 201);
         assert.equal((await cluster.get(0, 'kept', { agent })).body.toString(), String(round));
       }
       for (const version of ['1.0\r\n', '1.1\r\nhost: a\r\nconnection: close\r\n']) {
-        const connection = await RawConnection.open(t, cluster.node(0).url);
+        const connection = await RawConnection.open(sub, cluster.node(0).url);
         connection.send(`GET /v0/entity?id=kept HTTP/${version}\r\n`);
         assert.equal((await connection.answer()).body.toString(), '19');
         await connection.closed();
@@ -200,7 +222,10 @@ for (const mode of modes) {
         };
         assert.equal(status.state, 'ready');
         const urls = cluster.nodes.map(({ url }) => url).sort();
-        assert.deepEqual(status.cluster.map(({ url }) => url), urls);
+        assert.deepEqual(
+          status.cluster.map(({ url }) => url),
+          urls,
+        );
         assert.ok(status.cluster.every(({ state }) => state === 'up' || state === 'ready'));
       }
       assert.equal(topologies.size, 1);

@@ -26,8 +26,8 @@ for (const mode of modes) {
     });
 
     for (const down of [0, 1, 2]) {
-      await t.test(`GET 2/3 sees PUT 2/3 with replica ${down} down, and the replica catches up`, async (t) => {
-        await missAndCatchUp(t, cluster, down);
+      await t.test(`GET 2/3 sees PUT 2/3 with replica ${down} down, and the replica catches up`, async (sub) => {
+        await missAndCatchUp(sub, cluster, down);
       });
     }
 
@@ -68,7 +68,13 @@ async function missAndCatchUp(t: TestContext, cluster: Cluster, down: number): P
   for (const name of ['overwritten', 'deleted', 'recreated']) await cluster.put(down, key(name), 'old', all);
   await cluster.del(down, key('recreated'), all);
   await cluster.stop(down, down === 1 ? 'SIGTERM' : 'SIGKILL');
-  const expected = { written: 'new', overwritten: 'newer', deleted: undefined, recreated: 'again', 'gone again': undefined };
+  const expected = {
+    written: 'new',
+    overwritten: 'newer',
+    deleted: undefined,
+    recreated: 'again',
+    'gone again': undefined,
+  };
   assert.equal((await cluster.put(one, key('written'), 'new', two)).status, 201);
   assert.equal((await cluster.put(other, key('overwritten'), 'newer')).status, 201);
   assert.equal((await cluster.del(one, key('deleted'), two)).status, 202);
@@ -76,14 +82,16 @@ async function missAndCatchUp(t: TestContext, cluster: Cluster, down: number): P
   assert.equal((await cluster.put(one, key('gone again'), 'short')).status, 201);
   assert.equal((await cluster.del(other, key('gone again'))).status, 202);
   for (const node of up) {
-    for (const [name, value] of Object.entries(expected)) expectRecord(await cluster.get(node, key(name), two), value, name);
+    for (const [name, value] of Object.entries(expected))
+      expectRecord(await cluster.get(node, key(name), two), value, name);
     await unavailable(() => cluster.put(node, key('refused'), 'x', all));
     await unavailable(() => cluster.get(node, key('written'), all));
   }
   await cluster.start(down);
   t.diagnostic(`replica ${down} is back`);
   for (const [name, value] of Object.entries(expected)) {
-    for (const node of [down, one, other]) expectRecord(await cluster.get(node, key(name), all), value, `${name}, ${node}`);
+    for (const node of [down, one, other])
+      expectRecord(await cluster.get(node, key(name), all), value, `${name}, ${node}`);
   }
 }
 
@@ -98,7 +106,8 @@ async function missedByTwo(cluster: Cluster): Promise<{ before: number; kept: Ma
   await cluster.put(0, 'repaired overwrite', 'first', all);
   await cluster.put(0, 'repaired delete', 'first', all);
   await cluster.stop(2, 'SIGKILL');
-  for (const [key, value] of kept) await (value === undefined ? cluster.del(1, key, two) : cluster.put(1, key, value, two));
+  for (const [key, value] of kept)
+    await (value === undefined ? cluster.del(1, key, two) : cluster.put(1, key, value, two));
   await cluster.start(2);
   for (const key of kept.keys()) await readUntilRepaired(cluster, key);
   return { before: await metricTotal(cluster.node(0).url, 'kvorum_read_repairs_total'), kept };
@@ -165,11 +174,15 @@ test('5 nodes: the default quorum is 3/5, so two may be down and three may not',
 
 test('--replication-factor bounds the default of from', async (t) => {
   const cluster = await startCluster(t, { nodes: 3, flags: ['--replication-factor', '1'] });
-  for (let index = 0; index < 12; index++) assert.equal((await cluster.put(index % 3, `key ${index}`, 'v')).status, 201);
+  for (let index = 0; index < 12; index++)
+    assert.equal((await cluster.put(index % 3, `key ${index}`, 'v')).status, 201);
   for (let index = 0; index < 12; index++) assert.equal((await cluster.get(index % 3, `key ${index}`)).status, 200);
   await cluster.stopAll();
   const held = await Promise.all(cluster.nodes.map((node) => storedRecords(node.dataDirectory)));
-  assert.equal(held.reduce((sum, records) => sum + records.size, 0), 12);
+  assert.equal(
+    held.reduce((sum, records) => sum + records.size, 0),
+    12,
+  );
 });
 
 for (const mode of modes) {

@@ -36,8 +36,8 @@ for (const durability of durabilities) {
       await readAll(cluster, expected);
     });
 
-    await t.test('kill -9 under load loses no acknowledged write', async (t) => {
-      await killUnderLoad(t, cluster, durability);
+    await t.test('kill -9 under load loses no acknowledged write', async (sub) => {
+      await killUnderLoad(sub, cluster, durability);
     });
   });
 }
@@ -56,7 +56,11 @@ async function write(cluster: Cluster, expected: Map<string, string | undefined>
   await Promise.all(writes);
 }
 
-async function readAll(cluster: Cluster, expected: Map<string, string | undefined>, through = [0, 1, 2]): Promise<void> {
+async function readAll(
+  cluster: Cluster,
+  expected: Map<string, string | undefined>,
+  through = [0, 1, 2],
+): Promise<void> {
   for (const node of through) {
     const reads = [...expected].map(async ([key, value]) => {
       const answer = await cluster.get(node, key);
@@ -83,7 +87,9 @@ async function killUnderLoad(t: TestContext, cluster: Cluster, durability: Durab
   load.on = false;
   await Promise.all(running);
   const lost = await missing(cluster, acknowledged);
-  t.diagnostic(`durability ${durability}: ${acknowledged.size} writes acknowledged over ${kills} kills, ${lost.length} lost`);
+  t.diagnostic(
+    `durability ${durability}: ${acknowledged.size} writes acknowledged over ${kills} kills, ${lost.length} lost`,
+  );
   assert.deepEqual(lost, []);
 }
 

@@ -33,7 +33,12 @@ export function ask(origin: string, target: string, given: Ask = {}): Promise<An
         response.on('error', reject);
         response.on('end', () => {
           const { statusCode = 0, statusMessage = '' } = response;
-          resolve({ status: statusCode, reason: statusMessage, headers: response.headers, body: Buffer.concat(chunks) });
+          resolve({
+            status: statusCode,
+            reason: statusMessage,
+            headers: response.headers,
+            body: Buffer.concat(chunks),
+          });
         });
       },
     );

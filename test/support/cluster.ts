@@ -1,12 +1,13 @@
 /** A cluster of real nodes: processes of their own that talk over real sockets. */
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Durability, Mode } from '../../src/domain/worker-protocol.ts';
 import { ask, entityTarget, type Answer, type EntityAsk } from './client.ts';
 import { freePorts } from './free-ports.ts';
 import { NodeProcess, type Exit } from './node-process.ts';
-import { temporaryDirectory } from './temporary-directory.ts';
 
 export interface ClusterOptions {
   readonly nodes: number;
@@ -14,6 +15,8 @@ export interface ClusterOptions {
   readonly durability?: Durability;
   /** Further arguments of `kvorum serve`, for every node. */
   readonly flags?: readonly string[];
+  /** What the nodes find in their environment besides what the tests have. */
+  readonly environments?: readonly Readonly<Record<string, string>>[];
 }
 
 /** What only an operation that hangs reaches, so that no test depends on how fast the machine is. */
@@ -71,14 +74,25 @@ export async function startCluster(t: TestContext, options: ClusterOptions): Pro
 
 /** A cluster whose nodes are not started yet. */
 export async function prepareCluster(t: TestContext, options: ClusterOptions): Promise<Cluster> {
-  const { mode = 'batched', durability = 'fsync', flags = [] } = options;
-  const directory = temporaryDirectory(t);
+  const { mode = 'batched', durability = 'fsync', flags = [], environments = [] } = options;
+  const directory = mkdtempSync(join(tmpdir(), 'kvorum-cluster-'));
   const ports = await freePorts(options.nodes);
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
-  const all = ['--mode', mode, '--durability', durability, ...(flags.includes('--timeout-ms') ? [] : defaultTimeout), ...flags];
+  const all = [
+    '--mode',
+    mode,
+    '--durability',
+    durability,
+    ...(flags.includes('--timeout-ms') ? [] : defaultTimeout),
+    ...flags,
+  ];
   const nodes = ports.map((port, index) => {
-    return new NodeProcess({ port, cluster: urls, dataDirectory: join(directory, `n${index}`), flags: all });
+    const dataDirectory = join(directory, `n${index}`);
+    return new NodeProcess({ port, cluster: urls, dataDirectory, flags: all, environment: environments[index] ?? {} });
   });
-  t.after(() => Promise.all(nodes.map((node) => node.kill())));
+  t.after(async () => {
+    await Promise.all(nodes.map((node) => node.kill()));
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  });
   return new Cluster(nodes);
 }

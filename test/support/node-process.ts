@@ -13,6 +13,7 @@ export interface NodeProcessOptions {
   readonly dataDirectory: string;
   /** Further arguments of `kvorum serve`. */
   readonly flags: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 export interface Exit {
@@ -58,13 +59,15 @@ export class NodeProcess {
     return lines.map((line) => JSON.parse(line) as { level: string; message: string });
   }
 
-  /** Starts the process and does not wait for it; `under` is a command that runs it (strace). */
-  spawn(moreFlags: readonly string[] = [], under: readonly string[] = []): void {
-    const { cluster, flags } = this.#options;
+  /** Starts the process and does not wait for it. */
+  spawn(moreFlags: readonly string[] = []): void {
+    const { cluster, flags, environment } = this.#options;
     const own = ['serve', '--port', String(this.port), '--self', this.url, '--cluster', cluster.join(',')];
     const serve = [program, ...own, '--data', this.dataDirectory, ...flags, ...moreFlags];
-    const [command = process.execPath, ...args] = [...under, process.execPath, ...serve];
-    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], env: cleanEnvironment() });
+    const child = spawn(process.execPath, serve, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...cleanEnvironment(), ...environment },
+    });
     running.add(child);
     this.#child = child;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));

@@ -26,7 +26,8 @@ export function parsePrometheus(text: string): Map<string, ParsedFamily> {
   for (const line of text.slice(0, -1).split('\n')) {
     const [, kind, name = '', rest = ''] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
     if (kind === 'HELP') helps.set(checkedName(name), rest);
-    else if (kind === 'TYPE') addFamily(families, checkedName(name), { type: rest, help: helps.get(name) ?? '', samples: [] });
+    else if (kind === 'TYPE')
+      addFamily(families, checkedName(name), { type: rest, help: helps.get(name) ?? '', samples: [] });
     else addSample(families, parseSample(line));
   }
   return families;
@@ -41,13 +42,15 @@ export async function metricTotal(url: string, name: string): Promise<number> {
 
 function addFamily(families: Map<string, ParsedFamily>, name: string, family: ParsedFamily): void {
   if (families.has(name)) throw new Error(`family ${name} comes twice`);
-  if (!['counter', 'gauge', 'histogram', 'summary'].includes(family.type)) throw new Error(`${name} is a ${family.type}`);
+  if (!['counter', 'gauge', 'histogram', 'summary'].includes(family.type))
+    throw new Error(`${name} is a ${family.type}`);
   families.set(name, family);
 }
 
 function addSample(families: Map<string, ParsedFamily>, sample: Sample): void {
   const base = sample.name.replace(histogramSuffix, '');
-  const family = families.get(sample.name) ?? (families.get(base)?.type === 'histogram' ? families.get(base) : undefined);
+  const family =
+    families.get(sample.name) ?? (families.get(base)?.type === 'histogram' ? families.get(base) : undefined);
   if (family === undefined) throw new Error(`sample ${sample.name} stands before its type`);
   family.samples.push(sample);
 }

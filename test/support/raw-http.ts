@@ -49,6 +49,11 @@ export class RawConnection {
     this.#socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
   }
 
+  /** Closes our side only. */
+  end(): void {
+    this.#socket.end();
+  }
+
   /** The next answer; `hasBody` false for the answer to HEAD and for interim answers. */
   async answer(hasBody = true): Promise<RawAnswer> {
     const head = await this.#until(() => this.#received.indexOf('\r\n\r\n'), 'the head of an answer');
@@ -83,7 +88,8 @@ export class RawConnection {
       for (;;) {
         const found = position();
         if (found >= 0) return found;
-        if (this.#ended) throw new Error(`the connection ended before ${what}; had: ${this.#received.toString('latin1')}`);
+        if (this.#ended)
+          throw new Error(`the connection ended before ${what}; had: ${this.#received.toString('latin1')}`);
         await this.#next();
       }
     };

@@ -7,10 +7,19 @@ import { isTombstone, readVersion } from '../../src/domain/record.ts';
 const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
 
 /** Opens the store in a data directory, hands its records to `use`, and closes it. */
-export async function withRecords<T>(directory: string, use: (records: Database<Buffer, Buffer>) => T): Promise<T> {
+export function withRecords<T>(directory: string, use: (records: Database<Buffer, Buffer>) => T): Promise<T> {
+  return withDatabase(directory, 'records', use);
+}
+
+/** As `withRecords`, for any of the store's databases. */
+export async function withDatabase<T>(
+  directory: string,
+  name: string,
+  use: (database: Database<Buffer, Buffer>) => T,
+): Promise<T> {
   const environment = open<Buffer, Buffer>({ path: join(directory, 'store.mdb'), noSubdir: true, ...binary });
   try {
-    return use(environment.openDB<Buffer, Buffer>('records', binary));
+    return use(environment.openDB<Buffer, Buffer>(name, binary));
   } finally {
     await environment.flushed;
     await environment.close();

@@ -1,0 +1,211 @@
+/** A node and its data directory: what it creates, what it refuses to touch, and what it makes of damage. */
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ask } from '../support/client.ts';
+import { prepareCluster, startCluster } from '../support/cluster.ts';
+import { freePorts } from '../support/free-ports.ts';
+import { NodeProcess } from '../support/node-process.ts';
+import { metricTotal } from '../support/prometheus-text.ts';
+import { withRecords } from '../support/stored-records.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+/** A single node over a directory; it is expected not to start. */
+async function refused(
+  dataDirectory: string,
+  flags: readonly string[] = [],
+): Promise<{ code: number | null; said: string }> {
+  const [port = 0] = await freePorts(1);
+  const cluster = [`http://127.0.0.1:${port}`];
+  const node = new NodeProcess({ port, cluster, dataDirectory, flags, environment: {} });
+  node.spawn();
+  const { code } = await node.exited;
+  return { code, said: node.stderr };
+}
+
+function assertRefused({ code, said }: { code: number | null; said: string }, ...parts: string[]): void {
+  assert.equal(code, 1, said);
+  assert.equal(said.trimEnd().split('\n').length, 1, `one line: ${said}`);
+  for (const part of parts) assert.ok(said.includes(part), `"${part}" in: ${said}`);
+  assert.doesNotMatch(said, /\n\s+at /, 'no stack trace');
+}
+
+const markFile = (directory: string): string => join(directory, 'kvorum.json');
+const readMark = (directory: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(markFile(directory), 'utf8')) as Record<string, unknown>;
+const writeMark = (directory: string, changes: Record<string, unknown>): void =>
+  writeFileSync(markFile(directory), JSON.stringify({ ...readMark(directory), ...changes }));
+
+test('a missing directory is created, with those above it', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const dataDirectory = join(temporaryDirectory(t), 'a/b/c');
+  const node = new NodeProcess({
+    port,
+    cluster: [`http://127.0.0.1:${port}`],
+    dataDirectory,
+    flags: [],
+    environment: {},
+  });
+  t.after(() => node.kill());
+  await node.start();
+  assert.ok(existsSync(markFile(dataDirectory)));
+  assert.equal(readMark(dataDirectory)['clean'], false, 'in use');
+  assert.equal((await node.stop()).code, 0);
+  assert.equal(readMark(dataDirectory)['clean'], true, 'closed');
+});
+
+test('a directory that another running node has open is refused, and that node serves on', async (t) => {
+  const cluster = await startCluster(t, { nodes: 1 });
+  const { dataDirectory } = cluster.node(0);
+  await cluster.put(0, 'a', 'v');
+  assertRefused(await refused(dataDirectory), dataDirectory, String(cluster.node(0).pid));
+  assert.equal((await cluster.put(0, 'b', 'v')).status, 201);
+  assert.equal((await cluster.get(0, 'a')).body.toString(), 'v');
+  await cluster.stop(0, 'SIGKILL');
+  await cluster.start(0);
+  assert.equal((await cluster.get(0, 'b')).body.toString(), 'v', 'a killed owner does not lock its directory for ever');
+});
+
+test('a path that cannot be a directory is refused by name', async (t) => {
+  const file = join(temporaryDirectory(t), 'file');
+  writeFileSync(file, 'x');
+  assertRefused(await refused(file), file);
+  assertRefused(await refused(join(file, 'below')), join(file, 'below'));
+});
+
+test('a directory of a newer format is refused', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(markFile(directory), '{"format":99}');
+  assertRefused(await refused(directory), directory, '99', 'newer');
+  assert.ok(!existsSync(join(directory, 'store.mdb')), 'and not touched');
+});
+
+test('a mark that is no JSON is refused by name', async (t) => {
+  for (const text of ['', 'not json', '[]', 'null', '{"format":"1"}']) {
+    const directory = temporaryDirectory(t);
+    writeFileSync(markFile(directory), text);
+    assertRefused(await refused(directory), directory, 'kvorum.json');
+  }
+});
+
+test('a store file that is none is refused by name', async (t) => {
+  for (const content of ['short', 'this is not a store'.repeat(1000)]) {
+    const directory = temporaryDirectory(t);
+    writeFileSync(join(directory, 'store.mdb'), content);
+    assertRefused(await refused(directory), directory);
+  }
+});
+
+test('a port in use is refused by name and leaves the store marked clean', async (t) => {
+  const cluster = await startCluster(t, { nodes: 1 });
+  const directory = temporaryDirectory(t);
+  const { port } = cluster.node(0);
+  const flags = ['--durability', 'commit'];
+  const node = new NodeProcess({
+    port,
+    cluster: [cluster.node(0).url],
+    dataDirectory: directory,
+    flags,
+    environment: {},
+  });
+  node.spawn();
+  const { code } = await node.exited;
+  assertRefused({ code, said: node.stderr }, String(port));
+  assert.notEqual(existsSync(markFile(directory)) && readMark(directory)['clean'], false);
+});
+
+test('durability commit after an unclean stop', async (t) => {
+  const cluster = await prepareCluster(t, { nodes: 1, durability: 'commit' });
+  const node = cluster.node(0);
+  await node.start();
+  await cluster.put(0, 'a', 'v');
+  await node.stop('SIGKILL');
+  const flags = ['--durability', 'commit'];
+
+  await t.test('is accepted in the same boot of the machine', async () => {
+    await node.start();
+    assert.equal((await cluster.get(0, 'a')).body.toString(), 'v');
+    await node.stop('SIGKILL');
+  });
+
+  await t.test('is refused after another boot, with both ways on', async () => {
+    writeMark(node.dataDirectory, { bootId: 'another' });
+    assertRefused(
+      await refused(node.dataDirectory, flags),
+      node.dataDirectory,
+      '--trust-store',
+      'remove the directory',
+    );
+    assertRefused(await refused(node.dataDirectory, ['--durability', 'fsync']), '--trust-store');
+    assert.equal(readMark(node.dataDirectory)['clean'], false, 'a refusal changes nothing');
+  });
+
+  await t.test('is accepted with --trust-store, and from then on without', async () => {
+    await node.start(['--trust-store']);
+    assert.equal((await cluster.get(0, 'a')).body.toString(), 'v');
+    await node.stop();
+    await node.start();
+    await node.stop();
+  });
+
+  await t.test('is accepted after another boot where it was closed or at durability fsync', async () => {
+    writeMark(node.dataDirectory, { bootId: 'another', clean: true });
+    await node.start();
+    await node.stop();
+    writeMark(node.dataDirectory, { bootId: 'another', clean: false, durability: 'fsync' });
+    await node.start();
+    assert.equal((await cluster.get(0, 'a')).body.toString(), 'v');
+  });
+});
+
+test('a damaged record counts as missing, is served from the other replicas, and is repaired', async (t) => {
+  const cluster = await startCluster(t, { nodes: 3 });
+  const all = { ack: 3, from: 3 };
+  const keys = ['value flipped', 'version flipped', 'kind flipped', 'cut short', 'replaced'];
+  for (const key of keys) await cluster.put(0, key, `the value of ${key}`, all);
+  await cluster.stop(1);
+  const damaged = cluster.node(1);
+  await damage(damaged.dataDirectory, 'value flipped', (record) => flip(record, record.length - 1));
+  await damage(damaged.dataDirectory, 'version flipped', (record) => flip(record, 15));
+  await damage(damaged.dataDirectory, 'kind flipped', (record) => flip(record, 16));
+  await damage(damaged.dataDirectory, 'cut short', (record) => record.subarray(0, 9));
+  await damage(damaged.dataDirectory, 'replaced', (record) => flip(record, 12));
+  await cluster.start(1);
+
+  await t.test('a write replaces it', async () => {
+    assert.equal((await cluster.put(2, 'replaced', 'anew', all)).status, 201);
+    assert.equal((await cluster.get(1, 'replaced', all)).body.toString(), 'anew');
+  });
+
+  await t.test('it is served from the others and counted', async () => {
+    for (const key of keys.slice(0, 4)) {
+      assert.equal((await cluster.get(1, key, all)).body.toString(), `the value of ${key}`);
+    }
+    assert.ok((await metricTotal(damaged.url, 'kvorum_store_corrupt_records_total')) >= 4);
+    assert.ok(damaged.logs.some(({ level, message }) => level === 'error' && message.includes('checksum')));
+  });
+
+  await t.test('it is whole again after the read', async () => {
+    for (const key of keys.slice(0, 4)) await cluster.get(1, key, all);
+    const before = await metricTotal(damaged.url, 'kvorum_store_corrupt_records_total');
+    for (const key of keys) assert.equal((await cluster.get(1, key, all)).status, 200);
+    assert.equal(await metricTotal(damaged.url, 'kvorum_store_corrupt_records_total'), before);
+    assert.equal((await ask(damaged.url, '/readyz')).status, 200);
+  });
+});
+
+function damage(directory: string, key: string, change: (record: Buffer) => Buffer): Promise<void> {
+  return withRecords(directory, (records) => {
+    const name = Buffer.from(key);
+    const record = records.getBinary(name);
+    assert.ok(record !== undefined, `${key} is stored`);
+    records.putSync(name, change(Buffer.from(record)));
+  });
+}
+
+function flip(record: Buffer, at: number): Buffer {
+  record[at] = (record[at] ?? 0) ^ 0x41;
+  return record;
+}

@@ -1,0 +1,170 @@
+/** A full disk rejects writes and nothing else; a disk that fails ends the node before it acknowledges what it lost. */
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { durabilities, modes } from '../../src/domain/worker-protocol.ts';
+import { problemCode } from '../support/client.ts';
+import { prepareCluster, startCluster, type Cluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
+import { inject, mountSmall, whyNoInjection, whyNoMount } from '../support/fault-injection.ts';
+import { storedRecords } from '../support/stored-records.ts';
+
+const value = 'x'.repeat(60_000);
+
+/** Writes until the disk is full; returns the keys that were acknowledged. */
+async function fill(cluster: Cluster, quorum = {}): Promise<string[]> {
+  const written: string[] = [];
+  for (let index = 0; index < 1000; index++) {
+    const answer = await cluster.put(0, `fill ${index}`, value, quorum);
+    if (answer.status !== 201) {
+      assert.deepEqual([answer.status, problemCode(answer)], [507, 'disk-full']);
+      return written;
+    }
+    written.push(`fill ${index}`);
+  }
+  return assert.fail('the disk did not fill');
+}
+
+async function readBack(cluster: Cluster, keys: readonly string[]): Promise<void> {
+  for (const key of keys) assert.equal((await cluster.get(0, key)).body.toString(), value, key);
+}
+
+const noMount = whyNoMount();
+
+for (const durability of durabilities) {
+  test(`a full disk at durability ${durability}`, { skip: noMount ?? false }, async (t) => {
+    const cluster = await prepareCluster(t, { nodes: 1, durability, flags: ['--store-bytes-max', '64MiB'] });
+    const { dataDirectory } = cluster.node(0);
+    const filler = onSmallDisk(t, cluster, dataDirectory);
+    await cluster.start(0);
+    const written = await fill(cluster);
+
+    await t.test('writes and deletes are 507, reads go on, and the node stays ready', async () => {
+      assert.ok(written.length > 0);
+      for (const _ of [1, 2, 3]) assert.equal((await cluster.put(0, 'one more', value)).status, 507);
+      await readBack(cluster, written);
+      assert.equal((await cluster.get(0, 'one more')).status, 404);
+    });
+
+    await t.test('writes are accepted again when there is room', async () => {
+      rmSync(filler);
+      await eventually(async () => assert.equal((await cluster.put(0, 'one more', value)).status, 201));
+      await readBack(cluster, [...written, 'one more']);
+    });
+
+    await t.test('everything acknowledged is there after a restart', async () => {
+      await cluster.stop(0, 'SIGKILL');
+      await cluster.start(0);
+      await readBack(cluster, [...written, 'one more']);
+      assert.equal((await cluster.stop(0)).code, 0);
+    });
+  });
+}
+
+/** Puts a data directory on a tmpfs of 6 MiB, half of which is taken by a file; returns the file. */
+function onSmallDisk(t: TestContext, cluster: Cluster, dataDirectory: string): string {
+  mkdirSync(dataDirectory, { recursive: true });
+  const disk = mountSmall(dataDirectory, 6);
+  t.after(async () => {
+    await cluster.node(0).kill();
+    disk.unmount();
+  });
+  const filler = join(dataDirectory, 'filler');
+  writeFileSync(filler, Buffer.alloc(3 * 1024 * 1024));
+  return filler;
+}
+
+for (const mode of modes) {
+  test(`--store-bytes-max bounds the store like a disk, in mode ${mode}`, async (t) => {
+    const flags = ['--store-bytes-max', '4MiB', '--value-bytes-max', '100KiB'];
+    const cluster = await startCluster(t, { nodes: 1, mode, durability: 'commit', flags });
+    const written = await fill(cluster);
+    assert.ok(written.length > 20, `${written.length} values fit`);
+    await readBack(cluster, written);
+    assert.equal((await cluster.put(0, 'one more', value)).status, 507);
+    await cluster.stop(0);
+    await cluster.start(0);
+    await readBack(cluster, written);
+  });
+}
+
+test('one full replica of three', { skip: noMount ?? false }, async (t) => {
+  const cluster = await prepareCluster(t, { nodes: 3, flags: ['--store-bytes-max', '64MiB'] });
+  onSmallDisk(t, cluster, cluster.node(0).dataDirectory);
+  await cluster.startAll();
+  const written = await fill(cluster, { ack: 3, from: 3 });
+  assert.equal((await cluster.put(0, 'two of three', value)).status, 201, 'the others are a quorum');
+  assert.equal((await cluster.get(1, 'two of three')).status, 200);
+  await readBack(cluster, written);
+});
+
+const noInjection = whyNoInjection();
+
+for (const fault of [
+  'fdatasync:error=EIO',
+  'pwrite64:error=EIO',
+  'pwrite64:error=EIO:when=2+',
+  'fdatasync:error=EIO:when=2',
+]) {
+  test(
+    `a store whose disk fails (${fault}) ends its node and loses nothing acknowledged`,
+    { skip: noInjection ?? false },
+    async (t) => {
+      const cluster = await startCluster(t, { nodes: 3 });
+      const [failing] = cluster.nodes;
+      assert.ok(failing?.pid !== undefined);
+      const acknowledged = new Set<string>();
+      const writeSome = async (node: number, name: string): Promise<void> => {
+        for (let index = 0; index < 10; index++) {
+          const key = `${name} ${index}`;
+          const answer = await cluster.put(node, key, key).catch(() => undefined);
+          if (answer?.status === 201) acknowledged.add(key);
+        }
+      };
+      await writeSome(0, 'before');
+      assert.equal(acknowledged.size, 10);
+      const injection = await inject(t, failing.pid, fault);
+      await writeSome(1, 'during');
+      await writeSome(0, 'through the failing node');
+      const { code } = await failing.exited;
+      await injection.end();
+      assert.equal(code, 1);
+      assert.match(failing.stderr, /kvorum: Storage failed: .*(Input\/output error|EIO)/);
+      assert.equal((await cluster.put(2, 'after', 'after')).status, 201, 'the other two serve on');
+
+      const mark = JSON.parse(readFileSync(join(failing.dataDirectory, 'kvorum.json'), 'utf8')) as { clean: boolean };
+      assert.equal(mark.clean, false, 'a store that failed is not marked clean');
+      await cluster.start(0);
+      for (const key of acknowledged)
+        assert.equal((await cluster.get(0, key, { ack: 3, from: 3 })).body.toString(), key);
+      await cluster.stopAll();
+      assert.ok((await storedRecords(failing.dataDirectory)).size >= 10);
+    },
+  );
+}
+
+test(
+  'a disk that is full by its own account (ENOSPC) is 507 and no more',
+  { skip: noInjection ?? false },
+  async (t) => {
+    for (const durability of durabilities) {
+      const cluster = await startCluster(t, { nodes: 1, durability });
+      const { pid } = cluster.node(0);
+      assert.ok(pid !== undefined);
+      assert.equal((await cluster.put(0, 'before', value)).status, 201);
+      const injection = await inject(t, pid, 'pwrite64,pwritev,writev:error=ENOSPC');
+      for (const _ of [1, 2, 3]) assert.equal((await cluster.put(0, 'during', value)).status, 507);
+      await readNone(cluster);
+      await injection.end();
+      assert.equal((await cluster.put(0, 'after', value)).status, 201);
+      await readBack(cluster, ['before', 'after']);
+      assert.equal((await cluster.stop(0)).code, 0);
+    }
+  },
+);
+
+async function readNone(cluster: Cluster): Promise<void> {
+  assert.equal((await cluster.get(0, 'during')).status, 404);
+}
