@@ -79,7 +79,9 @@ async function fill() {
     return `PUT /v0/entity?id=${key} HTTP/1.1\r\nhost: ${host}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
   };
   const sockets = urls.flatMap((url) => Array.from({ length: connectionsPerNode }, () => url));
-  await Promise.all(sockets.map((url) => fillOver(url, () => (next < records ? request(new URL(url).host) : undefined))));
+  await Promise.all(
+    sockets.map((url) => fillOver(url, () => (next < records ? request(new URL(url).host) : undefined))),
+  );
 }
 
 function fillOver(url, nextRequest) {

@@ -78,7 +78,14 @@ async function start(): Promise<Running> {
   };
   const { topology, timeoutMs, readRepair } = settings;
   const { replicationFactor, rangeMsMax } = settings;
-  const ranges = new RangeScans({ store, peers, replicationFactor, rangeMsMax, timeoutMs, peerScansMax: peerScansMax() });
+  const ranges = new RangeScans({
+    store,
+    peers,
+    replicationFactor,
+    rangeMsMax,
+    timeoutMs,
+    peerScansMax: peerScansMax(),
+  });
   const listener = await listenForPeers({
     host: settings.host,
     ports: replicaPortsToTry(),

@@ -124,7 +124,9 @@ export class LargeValues {
     { transaction, target }: { readonly transaction: ReadTransaction; readonly target: Buffer | undefined },
   ): Buffer | undefined {
     const length = Math.min(CHUNK_BYTES, valueBytesOf(head) - number * CHUNK_BYTES);
-    const chunk = (this.chunks as unknown as FastReader).getBinaryFast(chunkKey(setIdOf(head), number), { transaction });
+    const chunk = (this.chunks as unknown as FastReader).getBinaryFast(chunkKey(setIdOf(head), number), {
+      transaction,
+    });
     if (chunk?.length !== length) return undefined;
     const room = target !== undefined && target.buffer.byteLength >= length ? Buffer.from(target.buffer) : undefined;
     const copy = (room ?? Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, valueBytesOf(head)))).subarray(0, length);

@@ -111,10 +111,15 @@ export class RangeScan {
 
   *#write(source: RangeSource): Generator<Stop, void> {
     const { format } = this.#options;
-    if (source.isLarge) return yield* this.#writeLarge(source);
+    if (source.isLarge) {
+      yield* this.#writeLarge(source);
+      return;
+    }
     if (this.page.length > 0) yield 'page';
-    if (this.#tryWrite(source.entry)) return undefined;
-    return yield* this.#copy(format.encodeLong(source.entry));
+    if (this.#tryWrite(source.entry)) return;
+    this.#isMidRecord = true;
+    yield* this.#copy(format.encodeLong(source.entry));
+    this.#isMidRecord = false;
   }
 
   #tryWrite(entry: RangeEntry): boolean {

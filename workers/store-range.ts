@@ -19,6 +19,19 @@ import type { Database, OnCorrupt } from './store.ts';
 
 export type ReadTransaction = ReturnType<Database['useReadTransaction']>;
 
+/** What lmdb is given for such a handle; its types name the first of them only. */
+export interface ViewHandleOptions {
+  readonly encoding: 'binary';
+  readonly keyEncoder: {
+    readonly writeKey: (key: Uint8Array, target: Uint8Array, start: number) => number;
+    readonly readKey: (target: Uint8Array, start: number, end: number) => number;
+  };
+  readonly encoder: {
+    readonly encode: () => never;
+    readonly decode: (bytes: Uint8Array, length: number) => number;
+  };
+}
+
 /** Where lmdb shows the entry that a cursor stands on: in buffers that it uses again. */
 export class CursorView {
   key: Buffer = Buffer.alloc(0);
@@ -30,9 +43,9 @@ export class CursorView {
   #valueRoom: Uint8Array | undefined;
 
   /** The options of a database handle whose cursors show their entries here instead of returning them. */
-  handleOptions() {
+  handleOptions(): ViewHandleOptions {
     return {
-      encoding: 'binary' as const,
+      encoding: 'binary',
       keyEncoder: {
         writeKey: (key: Uint8Array, target: Uint8Array, start: number): number => {
           target.set(key, start);

@@ -120,7 +120,11 @@ export function unreachable(error: unknown): Unreachable {
   return { kind: 'unreachable', reason: reasonOf(error) };
 }
 
-async function send(agent: Agent, url: string, { method, path, body, accept = '*/*' }: NodeRequest): Promise<Answer | Unreachable> {
+async function send(
+  agent: Agent,
+  url: string,
+  { method, path, body, accept = '*/*' }: NodeRequest,
+): Promise<Answer | Unreachable> {
   const options: Dispatcher.RequestOptions = { origin: url, path, method, headers: { accept }, body: body ?? null };
   try {
     const { statusCode, body: answer, headers, trailers } = await agent.request(options);

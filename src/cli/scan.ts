@@ -41,7 +41,10 @@ export const scanCommand: Command = {
     'raw the bytes as the node sends them. Exit code 4: records may be missing, since too many nodes are down.',
   positionals: { min: 1, max: 2 },
   options: [
-    { flag: 'cluster', about: 'The records of all nodes, the newest of each (default: those of the node that is asked)' },
+    {
+      flag: 'cluster',
+      about: 'The records of all nodes, the newest of each (default: those of the node that is asked)',
+    },
     { flag: 'limit', placeholder: 'N', about: 'Records at most' },
     { flag: 'keys', about: 'Keys only' },
     { flag: 'output', placeholder: outputs.join('|'), about: 'How records are written; default table' },

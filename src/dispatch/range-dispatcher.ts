@@ -55,7 +55,8 @@ export class RangeDispatcher {
     this.#pool.tell(worker, { kind: 'range-start', id, request, pages });
     return {
       giveBack: (page) => {
-        if (this.#running.has(id)) this.#pool.tell(worker, { kind: 'range-page', id, page }, [page.buffer as ArrayBuffer]);
+        if (this.#running.has(id))
+          this.#pool.tell(worker, { kind: 'range-page', id, page }, [page.buffer as ArrayBuffer]);
       },
       cancel: () => {
         if (this.#running.delete(id)) this.#pool.tell(worker, { kind: 'range-cancel', id });
@@ -67,7 +68,12 @@ export class RangeDispatcher {
     return [
       family('gauge', 'kvorum_ranges_in_flight', 'Range queries admitted and not ended', this.#running.size),
       family('counter', 'kvorum_ranges_started_total', 'Range queries admitted', this.#started),
-      family('counter', 'kvorum_ranges_refused_total', 'Range queries refused since too many were running', this.#refused),
+      family(
+        'counter',
+        'kvorum_ranges_refused_total',
+        'Range queries refused since too many were running',
+        this.#refused,
+      ),
     ];
   }
 

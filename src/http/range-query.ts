@@ -49,7 +49,10 @@ export function nextTarget(query: RangeQuery, next: Uint8Array): string {
 function encodeComponent(bytes: Uint8Array): string {
   return Buffer.from(bytes)
     .toString('latin1')
-    .replace(/[^A-Za-z0-9._~-]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+    .replace(
+      /[^A-Za-z0-9._~-]/g,
+      (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+    );
 }
 
 /** The values by name, still encoded. */

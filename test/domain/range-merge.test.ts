@@ -16,7 +16,10 @@ const anySample: fc.Arbitrary<Sample> = fc
   .record(
     {
       // Few keys and few versions, so that sources meet and records tie.
-      key: fc.oneof(fc.constantFrom('a', 'b', 'c').map((text) => Buffer.from(text)), bytesOf(1, 3)),
+      key: fc.oneof(
+        fc.constantFrom('a', 'b', 'c').map((text) => Buffer.from(text)),
+        bytesOf(1, 3),
+      ),
       version: fc.integer({ min: 1, max: 3 }),
       nodeId: fc.integer({ min: 1, max: 2 }),
       kind: fc.constantFrom(recordKinds.value, recordKinds.tombstone),

@@ -1,5 +1,5 @@
 /** A strict reader of chunked bodies (RFC 9112 section 7.1): what it does not know is an error. */
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 
 export interface ChunkedBody {
   readonly chunks: Buffer[];

@@ -34,7 +34,10 @@ const hex = (text: string): string => Buffer.from(text).toString('hex');
 test('openRange() gives the keys from start up to end in byte order, as a sorted array does', async (t) => {
   const keys = fc.sample(fc.oneof(bytesOf(1, 3), bytesOf(1, 40)), 300);
   const { store } = await openTestStore(t);
-  await fill(store, keys.map((key) => ({ key, value: key.toString('hex') })));
+  await fill(
+    store,
+    keys.map((key) => ({ key, value: key.toString('hex') })),
+  );
   const sorted = [...new Set(keys.map((key) => key.toString('hex')))].map((name) => Buffer.from(name, 'hex'));
   sorted.sort((left, right) => left.compare(right));
   const anyBound = fc.oneof(bytesOf(1, 3), fc.constantFrom(...sorted));
@@ -42,7 +45,10 @@ test('openRange() gives the keys from start up to end in byte order, as a sorted
     fc.asyncProperty(anyBound, fc.option(anyBound, { nil: undefined }), async (start, end) => {
       const expected = sorted.filter((key) => key.compare(start) >= 0 && (end === undefined || key.compare(end) < 0));
       const found = await readAll(store.openRange({ start, end, keysOnly: false }));
-      assert.deepEqual(found.map(([key]) => key), expected.map((key) => key.toString('hex')));
+      assert.deepEqual(
+        found.map(([key]) => key),
+        expected.map((key) => key.toString('hex')),
+      );
     }),
   );
   assert.equal(snapshotsHeld(store), 0);
@@ -50,7 +56,10 @@ test('openRange() gives the keys from start up to end in byte order, as a sorted
 
 test('a range shows the records of its snapshot, whatever is written while it is read', async (t) => {
   const { store } = await openTestStore(t);
-  const writes = Array.from({ length: 200 }, (_, index) => ({ key: `k${String(index).padStart(3, '0')}`, value: 'old' }));
+  const writes = Array.from({ length: 200 }, (_, index) => ({
+    key: `k${String(index).padStart(3, '0')}`,
+    value: 'old',
+  }));
   await fill(store, writes);
   const range = store.openRange({ start: Buffer.from('k'), end: undefined, keysOnly: false });
   let turn = 0;
@@ -66,7 +75,10 @@ test('a range shows the records of its snapshot, whatever is written while it is
     await nextTurn();
   };
   const found = await readAll(range, disturb);
-  assert.deepEqual(found, writes.map(({ key }) => [hex(key), hex('old')]));
+  assert.deepEqual(
+    found,
+    writes.map(({ key }) => [hex(key), hex('old')]),
+  );
   assert.equal(snapshotsHeld(store), 0);
 });
 
@@ -99,13 +111,16 @@ test('a range shows tombstones, empty values, values with newlines and large val
     [hex('f'), large.toString('hex', 0, 524_288 * 2)],
   ]);
   const keys = await readAll(store.openRange({ start: Buffer.from('a'), end: Buffer.from('f'), keysOnly: true }));
-  assert.deepEqual(keys.map(([key, value]) => [key, value]), [
-    [hex('a'), ''],
-    [hex('b'), ''],
-    [hex('c'), null],
-    [hex('d'), ''],
-    [hex('e'), ''],
-  ]);
+  assert.deepEqual(
+    keys.map(([key, value]) => [key, value]),
+    [
+      [hex('a'), ''],
+      [hex('b'), ''],
+      [hex('c'), null],
+      [hex('d'), ''],
+      [hex('e'), ''],
+    ],
+  );
 });
 
 test('a large value that is replaced while it is read is read to its end', async (t) => {
@@ -147,6 +162,9 @@ test('records that fail their checksum are left out and reported', async (t) => 
   });
   const { store, corrupt } = await openTestStore(t, directory);
   const found = await readAll(store.openRange({ start: Buffer.from('a'), end: undefined, keysOnly: false }));
-  assert.deepEqual(found.map(([key]) => key), [hex('a'), hex('d')]);
+  assert.deepEqual(
+    found.map(([key]) => key),
+    [hex('a'), hex('d')],
+  );
   assert.deepEqual(corrupt, ['b', 'c']);
 });
