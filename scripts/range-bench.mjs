@@ -10,11 +10,15 @@
  *   --accept TYPE      for example application/x-ndjson
  *   --scans N          scans at once (default 1)
  *   --only KIND        node or cluster (default both)
+ *   --points RATE      then: GETs at this rate, without and beside two node scans after scan, and their latency
  *
  * Reads chunks and counts them, without a client library, since a reader that is slower than the node measures itself.
  * HTTP only; no dependencies.
  */
+import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const { values: options, positionals: urls } = parseArgs({
@@ -27,6 +31,7 @@ const { values: options, positionals: urls } = parseArgs({
     scans: { type: 'string', default: '1' },
     accept: { type: 'string', default: '*/*' },
     only: { type: 'string', default: '' },
+    points: { type: 'string', default: '0' },
     fill: { type: 'boolean', default: true },
   },
 });
@@ -52,8 +57,8 @@ for (const [name, query] of [
   if (options.only !== '' && options.only !== name) continue;
   for (let run = 0; run < Number(options.runs); run++) {
     const started = performance.now();
-    const scans = Array.from({ length: Number(options.scans) }, () => scan(urls[0], query));
-    const counts = await Promise.all(scans);
+    const running = Array.from({ length: Number(options.scans) }, () => scan(urls[0], query));
+    const counts = await Promise.all(running);
     const sum = { records: 0, bytes: 0 };
     for (const count of counts) {
       sum.records += count.records;
@@ -62,6 +67,75 @@ for (const [name, query] of [
     }
     report(`${name} scan`, sum, performance.now() - started);
   }
+}
+
+if (Number(options.points) > 0) {
+  // By turns, so that a machine that is busy otherwise is so for both.
+  const [alone, beside] = [[], []];
+  for (let round = 0; round < 5; round++) {
+    alone.push(...(await points(2000)));
+    const scanning = startScans();
+    // Its own start is not what is measured.
+    await setTimeout(700);
+    beside.push(...(await points(2000)));
+    scanning.kill();
+  }
+  reportLatency('GET alone', alone);
+  reportLatency('GET beside two scans', beside);
+}
+
+/** Two readers in a process of their own, so that their work does not count as the latency of GETs. */
+function startScans() {
+  const args = ['--no-fill', '--only', 'node', '--scans', '2', '--runs', '1000000', '--records', String(records)];
+  return spawn(process.execPath, [fileURLToPath(import.meta.url), ...args, urls[0]], { stdio: 'ignore' });
+}
+
+function reportLatency(what, latencies) {
+  latencies.sort((left, right) => left - right);
+  const at = (quantile) => latencies[Math.floor((latencies.length - 1) * quantile)].toFixed(2);
+  console.log(`${what}: ${latencies.length} requests, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`);
+}
+
+/** GETs at a fixed rate; each latency counts from the time at which the request was due. */
+async function points(ms) {
+  const connections = await Promise.all(Array.from({ length: 16 }, () => pointConnection(urls[0])));
+  const latencies = [];
+  const started = performance.now();
+  const interval = 1000 / Number(options.points);
+  const waiting = [];
+  for (let index = 0; index * interval < ms; index++) {
+    const due = started + index * interval;
+    if (performance.now() < due) await setTimeout(due - performance.now());
+    const key = prefix + String(Math.floor(Math.random() * records)).padStart(width, '0');
+    const answered = connections[index % connections.length].get(key);
+    waiting.push(answered.then(() => latencies.push(performance.now() - due)));
+  }
+  await Promise.all(waiting);
+  for (const connection of connections) connection.close();
+  return latencies;
+}
+
+function pointConnection(url) {
+  return new Promise((resolve, reject) => {
+    const socket = open(url);
+    const waiting = [];
+    let text = '';
+    socket.on('error', reject);
+    socket.on('data', (bytes) => {
+      text += bytes.toString('latin1');
+      for (let end; (end = text.indexOf('\r\n\r\n')) >= 0;) {
+        const length = Number(/content-length: (\d+)/.exec(text)[1]);
+        if (text.length < end + 4 + length) return;
+        text = text.slice(end + 4 + length);
+        waiting.shift()();
+      }
+    });
+    const get = (key) => {
+      socket.write(`GET /v0/entity?id=${key} HTTP/1.1\r\nhost: ${new URL(url).host}\r\n\r\n`);
+      return new Promise((answered) => waiting.push(answered));
+    };
+    socket.on('connect', () => resolve({ get, close: () => socket.destroy() }));
+  });
 }
 
 function report(what, { records: count, bytes }, ms) {

@@ -85,6 +85,7 @@ async function start(): Promise<Running> {
     rangeMsMax,
     timeoutMs,
     peerScansMax: peerScansMax(),
+    operationsSoFar: () => replica.batches,
   });
   const listener = await listenForPeers({
     host: settings.host,

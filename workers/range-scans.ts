@@ -26,6 +26,8 @@ export interface RangeScansOptions {
   readonly timeoutMs: number;
   /** Scans for peers at once. */
   readonly peerScansMax: number;
+  /** A count that grows with the point operations of this thread: scans give way to them. */
+  readonly operationsSoFar: () => number;
 }
 
 /** What a scan needs of a peer. */
@@ -63,6 +65,13 @@ interface ScanStart {
 
 /** What all scans of a turn may take together; a point operation waits for at most this, several times on its way. */
 const SLICE_MS = 0.5;
+/**
+ * While point operations come, scans pause this long between slices: one third of the thread instead of all of it. Else
+ * two scans and their readers would leave a machine of two cores no room for the operations of other threads.
+ */
+const GIVE_WAY_MS = 1;
+/** How long after a point operation scans expect more. */
+const OPERATIONS_EXPECTED_MS = 20;
 
 export class RangeScans {
   readonly #ended = new Map<string, number>();
@@ -73,6 +82,8 @@ export class RangeScans {
   readonly #ready: RunningScan[] = [];
   readonly #slice: Slice = { endsAt: 0 };
   #isScheduled = false;
+  #operationsSeen = 0;
+  #givesWayUntil = 0;
 
   constructor(options: RangeScansOptions) {
     this.#options = options;
@@ -147,9 +158,21 @@ export class RangeScans {
 
   #schedule(scan: RunningScan): void {
     this.#ready.push(scan);
-    if (this.#isScheduled) return;
+    this.#scheduleNext();
+  }
+
+  #scheduleNext(): void {
+    if (this.#isScheduled || this.#ready.length === 0) return;
     this.#isScheduled = true;
-    setImmediate(() => this.#runOne());
+    if (this.#givesWay(performance.now())) setTimeout(() => this.#runOne(), GIVE_WAY_MS);
+    else setImmediate(() => this.#runOne());
+  }
+
+  #givesWay(now: number): boolean {
+    const operations = this.#options.operationsSoFar();
+    if (operations !== this.#operationsSeen) this.#givesWayUntil = now + OPERATIONS_EXPECTED_MS;
+    this.#operationsSeen = operations;
+    return now < this.#givesWayUntil;
   }
 
   /** One scan a turn, in order: whatever else waits for this thread comes in between. */
@@ -157,11 +180,8 @@ export class RangeScans {
     this.#isScheduled = false;
     const scan = this.#ready.shift();
     this.#slice.endsAt = performance.now() + SLICE_MS;
-    const goesOn = scan?.resume() === true;
-    if (goesOn) this.#ready.push(scan);
-    if (this.#ready.length === 0 || this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(() => this.#runOne());
+    if (scan?.resume() === true) this.#ready.push(scan);
+    this.#scheduleNext();
   }
 
   #forget(scan: RunningScan, end: ScanEndKind): void {
