@@ -37,7 +37,7 @@ export interface PeerClientOptions {
   readonly timeoutMs: number;
   /** Which of the peer's replica ports to prefer. */
   readonly workerIndex: number;
-  readonly onStateChange: (status: PeerStatus) => void;
+  readonly onStateChange: (status: PeerStatus, before: PeerState) => void;
 }
 
 /** Larger segments travel alone; 64 KiB is about what one socket write takes at once. */
@@ -245,10 +245,11 @@ export class PeerClient {
   }
 
   #setState(state: PeerState, error: string | undefined): void {
-    const changed = state !== this.#state || error !== this.#error;
+    const before = this.#state;
+    const changed = state !== before || error !== this.#error;
     this.#state = state;
     this.#error = error;
-    if (changed) this.#options.onStateChange(this.status);
+    if (changed) this.#options.onStateChange(this.status, before);
   }
 }
 
