@@ -10,7 +10,7 @@ import { DataDirectory } from './data-directory.ts';
 import { NodeClock } from './dispatch/clock.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { WorkerPool } from './dispatch/worker-pool.ts';
-import type { KvorumError } from './domain/errors.ts';
+import { messageOf, type KvorumError } from './domain/errors.ts';
 import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
 import { replicaProtocol, type NodeDescription, type WorkerSettings } from './domain/worker-protocol.ts';
 import type { NodeState, NodeView } from './http/admin.ts';
@@ -121,9 +121,18 @@ class Node implements NodeView {
     const timer = setTimeout(cut, this.#settings.drainMsMax);
     await this.#server?.close(cutAt);
     clearTimeout(timer);
-    if (await this.#pool.stop()) this.#directory.markClean();
+    if (await this.#pool.stop()) this.#markClean();
     this.#process.close();
     this.#log.info('stopped');
+  }
+
+  /** Without the mark the store is whole all the same; the next start is only more careful. */
+  #markClean(): void {
+    try {
+      this.#directory.markClean();
+    } catch (error) {
+      this.#log.warn('the data directory could not be marked clean', { error: messageOf(error) });
+    }
   }
 
   state(): NodeState {
