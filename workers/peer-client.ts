@@ -157,7 +157,9 @@ export class PeerClient {
       lane.inFlight--;
       this.flush();
     };
-    connection.post(body, {
+    connection.post({
+      body,
+      isUrgent: lane !== this.#bulk,
       onReply: (bytes) => {
         this.roundTripSeconds.observe((performance.now() - started) / 1000);
         this.bytesReceived += bytes.length;
