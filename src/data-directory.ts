@@ -15,6 +15,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { uptime } from 'node:os';
@@ -121,18 +122,45 @@ function parseMark(text: string): Mark | undefined {
   }
 }
 
-/** Replaces the file as a whole: after a crash there is the old one or the new one. */
+/** The mark has one length always, so that it can be overwritten where there is no room for a second file. */
+const MARK_BYTES = 256;
+
 function writeMark(path: string, mark: Mark): void {
   const file = join(path, MARK_FILE);
+  const text = `${JSON.stringify(mark)}\n`.padEnd(MARK_BYTES);
+  try {
+    replaceFile(path, file, text);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    rmSync(`${file}.new`, { force: true });
+    // One sector, already allocated: the disk writes it whole or not at all.
+    writeDurably(file, 'r+', text);
+  }
+}
+
+/** Replaces the file as a whole: after a crash there is the old one or the new one. */
+function replaceFile(path: string, file: string, text: string): void {
   const fresh = `${file}.new`;
-  const descriptor = openSync(fresh, 'w');
-  writeSync(descriptor, `${JSON.stringify(mark)}\n`);
-  fsyncSync(descriptor);
-  closeSync(descriptor);
+  writeDurably(fresh, 'w', text);
   renameSync(fresh, file);
   const directory = openSync(path, 'r');
   fsyncSync(directory);
   closeSync(directory);
+}
+
+function writeDurably(file: string, flags: 'w' | 'r+', text: string): void {
+  const descriptor = openSync(file, flags);
+  try {
+    writeSync(descriptor, text);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function isDiskFull(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 /** Names this boot of the machine: Linux's boot id, elsewhere the minute in which it started. */

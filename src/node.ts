@@ -11,7 +11,7 @@ import { NodeClock } from './dispatch/clock.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { RangeDispatcher } from './dispatch/range-dispatcher.ts';
 import { WorkerPool } from './dispatch/worker-pool.ts';
-import type { KvorumError } from './domain/errors.ts';
+import { messageOf, type KvorumError } from './domain/errors.ts';
 import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
 import { replicaProtocol, type NodeDescription, type WorkerSettings } from './domain/worker-protocol.ts';
 import type { NodeState, NodeView } from './http/admin.ts';
@@ -127,9 +127,18 @@ class Node implements NodeView {
     const timer = setTimeout(cut, this.#settings.drainMsMax);
     await this.#server?.close(cutAt);
     clearTimeout(timer);
-    if (await this.#pool.stop()) this.#directory.markClean();
+    if (await this.#pool.stop()) this.#markClean();
     this.#process.close();
     this.#log.info('stopped');
+  }
+
+  /** Without the mark the store is whole all the same; the next start is only more careful. */
+  #markClean(): void {
+    try {
+      this.#directory.markClean();
+    } catch (error) {
+      this.#log.warn('the data directory could not be marked clean', { error: messageOf(error) });
+    }
   }
 
   state(): NodeState {

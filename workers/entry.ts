@@ -121,8 +121,10 @@ function createPeers(batching: boolean): (PeerClient | undefined)[] {
       queueBytesMax: settings.peerQueueBytesMax,
       timeoutMs: settings.timeoutMs,
       workerIndex,
-      onStateChange: ({ url, state, error }) =>
-        log(state === 'up' ? 'info' : 'warn', `peer is ${state}`, { url, error }),
+      onStateChange: ({ url, state, error }, before) => {
+        // Nodes that start together find each other absent at first; that is no warning.
+        log(before === 'up' ? 'warn' : 'info', `peer is ${state}`, { url, error });
+      },
     });
   });
 }

@@ -38,7 +38,7 @@ export interface PeerClientOptions {
   readonly timeoutMs: number;
   /** Which of the peer's replica ports to prefer. */
   readonly workerIndex: number;
-  readonly onStateChange: (status: PeerStatus) => void;
+  readonly onStateChange: (status: PeerStatus, before: PeerState) => void;
 }
 
 /** Larger segments travel alone; 64 KiB is about what one socket write takes at once. */
@@ -163,7 +163,9 @@ export class PeerClient {
       lane.inFlight--;
       this.flush();
     };
-    connection.post(body, {
+    connection.post({
+      body,
+      isUrgent: lane !== this.#bulk,
       onReply: (bytes) => {
         this.roundTripSeconds.observe((performance.now() - started) / 1000);
         this.bytesReceived += bytes.length;
@@ -251,10 +253,11 @@ export class PeerClient {
   }
 
   #setState(state: PeerState, error: string | undefined): void {
-    const changed = state !== this.#state || error !== this.#error;
+    const before = this.#state;
+    const changed = state !== before || error !== this.#error;
     this.#state = state;
     this.#error = error;
-    if (changed) this.#options.onStateChange(this.status);
+    if (changed) this.#options.onStateChange(this.status, before);
   }
 }
 

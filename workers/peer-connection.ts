@@ -21,7 +21,11 @@ export interface PeerIdentity {
   readonly token: string;
 }
 
-export interface ReplyHandler {
+/** One frame to send. Exactly one of its functions is called, later. */
+export interface FrameRequest {
+  readonly body: Buffer;
+  /** Whether a late reply means that the peer hangs: not so for a large frame, which may simply take long. */
+  readonly isUrgent: boolean;
   readonly onReply: (bytes: Buffer) => void;
   readonly onError: (error: Error) => void;
 }
@@ -69,7 +73,7 @@ export class PeerConnection {
   /** Sockets of their own for ranges: a range that is broken off closes its socket, which says nothing of the peer. */
   readonly #streams: Pool;
   readonly #headers: string[];
-  /** Start times of the requests under way, oldest first. */
+  /** Start times of the urgent requests under way, oldest first. */
   readonly #starts = new Set<{ readonly at: number }>();
 
   constructor(options: PeerConnectionOptions) {
@@ -99,19 +103,25 @@ export class PeerConnection {
     return typeof ports !== 'string' && ports.join() === this.#options.ports.join();
   }
 
-  /** Sends one frame; exactly one of the handler's functions is called, later. */
-  post(body: Buffer, handler: ReplyHandler): void {
+  post(frame: FrameRequest): void {
+    const { body, isUrgent } = frame;
     const start = { at: performance.now() };
-    this.#starts.add(start);
-    const ended = (): boolean => this.#starts.delete(start);
+    if (isUrgent) this.#starts.add(start);
+    let isEnded = false;
+    const end = (): boolean => {
+      this.#starts.delete(start);
+      const isFirst = !isEnded;
+      isEnded = true;
+      return isFirst;
+    };
     this.#pool.dispatch(
       { path: replicaPaths.operations, method: 'POST', headers: this.#headers, body },
       new FrameExchange({
         onReply: (bytes) => {
-          if (ended()) handler.onReply(bytes);
+          if (end()) frame.onReply(bytes);
         },
         onError: (error) => {
-          if (ended()) handler.onError(error);
+          if (end()) frame.onError(error);
         },
       }),
     );
@@ -125,11 +135,12 @@ export class PeerConnection {
         clearTimeout(timer);
         resolve(refused);
       };
-      this.post(Buffer.alloc(0), { onReply: () => done(undefined), onError: (error) => done(messageOf(error)) });
+      const onError = (error: Error): void => done(messageOf(error));
+      this.post({ body: Buffer.alloc(0), isUrgent: true, onReply: () => done(undefined), onError });
     });
   }
 
-  /** When the oldest request under way started (`performance.now()`), or `now` where there is none. */
+  /** When the oldest urgent request under way started (`performance.now()`), or `now` where there is none. */
   oldestStart(now: number): number {
     for (const start of this.#starts) return start.at;
     return now;
@@ -174,13 +185,13 @@ const PLACED_BYTES_MIN = 64 * 1024;
 
 /** Collects one response. */
 class FrameExchange implements Dispatcher.DispatchHandler {
-  readonly #handler: ReplyHandler;
+  readonly #handler: Pick<FrameRequest, 'onReply' | 'onError'>;
   #status = 0;
   #chunks: Buffer[] = [];
   #placed: Buffer | undefined;
   #received = 0;
 
-  constructor(handler: ReplyHandler) {
+  constructor(handler: Pick<FrameRequest, 'onReply' | 'onError'>) {
     this.#handler = handler;
   }
 

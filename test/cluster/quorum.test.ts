@@ -14,9 +14,14 @@ const two = { ack: 2, from: 3 };
 /** A 504 must come from what is known, not from waiting: far before the deadline of 30 s that the clusters have. */
 const longBeforeDeadlineMs = 10_000;
 
-for (const mode of modes) {
-  test(`3 nodes in mode ${mode}`, async (t) => {
-    const cluster = await startCluster(t, { nodes: 3, mode });
+const settings: readonly { readonly mode: Mode; readonly flags: readonly string[] }[] = [
+  ...modes.map((mode) => ({ mode, flags: [] })),
+  { mode: 'batched', flags: ['--workers', '3'] },
+];
+
+for (const { mode, flags } of settings) {
+  test(['3 nodes in mode', mode, ...flags].join(' '), async (t) => {
+    const cluster = await startCluster(t, { nodes: 3, mode, flags });
 
     await t.test('3/3 works as soon as every node serves', async () => {
       for (const node of [0, 1, 2]) {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { durabilities, modes } from '../../src/domain/worker-protocol.ts';
 import { problemCode } from '../support/client.ts';
 import { prepareCluster, startCluster, type Cluster } from '../support/cluster.ts';
@@ -37,7 +37,7 @@ for (const durability of durabilities) {
   test(`a full disk at durability ${durability}`, { skip: noMount ?? false }, async (t) => {
     const cluster = await prepareCluster(t, { nodes: 1, durability, flags: ['--store-bytes-max', '64MiB'] });
     const { dataDirectory } = cluster.node(0);
-    const filler = onSmallDisk(t, cluster, dataDirectory);
+    const filler = onSmallDisk(cluster, dataDirectory);
     await cluster.start(0);
     const written = await fill(cluster);
 
@@ -64,13 +64,10 @@ for (const durability of durabilities) {
 }
 
 /** Puts a data directory on a tmpfs of 6 MiB, half of which is taken by a file; returns the file. */
-function onSmallDisk(t: TestContext, cluster: Cluster, dataDirectory: string): string {
+function onSmallDisk(cluster: Cluster, dataDirectory: string): string {
   mkdirSync(dataDirectory, { recursive: true });
   const disk = mountSmall(dataDirectory, 6);
-  t.after(async () => {
-    await cluster.node(0).kill();
-    disk.unmount();
-  });
+  cluster.afterNodes.push(() => disk.unmount());
   const filler = join(dataDirectory, 'filler');
   writeFileSync(filler, Buffer.alloc(3 * 1024 * 1024));
   return filler;
@@ -90,9 +87,20 @@ for (const mode of modes) {
   });
 }
 
+test('a node whose disk is full stops in good order and starts again', { skip: noMount ?? false }, async (t) => {
+  const cluster = await prepareCluster(t, { nodes: 1, flags: ['--store-bytes-max', '64MiB'] });
+  onSmallDisk(cluster, cluster.node(0).dataDirectory);
+  await cluster.start(0);
+  const written = await fill(cluster);
+  assert.equal((await cluster.stop(0)).code, 0);
+  await cluster.start(0);
+  await readBack(cluster, written);
+  assert.equal((await cluster.put(0, 'one more', value)).status, 507);
+});
+
 test('one full replica of three', { skip: noMount ?? false }, async (t) => {
   const cluster = await prepareCluster(t, { nodes: 3, flags: ['--store-bytes-max', '64MiB'] });
-  onSmallDisk(t, cluster, cluster.node(0).dataDirectory);
+  onSmallDisk(cluster, cluster.node(0).dataDirectory);
   await cluster.startAll();
   const written = await fill(cluster, { ack: 3, from: 3 });
   assert.equal((await cluster.put(0, 'two of three', value)).status, 201, 'the others are a quorum');

@@ -24,6 +24,8 @@ const defaultTimeout = ['--timeout-ms', '30s'];
 
 export class Cluster {
   readonly nodes: readonly NodeProcess[];
+  /** Run after the test when the nodes have ended and before their directories are removed. */
+  readonly afterNodes: (() => void)[] = [];
 
   constructor(nodes: readonly NodeProcess[]) {
     this.nodes = nodes;
@@ -90,9 +92,11 @@ export async function prepareCluster(t: TestContext, options: ClusterOptions): P
     const dataDirectory = join(directory, `n${index}`);
     return new NodeProcess({ port, cluster: urls, dataDirectory, flags: all, environment: environments[index] ?? {} });
   });
+  const cluster = new Cluster(nodes);
   t.after(async () => {
     await Promise.all(nodes.map((node) => node.kill()));
+    for (const clean of cluster.afterNodes) clean();
     rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
   });
-  return new Cluster(nodes);
+  return cluster;
 }

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { stopWithParentEnvironmentName } from '../../src/cli/serve.ts';
 import { ask } from './client.ts';
 import { eventually, within } from './eventually.ts';
 
@@ -65,8 +66,9 @@ export class NodeProcess {
     const own = ['serve', '--port', String(this.port), '--self', this.url, '--cluster', cluster.join(',')];
     const serve = [program, ...own, '--data', this.dataDirectory, ...flags, ...moreFlags];
     const child = spawn(process.execPath, serve, {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...cleanEnvironment(), ...environment },
+      // The channel ends with this process, and the node with the channel, however this process ends.
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...cleanEnvironment(), [stopWithParentEnvironmentName]: '1', ...environment },
     });
     running.add(child);
     this.#child = child;

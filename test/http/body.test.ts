@@ -1,0 +1,88 @@
+/** Bodies in pieces: however the bytes are cut, the same body comes out, and what follows it is left alone. */
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { headEnd, readChunked, readSized, type BodyProgress, type BodyReader } from '../../src/http/body.ts';
+
+/** Feeds `bytes` cut at `cuts`; returns the end of the body, its bytes and how many bytes were left over. */
+function feed(reader: BodyReader, bytes: Buffer, cuts: readonly number[]): { progress: BodyProgress; rest: Buffer } {
+  const bounds = [...new Set(cuts.map((cut) => cut % bytes.length))].sort((left, right) => left - right);
+  const starts = [0, ...bounds.filter((cut) => cut > 0)];
+  for (const [index, start] of starts.entries()) {
+    const piece = bytes.subarray(start, starts[index + 1] ?? bytes.length);
+    const progress = reader.read(piece, 0);
+    if (progress.kind === 'done') return { progress, rest: bytes.subarray(start + progress.end) };
+    if (progress.kind !== 'more') return { progress, rest: Buffer.alloc(0) };
+  }
+  return { progress: { kind: 'more' }, rest: Buffer.alloc(0) };
+}
+
+const cuts = fc.array(fc.nat(), { maxLength: 12 });
+const values = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes));
+const behind = Buffer.from('GET /next');
+
+test('readSized() gives the declared bytes, however they are cut, and stops there', () => {
+  fc.assert(
+    fc.property(values, cuts, fc.boolean(), (value, where, placed) => {
+      const target = placed ? Buffer.alloc(value.length) : undefined;
+      const { progress, rest } = feed(readSized(value.length, target), Buffer.concat([value, behind]), where);
+      assert.ok(progress.kind === 'done');
+      assert.deepEqual(progress.body, value);
+      assert.ok(rest.toString() === behind.toString().slice(behind.length - rest.length));
+    }),
+  );
+});
+
+/** A body as chunks, each with an extension where `extended`. */
+function chunked(pieces: readonly Buffer[], extended: boolean, trailers: string): Buffer {
+  const coded = pieces.map((piece) => {
+    const size = `${piece.length.toString(16)}${extended ? ' ;name="value"' : ''}\r\n`;
+    return Buffer.concat([Buffer.from(size), piece, Buffer.from('\r\n')]);
+  });
+  return Buffer.concat([...coded, Buffer.from(`0\r\n${trailers}\r\n`)]);
+}
+
+test('readChunked() gives the chunks put together, however they are cut, and stops there', () => {
+  const trailers = fc.constantFrom('', 'a: b\r\n', 'a: b\r\nc: d\r\n');
+  fc.assert(
+    fc.property(
+      fc.array(values, { maxLength: 5 }),
+      cuts,
+      fc.boolean(),
+      trailers,
+      (pieces, where, extended, trailer) => {
+        const bytes = Buffer.concat([chunked(pieces, extended, trailer), behind]);
+        const { progress, rest } = feed(readChunked(10_000), bytes, where);
+        assert.ok(progress.kind === 'done', progress.kind);
+        assert.deepEqual(progress.body, Buffer.concat(pieces));
+        assert.ok(behind.toString().endsWith(rest.toString()) && rest.length > 0);
+      },
+    ),
+  );
+});
+
+for (const [what, text, kind] of [
+  ['more than the bound', '5\r\n12345\r\n6\r\n', 'too-large'],
+  ['a chunk size beyond the bound', 'ffffffffffff\r\n', 'too-large'],
+  ['a size that is no number', 'g\r\n', 'malformed'],
+  ['a signed size', '+5\r\n', 'malformed'],
+  ['an empty size', '\r\n', 'malformed'],
+  ['a size line ended by a bare line feed', '5\n12345\r\n0\r\n\r\n', 'malformed'],
+  ['a chunk that is longer than it says', '5\r\n123456\r\n0\r\n\r\n', 'malformed'],
+  ['a size line without end', `5;${'x'.repeat(5000)}`, 'malformed'],
+  ['trailers without end', `0\r\n${'a: b\r\n'.repeat(70)}`, 'malformed'],
+] as const) {
+  test(`readChunked() refuses ${what}`, () => {
+    assert.equal(feed(readChunked(10), Buffer.from(text), []).progress.kind, kind);
+  });
+}
+
+test('headEnd() finds the first empty line', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom('\r', '\n', 'a'), { maxLength: 30 }), (letters) => {
+      const text = letters.join('');
+      assert.equal(headEnd(Buffer.from(text), 0), text.indexOf('\r\n\r\n'));
+    }),
+  );
+});

@@ -1,0 +1,103 @@
+/** Request heads: what is understood, and that whatever two readers could read differently is refused. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { parseHead } from '../../src/http/head.ts';
+
+const lines = (...all: string[]): string => all.join('\r\n');
+
+test('a plain request is understood', () => {
+  assert.deepEqual(parseHead(lines('GET /v0/entity?id=a HTTP/1.1', 'Host: x')), {
+    method: 'GET',
+    target: '/v0/entity?id=a',
+    contentLength: 0,
+    keepAlive: true,
+    isHttp10: false,
+    expectsContinue: false,
+  });
+});
+
+for (const [what, text, expected] of [
+  ['content-length', lines('PUT /a HTTP/1.1', 'Host: x', 'Content-Length:  12 '), { contentLength: 12 }],
+  ['the same content-length twice', lines('PUT /a HTTP/1.1', 'host:x', 'content-length:1', 'content-length:1'), {}],
+  ['chunked', lines('PUT /a HTTP/1.1', 'Host: x', 'Transfer-Encoding: Chunked'), { contentLength: undefined }],
+  ['connection: close', lines('GET /a HTTP/1.1', 'Host: x', 'Connection: foo, Close'), { keepAlive: false }],
+  ['HTTP/1.0', 'GET /a HTTP/1.0', { keepAlive: false, isHttp10: true }],
+  ['HTTP/1.0 that stays', lines('GET /a HTTP/1.0', 'Connection: keep-alive'), { keepAlive: true }],
+  ['100-continue', lines('PUT /a HTTP/1.1', 'Host: x', 'Expect: 100-continue'), { expectsContinue: true }],
+  ['the absolute form', lines('GET http://other/a?id=b HTTP/1.1', 'Host: x'), { target: '/a?id=b' }],
+  ['the absolute form without a path', lines('GET http://other HTTP/1.1', 'Host: x'), { target: '/' }],
+  [
+    'bytes above ASCII in the target',
+    lines('GET /a?id=\u00c3\u00a9 HTTP/1.1', 'Host: x'),
+    { target: '/a?id=\u00c3\u00a9' },
+  ],
+  ['an empty field value', lines('GET /a HTTP/1.1', 'Host:'), {}],
+] as const) {
+  test(`${what} is understood`, () => {
+    const head = parseHead(text);
+    assert.ok(!('malformed' in head), 'malformed' in head ? head.malformed : '');
+    for (const [name, value] of Object.entries(expected)) assert.equal(head[name as keyof typeof head], value, name);
+  });
+}
+
+for (const [what, text] of [
+  ['an empty line', ''],
+  ['no target', lines('GET HTTP/1.1', 'Host: x')],
+  ['two spaces', lines('GET  /a HTTP/1.1', 'Host: x')],
+  ['a space in the target', lines('GET /a b HTTP/1.1', 'Host: x')],
+  ['a tab in the target', lines('GET /a\tb HTTP/1.1', 'Host: x')],
+  ['HTTP/2.0', lines('PRI * HTTP/2.0', 'Host: x')],
+  ['HTTP/1.2', lines('GET /a HTTP/1.2', 'Host: x')],
+  ['HTTP/0.9', 'GET /a'],
+  ['a method with a colon', lines('G:T /a HTTP/1.1', 'Host: x')],
+  ['no host', 'GET /a HTTP/1.1'],
+  ['two hosts', lines('GET /a HTTP/1.1', 'Host: x', 'Host: x')],
+  ['a header without a colon', lines('GET /a HTTP/1.1', 'Host: x', 'nonsense')],
+  ['a header without a name', lines('GET /a HTTP/1.1', 'Host: x', ': value')],
+  ['a space before the colon', lines('GET /a HTTP/1.1', 'Host: x', 'Content-Length : 5')],
+  ['a folded line', lines('GET /a HTTP/1.1', 'Host: x', ' folded')],
+  ['a bare line feed in a value', lines('GET /a HTTP/1.1', 'Host: x', 'a: b\nContent-Length: 5')],
+  ['a bare carriage return in a value', lines('GET /a HTTP/1.1', 'Host: x', 'a: b\rc')],
+  ['a NUL in a value', lines('GET /a HTTP/1.1', 'Host: x', 'a: \0')],
+  ['content-length of no digits', lines('PUT /a HTTP/1.1', 'Host: x', 'Content-Length: ')],
+  ['a signed content-length', lines('PUT /a HTTP/1.1', 'Host: x', 'Content-Length: +5')],
+  ['a list of content-lengths', lines('PUT /a HTTP/1.1', 'Host: x', 'Content-Length: 5, 5')],
+  ['two content-lengths', lines('PUT /a HTTP/1.1', 'Host: x', 'Content-Length: 5', 'Content-Length: 6')],
+  [
+    'content-length beside chunked',
+    lines('PUT /a HTTP/1.1', 'Host: x', 'Content-Length: 5', 'Transfer-Encoding: chunked'),
+  ],
+  ['chunked twice', lines('PUT /a HTTP/1.1', 'Host: x', 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked')],
+  ['gzip', lines('PUT /a HTTP/1.1', 'Host: x', 'Transfer-Encoding: gzip, chunked')],
+  ['chunked in HTTP/1.0', lines('PUT /a HTTP/1.0', 'Transfer-Encoding: chunked')],
+  ['an expectation that is not known', lines('PUT /a HTTP/1.1', 'Host: x', 'Expect: tea')],
+] as const) {
+  test(`${what} is refused`, () => assert.ok('malformed' in parseHead(text)));
+}
+
+test('parseHead() answers every text, and never throws', () => {
+  const piece = fc.constantFrom(
+    'GET',
+    ' ',
+    '/a',
+    'HTTP/1.1',
+    '\r\n',
+    ':',
+    'Host',
+    'content-length',
+    '5',
+    'chunked',
+    '\n',
+  );
+  const texts = fc.oneof(
+    fc.array(piece, { maxLength: 20 }).map((pieces) => pieces.join('')),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(texts, (text) => {
+      const head = parseHead(text);
+      assert.ok('malformed' in head || head.method.length > 0);
+    }),
+  );
+});
