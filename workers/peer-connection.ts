@@ -91,7 +91,8 @@ export class PeerConnection {
       connect: { timeout: CONNECT_MS_MAX },
     };
     this.#pool = new Pool(origin, poolOptions);
-    this.#streams = new Pool(origin, poolOptions);
+    // `rangesMax` bounds them: a range that waited for another one's socket would look like a peer that is silent.
+    this.#streams = new Pool(origin, { ...poolOptions, connections: null });
     this.#pool.on('disconnect', (_origin, _targets, error) => {
       // Idle sockets that undici closes by itself carry UND_ERR_INFO.
       if (error.code !== 'UND_ERR_INFO') options.onLost(error);

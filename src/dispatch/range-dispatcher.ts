@@ -41,6 +41,7 @@ export class RangeDispatcher {
     this.#pool = pool;
     this.#rangesMax = rangesMax;
     pool.onRange = (message) => this.#onMessage(message);
+    pool.onWorkerGone = (worker) => this.#onWorkerGone(worker);
   }
 
   /** Begins a range with so many pages under way; undefined where there are too many ranges. */
@@ -81,6 +82,15 @@ export class RangeDispatcher {
     const busy = new Map(this.#pool.workers.map((worker) => [worker, 0]));
     for (const { worker } of this.#running.values()) busy.set(worker, (busy.get(worker) ?? 0) + 1);
     return [...busy].sort(([, left], [, right]) => left - right)[0]?.[0];
+  }
+
+  /** Where its scans stood is not known: nothing can follow what they have sent. */
+  #onWorkerGone(gone: number): void {
+    for (const [id, { worker, reader }] of this.#running) {
+      if (worker !== gone) continue;
+      this.#running.delete(id);
+      reader.onEnd({ kind: 'failed', detail: 'A worker thread ended', isMidRecord: true });
+    }
   }
 
   #onMessage(message: RangeMessage): void {

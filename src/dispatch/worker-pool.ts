@@ -49,7 +49,9 @@ export class WorkerPool {
   /** A worker has seen a version that is ahead of the wall clock. */
   onVersion: (newest: number) => void = () => {};
   /** Takes what the workers' scans say. */
-  onRange: (message: RangeMessage, worker: number) => void = () => {};
+  onRange: (message: RangeMessage) => void = () => {};
+  /** A worker has ended, and its scans with it. */
+  onWorkerGone: (worker: number) => void = () => {};
   /** The node cannot go on: a store failed or a worker does not start. */
   onFatal: (error: KvorumError) => void = () => {};
   readonly #pool: Piscina<Uint8Array, Uint8Array | undefined>;
@@ -75,7 +77,10 @@ export class WorkerPool {
     });
     this.#pool.on('message', (message: unknown) => this.#onParentMessage(message));
     this.#pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
-    this.#pool.on('workerDestroy', (worker: { id: number }) => this.#links.delete(worker.id));
+    this.#pool.on('workerDestroy', (worker: { id: number }) => {
+      this.#links.delete(worker.id);
+      this.onWorkerGone(worker.id);
+    });
   }
 
   /** Resolves when all workers listen. Rejects with the error that stopped one of them. */
@@ -102,7 +107,7 @@ export class WorkerPool {
     return [...this.#links.values()].map((link) => link.replicaPort);
   }
 
-  /** The workers by the numbers that `tell` and `onRange` know them by. */
+  /** The workers by the numbers that `tell` and `onWorkerGone` know them by. */
   get workers(): number[] {
     return [...this.#links.keys()];
   }
@@ -214,7 +219,7 @@ export class WorkerPool {
     } else if (message.kind === 'clock') {
       this.onVersion(message.newest);
     } else if (message.kind === 'range-page' || message.kind === 'range-end') {
-      this.onRange(message, link.threadId);
+      this.onRange(message);
     } else if (message.kind === 'fatal') {
       this.#fail('store-failed', message.message);
     } else {

@@ -29,7 +29,14 @@ const everything: RangeRequest = {
 };
 
 function scansOf(store: Store, more: Partial<RangeScansOptions> = {}): RangeScans {
-  const defaults = { operationsSoFar: () => 0, peers: [], replicationFactor: 1, rangeMsMax: 600_000, timeoutMs: 30_000, peerScansMax: 8 };
+  const defaults = {
+    operationsSoFar: () => 0,
+    peers: [],
+    replicationFactor: 1,
+    rangeMsMax: 600_000,
+    timeoutMs: 30_000,
+    peerScansMax: 8,
+  };
   return new RangeScans({ store, ...defaults, ...more });
 }
 
