@@ -166,8 +166,8 @@ function load(url, op, seconds) {
   return {
     requests: Number(figure(/(\d+) requests in/)),
     perSecond: Math.round(Number(figure(/Requests\/sec:\s+([\d.]+)/))),
-    p50: figure(/50(?:\.000)?%\s+(\S+)/),
-    p99: figure(/99(?:\.000)?%\s+(\S+)/),
+    p50: figure(/^\s+50(?:\.000)?%\s+(\S+)/m),
+    p99: figure(/^\s+99(?:\.000)?%\s+(\S+)/m),
     failed: Number(figure(/Non-2xx or 3xx responses: (\d+)/) ?? 0),
     socketErrors: figure(/Socket errors: (.*)/) ?? '',
   };

@@ -28,10 +28,12 @@ export class Clock {
     return versionCeiling(nowMicros(), this.#clockDriftMsMax);
   }
 
-  /** Sees the version of the record at `offset`. */
-  seeRecord(bytes: Buffer, offset: number): void {
+  /** Sees the version of the record at `offset`; false where it is too far in the future to be accepted. */
+  seeRecord(bytes: Buffer, offset: number): boolean {
     const version = readVersion(bytes, offset);
-    if (version > this.#newest) this.#newest = mergeVersion(this.#newest, version, this.ceiling());
+    if (version <= this.#newest) return true;
+    this.#newest = mergeVersion(this.#newest, version, this.ceiling());
+    return version === this.#newest;
   }
 
   /** Reports the newest version if it is further ahead of the wall clock than `Date.now` can tell. */

@@ -57,7 +57,7 @@ export class PendingFrame {
 
   /** Counts one replica's reply to one operation, and settles the operation where that decides it. */
   take(operation: PendingOperation, node: number, reply: Reply): void {
-    const failed = reply.code === replyCodes.failed || reply.code === replyCodes.full;
+    const failed = !this.#isAcceptable(reply);
     operation.tally = addReply(operation.tally, failed ? 'failure' : 'ack');
     if (reply.code === replyCodes.full) operation.full = true;
     if (operation.entry.kind === operationKinds.read && !failed) this.#takeRead(operation, node, reply);
@@ -91,9 +91,14 @@ export class PendingFrame {
     return ahead ? outcomes : undefined;
   }
 
+  /** A record from too far in the future counts as no reply: its node's clock is wrong, and it would hide all else. */
+  #isAcceptable(reply: Reply): boolean {
+    if (reply.code === replyCodes.record) return this.#clock.seeRecord(reply.bytes, reply.offset);
+    return reply.code !== replyCodes.failed && reply.code !== replyCodes.full;
+  }
+
   #takeRead(operation: PendingOperation, node: number, reply: Reply): void {
     operation.replies.push({ node, reply });
-    if (reply.code === replyCodes.record) this.#clock.seeRecord(reply.bytes, reply.offset);
     operation.newest = operation.newest === undefined ? reply : newerReply(operation.newest, reply);
   }
 
