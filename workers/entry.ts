@@ -84,6 +84,7 @@ async function start(): Promise<Running> {
     replicationFactor,
     rangeMsMax,
     timeoutMs,
+    clock,
     peerScansMax: peerScansMax(),
     operationsSoFar: () => replica.batches,
   });

@@ -24,6 +24,8 @@ export interface RangeScanOptions {
   readonly withTombstones: boolean;
   /** Copies of each record; so many sources must not fail. */
   readonly replicationFactor: number;
+  /** Sees the version of a record; false where it is too far in the future to be shown, or to hide others. */
+  readonly accepts: (bytes: Buffer, offset: number) => boolean;
 }
 
 /** The page that is being filled; whoever resumes the scan puts a fresh one here. */
@@ -83,12 +85,16 @@ export class RangeScan {
 
   /** Whether every source shows its head or will never have one again. */
   #takeHeads(): boolean {
-    const { sources } = this.#options;
+    const { sources, accepts } = this.#options;
     this.#failed = 0;
     for (let index = 0; index < sources.length; index++) {
       const source = sources[index] as RangeSource;
       const { state } = source;
       if (state === 'working' || state === 'waiting') return false;
+      if (state === 'entry' && !accepts(source.entry.bytes, source.entry.offset)) {
+        source.advance();
+        return false;
+      }
       this.#heads[index] = state === 'entry' ? source.entry : undefined;
       if (state === 'failed') this.#failed++;
     }
@@ -107,6 +113,7 @@ export class RangeScan {
       }
       while (source.state === 'waiting') yield 'source';
     }
+    if (performance.now() >= this.#slice.endsAt) yield 'time';
   }
 
   *#write(source: RangeSource): Generator<Stop, void> {

@@ -5,6 +5,7 @@ import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { pageBytes, type RangeEnd, type RangeRequest } from '../../src/domain/range.ts';
 import { wholePage } from '../../workers/range-page.ts';
+import { Clock } from '../../workers/clock.ts';
 import {
   decodeBounds,
   RangeScans,
@@ -31,6 +32,7 @@ const everything: RangeRequest = {
 function scansOf(store: Store, more: Partial<RangeScansOptions> = {}): RangeScans {
   const defaults = {
     operationsSoFar: () => 0,
+    clock: new Clock(60_000, () => {}),
     peers: [],
     replicationFactor: 1,
     rangeMsMax: 600_000,
@@ -290,6 +292,19 @@ test('a cluster scan whose peer breaks off goes on where it can, and else ends w
   assert.equal(part.end.kind, 'not-enough-replicas');
   assert.ok(part.chunks.length > 0 && part.chunks.length < 20_000);
   assert.equal(snapshotsHeld(store), 0);
+});
+
+test('a record from too far in the future is not shown, and hides no other', async (t) => {
+  const future = (Date.now() + 3_600_000) * 1000;
+  const [own, other] = [await openTestStore(t), await openTestStore(t)];
+  await fill(own.store, [
+    { key: 'a', value: 'now', version: 1 },
+    { key: 'b', value: 'future', version: future },
+  ]);
+  await fill(other.store, [{ key: 'a', value: 'future', version: future }]);
+  const scans = scansOf(own.store, { peers: [undefined, peerOf(scansOf(other.store))], replicationFactor: 2 });
+  assert.deepEqual((await read(scans, { cluster: true })).chunks, ['a\nnow']);
+  assert.deepEqual((await read(scans)).chunks, ['a\nnow']);
 });
 
 test('a peer that sends nothing for the deadline is given up', async (t) => {
