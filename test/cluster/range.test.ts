@@ -249,18 +249,15 @@ test('a cluster scan whose peer is killed in the midst of it is whole or broken 
     const keys = Array.from({ length: 300 }, (_, index) => `k${index + 1000}`);
     await Promise.all(keys.map((key) => cluster.put(0, key, value)));
     const request = new RangeRequest(t, url(cluster), '/v0/entities?start=k&cluster=1');
-    await eventually(async () => assert.equal(await openReaders(cluster), 1));
+    // After the first bytes the status is said, and cannot be 504 any more.
+    await eventually(async () => assert.ok((await metricTotal(url(cluster), 'kvorum_range_bytes_total')) > 0));
     await cluster.stop(2, 'SIGKILL');
-    if (isWhole) {
-      const { chunks, trailers } = await request.answer();
-      assert.deepEqual(
-        chunks.map((chunk) => chunk.slice(0, chunk.indexOf('\n'))),
-        keys,
-      );
-      assert.equal(trailers.get('kvorum-error'), undefined);
-    } else {
-      const outcome = await answerIfWhole(request);
-      if (outcome !== undefined) assert.match(outcome.trailers.get('kvorum-error') ?? '', /^not-enough-replicas; /);
-    }
+    const outcome = await answerIfWhole(request);
+    const found = outcome?.chunks.map((chunk) => chunk.slice(0, chunk.indexOf('\n')));
+    const error = outcome?.trailers.get('kvorum-error');
+    // What the killed node had sent already still comes: then the answer may be whole without it.
+    if (isWhole || (outcome !== undefined && error === undefined)) assert.deepEqual(found, keys);
+    if (isWhole) assert.equal(error, undefined);
+    else if (error !== undefined) assert.match(error, /^not-enough-replicas; /);
   }
 });

@@ -1,6 +1,9 @@
 /** A strict reader of chunked bodies (RFC 9112 section 7.1): what it does not know is an error. */
 import type { Buffer } from 'node:buffer';
 
+/** The body ends within a chunk or before the last one. */
+export class CutShort extends Error {}
+
 export interface ChunkedBody {
   readonly chunks: Buffer[];
   readonly trailers: ReadonlyMap<string, string>;
@@ -12,7 +15,7 @@ export function readChunks(bytes: Buffer): ChunkedBody {
   let at = 0;
   const line = (): string => {
     const end = bytes.indexOf('\r\n', at);
-    if (end < 0) throw new Error(`no line at ${at}`);
+    if (end < 0) throw new CutShort(`no line at ${at}`);
     const text = bytes.toString('latin1', at, end);
     at = end + 2;
     return text;
@@ -22,7 +25,7 @@ export function readChunks(bytes: Buffer): ChunkedBody {
     if (!/^(?:0|[1-9a-f][0-9a-f]*)$/.test(size)) throw new Error(`no chunk size: "${size}"`);
     const length = Number.parseInt(size, 16);
     if (length === 0) break;
-    if (at + length > bytes.length) throw new Error('the chunk is cut short');
+    if (at + length > bytes.length) throw new CutShort('the chunk is cut short');
     chunks.push(bytes.subarray(at, at + length));
     at += length;
     if (line() !== '') throw new Error('the chunk is longer than it says');
