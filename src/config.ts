@@ -210,6 +210,8 @@ function parseAll(find: Find, context: DefaultsContext): NodeSettings {
     storeBytesMax: parse('storeBytesMax'),
     clockDriftMsMax: parse('clockDriftMsMax'),
     readRepair: parse('readRepair'),
+    rangesMax: parse('rangesMax'),
+    rangeMsMax: parse('rangeMsMax'),
     trustStore: parse('trustStore'),
     logLevel: parse('logLevel'),
     drainMsMax: parse('drainMsMax'),

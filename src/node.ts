@@ -9,6 +9,7 @@ import type { NodeSettings } from './config.ts';
 import { DataDirectory } from './data-directory.ts';
 import { NodeClock } from './dispatch/clock.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
+import { RangeDispatcher } from './dispatch/range-dispatcher.ts';
 import { WorkerPool } from './dispatch/worker-pool.ts';
 import { messageOf, type KvorumError } from './domain/errors.ts';
 import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
@@ -16,6 +17,7 @@ import { replicaProtocol, type NodeDescription, type WorkerSettings } from './do
 import type { NodeState, NodeView } from './http/admin.ts';
 import { EntityHandler } from './http/entity.ts';
 import { outcomeResponse, type EntityExchange } from './http/outcome.ts';
+import { RangeHandler } from './http/range.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
 import { ClientServer } from './http/server.ts';
 import type { Log } from './log.ts';
@@ -65,6 +67,8 @@ class Node implements NodeView {
   readonly #log: Log;
   readonly #dispatcher: Dispatcher<EntityExchange>;
   readonly #entity: EntityHandler;
+  readonly #ranges: RangeDispatcher;
+  readonly #range: RangeHandler;
   readonly #requests = new RequestMetrics();
   readonly #process = new ProcessMetrics();
   #state: NodeState = 'starting';
@@ -99,12 +103,14 @@ class Node implements NodeView {
     this.#entity = new EntityHandler(this.#dispatcher, limits, (method, status) => {
       this.#requests.observe(knownMethods.has(method) ? method : 'other', status, 0);
     });
+    this.#ranges = new RangeDispatcher(pool, settings.rangesMax);
+    this.#range = new RangeHandler(this.#ranges, { keyBytesMax, rangeMsMax: settings.rangeMsMax });
   }
 
   async start(): Promise<void> {
     const { port, keepAliveMs, connectionsMax } = this.#settings;
     const host = bindHost(this.#settings);
-    const options = { host, port, keepAliveMs, connectionsMax, node: this, entity: this.#entity };
+    const options = { host, port, keepAliveMs, connectionsMax, node: this, entity: this.#entity, range: this.#range };
     this.#server = await ClientServer.listen(options);
     await this.#pool.announce();
     this.#state = 'ready';
@@ -163,6 +169,7 @@ class Node implements NodeView {
     return [
       ...this.#requests.families(),
       ...this.#dispatcher.metrics(),
+      ...this.#ranges.metrics(),
       ...this.#pool.metrics(),
       ...this.#process.families(this.#entity.bodyBytes),
       ...reports.flatMap((report) => report.metrics),
@@ -204,5 +211,8 @@ function workerSettings(settings: NodeSettings, topology: Topology): WorkerSetti
     peerConnectionsMax: settings.peerConnectionsMax,
     peerQueueBytesMax: settings.peerQueueBytesMax,
     readRepair: settings.readRepair,
+    replicationFactor: settings.replicationFactor || topology.nodes.length,
+    rangesMax: settings.rangesMax,
+    rangeMsMax: settings.rangeMsMax,
   };
 }

@@ -50,6 +50,8 @@ export interface NodeSettings {
   readonly storeBytesMax: number;
   readonly clockDriftMsMax: number;
   readonly readRepair: boolean;
+  readonly rangesMax: number;
+  readonly rangeMsMax: number;
   readonly trustStore: boolean;
   readonly logLevel: LogLevel;
   readonly drainMsMax: number;
@@ -257,6 +259,21 @@ export const settingsTable: SettingsTable = {
     flag: 'read-repair',
     why: 'Send the newest record to replicas that a read found stale',
     default: true,
+  }),
+  rangesMax: integer({
+    flag: 'ranges-max',
+    why: 'Range queries answered at once; past it 503',
+    unit: 'requests',
+    min: 1,
+    max: 128,
+    default: 16,
+  }),
+  rangeMsMax: duration({
+    flag: 'range-ms-max',
+    why: 'How long a range query may take; while one reads, the store keeps what it sees and grows',
+    min: 1,
+    max: 86_400_000,
+    default: 300_000,
   }),
   trustStore: toggle({
     flag: 'trust-store',

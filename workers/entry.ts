@@ -17,9 +17,11 @@ import { Clock } from './clock.ts';
 import { Coordinator } from './coordinator.ts';
 import { LocalReplica } from './local-replica.ts';
 import { PeerClient } from './peer-client.ts';
+import { RangeDesk } from './range-desk.ts';
+import { RangeScans } from './range-scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica-listener.ts';
 import { ThreadReport } from './report.ts';
-import { Store } from './store.ts';
+import { peerReadersMax, Store } from './store.ts';
 import { Turn } from './turn.ts';
 
 const settings = workerData as WorkerSettings;
@@ -30,6 +32,8 @@ interface Running {
   readonly peers: readonly (PeerClient | undefined)[];
   readonly listener: ReplicaListener;
   readonly store: Store;
+  readonly ranges: RangeScans;
+  readonly desk: RangeDesk;
   readonly report: ThreadReport;
 }
 
@@ -72,24 +76,37 @@ async function start(): Promise<Running> {
     for (const peer of peers) peer?.flush();
     replica.run();
   };
+  const { topology, timeoutMs, readRepair } = settings;
+  const { replicationFactor, rangeMsMax } = settings;
+  const ranges = new RangeScans({
+    store,
+    peers,
+    replicationFactor,
+    rangeMsMax,
+    timeoutMs,
+    clock,
+    peerScansMax: peerScansMax(),
+    operationsSoFar: () => replica.batches,
+  });
   const listener = await listenForPeers({
     host: settings.host,
     ports: replicaPortsToTry(),
     token: token(),
     frameBytesMax: settings.frameBytesMax,
     replica,
+    ranges,
     onHello: (url) => peers.find((peer) => peer?.status.url === url)?.greet() ?? Promise.resolve(),
   });
-  const { topology, timeoutMs, readRepair } = settings;
   const sequential = settings.mode === 'sync';
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
   const options = { topology, replica, peers, sequential, turn, clock, timeoutMs, readRepair, sendOutcomes };
   const coordinator = new Coordinator(options);
+  const desk = new RangeDesk(ranges, send);
   takeCommands(control);
   parentPort?.postMessage({ kind: 'worker-ready', threadId, replicaPort: listener.port, control: mainsEnd }, [
     mainsEnd,
   ]);
-  return { coordinator, peers, listener, store, report };
+  return { coordinator, peers, listener, store, ranges, desk, report };
 }
 
 function createPeers(batching: boolean): (PeerClient | undefined)[] {
@@ -129,8 +146,18 @@ function takeCommands(port: MessagePort): void {
     if (running === undefined) return;
     if (command.kind === 'announce') void announce(running);
     else if (command.kind === 'report') sendReport(running, command.id);
-    else void stop(running);
+    else if (command.kind === 'stop') void stop(running);
+    else running.desk.take(command);
   });
+}
+
+/**
+ * Scans for peers at once: as many as all of them may have, within this worker's share of the store's reader slots. What
+ * is left of those is for the threads themselves and for clients' scans.
+ */
+function peerScansMax(): number {
+  const share = Math.floor(peerReadersMax / settings.workers);
+  return Math.min(settings.rangesMax * settings.topology.nodes.length, share);
 }
 
 /** Finds every peer that is up and has it find us; then this node can serve. */
@@ -146,12 +173,13 @@ async function announce({ peers, report }: Running): Promise<void> {
   send({ kind: 'announced' });
 }
 
-function sendReport({ report, peers, store, coordinator }: Running, id: number): void {
-  send({ kind: 'report', id, report: report.make(store, peers, coordinator) });
+function sendReport({ report, ...measured }: Running, id: number): void {
+  send({ kind: 'report', id, report: report.make(measured) });
 }
 
-async function stop({ listener, peers, store, coordinator, report }: Running): Promise<void> {
+async function stop({ listener, peers, store, coordinator, ranges, report }: Running): Promise<void> {
   coordinator.close();
+  ranges.close();
   report.close();
   await listener.close();
   await Promise.all(peers.map((peer) => peer?.close() ?? Promise.resolve()));
@@ -172,6 +200,6 @@ function log(level: LogLevel, message: string, fields: Record<string, unknown>):
   send({ kind: 'log', level, message, fields });
 }
 
-function send(message: WorkerMessage): void {
-  control.postMessage(message);
+function send(message: WorkerMessage, transfer: ArrayBuffer[] = []): void {
+  control.postMessage(message, transfer);
 }

@@ -14,6 +14,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { RECORD_HEADER_BYTES } from '../src/domain/record.ts';
 import { allocateRecord } from '../src/domain/reply.ts';
+import type { ReadTransaction } from './store-range.ts';
 import type { Database, RootDatabase } from './store.ts';
 
 /** One transaction's worth of a large value: about 1 ms, and 3 ms with its fsync. */
@@ -24,6 +25,11 @@ const KIND_OFFSET = 16;
 const KIND_CHUNKED = 2;
 
 const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
+
+/** lmdb's types leave out that `getBinaryFast` takes options as `get` does. */
+interface FastReader {
+  getBinaryFast(key: Buffer, options: { readonly transaction: ReadTransaction }): Uint8Array | undefined;
+}
 
 export class LargeValues {
   readonly chunks: Database<Buffer, Buffer>;
@@ -94,10 +100,9 @@ export class LargeValues {
   }
 
   /** Reads the whole record for a head, a chunk a turn; `undefined` where chunks are missing. */
-  async read(head: Buffer, transaction: ReturnType<Database['useReadTransaction']>): Promise<Buffer | undefined> {
+  async read(head: Buffer, transaction: ReadTransaction): Promise<Buffer | undefined> {
     const record = allocateRecord(RECORD_HEADER_BYTES + valueBytesOf(head));
-    head.copy(record, 0, 0, RECORD_HEADER_BYTES);
-    record[KIND_OFFSET] = 0;
+    recordHeaderOf(head).copy(record);
     const setId = setIdOf(head);
     for (let at = RECORD_HEADER_BYTES, number = 0; at < record.length; number++) {
       const chunk = this.chunks.get(chunkKey(setId, number), { transaction });
@@ -107,6 +112,26 @@ export class LargeValues {
       await nextTurn();
     }
     return record;
+  }
+
+  /**
+   * One chunk of a head's value, copied to the start of `target` where that has the room; undefined where it is missing
+   * or has not the length that it must have.
+   */
+  readChunk(
+    head: Buffer,
+    number: number,
+    { transaction, target }: { readonly transaction: ReadTransaction; readonly target: Buffer | undefined },
+  ): Buffer | undefined {
+    const length = Math.min(CHUNK_BYTES, valueBytesOf(head) - number * CHUNK_BYTES);
+    const chunk = (this.chunks as unknown as FastReader).getBinaryFast(chunkKey(setIdOf(head), number), {
+      transaction,
+    });
+    if (chunk?.length !== length) return undefined;
+    const room = target !== undefined && target.buffer.byteLength >= length ? Buffer.from(target.buffer) : undefined;
+    const copy = (room ?? Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, valueBytesOf(head)))).subarray(0, length);
+    copy.set(new Uint8Array(chunk.buffer, chunk.byteOffset, length));
+    return copy;
   }
 }
 
@@ -126,11 +151,24 @@ function makeHead(record: Buffer, setId: Buffer): Buffer {
   return head;
 }
 
+/** The header of the record that a head stands for. */
+export function recordHeaderOf(head: Buffer): Buffer {
+  const header = Buffer.from(head.subarray(0, RECORD_HEADER_BYTES));
+  header[KIND_OFFSET] = 0;
+  return header;
+}
+
+/** How many chunks a head's value has. */
+export function chunkCount(head: Buffer): number {
+  return Math.ceil(valueBytesOf(head) / CHUNK_BYTES);
+}
+
 function setIdOf(head: Buffer): Buffer {
   return Buffer.from(head.subarray(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + SET_ID_BYTES));
 }
 
-function valueBytesOf(head: Buffer): number {
+/** Bytes of a head's value. */
+export function valueBytesOf(head: Buffer): number {
   return head.readUInt32LE(RECORD_HEADER_BYTES + SET_ID_BYTES);
 }
 

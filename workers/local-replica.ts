@@ -39,6 +39,8 @@ const LARGE_AT_ONCE_MAX = 8;
 const TRANSACTION_BYTES_MAX = 2 * 1024 * 1024;
 
 export class LocalReplica {
+  /** How often it was asked. */
+  batches = 0;
   readonly #options: LocalReplicaOptions;
   readonly #large = new Semaphore(LARGE_AT_ONCE_MAX);
   #waiting: Batch[] = [];
@@ -49,6 +51,7 @@ export class LocalReplica {
 
   /** Executes entries and gives their replies to `respond`, later in this turn or at once. */
   submit(entries: readonly Entry[], respond: Respond): void {
+    this.batches++;
     if (entries.length === 1 && isLargeWrite(entries[0] as Entry)) {
       this.#guard(this.#mergeLarge(entries[0] as Entry, respond));
       return;

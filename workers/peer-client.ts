@@ -15,6 +15,7 @@ import { countBounds, Histogram, latencyBounds } from '../src/domain/metrics.ts'
 import { readReplies, type Reply } from '../src/domain/reply.ts';
 import type { PeerState, PeerStatus } from '../src/domain/worker-protocol.ts';
 import { PeerConnection, probe, type PeerIdentity } from './peer-connection.ts';
+import type { PeerStream, PeerStreamHandler } from './peer-range.ts';
 
 /** A run of frame entries for one peer, and who wants to know of them. */
 export interface Segment {
@@ -95,6 +96,11 @@ export class PeerClient {
     this.#queuedBytes += segment.bytes.length;
     (segment.bytes.length > bulkBytes ? this.#bulk : this.#batches).queue.push(segment);
     return undefined;
+  }
+
+  /** Asks for a range of the peer's store; undefined where the peer is not up. */
+  stream(body: string, handler: PeerStreamHandler): PeerStream | undefined {
+    return this.#connection?.stream(body, handler);
   }
 
   /** Sends what waits, as far as the bounds on requests under way allow. */

@@ -9,6 +9,7 @@ import { Buffer } from 'node:buffer';
 import { Pool, request, type Dispatcher } from 'undici';
 import { messageOf } from '../src/domain/errors.ts';
 import { replicaPaths, replicaProtocol, type NodeDescription } from '../src/domain/worker-protocol.ts';
+import type { PeerStream, PeerStreamHandler } from './peer-range.ts';
 
 /** Who the peer must be, and how we prove who we are. */
 export interface PeerIdentity {
@@ -69,6 +70,8 @@ function mismatch(node: NodeDescription, identity: PeerIdentity): string | undef
 export class PeerConnection {
   readonly #options: PeerConnectionOptions;
   readonly #pool: Pool;
+  /** Sockets of their own for ranges: a range that is broken off closes its socket, which says nothing of the peer. */
+  readonly #streams: Pool;
   readonly #headers: string[];
   /** Start times of the urgent requests under way, oldest first. */
   readonly #starts = new Set<{ readonly at: number }>();
@@ -77,7 +80,8 @@ export class PeerConnection {
     this.#options = options;
     const port = options.ports[options.workerIndex % options.ports.length] as number;
     this.#headers = ['authorization', options.identity.token];
-    this.#pool = new Pool(originAt(options.identity.url, port), {
+    const origin = originAt(options.identity.url, port);
+    const poolOptions = {
       connections: options.connectionsMax,
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -85,7 +89,10 @@ export class PeerConnection {
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: { timeout: CONNECT_MS_MAX },
-    });
+    };
+    this.#pool = new Pool(origin, poolOptions);
+    // `rangesMax` bounds them: a range that waited for another one's socket would look like a peer that is silent.
+    this.#streams = new Pool(origin, { ...poolOptions, connections: null });
     this.#pool.on('disconnect', (_origin, _targets, error) => {
       // Idle sockets that undici closes by itself carry UND_ERR_INFO.
       if (error.code !== 'UND_ERR_INFO') options.onLost(error);
@@ -155,13 +162,22 @@ export class PeerConnection {
     await Promise.allSettled(asked);
   }
 
+  /** Asks for a range; its entries come as they are read. Exactly one of `onEnd` and `onError` is called, later. */
+  stream(body: string, handler: PeerStreamHandler): PeerStream {
+    const exchange = new StreamExchange(handler);
+    const headers = this.#headers;
+    this.#streams.dispatch({ path: replicaPaths.range, method: 'POST', headers, body }, exchange);
+    return exchange;
+  }
+
   /** Ends every request under way with `error`. */
   destroy(error: Error): void {
     void this.#pool.destroy(error);
+    void this.#streams.destroy(error);
   }
 
-  close(): Promise<void> {
-    return this.#pool.destroy();
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.destroy(), this.#streams.destroy()]);
   }
 }
 
@@ -213,6 +229,53 @@ class FrameExchange implements Dispatcher.DispatchHandler {
 function joined(chunks: readonly Buffer[]): Buffer {
   const [first] = chunks;
   return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
+}
+
+/** Hands one response on as it comes in. */
+class StreamExchange implements Dispatcher.DispatchHandler, PeerStream {
+  readonly #handler: PeerStreamHandler;
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #isDestroyed = false;
+
+  constructor(handler: PeerStreamHandler) {
+    this.#handler = handler;
+  }
+
+  pause(): void {
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#controller?.resume();
+  }
+
+  destroy(): void {
+    this.#isDestroyed = true;
+    this.#controller?.abort(new Error('the range is not wanted any more'));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isDestroyed) this.destroy();
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number): void {
+    this.#status = statusCode;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#status === 200 && !this.#isDestroyed) this.#handler.onData(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.#status === 200) this.#handler.onEnd();
+    else this.#handler.onError(new Error(`replica port answers ${this.#status}`));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#handler.onError(error);
+  }
 }
 
 function originAt(url: string, port: number): string {

@@ -11,8 +11,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { KvorumError, messageOf } from '../src/domain/errors.ts';
 import { readEntries, type Entry } from '../src/domain/frame.ts';
+import { pagesInFlight } from '../src/domain/range.ts';
 import { replicaPaths } from '../src/domain/worker-protocol.ts';
 import type { LocalReplica } from './local-replica.ts';
+import { decodeBounds, type RangeScans } from './range-scans.ts';
+import { wholePage } from './range-page.ts';
 
 export interface ReplicaListenerOptions {
   readonly host: string | undefined;
@@ -22,6 +25,7 @@ export interface ReplicaListenerOptions {
   /** Bound of one frame, bytes. */
   readonly frameBytesMax: number;
   readonly replica: LocalReplica;
+  readonly ranges: RangeScans;
   /** A peer has started and asks to be probed; resolves when that was done. */
   readonly onHello: (url: string) => Promise<void>;
 }
@@ -33,6 +37,8 @@ export interface ReplicaListener {
 
 /** Longer than undici keeps idle sockets (`peer-client.ts`), or idle peers would lose writes on dead sockets. */
 const KEEP_ALIVE_MS = 120_000;
+/** Two keys in base64. */
+const RANGE_BODY_BYTES_MAX = 8192;
 
 /** Listens on the first free port. Throws `listen-failed`. */
 export async function listenForPeers(options: ReplicaListenerOptions): Promise<ReplicaListener> {
@@ -42,6 +48,7 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
     if (request.method !== 'POST') return refuse(response, 405, 'only POST');
     if (request.url === replicaPaths.operations) return receiveOperations(request, response, options);
     if (request.url === replicaPaths.hello) return receiveHello(request, response, options);
+    if (request.url === replicaPaths.range) return receiveRange(request, response, options.ranges);
     return refuse(response, 404, 'no such path');
   });
   const port = await listenOnFirstFree(server, options);
@@ -80,6 +87,22 @@ function receiveHello(request: IncomingMessage, response: ServerResponse, option
       () => response.writeHead(204).end(),
       () => refuse(response, 500, 'the probe failed'),
     );
+  });
+}
+
+/** Streams a range as fast as the peer takes it. Only a range that was read to its end ends the answer properly. */
+function receiveRange(request: IncomingMessage, response: ServerResponse, ranges: RangeScans): void {
+  receiveBody(request, response, RANGE_BODY_BYTES_MAX, (body) => {
+    const bounds = decodeBounds(body);
+    if (bounds === undefined) return refuse(response, 400, 'not the bounds of a range');
+    const scan = ranges.startForPeer(bounds, pagesInFlight, {
+      onPage: (bytes) => response.write(bytes, () => scan?.giveBack(wholePage(bytes))),
+      onEnd: (end) => (end.kind === 'complete' ? response.end() : response.destroy()),
+    });
+    if (scan === undefined) return refuse(response, 503, 'too many ranges are being read');
+    response.on('close', () => scan.cancel());
+    response.writeHead(200).flushHeaders();
+    return undefined;
   });
 }
 

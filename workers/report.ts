@@ -7,7 +7,17 @@ import { family, type Labels, type MetricFamily, type MetricSample } from '../sr
 import type { WorkerReport } from '../src/domain/worker-protocol.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { PeerClient } from './peer-client.ts';
+import { rangeFamilies } from './range-metrics.ts';
+import type { RangeScans } from './range-scans.ts';
 import type { Store } from './store.ts';
+
+/** What a report is made of. */
+export interface Measured {
+  readonly store: Store;
+  readonly peers: readonly (PeerClient | undefined)[];
+  readonly coordinator: Coordinator;
+  readonly ranges: RangeScans;
+}
 
 export class ThreadReport {
   corruptRecords = 0;
@@ -20,13 +30,14 @@ export class ThreadReport {
   }
 
   /** Everything, with this thread's label. */
-  make(store: Store, peers: readonly (PeerClient | undefined)[], coordinator: Coordinator): WorkerReport {
+  make({ store, peers, coordinator, ranges }: Measured): WorkerReport {
     const labels = { thread: `worker-${this.#threadId}` };
     const known = peers.filter((peer) => peer !== undefined);
     const metrics = [
       ...this.#storeFamilies(store, labels),
       ...peerFamilies(known, labels),
       ...coordinatorFamilies(coordinator, labels),
+      ...rangeFamilies(ranges, labels),
       ...this.#loopFamilies(labels),
     ];
     return { threadId: this.#threadId, peers: known.map((peer) => peer.status), metrics };

@@ -32,6 +32,7 @@ import { runInSteps } from '../src/domain/steps.ts';
 import type { Version } from '../src/domain/version.ts';
 import type { Durability } from '../src/domain/worker-protocol.ts';
 import { isLargeHead, LargeValues } from './large-values.ts';
+import { CursorView, StoreRange } from './store-range.ts';
 import { isDiskFull, StoreRoom } from './store-room.ts';
 
 export type { Database, RootDatabase };
@@ -45,11 +46,21 @@ export interface StoreOptions {
   readonly storeBytesMax: number;
 }
 
+export interface RangeBounds {
+  readonly start: Uint8Array;
+  /** Without it the range goes to the last key. */
+  readonly end: Uint8Array | undefined;
+  /** Whether only headers are wanted. */
+  readonly keysOnly: boolean;
+}
+
 /** Called for each record that fails its checksum. */
 export type OnCorrupt = (key: Buffer) => void;
 
 /** Threads and long scans each hold a reader slot; LMDB's default of 126 is too near for 64 workers and scans. */
 const readersMax = 1024;
+/** Reader slots for the scans that peers ask for; clients' scans (at most 128) and threads (64) have the others. */
+export const peerReadersMax = 768;
 
 /** What the store measures of itself; the owner exposes it. */
 export interface StoreMeasures {
@@ -70,6 +81,9 @@ export class Store {
   readonly #environment: RootDatabase<Buffer, Buffer>;
   readonly #records: Database<Buffer, Buffer>;
   readonly #large: LargeValues;
+  /** The records again, through a handle whose cursors show their entries in `#view`. */
+  readonly #ranges: Database;
+  readonly #view = new CursorView();
   readonly #room: StoreRoom;
   readonly #directory: string;
   readonly #onCorrupt: OnCorrupt;
@@ -78,6 +92,7 @@ export class Store {
     this.#environment = environment;
     this.#records = environment.openDB<Buffer, Buffer>('records', binary);
     this.#large = new LargeValues(environment);
+    this.#ranges = environment.openDB('records', this.#view.handleOptions());
     this.#room = new StoreRoom([this.#records, this.#large.chunks], options.storeBytesMax);
     this.#directory = options.directory;
     this.#onCorrupt = onCorrupt;
@@ -139,6 +154,22 @@ export class Store {
     } finally {
       transaction.done();
     }
+  }
+
+  /** The records of a range as they are committed now; whoever opens it closes it. */
+  openRange({ start, end, keysOnly }: RangeBounds): StoreRange {
+    this.refresh();
+    const transaction = this.#environment.useReadTransaction();
+    // `end` undefined and absent are not the same to lmdb.
+    const bounds = end === undefined ? { start } : { start, end };
+    const cursor = this.#ranges.getRange({ ...bounds, transaction })[Symbol.iterator]();
+    const [view, large, onCorrupt] = [this.#view, this.#large, this.#onCorrupt];
+    return new StoreRange({ cursor, view, transaction, large, keysOnly, onCorrupt });
+  }
+
+  /** LMDB's own list of reader slots, a line each: process, thread, and the snapshot that it holds or "-". */
+  readers(): string {
+    return this.#environment.readerList();
   }
 
   /** Merges one large write in steps; otherwise as `merge`. */

@@ -15,7 +15,13 @@ export interface Answer {
   readonly kind: 'answered';
   readonly status: number;
   readonly body: AsyncIterable<Uint8Array>;
+  readonly headers: Fields;
+  /** Filled when the body has come to its end. */
+  readonly trailers: Fields;
 }
+
+/** Header or trailer fields by their names in lower case. */
+export type Fields = Readonly<Record<string, string | string[] | undefined>>;
 
 export interface Unreachable {
   readonly kind: 'unreachable';
@@ -27,6 +33,7 @@ export interface NodeRequest {
   /** Path and query. */
   readonly path: string;
   readonly body?: Uint8Array;
+  readonly accept?: string;
 }
 
 /** One node to talk to. */
@@ -113,11 +120,15 @@ export function unreachable(error: unknown): Unreachable {
   return { kind: 'unreachable', reason: reasonOf(error) };
 }
 
-async function send(agent: Agent, url: string, { method, path, body }: NodeRequest): Promise<Answer | Unreachable> {
-  const options: Dispatcher.RequestOptions = { origin: url, path, method, body: body ?? null };
+async function send(
+  agent: Agent,
+  url: string,
+  { method, path, body, accept = '*/*' }: NodeRequest,
+): Promise<Answer | Unreachable> {
+  const options: Dispatcher.RequestOptions = { origin: url, path, method, headers: { accept }, body: body ?? null };
   try {
-    const { statusCode, body: answer } = await agent.request(options);
-    return { kind: 'answered', status: statusCode, body: answer };
+    const { statusCode, body: answer, headers, trailers } = await agent.request(options);
+    return { kind: 'answered', status: statusCode, body: answer, headers, trailers };
   } catch (error) {
     return unreachable(error);
   }

@@ -3,6 +3,7 @@ import type { Command } from './command.ts';
 import { configCommand } from './config-command.ts';
 import { helpCommand } from './help.ts';
 import { delCommand, getCommand, putCommand } from './record-commands.ts';
+import { scanCommand } from './scan.ts';
 import { serveCommand } from './serve.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
@@ -13,6 +14,7 @@ const ownCommands: readonly Command[] = [
   getCommand,
   putCommand,
   delCommand,
+  scanCommand,
   statusCommand,
   configCommand,
 ];

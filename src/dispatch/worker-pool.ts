@@ -13,6 +13,8 @@ import { Piscina } from 'piscina';
 import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../domain/errors.ts';
 import { family, type MetricFamily } from '../domain/metrics.ts';
 import type {
+  RangeCommand,
+  RangeMessage,
   WorkerCommand,
   WorkerMessage,
   WorkerReady,
@@ -46,6 +48,10 @@ export class WorkerPool {
   onOutcomes: (frame: Buffer) => void = () => {};
   /** A worker has seen a version that is ahead of the wall clock. */
   onVersion: (newest: number) => void = () => {};
+  /** Takes what the workers' scans say. */
+  onRange: (message: RangeMessage) => void = () => {};
+  /** A worker has ended, and its scans with it. */
+  onWorkerGone: (worker: number) => void = () => {};
   /** The node cannot go on: a store failed or a worker does not start. */
   onFatal: (error: KvorumError) => void = () => {};
   readonly #pool: Piscina<Uint8Array, Uint8Array | undefined>;
@@ -71,7 +77,10 @@ export class WorkerPool {
     });
     this.#pool.on('message', (message: unknown) => this.#onParentMessage(message));
     this.#pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
-    this.#pool.on('workerDestroy', (worker: { id: number }) => this.#links.delete(worker.id));
+    this.#pool.on('workerDestroy', (worker: { id: number }) => {
+      this.#links.delete(worker.id);
+      this.onWorkerGone(worker.id);
+    });
   }
 
   /** Resolves when all workers listen. Rejects with the error that stopped one of them. */
@@ -96,6 +105,16 @@ export class WorkerPool {
   /** One replica port per worker. */
   get replicaPorts(): number[] {
     return [...this.#links.values()].map((link) => link.replicaPort);
+  }
+
+  /** The workers by the numbers that `tell` and `onWorkerGone` know them by. */
+  get workers(): number[] {
+    return [...this.#links.keys()];
+  }
+
+  /** Sends a range command to one worker; the memory in `transfer` moves with it. */
+  tell(worker: number, command: RangeCommand, transfer: ArrayBuffer[] = []): void {
+    this.#links.get(worker)?.control.postMessage(command, transfer);
   }
 
   /** Whether a task would find a worker or a place in the queue. */
@@ -199,6 +218,8 @@ export class WorkerPool {
       this.#options.log[message.level](message.message, { worker: link.threadId, ...message.fields });
     } else if (message.kind === 'clock') {
       this.onVersion(message.newest);
+    } else if (message.kind === 'range-page' || message.kind === 'range-end') {
+      this.onRange(message);
     } else if (message.kind === 'fatal') {
       this.#fail('store-failed', message.message);
     } else {

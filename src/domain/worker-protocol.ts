@@ -5,6 +5,7 @@
  * Everything here crosses by structured clone, so it is plain data.
  */
 import type { MetricFamily } from './metrics.ts';
+import type { RangeEnd, RangeRequest } from './range.ts';
 import type { Topology } from './topology.ts';
 
 /** How replicas are asked: one after another, all at once, or all at once in batches of one event-loop turn. */
@@ -39,6 +40,11 @@ export interface WorkerSettings {
   readonly peerConnectionsMax: number;
   readonly peerQueueBytesMax: number;
   readonly readRepair: boolean;
+  /** Copies of a record where a request does not say otherwise. */
+  readonly replicationFactor: number;
+  readonly rangeMsMax: number;
+  /** Scans for clients at once; each takes one more in every other node. */
+  readonly rangesMax: number;
 }
 
 /** What a peer's state is, as a worker sees it. */
@@ -70,11 +76,26 @@ export type WorkerMessage =
   | { readonly kind: 'fatal'; readonly message: string }
   | { readonly kind: 'announced' }
   | { readonly kind: 'stopped' }
-  | { readonly kind: 'report'; readonly id: number; readonly report: WorkerReport };
+  | { readonly kind: 'report'; readonly id: number; readonly report: WorkerReport }
+  | RangeMessage;
+
+/** Worker to main: what a scan has read (the page's memory moves with it), and how it ended. */
+export type RangeMessage =
+  | { readonly kind: 'range-page'; readonly id: number; readonly page: Uint8Array }
+  | { readonly kind: 'range-end'; readonly id: number; readonly end: RangeEnd };
 
 /** Main to worker, over the control port. */
 export type WorkerCommand =
-  { readonly kind: 'announce' } | { readonly kind: 'report'; readonly id: number } | { readonly kind: 'stop' };
+  | { readonly kind: 'announce' }
+  | { readonly kind: 'report'; readonly id: number }
+  | { readonly kind: 'stop' }
+  | RangeCommand;
+
+/** Main to worker: begins a scan with so many pages, hands a page back to be filled again, and ends a scan. */
+export type RangeCommand =
+  | { readonly kind: 'range-start'; readonly id: number; readonly request: RangeRequest; readonly pages: number }
+  | { readonly kind: 'range-page'; readonly id: number; readonly page: Uint8Array }
+  | { readonly kind: 'range-cancel'; readonly id: number };
 
 /** What a worker says of itself for `/metrics` and `/v0/status`. */
 export interface WorkerReport {
@@ -96,5 +117,8 @@ export interface NodeDescription {
 /** Version of the bytes between nodes; nodes of different protocols refuse each other. */
 export const replicaProtocol = 1;
 
-/** Path of the replica port that takes operation frames, and of the one by which a starting peer asks to be probed. */
-export const replicaPaths = { operations: '/operations', hello: '/hello' } as const;
+/**
+ * Paths of the replica port: the one that takes operation frames, the one by which a starting peer asks to be probed, and
+ * the one that streams a range of the node's own records.
+ */
+export const replicaPaths = { operations: '/operations', hello: '/hello', range: '/range' } as const;

@@ -13,7 +13,7 @@ import type { Socket } from 'node:net';
 import { headEnd, readChunked, readSized, type BodyReader } from './body.ts';
 import { parseHead, type RequestHead } from './head.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
-import { encodeHead, Reply, type Response } from './reply.ts';
+import { encodeHead, Reply, type BodySink, type Response } from './reply.ts';
 
 /** Called once with the body, or with `too-large`, or with `gone` where it will not come. */
 export type OnBody = (body: Buffer | 'too-large' | 'gone') => void;
@@ -51,6 +51,8 @@ export class Connection {
   #draining = false;
   /** Nothing more is read. */
   #closing = false;
+  /** The first answer's body is under way. */
+  #isStreaming = false;
 
   constructor(socket: Socket, onRequest: OnRequest, now: () => number) {
     this.#socket = socket;
@@ -157,7 +159,7 @@ export class Connection {
   }
 
   #begin(head: RequestHead): void {
-    const reply = new Reply(head, (done) => this.#onReply(done));
+    const reply = new Reply(head, () => this.#onReply());
     this.#replies.push(reply);
     this.waitingSince = 0;
     // What is pipelined behind "connection: close" must not be acted on (RFC 9112 section 9.6).
@@ -208,7 +210,7 @@ export class Connection {
   /** Answers what cannot be parsed, after the answers to what came before it, and ends the connection. */
   #refuse(code: ProblemCode, detail: string): void {
     const head = { keepAlive: false, isHttp10: false, method: 'GET' };
-    const reply = new Reply(head, (done) => this.#onReply(done));
+    const reply = new Reply(head, () => this.#onReply());
     this.#replies.push(reply);
     this.#input = undefined;
     this.#endAfter(reply);
@@ -222,8 +224,10 @@ export class Connection {
   }
 
   /** Sends all answers that are ready and whose predecessors have left. */
-  #onReply(_done: Reply): void {
+  #onReply(): void {
+    if (this.#isStreaming) return undefined;
     for (let first = this.#replies[0]; first?.response !== undefined; first = this.#replies[0]) {
+      if (first.response.open !== undefined) return this.#stream(first, first.response, first.response.open);
       this.#replies.shift();
       if ((this.#closing || this.#draining) && this.#replies.length === 0) first.keepAlive = false;
       this.#write(first, first.response);
@@ -234,6 +238,28 @@ export class Connection {
       if (this.#ended) return this.#end();
     }
     return this.#resume();
+  }
+
+  /** Sends an answer whose body comes bit by bit; those after it wait. */
+  #stream(reply: Reply, response: Response, open: (sink: BodySink) => void): void {
+    // Without chunks only the end of the connection can end the body.
+    if (reply.isHttp10) reply.keepAlive = false;
+    this.#isStreaming = true;
+    this.#socket.write(encodeHead(response, reply), 'latin1');
+    open({
+      write: (bytes, onWritten) => this.#socket.write(bytes, onWritten),
+      end: (trailers = '') => this.#endStream(reply, trailers),
+      breakOff: () => this.#socket.resetAndDestroy(),
+    });
+  }
+
+  #endStream(reply: Reply, trailers: string): void {
+    if (this.#replies[0] !== reply) return undefined;
+    if (!reply.isHttp10) this.#socket.write(`0\r\n${trailers}\r\n`, 'latin1');
+    this.#isStreaming = false;
+    this.#replies.shift();
+    if (!reply.keepAlive || (this.#draining && this.#replies.length === 0)) return this.#end();
+    return this.#onReply();
   }
 
   #write(reply: Reply, response: Response): void {
@@ -257,7 +283,7 @@ export class Connection {
   /** Closes our side; what the client still sends is read over until it closes its own, or the sweep ends the wait. */
   #end(): void {
     this.#closing = true;
-    this.#replies.length = 0;
+    this.#dropReplies();
     this.waitingSince = this.#now();
     this.#socket.resume();
     if (this.#ended) this.#socket.destroySoon();
@@ -293,7 +319,11 @@ export class Connection {
   #onClose(): void {
     this.#closing = true;
     this.#abandonBody();
-    this.#replies.length = 0;
+    this.#dropReplies();
+  }
+
+  #dropReplies(): void {
+    for (const reply of this.#replies.splice(0)) reply.onGone?.();
   }
 
   #abandonBody(): void {

@@ -17,6 +17,8 @@ export interface RequestHead {
   /** HTTP/1.0 clients must be told that the connection stays open. */
   readonly isHttp10: boolean;
   readonly expectsContinue: boolean;
+  /** The `accept` fields as they came, joined by commas; empty where there is none. */
+  readonly accept: string;
 }
 
 /** Why a head is refused. */
@@ -30,6 +32,7 @@ interface Fields {
   connection: string;
   hosts: number;
   expectsContinue: boolean;
+  accept: string;
 }
 
 const methodPattern = /^[A-Z!#$%&'*+.^_`|~0-9a-z-]{1,32}$/;
@@ -71,11 +74,18 @@ function finishHead(method: string, target: string, minor: 0 | 1, fields: Fields
   const keepAlive = minor === 1 ? !hasToken(fields.connection, 'close') : hasToken(fields.connection, 'keep-alive');
   const contentLength = fields.chunked ? undefined : (fields.contentLength ?? 0);
   const expectsContinue = fields.expectsContinue && minor === 1;
-  return { method, target, contentLength, keepAlive, isHttp10: minor === 0, expectsContinue };
+  return { method, target, contentLength, keepAlive, isHttp10: minor === 0, expectsContinue, accept: fields.accept };
 }
 
 function parseFields(text: string): Fields | MalformedHead {
-  const fields: Fields = { contentLength: undefined, chunked: false, connection: '', hosts: 0, expectsContinue: false };
+  const fields: Fields = {
+    contentLength: undefined,
+    chunked: false,
+    connection: '',
+    hosts: 0,
+    expectsContinue: false,
+    accept: '',
+  };
   for (let start = 0; start < text.length;) {
     let end = text.indexOf('\r\n', start);
     if (end < 0) end = text.length;
@@ -100,6 +110,9 @@ function takeField(fields: Fields, name: string, rawValue: string): string | und
       return undefined;
     case 'connection':
       fields.connection += `,${rawValue}`;
+      return undefined;
+    case 'accept':
+      fields.accept = fields.accept === '' ? rawValue : `${fields.accept},${rawValue}`;
       return undefined;
     case 'host':
       fields.hosts++;

@@ -16,6 +16,7 @@ export const problems = {
   'request-timeout': { status: 408, title: 'Request timeout' },
   'value-too-large': { status: 413, title: 'Value too large' },
   'headers-too-large': { status: 431, title: 'Headers too large' },
+  'range-timeout': { status: 503, title: 'Range timeout' },
   failed: { status: 500, title: 'Internal failure' },
   overloaded: { status: 503, title: 'Overloaded' },
   draining: { status: 503, title: 'Stopping' },

@@ -10,6 +10,21 @@ export interface Response {
   /** Header lines, each ended by CRLF; empty where there are none. */
   readonly fields: string;
   readonly body: Buffer | undefined;
+  /** In the place of a body: called when the head has left, with where the body goes. */
+  readonly open?: (sink: BodySink) => void;
+}
+
+/**
+ * Where the body of a streamed answer goes, bit by bit. In HTTP/1.1 the bytes must be framed as chunks already (RFC 9112
+ * section 7.1), all but the last chunk; in HTTP/1.0 the end of the connection ends the body.
+ */
+export interface BodySink {
+  /** `onWritten` is called when the client's socket has taken the bytes, which must not change before. */
+  write(bytes: Buffer, onWritten: () => void): void;
+  /** Ends the body; `trailers` are field lines, each ended by CRLF, left out for HTTP/1.0. */
+  end(trailers?: string): void;
+  /** The body cannot go on: ends it so that no client takes it for whole. */
+  breakOff(): void;
 }
 
 /** What of the request decides how an answer is sent. */
@@ -25,6 +40,8 @@ export class Reply {
   readonly method: string;
   readonly isHttp10: boolean;
   response: Response | undefined;
+  /** Called where the connection is gone before the answer has left. */
+  onGone: (() => void) | undefined;
   readonly #onSend: (reply: Reply) => void;
 
   constructor(context: ReplyContext, onSend: (reply: Reply) => void) {
@@ -58,8 +75,12 @@ function statusLine(status: number): string {
 
 /** The head of an answer. */
 export function encodeHead(response: Response, reply: Reply): string {
-  const length = response.body?.length ?? 0;
-  const head = `${statusLine(response.status)}${response.fields}content-length: ${length}\r\n`;
+  const head = `${statusLine(response.status)}${response.fields}${framing(response, reply)}`;
   if (!reply.keepAlive) return `${head}connection: close\r\n\r\n`;
   return reply.isHttp10 ? `${head}connection: keep-alive\r\n\r\n` : `${head}\r\n`;
+}
+
+function framing({ body, open }: Response, reply: Reply): string {
+  if (open === undefined) return `content-length: ${body?.length ?? 0}\r\n`;
+  return reply.isHttp10 ? '' : 'transfer-encoding: chunked\r\n';
 }

@@ -10,6 +10,7 @@ import { adminRoutes, type NodeView } from './admin.ts';
 import { Connection, type Request } from './connection.ts';
 import type { EntityHandler } from './entity.ts';
 import { problemResponse } from './problem.ts';
+import type { RangeHandler } from './range.ts';
 
 export interface ClientServerOptions {
   readonly host: string | undefined;
@@ -19,9 +20,11 @@ export interface ClientServerOptions {
   readonly connectionsMax: number;
   readonly node: NodeView;
   readonly entity: EntityHandler;
+  readonly range: RangeHandler;
 }
 
 const ENTITY_PATH = '/v0/entity';
+const RANGE_PATH = '/v0/entities';
 /** A request whose head or body is not complete after this is answered 408. */
 const REQUEST_MS_MAX = 30_000;
 const SWEEP_MS = 1000;
@@ -76,7 +79,9 @@ export class ClientServer {
     const { target } = request.head;
     const question = target.indexOf('?');
     const path = question < 0 ? target : target.slice(0, question);
-    if (path === ENTITY_PATH) this.#options.entity.handle(request, question < 0 ? '' : target.slice(question + 1));
+    const query = question < 0 ? '' : target.slice(question + 1);
+    if (path === ENTITY_PATH) this.#options.entity.handle(request, query);
+    else if (path === RANGE_PATH) this.#options.range.handle(request, query);
     else this.#routeAdmin(request, path);
   }
 

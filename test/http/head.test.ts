@@ -14,6 +14,7 @@ test('a plain request is understood', () => {
     keepAlive: true,
     isHttp10: false,
     expectsContinue: false,
+    accept: '',
   });
 });
 
@@ -32,6 +33,7 @@ for (const [what, text, expected] of [
     lines('GET /a?id=\u00c3\u00a9 HTTP/1.1', 'Host: x'),
     { target: '/a?id=\u00c3\u00a9' },
   ],
+  ['accept', lines('GET /a HTTP/1.1', 'Host: x', 'Accept: a/b', 'accept: c/d;q=0'), { accept: ' a/b, c/d;q=0' }],
   ['an empty field value', lines('GET /a HTTP/1.1', 'Host:'), {}],
 ] as const) {
   test(`${what} is understood`, () => {

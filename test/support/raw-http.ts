@@ -68,6 +68,14 @@ export class RawConnection {
     return { status: Number(statusLine.slice(9, 12)), reason: statusLine.slice(13), headers, body };
   }
 
+  /** The next bytes, as they are. */
+  async take(length: number): Promise<Buffer> {
+    await this.#until(() => (this.#received.length >= length ? 0 : -1), `${length} bytes`);
+    const bytes = this.#received.subarray(0, length);
+    this.#received = this.#received.subarray(length);
+    return bytes;
+  }
+
   /** Resolves when the peer has closed its side. */
   async closed(): Promise<void> {
     await within(

@@ -1,0 +1,67 @@
+/**
+ * Range queries as data: what a client asks for, how the scan that answers it ends, and the view of one entry that
+ * sources, the merge and the formats share.
+ *
+ * A range is answered by a scan in a worker thread. The scan fills pages of at most `pageBytes` with bytes that are
+ * ready for the client's socket; a page goes out, and comes back empty when the socket has taken it, so that a client
+ * that stops reading stops the scan.
+ */
+import type { Buffer } from 'node:buffer';
+
+/** How records are written: `key\nvalue`, or one JSON object a line. */
+export const rangeFormats = ['lines', 'json'] as const;
+export type RangeFormatName = (typeof rangeFormats)[number];
+
+export interface RangeRequest {
+  /** First key. */
+  readonly start: Uint8Array;
+  /** The key before which the range ends; undefined: no end. */
+  readonly end: Uint8Array | undefined;
+  /** Records at most; undefined: all. */
+  readonly limit: number | undefined;
+  readonly keysOnly: boolean;
+  /** All nodes' records, merged; otherwise this node's. */
+  readonly cluster: boolean;
+  readonly format: RangeFormatName;
+  /** Whether each record is framed as one chunk of HTTP/1.1. */
+  readonly chunked: boolean;
+}
+
+/** How a scan ended. */
+export type RangeEnd =
+  /** Everything was sent; `next` is the first key that the limit cut off. */
+  | { readonly kind: 'complete'; readonly next: Uint8Array | undefined }
+  /** So many nodes cannot be asked that records may be on none of the others. */
+  | { readonly kind: 'not-enough-replicas'; readonly detail: string }
+  /** `rangeMsMax` has passed. */
+  | { readonly kind: 'expired' }
+  /** `isMidRecord`: a record was begun, so that nothing can follow it. */
+  | { readonly kind: 'failed'; readonly detail: string; readonly isMidRecord: boolean };
+
+/** Size of a page: what one socket write takes at once; 600 records of 100 bytes. */
+export const pageBytes = 64 * 1024;
+/** Pages of one scan that are filled and not yet back. */
+export const pagesInFlight = 2;
+
+/**
+ * An entry as a view: the key is `key[keyStart, keyEnd)`, the record `bytes[offset, offset + length)`. Of a record whose
+ * value is streamed or left out only the header is there.
+ */
+export interface RangeEntry {
+  key: Buffer;
+  keyStart: number;
+  keyEnd: number;
+  bytes: Buffer;
+  offset: number;
+  length: number;
+  /** Bytes of the whole record. */
+  recordBytes: number;
+}
+
+/**
+ * Whether the nodes that can be read hold every record between them: fewer are missing than each record has replicas.
+ * A record that was written with a smaller `from` than the replication factor has fewer copies than this counts on.
+ */
+export function isRangeComplete(missingNodes: number, replicationFactor: number): boolean {
+  return missingNodes < replicationFactor;
+}

@@ -1,0 +1,90 @@
+/**
+ * The query of a range request, parsed as strictly as an entity's (query.ts), and the link to what a limit cut off.
+ */
+import { Buffer } from 'node:buffer';
+import { decodeComponent, type Key } from '../domain/key.ts';
+import type { QueryProblem } from './query.ts';
+
+export interface RangeQuery {
+  readonly start: Key;
+  readonly end: Key | undefined;
+  readonly limit: number | undefined;
+  readonly keysOnly: boolean;
+  readonly cluster: boolean;
+}
+
+const names = ['start', 'end', 'limit', 'keys', 'cluster'] as const;
+type Name = (typeof names)[number];
+type RawQuery = Partial<Record<Name, string>>;
+
+/** Parses what follows the `?` of a range request; `query` holds one character per byte, as on the wire. */
+export function parseRangeQuery(query: string, keyBytesMax: number): RangeQuery | QueryProblem {
+  const raw = splitQuery(query);
+  if ('problem' in raw) return raw;
+  if (raw.start === undefined) return bad('Parameter "start" is missing');
+  const start = parseKey('start', raw.start, keyBytesMax);
+  if ('problem' in start) return start;
+  const end = raw.end === undefined ? undefined : parseKey('end', raw.end, keyBytesMax);
+  if (end !== undefined && 'problem' in end) return end;
+  const limit = raw.limit === undefined ? undefined : parseLimit(raw.limit);
+  if (typeof limit === 'object') return limit;
+  for (const name of ['keys', 'cluster'] as const) {
+    if (raw[name] !== undefined && raw[name] !== '1') return bad(`Parameter "${name}" can only be 1`);
+  }
+  return { start, end, limit, keysOnly: raw.keys !== undefined, cluster: raw.cluster !== undefined };
+}
+
+/** The target of the request that goes on at `next`. */
+export function nextTarget(query: RangeQuery, next: Uint8Array): string {
+  const { end, limit, keysOnly, cluster } = query;
+  const parts = [`start=${encodeComponent(next)}`];
+  if (end !== undefined) parts.push(`end=${encodeComponent(end)}`);
+  if (limit !== undefined) parts.push(`limit=${limit}`);
+  if (keysOnly) parts.push('keys=1');
+  if (cluster) parts.push('cluster=1');
+  return `/v0/entities?${parts.join('&')}`;
+}
+
+/** Bytes as a query component: all but the unreserved characters of RFC 3986 in percent encoding. */
+function encodeComponent(bytes: Uint8Array): string {
+  return Buffer.from(bytes)
+    .toString('latin1')
+    .replace(
+      /[^A-Za-z0-9._~-]/g,
+      (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+    );
+}
+
+/** The values by name, still encoded. */
+function splitQuery(query: string): RawQuery | QueryProblem {
+  const raw: RawQuery = {};
+  for (const part of query.split('&')) {
+    if (part === '') continue;
+    const equals = part.indexOf('=');
+    const given = equals < 0 ? part : part.slice(0, equals);
+    const name = names.find((one) => one === given);
+    if (name === undefined) {
+      return bad(`Unknown parameter "${given.slice(0, 64)}"; known are start, end, limit, keys and cluster`);
+    }
+    if (raw[name] !== undefined) return bad(`Parameter "${name}" is given twice`);
+    raw[name] = equals < 0 ? '' : part.slice(equals + 1);
+  }
+  return raw;
+}
+
+function parseKey(name: Name, component: string, keyBytesMax: number): Key | QueryProblem {
+  if (component === '') return bad(`Parameter "${name}" is empty`);
+  const key = decodeComponent(component);
+  if (key === undefined) return bad(`Parameter "${name}" is not UTF-8 in percent encoding`);
+  if (key.length <= keyBytesMax) return key;
+  return bad(`Parameter "${name}" has ${key.length} bytes; at most ${keyBytesMax} are possible`);
+}
+
+function parseLimit(text: string): number | QueryProblem {
+  const limit = /^\d{1,15}$/.test(text) ? Number(text) : 0;
+  return limit >= 1 ? limit : bad('Parameter "limit" must be a whole number from 1');
+}
+
+function bad(detail: string): QueryProblem {
+  return { problem: 'bad-parameter', detail };
+}

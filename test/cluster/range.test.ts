@@ -1,0 +1,263 @@
+/** Range queries of real nodes, over sockets. */
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { test, type TestContext } from 'node:test';
+import { ask, entityTarget, problemCode } from '../support/client.ts';
+import { startCluster, type Cluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
+import { metricTotal } from '../support/prometheus-text.ts';
+import { answerIfWhole, askRange, RangeRequest } from '../support/range-client.ts';
+import { RawConnection } from '../support/raw-http.ts';
+
+const oneNode = { nodes: 1, durability: 'commit' } as const;
+
+async function putAll(cluster: Cluster, records: Readonly<Record<string, string | Buffer>>, node = 0): Promise<void> {
+  for (const [key, value] of Object.entries(records)) {
+    assert.equal((await cluster.put(node, key, value)).status, 201, key);
+  }
+}
+
+const url = (cluster: Cluster, index = 0): string => cluster.node(index).url;
+const openReaders = (cluster: Cluster): Promise<number> => metricTotal(url(cluster), 'kvorum_range_readers_open');
+
+/** 48 MiB: more than all buffers between a node and a client that does not read. */
+async function putMuch(cluster: Cluster): Promise<number> {
+  const value = Buffer.alloc(12 * 1024 * 1024, 'much ');
+  await putAll(cluster, { much1: value, much2: value, much3: value, much4: value });
+  return 4 * value.length;
+}
+
+test('a range is chunked, one chunk of key, newline and value a record, in byte order of the key', async (t) => {
+  const cluster = await startCluster(t, oneNode);
+  const large = 'large '.repeat(100_000);
+  const records = { b: 'two\nlines\r\n', a: '', é: 'after z', Z: 'before a', aa: 'x', large };
+  await putAll(cluster, { ...records, gone: 'deleted' });
+  assert.equal((await cluster.del(0, 'gone')).status, 202);
+  const whole = await askRange(t, url(cluster), '/v0/entities?start=%01');
+  assert.equal(whole.status, 200);
+  assert.equal(whole.headers.get('transfer-encoding'), 'chunked');
+  assert.equal(whole.headers.get('content-length'), undefined);
+  assert.deepEqual(whole.chunks, ['Z\nbefore a', 'a\n', 'aa\nx', 'b\ntwo\nlines\r\n', `large\n${large}`, 'é\nafter z']);
+  assert.equal(whole.trailers.size, 0);
+  const part = await askRange(t, url(cluster), '/v0/entities?start=a&end=b');
+  assert.deepEqual(part.chunks, ['a\n', 'aa\nx']);
+  const keys = await askRange(t, url(cluster), '/v0/entities?start=b&keys=1');
+  assert.deepEqual(keys.chunks, ['b\n', 'large\n', 'é\n']);
+  for (const query of ['start=zz&end=zzz', 'start=b&end=b', 'start=b&end=a']) {
+    const { status, body } = await askRange(t, url(cluster), `/v0/entities?${query}`);
+    assert.deepEqual([status, body.length], [200, 0], query);
+  }
+});
+
+test('a range as JSON lines names key, version and value', async (t) => {
+  const cluster = await startCluster(t, oneNode);
+  await putAll(cluster, { a: 'text "quoted"', b: Buffer.from([0xff, 0]), c: '' });
+  const answer = await askRange(t, url(cluster), '/v0/entities?start=a', { accept: 'application/x-ndjson' });
+  assert.equal(answer.headers.get('content-type'), 'application/x-ndjson');
+  const lines = answer.chunks.map((line) => JSON.parse(line) as { version: number });
+  assert.ok(lines.every(({ version }) => Number.isSafeInteger(version) && version > 0));
+  assert.deepEqual(
+    lines.map((line) => ({ ...line, version: 0 })),
+    [
+      { key: 'a', version: 0, value: 'text "quoted"' },
+      { key: 'b', version: 0, value64: '/wA=' },
+      { key: 'c', version: 0, value: '' },
+    ],
+  );
+});
+
+test('HTTP/1.0 gets the records without chunks, ended by the connection', async (t) => {
+  const cluster = await startCluster(t, oneNode);
+  await putAll(cluster, { a: '1', b: '2' });
+  const { headers, body } = await askRange(t, url(cluster), '/v0/entities?start=a', { version: '1.0' });
+  assert.equal(headers.get('transfer-encoding'), undefined);
+  assert.equal(body.toString(), 'a\n1b\n2');
+});
+
+test('answers to requests behind a range come after it, on the same connection', async (t) => {
+  const cluster = await startCluster(t, oneNode);
+  await putAll(cluster, { a: 'x'.repeat(200_000), b: 'y' });
+  const raw = await RawConnection.open(t, url(cluster));
+  raw.send('GET /v0/entities?start=a&limit=2&keys=1 HTTP/1.1\r\nhost: x\r\n\r\n');
+  raw.send(`GET ${entityTarget('b')} HTTP/1.1\r\nhost: x\r\n\r\n`);
+  raw.send('GET /v0/entities?start=q HTTP/1.1\r\nhost: x\r\n\r\n');
+  raw.send(`GET ${entityTarget('b')} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+  const range = await raw.answer();
+  assert.equal(range.status, 200);
+  assert.equal(range.headers.get('transfer-encoding'), 'chunked');
+  const chunks = '2\r\na\n\r\n2\r\nb\n\r\n0\r\n\r\n';
+  assert.equal((await raw.take(chunks.length)).toString(), chunks);
+  assert.equal((await raw.answer()).body.toString(), 'y');
+  const empty = await raw.answer();
+  assert.deepEqual([empty.status, empty.headers.get('content-length')], [200, '0']);
+  assert.equal((await raw.answer()).body.toString(), 'y');
+  await raw.closed();
+});
+
+test('limit and the next link lead through everything exactly once', async (t) => {
+  const cluster = await startCluster(t, oneNode);
+  const records = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`key ${index} +&é`, `${index}`]));
+  await putAll(cluster, records);
+  for (const [limit, query] of [
+    [1, ''],
+    [7, '&keys=1&cluster=1'],
+    [25, '&end=l'],
+    [1000, ''],
+  ] as const) {
+    const seen: string[] = [];
+    let target: string | undefined = `/v0/entities?start=k&limit=${limit}${query}`;
+    while (target !== undefined) {
+      const answer = await askRange(t, url(cluster), target);
+      assert.ok(answer.chunks.length <= limit && answer.chunks.length > 0);
+      seen.push(...answer.chunks.map((chunk) => chunk.slice(0, chunk.indexOf('\n'))));
+      target = /^<(.*)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1];
+    }
+    assert.deepEqual(seen, Object.keys(records).sort());
+  }
+});
+
+test('where a limited range is too long to be held back, the next link is a trailer', async (t) => {
+  const cluster = await startCluster(t, oneNode);
+  const value = 'v'.repeat(100_000);
+  await putAll(cluster, Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`k${index + 10}`, value])));
+  const answer = await askRange(t, url(cluster), '/v0/entities?start=k&limit=11');
+  assert.equal(answer.chunks.length, 11);
+  assert.equal(answer.headers.get('link'), undefined);
+  assert.match(answer.headers.get('trailer') ?? '', /link/);
+  assert.equal(answer.trailers.get('link'), '</v0/entities?start=k21&limit=11>; rel="next"');
+});
+
+test('bad range requests are refused', async (t) => {
+  const cluster = await startCluster(t, oneNode);
+  for (const query of ['', '?start=', '?end=a', '?start=a&limit=0', '?start=%ff', '?start=a&start=b', '?start=a&x=1']) {
+    const answer = await ask(url(cluster), `/v0/entities${query}`);
+    assert.deepEqual([answer.status, problemCode(answer)], [400, 'bad-parameter'], query);
+  }
+  const wrongMethod = await ask(url(cluster), '/v0/entities?start=a', { method: 'PUT', body: 'x' });
+  assert.deepEqual([wrongMethod.status, wrongMethod.headers.allow], [405, 'GET']);
+});
+
+test('a client that does not read stops the scan; one that leaves frees its reader', async (t) => {
+  const cluster = await startCluster(t, oneNode);
+  const total = await putMuch(cluster);
+  const request = new RangeRequest(t, url(cluster), '/v0/entities?start=much');
+  await eventually(async () => assert.equal(await openReaders(cluster), 1));
+  const sent = (): Promise<number> => metricTotal(url(cluster), 'kvorum_range_bytes_total');
+  let last = -1;
+  await eventually(async () => {
+    const before = last;
+    last = await sent();
+    assert.ok(last > 0 && last === before, 'still sending');
+  });
+  assert.ok(last < total, `${last} of ${total} bytes`);
+  assert.equal((await cluster.get(0, 'much1')).status, 200);
+  assert.equal(await openReaders(cluster), 1);
+  request.socket.destroy();
+  await eventually(async () => assert.equal(await openReaders(cluster), 0));
+  assert.ok((await sent()) < total);
+});
+
+test('a client that starts to read late gets everything, as it was', async (t) => {
+  const cluster = await startCluster(t, oneNode);
+  const total = await putMuch(cluster);
+  const request = new RangeRequest(t, url(cluster), '/v0/entities?start=much');
+  await eventually(async () => assert.equal(await openReaders(cluster), 1));
+  await putAll(cluster, { much2: 'changed', much5: 'added' });
+  assert.equal((await cluster.del(0, 'much3')).status, 202);
+  const { chunks } = await request.answer();
+  assert.deepEqual(
+    chunks.map((chunk) => chunk.slice(0, 6)),
+    ['much1\n', 'much2\n', 'much3\n', 'much4\n'],
+  );
+  assert.equal(
+    chunks.reduce((sum, chunk) => sum + chunk.length - 6, 0),
+    total,
+  );
+  assert.equal(await openReaders(cluster), 0);
+});
+
+test('past --range-ms-max the reader is freed and the answer is no whole one', async (t) => {
+  const cluster = await startCluster(t, { ...oneNode, flags: ['--range-ms-max', '100'] });
+  await putMuch(cluster);
+  const request = new RangeRequest(t, url(cluster), '/v0/entities?start=much');
+  await eventually(async () => assert.equal(await metricTotal(url(cluster), 'kvorum_ranges_started_total'), 1));
+  await eventually(async () => assert.equal(await openReaders(cluster), 0));
+  assert.equal(await answerIfWhole(request), undefined, 'it broke off within a record');
+});
+
+test('past --range-ms-max the trailer says so where a record is complete', async (t) => {
+  const cluster = await startCluster(t, { ...oneNode, flags: ['--range-ms-max', '300'] });
+  const value = 'v'.repeat(100_000);
+  for (let index = 0; index < 160; index++) await putAll(cluster, { [`k${index + 100}`]: value });
+  const request = new RangeRequest(t, url(cluster), '/v0/entities?start=k');
+  await eventually(async () => assert.equal(await metricTotal(url(cluster), 'kvorum_ranges_started_total'), 1));
+  await eventually(async () => assert.equal(await openReaders(cluster), 0));
+  const outcome = await answerIfWhole(request);
+  // A page ends anywhere, so that the last record may be cut: then the connection breaks.
+  if (outcome === undefined) return;
+  assert.match(outcome.trailers.get('kvorum-error') ?? '', /^range-timeout; /);
+  assert.match(outcome.headers.get('trailer') ?? '', /kvorum-error/);
+  assert.ok(outcome.chunks.length < 160);
+});
+
+test('more ranges than --ranges-max are refused with 503', async (t) => {
+  const cluster = await startCluster(t, { ...oneNode, flags: ['--ranges-max', '1'] });
+  await putMuch(cluster);
+  const first = new RangeRequest(t, url(cluster), '/v0/entities?start=much');
+  await eventually(async () => assert.equal(await openReaders(cluster), 1));
+  const second = await ask(url(cluster), '/v0/entities?start=a');
+  assert.deepEqual([second.status, second.headers['retry-after'], problemCode(second)], [503, '1', 'overloaded']);
+  first.socket.destroy();
+  await eventually(async () => assert.equal((await ask(url(cluster), '/v0/entities?start=z')).status, 200));
+});
+
+const scanCluster = (t: TestContext, cluster: Cluster, node: number, query = 'start=k') =>
+  askRange(t, url(cluster, node), `/v0/entities?${query}&cluster=1`);
+
+test('a cluster scan shows every record once, the newest of each, with a node down and after missed writes', async (t) => {
+  const cluster = await startCluster(t, { nodes: 3, durability: 'commit' });
+  await putAll(cluster, { k1: 'old', k2: 'old', k3: 'old', k4: 'same' });
+  await cluster.stop(2);
+  await putAll(cluster, { k1: 'new', k5: 'added' });
+  assert.equal((await cluster.del(0, 'k2')).status, 202);
+  const expected = ['k1\nnew', 'k3\nold', 'k4\nsame', 'k5\nadded'];
+  for (const node of [0, 1]) {
+    await eventually(async () => assert.deepEqual((await scanCluster(t, cluster, node)).chunks, expected));
+  }
+  await cluster.start(2);
+  await eventually(async () => assert.deepEqual((await scanCluster(t, cluster, 2)).chunks, expected));
+  const own = await askRange(t, url(cluster, 2), '/v0/entities?start=k');
+  assert.deepEqual(own.chunks, ['k1\nold', 'k2\nold', 'k3\nold', 'k4\nsame']);
+});
+
+test('a cluster scan that some records may be missing from is refused with 504', async (t) => {
+  const cluster = await startCluster(t, { nodes: 3, durability: 'commit', flags: ['--replication-factor', '1'] });
+  await putAll(cluster, { k1: '1', k2: '2', k3: '3', k4: '4', k5: '5' });
+  await eventually(async () => assert.equal((await scanCluster(t, cluster, 0)).chunks.length, 5));
+  await cluster.stop(2);
+  const refused = await ask(url(cluster), '/v0/entities?start=k&cluster=1');
+  assert.deepEqual([refused.status, problemCode(refused)], [504, 'not-enough-replicas']);
+});
+
+test('a cluster scan whose peer is killed in the midst of it is whole or broken off, never short', async (t) => {
+  for (const [factor, isWhole] of [
+    ['3', true],
+    ['1', false],
+  ] as const) {
+    const cluster = await startCluster(t, { nodes: 3, durability: 'commit', flags: ['--replication-factor', factor] });
+    const value = 'v'.repeat(100_000);
+    const keys = Array.from({ length: 300 }, (_, index) => `k${index + 1000}`);
+    await Promise.all(keys.map((key) => cluster.put(0, key, value)));
+    const request = new RangeRequest(t, url(cluster), '/v0/entities?start=k&cluster=1');
+    // After the first bytes the status is said, and cannot be 504 any more.
+    await eventually(async () => assert.ok((await metricTotal(url(cluster), 'kvorum_range_bytes_total')) > 0));
+    await cluster.stop(2, 'SIGKILL');
+    const outcome = await answerIfWhole(request);
+    const found = outcome?.chunks.map((chunk) => chunk.slice(0, chunk.indexOf('\n')));
+    const error = outcome?.trailers.get('kvorum-error');
+    // What the killed node had sent already still comes: then the answer may be whole without it.
+    if (isWhole || (outcome !== undefined && error === undefined)) assert.deepEqual(found, keys);
+    if (isWhole) assert.equal(error, undefined);
+    else if (error !== undefined) assert.match(error, /^not-enough-replicas; /);
+  }
+});

@@ -1,0 +1,66 @@
+/** A store in a directory of its own, and records to put into it. */
+import { Buffer } from 'node:buffer';
+import type { TestContext } from 'node:test';
+import { allocateFrame, entryBytes, readEntries, valueOffset, writeWrite, type Entry } from '../../src/domain/frame.ts';
+import { operationKinds } from '../../src/domain/operation.ts';
+import { Store } from '../../workers/store.ts';
+import { temporaryDirectory } from './temporary-directory.ts';
+
+export interface StoredWrite {
+  readonly key: string | Buffer;
+  /** undefined deletes. */
+  readonly value: string | Buffer | undefined;
+  readonly version?: number;
+}
+
+export interface TestStore {
+  readonly store: Store;
+  readonly directory: string;
+  /** Keys of the records that failed their checksum. */
+  readonly corrupt: string[];
+  /** Closes it now. */
+  readonly close: () => Promise<void>;
+}
+
+export const versionCeiling = Number.MAX_SAFE_INTEGER;
+
+/** Opens a store; it is closed after the test. */
+export async function openTestStore(t: TestContext, directory = temporaryDirectory(t)): Promise<TestStore> {
+  const corrupt: string[] = [];
+  const options = { directory, durability: 'commit', first: true, storeBytesMax: 256 * 1024 * 1024 } as const;
+  const store = await Store.open(options, (key) => corrupt.push(key.toString('utf8')));
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= store.close());
+  t.after(close);
+  return { store, directory, corrupt, close };
+}
+
+/** Writes records, large values among them. */
+export async function fill(store: Store, writes: readonly StoredWrite[]): Promise<void> {
+  const small = writes.filter(({ value }) => (value?.length ?? 0) <= 100_000).map(writeEntry);
+  if (small.length > 0) store.merge(small, versionCeiling);
+  for (const write of writes) {
+    if ((write.value?.length ?? 0) > 100_000) await store.mergeLarge(writeEntry(write), versionCeiling);
+  }
+}
+
+function writeEntry({ key, value, version = 1 }: StoredWrite): Entry {
+  const name = Buffer.from(key as string);
+  const content = value === undefined ? undefined : Buffer.from(value as string);
+  const valueBytes = content?.length ?? 0;
+  const bytes = allocateFrame(entryBytes(name.length, valueBytes));
+  if (content !== undefined) bytes.set(content, valueOffset(0, name.length));
+  const head = { tag: 0, kind: operationKinds.write, quorum: { acksRequired: 1, replicaCount: 1 } };
+  const stamp = { version, nodeId: 1, kind: content === undefined ? (1 as const) : (0 as const) };
+  writeWrite(bytes, 0, head, name, { stamp, valueBytes });
+  return readEntries(bytes)[0] as Entry;
+}
+
+/** How many snapshots are held of a store, by LMDB's own list. */
+export function snapshotsHeld(store: Store): number {
+  store.refresh();
+  return store
+    .readers()
+    .split('\n')
+    .filter((line) => /^\s*\d+\s+\S+\s+\d+\s*$/.test(line)).length;
+}
