@@ -3,14 +3,14 @@
  * Dynamo (2007) section 5 calls the second part read repair.
  */
 import { replyCodes } from './operation.ts';
-import { compareRecords } from './record.ts';
+import { compareRecords, mergeRecords } from './record.ts';
 import type { Reply } from './reply.ts';
 
 /** The newer of two replies to a read; one without a record is older than any with one. */
 export function newerReply(left: Reply, right: Reply): Reply {
   if (right.code !== replyCodes.record) return left;
   if (left.code !== replyCodes.record) return right;
-  return compareRecords(left, right) >= 0 ? left : right;
+  return mergeRecords(left, right);
 }
 
 /** One replica's reply to a read. */

@@ -2,19 +2,13 @@
  * The query of an entity request, parsed once and strictly: a parameter that is repeated, unknown or malformed is an
  * error, since a misspelt `ack` that is silently ignored would weaken the guarantee that the client asked for.
  */
-import { decodeComponent, type Key } from '../domain/key.ts';
+import type { Key } from '../domain/key.ts';
 import { resolveQuorum, type Quorum } from '../domain/quorum.ts';
-import type { ProblemCode } from './problem.ts';
+import { isProblem, parseKey, splitQuery, type QueryProblem } from './query-parts.ts';
 
 export interface EntityQuery {
   readonly key: Key;
   readonly quorum: Quorum;
-}
-
-/** Why a query is refused. */
-export interface QueryProblem {
-  readonly problem: ProblemCode;
-  readonly detail: string;
 }
 
 export interface QueryLimits {
@@ -23,55 +17,17 @@ export interface QueryLimits {
   readonly replicationFactor: number;
 }
 
-interface RawQuery {
-  id?: string;
-  ack?: string;
-  from?: string;
-  replicas?: string;
-}
+const names = ['id', 'ack', 'from', 'replicas'] as const;
+type RawQuery = Partial<Record<(typeof names)[number], string>>;
 
 /** Parses what follows the `?` of an entity request; `query` holds one character per byte, as on the wire. */
 export function parseEntityQuery(query: string, limits: QueryLimits): EntityQuery | QueryProblem {
-  const raw = splitQuery(query);
-  if ('problem' in raw) return raw;
-  const key = parseKey(raw.id, limits.keyBytesMax);
+  const raw = splitQuery(query, names, (name) => (name === 'id' ? 'bad-id' : 'bad-quorum'));
+  if (isProblem(raw)) return raw;
+  const key = parseKey({ name: 'id', text: raw.id, problem: 'bad-id' }, limits.keyBytesMax);
   if ('problem' in key) return key;
   const quorum = parseQuorum(raw, limits);
   return 'problem' in quorum ? quorum : { key, quorum };
-}
-
-/** The values by name, still encoded. */
-function splitQuery(query: string): RawQuery | QueryProblem {
-  const raw: RawQuery = {};
-  for (const part of query.split('&')) {
-    if (part === '') continue;
-    const equals = part.indexOf('=');
-    const name = equals < 0 ? part : part.slice(0, equals);
-    if (name !== 'id' && name !== 'ack' && name !== 'from' && name !== 'replicas') {
-      const shown = name.slice(0, 64);
-      return { problem: 'bad-parameter', detail: `Unknown parameter "${shown}"; known are id, ack, from and replicas` };
-    }
-    if (raw[name] !== undefined) return repeated(name);
-    raw[name] = equals < 0 ? '' : part.slice(equals + 1);
-  }
-  return raw;
-}
-
-function repeated(name: keyof RawQuery): QueryProblem {
-  return { problem: name === 'id' ? 'bad-id' : 'bad-quorum', detail: `Parameter "${name}" is given twice` };
-}
-
-function parseKey(id: string | undefined, keyBytesMax: number): Key | QueryProblem {
-  if (id === undefined) return { problem: 'bad-id', detail: 'Parameter "id" is missing' };
-  if (id === '') return { problem: 'bad-id', detail: 'Parameter "id" is empty' };
-  const key = decodeComponent(id);
-  if (key === undefined) {
-    return { problem: 'bad-id', detail: 'Parameter "id" is not UTF-8 in percent encoding' };
-  }
-  if (key.length > keyBytesMax) {
-    return { problem: 'bad-id', detail: `Parameter "id" has ${key.length} bytes; at most ${keyBytesMax} are possible` };
-  }
-  return key;
 }
 
 function parseQuorum(raw: RawQuery, limits: QueryLimits): Quorum | QueryProblem {

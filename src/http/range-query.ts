@@ -2,8 +2,8 @@
  * The query of a range request, parsed as strictly as an entity's (query.ts), and the link to what a limit cut off.
  */
 import { Buffer } from 'node:buffer';
-import { decodeComponent, type Key } from '../domain/key.ts';
-import type { QueryProblem } from './query.ts';
+import type { Key } from '../domain/key.ts';
+import { isProblem, parseKey, splitQuery, type QueryProblem } from './query-parts.ts';
 
 export interface RangeQuery {
   readonly start: Key;
@@ -14,17 +14,15 @@ export interface RangeQuery {
 }
 
 const names = ['start', 'end', 'limit', 'keys', 'cluster'] as const;
-type Name = (typeof names)[number];
-type RawQuery = Partial<Record<Name, string>>;
 
 /** Parses what follows the `?` of a range request; `query` holds one character per byte, as on the wire. */
 export function parseRangeQuery(query: string, keyBytesMax: number): RangeQuery | QueryProblem {
-  const raw = splitQuery(query);
-  if ('problem' in raw) return raw;
-  if (raw.start === undefined) return bad('Parameter "start" is missing');
-  const start = parseKey('start', raw.start, keyBytesMax);
+  const raw = splitQuery(query, names, () => 'bad-parameter');
+  if (isProblem(raw)) return raw;
+  const start = parseKey({ name: 'start', text: raw.start, problem: 'bad-parameter' }, keyBytesMax);
   if ('problem' in start) return start;
-  const end = raw.end === undefined ? undefined : parseKey('end', raw.end, keyBytesMax);
+  const end =
+    raw.end === undefined ? undefined : parseKey({ name: 'end', text: raw.end, problem: 'bad-parameter' }, keyBytesMax);
   if (end !== undefined && 'problem' in end) return end;
   const limit = raw.limit === undefined ? undefined : parseLimit(raw.limit);
   if (typeof limit === 'object') return limit;
@@ -53,31 +51,6 @@ function encodeComponent(bytes: Uint8Array): string {
       /[^A-Za-z0-9._~-]/g,
       (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
     );
-}
-
-/** The values by name, still encoded. */
-function splitQuery(query: string): RawQuery | QueryProblem {
-  const raw: RawQuery = {};
-  for (const part of query.split('&')) {
-    if (part === '') continue;
-    const equals = part.indexOf('=');
-    const given = equals < 0 ? part : part.slice(0, equals);
-    const name = names.find((one) => one === given);
-    if (name === undefined) {
-      return bad(`Unknown parameter "${given.slice(0, 64)}"; known are start, end, limit, keys and cluster`);
-    }
-    if (raw[name] !== undefined) return bad(`Parameter "${name}" is given twice`);
-    raw[name] = equals < 0 ? '' : part.slice(equals + 1);
-  }
-  return raw;
-}
-
-function parseKey(name: Name, component: string, keyBytesMax: number): Key | QueryProblem {
-  if (component === '') return bad(`Parameter "${name}" is empty`);
-  const key = decodeComponent(component);
-  if (key === undefined) return bad(`Parameter "${name}" is not UTF-8 in percent encoding`);
-  if (key.length <= keyBytesMax) return key;
-  return bad(`Parameter "${name}" has ${key.length} bytes; at most ${keyBytesMax} are possible`);
 }
 
 function parseLimit(text: string): number | QueryProblem {
