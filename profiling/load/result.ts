@@ -1,0 +1,190 @@
+/**
+ * What a load run leaves behind: the versioned schema of `--json` files, which reports and comparisons read.
+ *
+ * Times are microseconds (`Us`), milliseconds (`Ms`) or seconds since the start of the measured window (`second`). What
+ * was not measured is null, never 0.
+ */
+import type { LatencyCounts } from './histogram.ts';
+
+export const benchSchema = 'kvorum-bench/1';
+
+export type LoadOperation = 'put' | 'get' | 'delete' | 'mixed';
+export type Distribution = 'uniform' | 'zipfian' | 'latest' | 'sequential';
+
+/** What is sent. */
+export interface Workload {
+  readonly op: LoadOperation;
+  /** Share of GETs in `mixed`, 0 to 1; the rest are PUTs. */
+  readonly readShare: number;
+  /** Requests a second over all connections. */
+  readonly rate: number;
+  readonly arrival: 'constant' | 'poisson';
+  readonly connections: number;
+  readonly durationMs: number;
+  readonly warmupMs: number;
+  readonly keys: number;
+  readonly distribution: Distribution;
+  readonly valueBytes: number;
+  /** Null: the cluster's own defaults. */
+  readonly ack: number | null;
+  readonly from: number | null;
+  /** Base URLs that the connections go to, in turns. */
+  readonly targets: readonly string[];
+  readonly seed: number;
+}
+
+export interface BenchResult {
+  readonly schema: typeof benchSchema;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** The command line that repeats the run. */
+  readonly command: string;
+  /** What the reader is to call this run in an overlay: `batched put 6,000/s`. */
+  readonly label: string;
+  readonly workload: Workload;
+  readonly verdict: Verdict;
+  /** True where the run was interrupted; all counts are of the part that ran. */
+  readonly cutShort: boolean;
+  readonly totals: Totals;
+  /** From when each request should have been sent (corrected for coordinated omission). */
+  readonly latency: LatencyCounts;
+  /** From when it was sent; null where the engine does not tell. */
+  readonly service: LatencyCounts | null;
+  readonly statuses: readonly StatusCount[];
+  readonly targets: readonly TargetResult[];
+  /** One entry per second of the measured window; empty where the engine does not tell. */
+  readonly seconds: readonly SecondResult[];
+  readonly generator: GeneratorResult;
+  /** What the nodes said and what the system says of their processes; empty where nothing could be learnt. */
+  readonly nodes: readonly NodeObservation[];
+  readonly environment: BenchEnvironment;
+  /** The runs that `--find-max` tried, in order, the found one last; absent in plain runs. */
+  readonly search?: readonly SearchStep[];
+}
+
+/**
+ * `held`: at least 98% of the rate, no errors. `invalid`: the generator could not keep the schedule, so no figure of the
+ * run says anything about the cluster.
+ */
+export interface Verdict {
+  readonly kind: 'held' | 'missed' | 'failed' | 'invalid';
+  /** One sentence for people, without a final period: `INVALID: generator saturated, ...`. */
+  readonly sentence: string;
+}
+
+export interface Totals {
+  /** Requests whose intended start fell into the measured window. */
+  readonly due: number;
+  readonly completed: number;
+  /** Of the completed ones: with a status other than 2xx (404 of a GET counts as success). */
+  readonly failed: number;
+  /** Requests without an answer: connection lost, refused, or timed out. */
+  readonly unanswered: number;
+  /** Sent more than 1 ms after the intended start although a connection was free. */
+  readonly lateStarts: number;
+  readonly pendingMax: number;
+  /** Length of the measured window. */
+  readonly seconds: number;
+  /** Completed requests a second. */
+  readonly rate: number;
+}
+
+export interface StatusCount {
+  /** `201`, or what happened instead of an answer: `connection refused`, `connection lost`, `timeout`. */
+  readonly status: string;
+  readonly count: number;
+}
+
+export interface TargetResult {
+  readonly url: string;
+  readonly completed: number;
+  readonly failed: number;
+  readonly unanswered: number;
+  readonly latency: LatencyCounts;
+}
+
+export interface SecondResult {
+  readonly second: number;
+  readonly due: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly unanswered: number;
+  /** Requests due and not answered at the end of the second. */
+  readonly pending: number;
+  readonly latency: LatencyCounts;
+  readonly generatorDelayMsMax: number;
+}
+
+export interface GeneratorResult {
+  readonly engine: 'built-in' | 'wrk2';
+  /** What the engine says of itself, or Kvorum's version. */
+  readonly version: string;
+  readonly cpuSeconds: number | null;
+  /** Share of time that its event loop was busy. */
+  readonly utilization: number | null;
+  readonly delayMsP99: number | null;
+  readonly delayMsMax: number | null;
+}
+
+/** One node over the measured window. */
+export interface NodeObservation {
+  readonly url: string;
+  /** Null where the node runs elsewhere; what the system says of it is then null too. */
+  readonly pid: number | null;
+  /** Per thread, sums over the window. */
+  readonly threads: readonly ThreadObservation[] | null;
+  readonly residentBytesMax: number | null;
+  readonly peerBytesSent: number | null;
+  readonly peerBytesReceived: number | null;
+  readonly series: readonly NodeSample[];
+}
+
+export interface ThreadObservation {
+  /** `main`, `worker 1`, ... or `native` for all threads without JavaScript (libuv, V8, LMDB) together. */
+  readonly thread: string;
+  readonly cpuUs: number;
+  /** Ready to run, and waiting for a core. */
+  readonly runQueueUs: number;
+  readonly voluntarySwitches: number;
+  readonly involuntarySwitches: number;
+}
+
+/** Over the second that ends at `second`, or at its end. */
+export interface NodeSample {
+  readonly second: number;
+  readonly operationsInFlight: number | null;
+  readonly poolQueue: number | null;
+  /** Share of time busy, per JavaScript thread: `{ "main": 0.4, "worker 1": 0.7 }`. */
+  readonly utilization: Readonly<Record<string, number>>;
+  readonly gcMs: number | null;
+  readonly commits: number | null;
+  readonly commitMsMean: number | null;
+  readonly cpuUs: number | null;
+  readonly residentBytes: number | null;
+}
+
+export interface BenchEnvironment {
+  readonly machine: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly kernel: string;
+  readonly node: string;
+  readonly kvorum: string;
+  /** Null outside a git checkout; `abc1234+` where the checkout has changes. */
+  readonly commit: string | null;
+  /** The cluster's settings, as `GET /v0/status` gives them: `mode`, `durability`, `workers`. */
+  readonly cluster: Readonly<Record<string, string | number>>;
+  readonly nodeCount: number;
+}
+
+/** One run that find-max tried. */
+export interface SearchStep {
+  readonly rate: number;
+  readonly achieved: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly failed: number;
+  readonly held: boolean;
+  /** Why not: `achieved 91% of the rate`, `p99 80 ms over 50 ms`, `12 errors`. Empty where it was held. */
+  readonly reason: string;
+}
