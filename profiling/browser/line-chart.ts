@@ -31,6 +31,8 @@ export function drawLines(host: HTMLElement, chart: LineChart): void {
   });
 }
 
+const wholeSteps = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat();
+
 /** A logarithmic axis has no 0; less than a microsecond is as good as one. */
 function drawable(value: number | null, isLogarithmic: boolean): number | null {
   return value !== null && isLogarithmic ? Math.max(value, 1) : value;
@@ -68,11 +70,19 @@ function plotOptions(host: HTMLElement, chart: LineChart, { legend, isLogarithmi
         : { distr: 1, range: (_, __, max) => [0, linearTop(max, y.atLeast ?? 0)] },
     },
     axes: [
-      { ...axis, size: gutter.bottom, splits: () => xTicks(x, plotWidth), values: (_, ticks) => ticks.map(xLabel(x)) },
+      {
+        ...axis,
+        size: gutter.bottom,
+        splits: () => xTicks(x, plotWidth),
+        filter: (_, ticks) => ticks,
+        values: (_, ticks) => ticks.map((tick) => xLabel(x, tick)),
+      },
       {
         ...axis,
         size: gutter.left,
         values: (_, ticks) => ticks.map((tick) => quantity(tick, y.unit)),
+        // No half operations.
+        ...(y.unit === 'count' && { incrs: wholeSteps }),
         ...(isLogarithmic && { splits: (_, __, min, max) => logarithmicTicks(min, max), filter: (_, ticks) => ticks }),
       },
     ],
@@ -127,9 +137,9 @@ function rateStep(max: number, width: number): number {
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= wanted) ?? power * 10;
 }
 
-function xLabel({ kind }: XAxis): (tick: number) => string {
-  if (kind === 'percentile') return percentileText;
-  return (tick) => quantity(tick, kind === 'rate' ? 'rate' : 'seconds');
+function xLabel({ kind }: XAxis, tick: number): string {
+  if (kind === 'percentile') return percentileText(tick);
+  return quantity(tick, kind === 'rate' ? 'rate' : 'seconds');
 }
 
 /** Whether the key was one that moves. */

@@ -36,13 +36,16 @@ button:hover{border-color:var(--quiet)}
 
 const tables = `
 .table{overflow-x:auto;margin:12px 0}
-table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums;min-width:min(100%,420px)}
+table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums;min-width:min(100%,560px)}
 caption{text-align:left;color:var(--quiet);padding:0 0 6px;caption-side:top}
 th,td{padding:5px 12px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600}
 thead th{border-bottom:2px solid var(--line);vertical-align:bottom}
 tbody th{font-weight:500}
-th.number,td.number{text-align:right;white-space:nowrap}
+th.number,td.number{text-align:right}
+td.number,tbody th{white-space:nowrap}
+tbody th,td{overflow-wrap:anywhere}
+thead th{max-width:11em}
 td.missing{color:var(--quiet)}
 details{margin:10px 0}
 summary{cursor:pointer;color:var(--link);font-size:.875rem;width:fit-content}
@@ -59,7 +62,9 @@ figcaption .quiet{font-weight:400;font-size:.875rem;display:block}
 .uplot{font-family:inherit}
 .u-cursor-x,.u-cursor-y{border-color:var(--quiet)!important}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:6px 8px;margin:6px 0 0 56px;padding:0;font-size:.8125rem}
-.legend button{display:inline-flex;align-items:center;gap:6px;padding:2px 8px;font-size:inherit;white-space:normal;text-align:left}
+.legend button{display:inline-flex;align-items:center;gap:6px;padding:2px 8px;font-size:inherit;white-space:normal;text-align:left;overflow-wrap:anywhere}
+.legend button[aria-pressed]{background:none;border-color:transparent}
+.legend button[aria-pressed]:hover{border-color:var(--line)}
 .legend button[aria-pressed=false]{opacity:.6;text-decoration:line-through}
 .legend svg{flex:none}
 .legend output{font-variant-numeric:tabular-nums;color:var(--quiet);min-width:4.5em;text-align:right}
@@ -100,12 +105,13 @@ export const benchStyles = `
 .verdict .verdict-word.cut-short{color:var(--text);background:none;border:2px dashed currentColor}
 .invalid-banner{position:sticky;top:0;z-index:10;max-width:none;margin:12px 0;padding:8px 16px;background:var(--bad);color:var(--page);border-radius:6px}
 .rate-bar{margin:8px 0}
-.rate-track{position:relative;height:14px;background:var(--panel);border:1px solid var(--line);border-radius:4px;overflow:hidden}
-.rate-fill{height:100%}
+.rate-bar p{max-width:none}
+.rate-track{position:relative;height:16px;margin:16px 0 10px;background:var(--panel);border:1px solid var(--line);border-radius:4px}
+.rate-fill{height:100%;border-radius:3px}
 .rate-fill.good{background:var(--good)}
 .rate-fill.short{background:var(--bad)}
-.rate-limit{position:absolute;top:0;bottom:0;border-left:2px dashed var(--text)}
-.key-figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:12px;margin:20px 0}
+.rate-limit{position:absolute;top:-6px;bottom:-6px;width:2px;background:var(--text)}
+.key-figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(220px,1fr));gap:12px;margin:20px 0}
 .key-figures>div{background:var(--panel);border-radius:8px;padding:10px 14px}
 .key-figures dt{font-size:.8125rem;color:var(--quiet)}
 .key-figures dd{margin:0;font-size:1.3rem;font-weight:600;font-variant-numeric:tabular-nums}
