@@ -1,4 +1,5 @@
 /** The one table of commands, in the order in which help lists them. */
+import { benchCommand } from './bench.ts';
 import type { Command } from './command.ts';
 import { configCommand } from './config-command.ts';
 import { helpCommand } from './help.ts';
@@ -16,6 +17,7 @@ const ownCommands: readonly Command[] = [
   delCommand,
   scanCommand,
   statusCommand,
+  benchCommand,
   configCommand,
 ];
 
