@@ -19,6 +19,8 @@ export const errorCodes = {
   'disk-full': 'the data directory has no room for the write',
   'store-failed': 'the operating system failed a storage call',
   'worker-failed': 'a worker thread did not start or died',
+  'node-unreachable': 'no node answers at a URL, or it does not serve',
+  'output-unwritable': 'a file that was asked for cannot be written',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
