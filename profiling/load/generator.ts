@@ -6,17 +6,15 @@
  * at high rates is far more often. Where requests are 4 ms apart or more, the rest of a millisecond is waited out by
  * turning the event loop, so that they start on time.
  */
-import { Buffer } from 'node:buffer';
-import { connect } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { codeOf, KvorumError, messageOf } from '../../src/domain/errors.ts';
 import type { LoadProgress, LoadResult } from './engine.ts';
 import { percentileUs } from './histogram.ts';
-import { HttpConnection, largeValueBytes, type Address, type ConnectionEvents } from './http-connection.ts';
+import { HttpConnection, type Address, type ConnectionEvents } from './http-connection.ts';
 import { cutOff, Ledger } from './ledger.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { seededRandom } from './random.ts';
-import { requestDrawer, valueOf, type DrawnRequest } from './requests.ts';
+import { reach } from './reach.ts';
+import { requestDrawer, sender, type DrawnRequest } from './requests.ts';
 import type { SecondResult, Workload } from './result.ts';
 import { saturation } from './saturation.ts';
 import { schedule } from './schedule.ts';
@@ -36,7 +34,7 @@ const spinGapUs = 4000;
 /** After an interruption, for requests in flight. */
 const cutMsMax = 1000;
 
-/** Runs the workload. Throws `KvorumError` where a target cannot be reached. */
+/** Runs the workload in this process. Throws `KvorumError` where a target cannot be reached. */
 export async function generate(workload: Workload, options: GenerateOptions): Promise<LoadResult> {
   const addresses = await Promise.all(workload.targets.map(reach));
   return new Generator(workload, options, addresses).run();
@@ -231,38 +229,5 @@ class Generator {
       pending: second.pending,
       p99Us: percentileUs(second.latency, 99),
     });
-  }
-}
-
-/** The bytes of a request. Small values stand behind the head in one string, which costs one write. */
-function sender(workload: Workload): (connection: HttpConnection, request: DrawnRequest) => void {
-  const { valueBytes, seed, targets } = workload;
-  const value = valueOf(valueBytes, seed);
-  const large = valueBytes >= largeValueBytes ? Buffer.from(value, 'latin1') : undefined;
-  const ends = targets.map((url) => ` HTTP/1.1\r\nhost: ${new URL(url).host}\r\n`);
-  const putEnd = `content-length: ${valueBytes}\r\n\r\n${large === undefined ? value : ''}`;
-  return (connection, { method, path }) => {
-    const start = `${method} ${path}${ends[connection.target]}`;
-    if (method === 'PUT') connection.send(start + putEnd, large);
-    else connection.send(`${start}\r\n`);
-  };
-}
-
-/** The address that a target's name has; `localhost` may have two, of which one may have no node. */
-async function reach(url: string): Promise<Address> {
-  const { hostname, port } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, '');
-  const socket = connect({ host, port: Number(port || 80), timeout: connectMsMax });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve).once('error', reject);
-      socket.once('timeout', () => reject(new Error('no connection in time')));
-    });
-    return { host: socket.remoteAddress ?? host, port: Number(port || 80) };
-  } catch (error) {
-    const reason = codeOf(error) === 'ECONNREFUSED' ? 'connection refused' : messageOf(error) || codeOf(error);
-    throw new KvorumError('node-unreachable', `Cannot reach ${url}: ${reason}`, { cause: error });
-  } finally {
-    socket.destroy();
   }
 }

@@ -1,4 +1,6 @@
 /** The bytes of each request: which operation, on which key, with what value. */
+import { Buffer } from 'node:buffer';
+import { largeValueBytes, type HttpConnection } from './http-connection.ts';
 import { keyName, keyPicker, keyWidth } from './keys.ts';
 import { seededRandom } from './random.ts';
 import type { Workload } from './result.ts';
@@ -41,4 +43,20 @@ export function valueOf(valueBytes: number, seed: number): string {
     .join('')
     .repeat(Math.ceil(valueBytes / 4096))
     .slice(0, valueBytes);
+}
+
+/** Sends a request on a connection. Small values stand behind the head in one string, which costs one write. */
+export function sender(
+  workload: Pick<Workload, 'valueBytes' | 'seed' | 'targets'>,
+): (connection: HttpConnection, request: DrawnRequest) => void {
+  const { valueBytes, seed, targets } = workload;
+  const value = valueOf(valueBytes, seed);
+  const large = valueBytes >= largeValueBytes ? Buffer.from(value, 'latin1') : undefined;
+  const ends = targets.map((url) => ` HTTP/1.1\r\nhost: ${new URL(url).host}\r\n`);
+  const putEnd = `content-length: ${valueBytes}\r\n\r\n${large === undefined ? value : ''}`;
+  return (connection, { method, path }) => {
+    const start = `${method} ${path}${ends[connection.target]}`;
+    if (method === 'PUT') connection.send(start + putEnd, large);
+    else connection.send(`${start}\r\n`);
+  };
 }
