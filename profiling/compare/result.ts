@@ -5,12 +5,9 @@
  * points of load, several times; a figure is the median of its rounds with the range that they span. Where the ranges of
  * two subjects overlap there is no verdict.
  */
-import type { BenchEnvironment, BenchResult, SearchStep } from '../load/result.ts';
+import type { BenchEnvironment, BenchResult, LoadOperation, SearchStep } from '../load/result.ts';
 
 export const compareSchema = 'kvorum-compare/1';
-
-/** What is put on a cluster; `mixed` where files of such runs are compared. */
-export type CompareOperation = BenchResult['workload']['op'];
 
 export interface CompareResult {
   readonly schema: typeof compareSchema;
@@ -32,7 +29,9 @@ export interface CompareResult {
 }
 
 export interface CompareSettings {
-  readonly ops: readonly CompareOperation[];
+  readonly ops: readonly LoadOperation[];
+  /** Share of GETs in `mixed`. */
+  readonly readShare: number;
   /** Requests a second that every subject meets. */
   readonly rates: readonly number[];
   /** Share of its own maximum that each subject meets besides, 0 to 1. */
@@ -67,7 +66,7 @@ export interface Subject {
 /** The search for the highest rate that a subject holds. */
 export interface MaximumSearch {
   readonly subject: string;
-  readonly op: CompareOperation;
+  readonly op: LoadOperation;
   /** Highest rate held; null where none was. */
   readonly best: number | null;
   /** Lowest rate tried above it, which was not held; null where none was tried. */
@@ -83,7 +82,7 @@ export type LoadPoint =
 
 export interface CompareRun {
   readonly subject: string;
-  readonly op: CompareOperation;
+  readonly op: LoadOperation;
   readonly point: LoadPoint;
   /** From 1. */
   readonly round: number;
@@ -138,7 +137,7 @@ export type MeasureName = keyof typeof measureKinds;
 /** What one subject did at one point. */
 export interface SummaryRow {
   readonly subject: string;
-  readonly op: CompareOperation;
+  readonly op: LoadOperation;
   readonly point: LoadPoint;
   /** Rate asked for; the median where it differs from round to round. */
   readonly rate: number;
@@ -171,7 +170,7 @@ export interface ThreadRow {
 export interface ComparedStep {
   readonly from: string;
   readonly to: string;
-  readonly op: CompareOperation;
+  readonly op: LoadOperation;
   /** Of the highest rates held; null where one of them is not known. */
   readonly maximum: Change | null;
   readonly points: readonly ComparedPoint[];

@@ -2,6 +2,7 @@
 import type { Verdict } from '../load/result.ts';
 import { figuresOf, threadFiguresOf, type ThreadFigures } from './figures.ts';
 import { pointKey } from './load-point.ts';
+import { maximumSpread } from './maximum.ts';
 import { stepSentences } from './sentences.ts';
 import { changeBetween, spreadOf } from './spread.ts';
 import {
@@ -49,12 +50,6 @@ export function compareSteps(
 /** Each subject with the one before it. */
 export function neighbours(subjects: readonly string[]): (readonly [string, string])[] {
   return subjects.slice(1).map((to, index) => [subjects[index] ?? '', to] as const);
-}
-
-/** The range of a maximum goes from the highest rate held to the lowest that was not. */
-export function maximumSpread({ best, missed }: MaximumSearch): Spread | null {
-  if (best === null) return null;
-  return { median: best, min: best, max: missed ?? best, count: missed === null ? 1 : 2 };
 }
 
 type StepId = Pick<ComparedStep, 'from' | 'to' | 'op'>;

@@ -1,5 +1,6 @@
 /** The one table of commands, in the order in which help lists them. */
 import type { Command } from './command.ts';
+import { compareCommand } from './compare.ts';
 import { configCommand } from './config-command.ts';
 import { helpCommand } from './help.ts';
 import { delCommand, getCommand, putCommand } from './record-commands.ts';
@@ -16,6 +17,7 @@ const ownCommands: readonly Command[] = [
   delCommand,
   scanCommand,
   statusCommand,
+  compareCommand,
   configCommand,
 ];
 
