@@ -22,6 +22,8 @@ export const categoryTitles = {
   metrics: 'Metrics and logs',
   lifecycle: 'Start, settings and stop',
   gc: 'GC',
+  // Apart from Node's internals, since it says whether the nodes were warm when they were looked at.
+  compiler: 'V8 compiler',
   'node-internals': 'Node internals',
   unattributed: 'Unattributed',
   profiler: 'The profiler itself',
@@ -141,6 +143,9 @@ export const nodeTable: readonly (readonly [prefix: string, owner: Owner])[] = [
 /** Names that V8 gives to what is no function. */
 export const v8Table: Readonly<Record<string, Owner>> = {
   '(garbage collector)': 'gc',
+  '(BYTECODE_COMPILER)': 'compiler',
+  '(COMPILER)': 'compiler',
+  '(PARSER)': 'compiler',
   '(idle)': 'idle',
 };
 
@@ -155,7 +160,20 @@ export const nativeTable: readonly (readonly [pattern: RegExp, owner: Owner])[] 
     /^node::inspector::|^v8_inspector::|v8::internal::(?:CpuProfile|SamplingEventsProcessor|ProfilerEventsProcessor|SamplingHeapProfiler|sampler)|^v8::sampler::|^v8::CpuProfiler/,
     'profiler',
   ],
-  [/^node::worker::/, 'dispatch'],
+  [
+    /v8::internal::(?:compiler::|maglev::|baseline::|turboshaft::|OptimizingCompileDispatcher|OptimizedCompilation|Compiler::|interpreter::(?:Interpreter|Bytecode)|parsing::|Parser|PreParser|LazyCompile)|Builtins_CompileLazy/,
+    'compiler',
+  ],
+  // Not all of `node::worker::`: `Worker::Run` is at the root of everything that a worker does.
+  [/^node::worker::Message/, 'dispatch'],
+];
+
+/** Functions of the kernel, by pattern: files are written by the storage alone. All others belong to their callers. */
+export const kernelTable: readonly (readonly [pattern: RegExp, owner: Owner])[] = [
+  [
+    /^(?:ext4_|jbd2_|xfs_|btrfs_|f2fs_|do_fsync|vfs_fsync|file_write_and_wait|filemap_fdatawrite|__x64_sys_f(?:data)?sync)/,
+    'storage',
+  ],
 ];
 
 /** Shared objects, by part of their path. */

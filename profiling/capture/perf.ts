@@ -7,7 +7,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -23,7 +23,7 @@ export const perfNodeOptions = '--perf-basic-prof --interpreted-frames-native-st
 export const perfHertz = 999;
 const durationMsMax = 120_000;
 /** Stacks of 999 samples a second and core take about 1 MB/s each. */
-const fileBytesMax = 1024 * 1024 * 1024;
+const fileSizeMax = '1G';
 const scriptMsMax = 180_000;
 
 /** Why perf cannot be used here, or undefined where it can: found out by a trial. */
@@ -57,7 +57,7 @@ export async function recordPerf(pids: readonly number[], options: PerfOptions):
   const file = join(directory, 'perf.data');
   try {
     const duration = Math.min(durationMs, durationMsMax) / 1000;
-    const args = ['record', '-q', '-e', 'cpu-clock', '-F', String(perfHertz), '-g', '--max-size', String(fileBytesMax)];
+    const args = ['record', '-q', '-e', 'cpu-clock', '-F', String(perfHertz), '-g', '--max-size', fileSizeMax];
     const child = spawn('perf', [...args, '-o', file, '-p', pids.join(','), '--', 'sleep', String(duration)], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -85,9 +85,26 @@ export async function readPerfFile(file: string, resolve: ResolveFrame): Promise
   return threads;
 }
 
-/** What nodes with `perfNodeOptions` leave behind. */
-export function removePerfMaps(pids: readonly number[]): void {
-  for (const pid of pids) rmSync(`/tmp/perf-${pid}.map`, { force: true });
+/**
+ * The files that processes with `perfNodeOptions` leave behind, those of their parents included (`kvorum up` hands its
+ * environment down). To be asked while they run, and removed when they have ended.
+ */
+export function perfMaps(pids: readonly number[]): string[] {
+  const all = new Set(pids.flatMap((pid) => [pid, ...parentOf(pid)]));
+  return [...all].map((pid) => `/tmp/perf-${pid}.map`).filter((file) => existsSync(file));
+}
+
+export function removePerfMaps(files: readonly string[]): void {
+  for (const file of files) rmSync(file, { force: true });
+}
+
+function parentOf(pid: number): number[] {
+  try {
+    const [, parent] = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+    return parent === undefined ? [] : [Number(parent)];
+  } catch {
+    return [];
+  }
 }
 
 export function treeOfPerfThreads(threads: readonly PerfThread[]): StackTree {
