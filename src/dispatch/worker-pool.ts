@@ -12,6 +12,8 @@ import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../domain/errors.ts';
 import { family, type MetricFamily } from '../domain/metrics.ts';
+import type { WaitOptions } from '../domain/wait-marks.ts';
+import type { WorkerRecording } from '../domain/wait-recording.ts';
 import type {
   RangeCommand,
   RangeMessage,
@@ -34,6 +36,8 @@ export interface WorkerPoolOptions {
 
 /** How long a worker may take to report, milliseconds; a scrape goes on without those that take longer. */
 const REPORT_MS_MAX = 1000;
+/** How long a worker may take to hand over what it recorded, milliseconds. */
+const WAITS_MS_MAX = 10_000;
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 5000;
 
@@ -124,16 +128,30 @@ export class WorkerPool {
 
   /**
    * Hands a frame to a worker; the frame's memory moves with it. Resolves to the outcomes that have not been given to
-   * `onOutcomes`; rejects where the queue is full or the worker died.
+   * `onOutcomes`; rejects where the queue is full or the worker died. `onPosted` is called when a worker gets the frame.
    */
-  async run(frame: Buffer): Promise<Buffer | undefined> {
-    const outcomes = await this.#pool.run(frame, { transferList: [frame.buffer as ArrayBuffer] });
+  async run(frame: Buffer, onPosted?: () => void): Promise<Buffer | undefined> {
+    const memory = frame.buffer as ArrayBuffer;
+    const transferList = onPosted === undefined ? [memory] : notingTransfer(memory, onPosted);
+    const outcomes = await this.#pool.run(frame, { transferList });
     return outcomes === undefined ? undefined : asBuffer(outcomes);
   }
 
   /** Every worker finds its peers and is found by them; resolves when that was tried. */
   async announce(): Promise<void> {
     await this.#ask({ kind: 'announce' }, (message) => message.kind === 'announced', START_MS_MAX);
+  }
+
+  /** Workers record waits from now on; resolves when they do. */
+  async startWaits(options: WaitOptions): Promise<void> {
+    await this.#ask({ kind: 'waits-start', options }, (message) => message.kind === 'waits-started', REPORT_MS_MAX);
+  }
+
+  /** Ends the workers' recording and collects it. */
+  async stopWaits(): Promise<WorkerRecording[]> {
+    const isRecording = (message: WorkerMessage): boolean => message.kind === 'waits';
+    const messages = await this.#ask({ kind: 'waits-stop' }, isRecording, WAITS_MS_MAX);
+    return messages.flatMap((message) => (message.kind === 'waits' ? [message.recording] : []));
   }
 
   /** What each worker says of itself. */
@@ -239,6 +257,17 @@ export class WorkerPool {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * A transfer list that tells when it is read, which is when the task is posted: Piscina says that of no task otherwise.
+ */
+function notingTransfer(memory: ArrayBuffer, onRead: () => void): ArrayBuffer[] {
+  const get = (): ArrayBuffer => {
+    onRead();
+    return memory;
+  };
+  return Object.defineProperty<ArrayBuffer[]>([], 0, { get });
 }
 
 /** Piscina's percentiles, in milliseconds there and seconds here. */

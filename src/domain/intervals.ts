@@ -1,4 +1,4 @@
-/** Stretches of time, one after another, and how much of another stretch they cover. Bounded: the first ones stay. */
+/** Stretches of time, and how much of another stretch they cover. Bounded: the first ones stay. */
 
 export class Intervals {
   readonly #starts: number[] = [];
@@ -9,10 +9,15 @@ export class Intervals {
     this.#countMax = countMax;
   }
 
-  /** Adds a stretch that begins no earlier than the last one ended. */
+  /** Adds a stretch that ends no earlier than those before it; with those that it touches it becomes one. */
   add(start: number, end: number): void {
+    let from = start;
+    while (from <= (this.#ends.at(-1) ?? -Infinity)) {
+      from = Math.min(from, this.#starts.pop() as number);
+      this.#ends.pop();
+    }
     if (this.#starts.length >= this.#countMax) return;
-    this.#starts.push(start);
+    this.#starts.push(from);
     this.#ends.push(end);
   }
 

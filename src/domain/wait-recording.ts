@@ -84,18 +84,14 @@ export interface MainRecording extends ThreadRecording {
 
 export interface WorkerRecording extends ThreadRecording {
   readonly operations: readonly WorkerOperation[];
+  /** The system's number of the thread. */
+  readonly systemThreadId: string | undefined;
 }
 
 export interface WorkerOperation {
   readonly marks: WorkerMarks;
   readonly gcUs: number;
   readonly ownRunUs: number;
-}
-
-/** Main thread: from start to stop. The hooks are the caller's to set and to remove. */
-export interface WaitRecorder<Hooks, Recording> {
-  readonly hooks: Hooks;
-  stop(): Recording;
 }
 
 /** Beside the recording itself, what the node knows of it. */
