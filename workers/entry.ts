@@ -7,9 +7,9 @@
  * to Piscina.
  */
 import { Buffer } from 'node:buffer';
-import { createHmac } from 'node:crypto';
 import { MessageChannel, parentPort, threadId, workerData, type MessagePort } from 'node:worker_threads';
 import { move } from 'piscina';
+import { replicaProof } from '../src/domain/cluster-proof.ts';
 import { codeOf, messageOf } from '../src/domain/errors.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
 import type { LogLevel, WorkerCommand, WorkerMessage, WorkerSettings } from '../src/domain/worker-protocol.ts';
@@ -130,10 +130,9 @@ function createPeers(batching: boolean): (PeerClient | undefined)[] {
   });
 }
 
-/** What peers show to prove the cluster secret: bound to the topology, so that two clusters never mix by accident. */
+/** What peers show to prove the cluster secret. */
 function token(): string {
-  const proof = createHmac('sha256', settings.clusterSecret).update(topologyDigest(settings.topology)).digest('hex');
-  return `Bearer ${proof}`;
+  return replicaProof(settings.clusterSecret, topologyDigest(settings.topology));
 }
 
 function replicaPortsToTry(): number[] {
