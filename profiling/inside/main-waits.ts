@@ -4,18 +4,11 @@
  */
 import type { DispatchWaits, MainMarks, WaitOptions } from '../../src/domain/wait-marks.ts';
 import { isSampled } from '../../src/domain/wait-marks.ts';
-import type { MainRecording } from '../../src/domain/wait-recording.ts';
+import type { MainRecording, TimedExchange } from '../../src/domain/wait-recording.ts';
 import { clockOriginMs } from './thread-clock.ts';
 import { NativeWatch, ThreadWatch } from './thread-waits.ts';
 
-/** What an operation's exchange with its client tells. */
-export interface Exchange {
-  readonly method: string;
-  readonly arrivedAt: number;
-  readonly startedAt: number;
-}
-
-export class MainWaits implements DispatchWaits<Exchange> {
+export class MainWaits implements DispatchWaits<TimedExchange> {
   readonly #options: WaitOptions;
   readonly #startedAt = performance.now();
   readonly #originMs = clockOriginMs();
@@ -30,7 +23,7 @@ export class MainWaits implements DispatchWaits<Exchange> {
     this.#options = options;
   }
 
-  taken(tag: number, { method, arrivedAt, startedAt }: Exchange): void {
+  taken(tag: number, { method, arrivedAt, startedAt }: TimedExchange): void {
     // What came before the recording has no arrival, or one of an earlier recording.
     if (!isSampled(tag, this.#options.every) || arrivedAt < this.#startedAt) return;
     if (this.#done.length + this.#running.size >= this.#options.operationsMax) {

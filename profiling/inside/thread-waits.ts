@@ -20,6 +20,16 @@ interface Scheduled {
   readonly timeslices: number;
 }
 
+/** Node's types do not know the detail of entries of type `gc`. */
+type GcEntry = PerformanceEntry & { readonly detail?: { readonly kind?: number } };
+
+const gcKinds: ReadonlyMap<number | undefined, GcPauses['kind']> = new Map([
+  [constants.NODE_PERFORMANCE_GC_MINOR, 'scavenge'],
+  [constants.NODE_PERFORMANCE_GC_MAJOR, 'mark-sweep'],
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL, 'incremental'],
+  [constants.NODE_PERFORMANCE_GC_WEAKCB, 'weak-callbacks'],
+]);
+
 export class ThreadWatch {
   /** Pauses by this thread's clock. */
   readonly pauses = new Intervals(pausesMax);
@@ -49,10 +59,10 @@ export class ThreadWatch {
     };
   }
 
-  #takePauses(entries: readonly PerformanceEntry[]): void {
+  #takePauses(entries: readonly GcEntry[]): void {
     for (const { startTime, duration, detail } of entries) {
       this.pauses.add(startTime, startTime + duration);
-      const kind = kindOf((detail as { kind?: number } | undefined)?.kind);
+      const kind = gcKinds.get(detail?.kind) ?? 'other';
       const sum = this.#gc.get(kind) ?? { count: 0, totalUs: 0, maxUs: 0 };
       sum.count++;
       sum.totalUs += duration * 1000;
@@ -140,19 +150,4 @@ function loopDelay(delay: { mean: number; max: number; percentile(percentile: nu
     maxUs: late(delay.max),
     resolutionMs,
   };
-}
-
-function kindOf(kind: number | undefined): GcPauses['kind'] {
-  switch (kind) {
-    case constants.NODE_PERFORMANCE_GC_MINOR:
-      return 'scavenge';
-    case constants.NODE_PERFORMANCE_GC_MAJOR:
-      return 'mark-sweep';
-    case constants.NODE_PERFORMANCE_GC_INCREMENTAL:
-      return 'incremental';
-    case constants.NODE_PERFORMANCE_GC_WEAKCB:
-      return 'weak-callbacks';
-    default:
-      return 'other';
-  }
 }

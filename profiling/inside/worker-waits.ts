@@ -7,31 +7,25 @@ import {
   isSampled,
   replicaMarks,
   type AskMarks,
-  type CoordinatorWaits,
   type FrameTrace,
   type PeerMarks,
   type ReplicaMarks,
   type RunMarks,
-  type WaitOptions,
   type WorkerMarks,
 } from '../../src/domain/wait-marks.ts';
-import type { WorkerRecording } from '../../src/domain/wait-recording.ts';
+import type { WorkerRecording, WorkerWaitsOptions, WorkerWaitsRecorder } from '../../src/domain/wait-recording.ts';
 import { clockOriginMs } from './thread-clock.ts';
 import { systemThreadId, ThreadWatch } from './thread-waits.ts';
-
-/** What the recording has to know of the worker. */
-export interface WorkerWaitsOptions<Operation> extends WaitOptions {
-  readonly thread: string;
-  /** Replicas are asked one after another (mode `sync`). */
-  readonly sequential: boolean;
-  readonly tagOf: (operation: Operation) => number;
-  readonly isSettled: (operation: Operation) => boolean;
-}
 
 /** Runs of the replica that are kept one by one. */
 const runsMax = 200_000;
 
-export class WorkerWaits<Operation> implements CoordinatorWaits<Operation> {
+/** Starts recording in the calling thread (`WorkerWaitsModule`). */
+export function startWorkerWaits<Operation>(options: WorkerWaitsOptions<Operation>): WorkerWaitsRecorder<Operation> {
+  return new WorkerWaits(options);
+}
+
+class WorkerWaits<Operation> implements WorkerWaitsRecorder<Operation> {
   readonly #options: WorkerWaitsOptions<Operation>;
   readonly #originMs = clockOriginMs();
   readonly #watch: ThreadWatch;
@@ -98,11 +92,7 @@ class Trace<Operation> implements FrameTrace<Operation> {
   readonly #onLeft: (marks: WorkerMarks) => void;
   readonly #asks: Ask<Operation>[] = [];
 
-  constructor(
-    sampled: readonly Operation[],
-    options: TraceOptions<Operation>,
-    onLeft: (marks: WorkerMarks) => void,
-  ) {
+  constructor(sampled: readonly Operation[], options: TraceOptions<Operation>, onLeft: (marks: WorkerMarks) => void) {
     this.#sampled = new Set(sampled);
     this.#options = options;
     this.#onLeft = onLeft;
@@ -129,7 +119,13 @@ class Trace<Operation> implements FrameTrace<Operation> {
       this.#sampled.delete(operation);
       const { startedAt, tagOf } = this.#options;
       const path = this.#pathOf(operation, node);
-      this.#onLeft({ tag: tagOf(operation), startedAt, path, isDecided: node !== undefined, leftAt: performance.now() });
+      this.#onLeft({
+        tag: tagOf(operation),
+        startedAt,
+        path,
+        isDecided: node !== undefined,
+        leftAt: performance.now(),
+      });
     }
   }
 

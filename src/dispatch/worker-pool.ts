@@ -142,16 +142,18 @@ export class WorkerPool {
     await this.#ask({ kind: 'announce' }, (message) => message.kind === 'announced', START_MS_MAX);
   }
 
-  /** Workers record waits from now on; resolves when they do. */
-  async startWaits(options: WaitOptions): Promise<void> {
-    await this.#ask({ kind: 'waits-start', options }, (message) => message.kind === 'waits-started', REPORT_MS_MAX);
+  /** Workers load `module` and record waits with it; resolves when they do. */
+  async startWaits(options: WaitOptions, module: string): Promise<void> {
+    const command = { kind: 'waits-start', options, module } as const;
+    await this.#ask(command, (message) => message.kind === 'waits-started', WAITS_MS_MAX);
   }
 
   /** Ends the workers' recording and collects it. */
   async stopWaits(): Promise<WorkerRecording[]> {
     const isRecording = (message: WorkerMessage): boolean => message.kind === 'waits';
     const messages = await this.#ask({ kind: 'waits-stop' }, isRecording, WAITS_MS_MAX);
-    return messages.flatMap((message) => (message.kind === 'waits' ? [message.recording] : []));
+    const recordings = messages.map((message) => (message.kind === 'waits' ? message.recording : undefined));
+    return recordings.filter((recording) => recording !== undefined);
   }
 
   /** What each worker says of itself. */

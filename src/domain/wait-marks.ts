@@ -138,7 +138,7 @@ export function runMarks(startedAt: number): RunMarks {
 
 /** The marks of a batch, for all of its parts that are marked; undefined where none is. */
 export function batchMarks(
-  parts: readonly { readonly marks: PeerMarks | undefined }[],
+  parts: readonly { readonly marks?: PeerMarks | undefined }[],
   sentAt: number,
 ): BatchMarks | undefined {
   let batch: BatchMarks | undefined;

@@ -2,7 +2,7 @@
  * What a node hands over when a recording of waits ends, and how its parts come together: the main thread's and the
  * workers' marks of the same operations, and what each thread says of itself.
  */
-import type { MainMarks, WaitOptions, WorkerMarks } from './wait-marks.ts';
+import type { CoordinatorWaits, DispatchWaits, MainMarks, OnRun, WaitOptions, WorkerMarks } from './wait-marks.ts';
 import { belong, operationTimes, waitStages, type Decider, type WaitStage } from './wait-stages.ts';
 
 export const waitRecordingSchema = 'kvorum-wait-recording/1';
@@ -68,13 +68,13 @@ export interface GcPauses {
 }
 
 /** A thread's own part of a recording. */
-export interface ThreadRecording {
+interface ThreadPart {
   /** What its `performance.now()` lacks to the machine's monotonic clock, milliseconds. */
   readonly originMs: number;
   readonly waits: ThreadWaits;
 }
 
-export interface MainRecording extends ThreadRecording {
+export interface MainRecording extends ThreadPart {
   readonly operations: readonly { readonly marks: MainMarks; readonly gcUs: number }[];
   readonly skipped: number;
   readonly unfinished: number;
@@ -82,7 +82,7 @@ export interface MainRecording extends ThreadRecording {
   readonly native: ThreadWaits | undefined;
 }
 
-export interface WorkerRecording extends ThreadRecording {
+export interface WorkerRecording extends ThreadPart {
   readonly operations: readonly WorkerOperation[];
   /** The system's number of the thread. */
   readonly systemThreadId: string | undefined;
@@ -92,6 +92,44 @@ export interface WorkerOperation {
   readonly marks: WorkerMarks;
   readonly gcUs: number;
   readonly ownRunUs: number;
+}
+
+/** What an operation's exchange with its client tells. */
+export interface TimedExchange {
+  readonly method: string;
+  readonly arrivedAt: number;
+  readonly startedAt: number;
+}
+
+/** Where a recording takes hold of a node. */
+export interface WaitPoints {
+  readonly url: string;
+  readonly mode: string;
+  readonly durability: string;
+  /** Gives the main thread its hooks; undefined takes them away, and nothing of the recording stays. */
+  setHooks(hooks: DispatchWaits<TimedExchange> | undefined): void;
+  /** Has the workers load `module` and record with it. */
+  startWorkers(options: WaitOptions, module: string): Promise<void>;
+  stopWorkers(): Promise<WorkerRecording[]>;
+}
+
+/** What a recording has to know of a worker. */
+export interface WorkerWaitsOptions<Operation> extends WaitOptions {
+  readonly thread: string;
+  /** Replicas are asked one after another (mode `sync`). */
+  readonly sequential: boolean;
+  readonly tagOf: (operation: Operation) => number;
+  readonly isSettled: (operation: Operation) => boolean;
+}
+
+export interface WorkerWaitsRecorder<Operation> extends CoordinatorWaits<Operation> {
+  readonly onRun: OnRun;
+  stop(): WorkerRecording;
+}
+
+/** What a worker finds in the module that it is told to load. */
+export interface WorkerWaitsModule {
+  readonly startWorkerWaits: <Operation>(options: WorkerWaitsOptions<Operation>) => WorkerWaitsRecorder<Operation>;
 }
 
 /** Beside the recording itself, what the node knows of it. */

@@ -80,7 +80,7 @@ export type WorkerMessage =
   | { readonly kind: 'stopped' }
   | { readonly kind: 'report'; readonly id: number; readonly report: WorkerReport }
   | { readonly kind: 'waits-started' }
-  | { readonly kind: 'waits'; readonly recording: WorkerRecording }
+  | { readonly kind: 'waits'; readonly recording: WorkerRecording | undefined }
   | RangeMessage;
 
 /** Worker to main: what a scan has read (the page's memory moves with it), and how it ended. */
@@ -93,7 +93,7 @@ export type WorkerCommand =
   | { readonly kind: 'announce' }
   | { readonly kind: 'report'; readonly id: number }
   | { readonly kind: 'stop' }
-  | { readonly kind: 'waits-start'; readonly options: WaitOptions }
+  | { readonly kind: 'waits-start'; readonly options: WaitOptions; readonly module: string }
   | { readonly kind: 'waits-stop' }
   | RangeCommand;
 
