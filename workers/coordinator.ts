@@ -138,8 +138,8 @@ export class Coordinator {
       frame.take(operation, node, reply);
       if (operation.complete && this.#options.readRepair) this.#repair(operation);
     }
+    frame.trace?.leaving(node);
     this.#release(frame);
-    frame.trace?.left(node);
   }
 
   #repair(operation: PendingOperation): void {
@@ -187,8 +187,8 @@ export class Coordinator {
       if (!frame.complete && now < frame.deadlineAt) break;
       if (!frame.complete) {
         frame.expire();
+        frame.trace?.leaving(undefined);
         this.#release(frame);
-        frame.trace?.left(undefined);
       }
       gone++;
     }

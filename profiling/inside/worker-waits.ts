@@ -113,7 +113,7 @@ class Trace<Operation> implements FrameTrace<Operation> {
     return peer;
   }
 
-  left(node: number | undefined): void {
+  leaving(node: number | undefined): void {
     for (const operation of this.#sampled) {
       if (!this.#options.isSettled(operation)) continue;
       this.#sampled.delete(operation);

@@ -7,9 +7,9 @@ export const lockProfileSchema = 'kvorum-locks/1';
 
 /**
  * `contention`: a mutex that another thread held. `idle`: a thread that waited for work (condition variables, empty
- * queues), which is no contention. `handover`: JavaScript threads that waited for one another (`Atomics.wait`).
+ * queues, the end of another thread), which is no contention.
  */
-export type BlockKind = 'contention' | 'handover' | 'idle';
+export type BlockKind = 'contention' | 'idle';
 
 /** Whose code took the lock, by the nearest frame that says so. */
 export type LockSite =
@@ -17,6 +17,7 @@ export type LockSite =
   | 'LMDB other'
   | 'V8 heap'
   | 'V8 platform'
+  | 'V8 other'
   | 'libuv pool'
   | 'libuv other'
   | 'allocator'
@@ -26,38 +27,47 @@ export type LockSite =
 export interface LockProfile {
   readonly schema: typeof lockProfileSchema;
   readonly sentence: string;
-  /** One for each process that was watched. */
-  readonly processes: readonly { readonly name: string; readonly pid: number }[];
+  /** Those that were watched. */
+  readonly processes: readonly WatchedProcess[];
+  /** From the first event to the last. */
   readonly durationMs: number;
-  /** Mutexes only, longest first; `share` is of the contended time. */
+  /** Mutexes only, longest first. */
   readonly sites: readonly LockSiteRow[];
-  /** Every thread, with its idleness apart. */
+  /** Every thread, with its idleness apart; most contended first. */
   readonly threads: readonly LockThreadRow[];
-  /** Contended waits by stack, leaf first, longest first, bounded. */
+  /** Contended waits by stack, longest first, the first `stacksMax` of them. */
   readonly stacks: readonly LockStack[];
   readonly contendedUs: number;
   readonly idleUs: number;
-  /** Waits that had not ended when the recording did, or whose begin was not seen. */
-  readonly unpaired: number;
-  /** Events that perf says it lost. */
+  /** Contended waits that had not ended when the recording did. */
+  readonly unfinished: number;
+  /** Events that perf says it lost, so that some waits are missing or too long. */
   readonly lost: number;
+}
+
+export interface WatchedProcess {
+  readonly name: string;
+  readonly pid: number;
 }
 
 export interface LockSiteRow {
   readonly site: LockSite;
-  readonly kind: BlockKind;
   readonly count: number;
   readonly totalUs: number;
   readonly meanUs: number;
   readonly maxUs: number;
+  /** Of the contended time, 0 to 1. */
   readonly share: number;
+  /** Which threads waited there, longest first. */
+  readonly byThread: readonly { readonly thread: string; readonly totalUs: number }[];
 }
 
 export interface LockThreadRow {
+  /** The process's name. */
   readonly process: string;
   readonly pid: number;
   readonly tid: number;
-  /** What the thread calls itself, or `main`. */
+  /** `main`, `worker 1`, `V8 platform`, `libuv pool`, or `native` where its stacks do not tell. */
   readonly thread: string;
   readonly contendedUs: number;
   readonly contendedCount: number;
@@ -67,7 +77,7 @@ export interface LockThreadRow {
 
 export interface LockStack {
   readonly site: LockSite;
-  readonly kind: BlockKind;
+  /** Leaf first. */
   readonly frames: readonly string[];
   readonly count: number;
   readonly totalUs: number;

@@ -120,8 +120,8 @@ export interface FrameTrace<Operation> {
   /** Undefined where none of the operations is sampled. */
   askSelf(node: number, operations: readonly Operation[]): ReplicaMarks | undefined;
   askPeer(node: number, operations: readonly Operation[]): PeerMarks | undefined;
-  /** Outcomes have left, decided by what a node said; without a node by the deadline. */
-  left(node: number | undefined): void;
+  /** What has settled is about to leave, decided by what a node said; without a node by the deadline. */
+  leaving(node: number | undefined): void;
 }
 
 /** The replica's hook: called for every run, sampled or not. */
