@@ -20,6 +20,8 @@ export const errorCodes = {
   'store-failed': 'the operating system failed a storage call',
   'profile-failed': 'a node cannot be profiled, or what was recorded of it cannot be read',
   'worker-failed': 'a worker thread did not start or died',
+  'node-unreachable': 'no node answers at a URL, or it does not serve',
+  'output-unwritable': 'a file that was asked for cannot be written',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
