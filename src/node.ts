@@ -26,6 +26,8 @@ import { ProcessMetrics } from './process-metrics.ts';
 import { Profiler } from './profiler.ts';
 import { nodeStatus } from './status.ts';
 import { version } from './version.ts';
+import type { WaitPoints } from './domain/wait-recording.ts';
+import type { Arrivals } from './http/connection.ts';
 
 export interface RunningNode {
   readonly url: string;
@@ -74,6 +76,7 @@ class Node implements NodeView {
   readonly #requests = new RequestMetrics();
   readonly #process = new ProcessMetrics();
   readonly #profiler: Profiler;
+  readonly #arrivals: Arrivals = { areNoted: false };
   #state: NodeState = 'starting';
   #server: ClientServer | undefined;
 
@@ -112,6 +115,7 @@ class Node implements NodeView {
       url: this.#self.url,
       workers: settings.workers,
       durationMsMax: settings.profileMsMax,
+      waits: this.#waitPoints(),
     });
     this.#ranges = new RangeDispatcher(pool, settings.rangesMax);
     this.#range = new RangeHandler(this.#ranges, { keyBytesMax, rangeMsMax: settings.rangeMsMax });
@@ -121,7 +125,7 @@ class Node implements NodeView {
     const { port, keepAliveMs, connectionsMax } = this.#settings;
     const host = bindHost(this.#settings);
     const handlers = { entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
-    const options = { host, port, keepAliveMs, connectionsMax, node: this, ...handlers };
+    const options = { host, port, keepAliveMs, connectionsMax, node: this, arrivals: this.#arrivals, ...handlers };
     this.#server = await ClientServer.listen(options);
     await this.#pool.announce();
     this.#state = 'ready';
@@ -194,6 +198,21 @@ class Node implements NodeView {
       ...this.#process.families(this.#entity.bodyBytes),
       ...reports.flatMap((report) => report.metrics),
     ];
+  }
+
+  #waitPoints(): WaitPoints {
+    const { mode, durability } = this.#settings;
+    return {
+      url: this.#self.url,
+      mode,
+      durability,
+      setHooks: (hooks) => {
+        this.#arrivals.areNoted = hooks !== undefined;
+        this.#dispatcher.waits = hooks;
+      },
+      startWorkers: (options, module) => this.#pool.startWaits(options, module),
+      stopWorkers: () => this.#pool.stopWaits(),
+    };
   }
 
   get #self() {

@@ -12,6 +12,7 @@ import { move } from 'piscina';
 import { replicaProof } from '../src/domain/cluster-proof.ts';
 import { codeOf, messageOf } from '../src/domain/errors.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
+import type { WaitOptions } from '../src/domain/wait-marks.ts';
 import type { LogLevel, WorkerCommand, WorkerMessage, WorkerSettings } from '../src/domain/worker-protocol.ts';
 import { Clock } from './clock.ts';
 import { Coordinator } from './coordinator.ts';
@@ -23,6 +24,7 @@ import { listenForPeers, type ReplicaListener } from './replica-listener.ts';
 import { ThreadReport } from './report.ts';
 import { peerReadersMax, Store } from './store.ts';
 import { Turn } from './turn.ts';
+import { WaitsSwitch } from './waits.ts';
 
 const settings = workerData as WorkerSettings;
 const workerIndex = (threadId - 1) % settings.workers;
@@ -35,6 +37,7 @@ interface Running {
   readonly ranges: RangeScans;
   readonly desk: RangeDesk;
   readonly report: ThreadReport;
+  readonly waits: WaitsSwitch;
 }
 
 const { port1: control, port2: mainsEnd } = new MessageChannel();
@@ -102,11 +105,12 @@ async function start(): Promise<Running> {
   const options = { topology, replica, peers, sequential, turn, clock, timeoutMs, readRepair, sendOutcomes };
   const coordinator = new Coordinator(options);
   const desk = new RangeDesk(ranges, send);
+  const waits = new WaitsSwitch({ thread: `worker ${workerIndex + 1}`, sequential, coordinator, replica });
   takeCommands(control);
   parentPort?.postMessage({ kind: 'worker-ready', threadId, replicaPort: listener.port, control: mainsEnd }, [
     mainsEnd,
   ]);
-  return { coordinator, peers, listener, store, ranges, desk, report };
+  return { coordinator, peers, listener, store, ranges, desk, report, waits };
 }
 
 function createPeers(batching: boolean): (PeerClient | undefined)[] {
@@ -146,6 +150,8 @@ function takeCommands(port: MessagePort): void {
     if (command.kind === 'announce') void announce(running);
     else if (command.kind === 'report') sendReport(running, command.id);
     else if (command.kind === 'stop') void stop(running);
+    else if (command.kind === 'waits-start') void startWaits(running, command.options, command.module);
+    else if (command.kind === 'waits-stop') send({ kind: 'waits', recording: running.waits.stop() });
     else running.desk.take(command);
   });
 }
@@ -174,6 +180,15 @@ async function announce({ peers, report }: Running): Promise<void> {
 
 function sendReport({ report, ...measured }: Running, id: number): void {
   send({ kind: 'report', id, report: report.make(measured) });
+}
+
+async function startWaits({ waits }: Running, options: WaitOptions, module: string): Promise<void> {
+  try {
+    await waits.start(options, module);
+  } catch (error) {
+    log('error', 'waits cannot be recorded', { error: messageOf(error) });
+  }
+  send({ kind: 'waits-started' });
 }
 
 async function stop({ listener, peers, store, coordinator, ranges, report }: Running): Promise<void> {

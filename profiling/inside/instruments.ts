@@ -1,7 +1,7 @@
 /**
  * The instruments, one per kind of recording: what to tell a thread's inspector session at the start and at the end.
  */
-import type { RecordingKind } from '../../src/domain/recording.ts';
+import type { ThreadKind } from '../../src/domain/recording.ts';
 import { watchCollections, watchPromises, type Watch } from './in-thread.ts';
 import type { ThreadSession } from './thread-sessions.ts';
 
@@ -38,7 +38,7 @@ const heap: Instrument = {
 const gc: Instrument = { start: (thread) => startWatch(thread, watchCollections) };
 const promises: Instrument = { start: (thread) => startWatch(thread, watchPromises) };
 
-export const instruments: Readonly<Record<RecordingKind, Instrument>> = { cpu, heap, gc, promises };
+export const instruments: Readonly<Record<ThreadKind, Instrument>> = { cpu, heap, gc, promises };
 
 /** Calls a function of `in-thread.ts` in the thread and resolves to the JSON text of its result. */
 export async function callInThread(thread: ThreadSession, call: () => unknown): Promise<string> {

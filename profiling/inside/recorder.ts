@@ -11,11 +11,14 @@ import {
   type ProfilerPhase,
   type ProfilerState,
   type RecordingKind,
+  type ThreadKind,
 } from '../../src/domain/recording.ts';
 import { messageOf } from '../../src/domain/errors.ts';
+import type { WaitPoints, WaitRecording } from '../../src/domain/wait-recording.ts';
 import { osThreadId } from './in-thread.ts';
 import { callInThread, instruments } from './instruments.ts';
 import { ThreadSessions, type ThreadSession } from './thread-sessions.ts';
+import { startWaits } from './waits.ts';
 
 export interface RecorderOptions {
   /** The node's URL, for whoever reads the recording. */
@@ -23,6 +26,7 @@ export interface RecorderOptions {
   /** How many workers the node has: their threads are numbered on and on when one is replaced, their names are not. */
   readonly workers: number;
   readonly durationMsMax: number;
+  readonly waits: WaitPoints;
 }
 
 /** What one thread's instrument was started with. */
@@ -38,8 +42,9 @@ interface Running {
   readonly interval: number | undefined;
   readonly startedAt: string;
   readonly startedMs: number;
-  readonly sessions: ThreadSessions;
   readonly tracks: readonly ThreadTrack[];
+  /** Of kind `waits` only, which has no tracks. */
+  readonly stopWaits: (() => Promise<WaitRecording>) | undefined;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -90,16 +95,15 @@ export class Recorder {
     const durationMs = performance.now() - running.startedMs;
     try {
       const threads = await Promise.all(running.tracks.map((track) => finish(track, running.kind)));
-      return this.#assemble(running, durationMs, threads);
+      return this.#assemble(running, durationMs, threads, await running.stopWaits?.());
     } finally {
       await this.#leaveThreads();
     }
   }
 
   async #begin(kind: RecordingKind, interval: number | undefined): Promise<Running> {
-    const sessions = await ThreadSessions.open();
-    this.#sessions = sessions;
-    const tracks = await Promise.all(sessions.threads.map((thread) => this.#track(thread, kind, interval ?? 0)));
+    const tracks = kind === 'waits' ? [] : await this.#trackAll(kind, interval ?? 0);
+    const stopWaits = kind === 'waits' ? await startWaits(this.#options.waits, interval ?? 1) : undefined;
     // unref: a node that stops does not wait for it.
     const timer = setTimeout(() => void this.#forget(), this.#options.durationMsMax).unref();
     return {
@@ -107,13 +111,19 @@ export class Recorder {
       interval,
       startedAt: new Date().toISOString(),
       startedMs: performance.now(),
-      sessions,
       tracks,
+      stopWaits,
       timer,
     };
   }
 
-  async #track(thread: ThreadSession, kind: RecordingKind, interval: number): Promise<ThreadTrack> {
+  async #trackAll(kind: ThreadKind, interval: number): Promise<ThreadTrack[]> {
+    const sessions = await ThreadSessions.open();
+    this.#sessions = sessions;
+    return Promise.all(sessions.threads.map((thread) => this.#track(thread, kind, interval)));
+  }
+
+  async #track(thread: ThreadSession, kind: ThreadKind, interval: number): Promise<ThreadTrack> {
     const { threadId } = thread;
     const name = threadId === 0 ? 'main' : `worker ${((threadId - 1) % this.#options.workers) + 1}`;
     const head = (id: string): string => `{"thread":${JSON.stringify(name)},"threadId":${threadId},"osThreadId":${id}`;
@@ -125,7 +135,12 @@ export class Recorder {
     }
   }
 
-  #assemble(running: Running, durationMs: number, threads: readonly string[]): string[] {
+  #assemble(
+    running: Running,
+    durationMs: number,
+    threads: readonly string[],
+    waits: WaitRecording | undefined,
+  ): string[] {
     const head = JSON.stringify({
       schema: recordingSchema,
       kind: running.kind,
@@ -136,7 +151,8 @@ export class Recorder {
       interval: running.interval ?? null,
     });
     const pieces = threads.map((thread, index) => (index === 0 ? thread : `,${thread}`));
-    return [`${head.slice(0, -1)},"threads":[`, ...pieces, ']}\n'];
+    const last = waits === undefined ? '' : `,"waits":${JSON.stringify(waits)}`;
+    return [`${head.slice(0, -1)},"threads":[`, ...pieces, `]${last}}\n`];
   }
 
   async #forget(): Promise<void> {

@@ -12,6 +12,8 @@ import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../domain/errors.ts';
 import { family, type MetricFamily } from '../domain/metrics.ts';
+import type { WaitOptions } from '../domain/wait-marks.ts';
+import type { WorkerRecording } from '../domain/wait-recording.ts';
 import type {
   RangeCommand,
   RangeMessage,
@@ -34,6 +36,8 @@ export interface WorkerPoolOptions {
 
 /** How long a worker may take to report, milliseconds; a scrape goes on without those that take longer. */
 const REPORT_MS_MAX = 1000;
+/** How long a worker may take to hand over what it recorded, milliseconds. */
+const WAITS_MS_MAX = 10_000;
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 5000;
 
@@ -122,10 +126,12 @@ export class WorkerPool {
 
   /**
    * Hands a frame to a worker; the frame's memory moves with it. Resolves to the outcomes that have not been given to
-   * `onOutcomes`; rejects where the queue is full or the worker died.
+   * `onOutcomes`; rejects where the queue is full or the worker died. `onPosted` is called when a worker gets the frame.
    */
-  async run(frame: Buffer): Promise<Buffer | undefined> {
-    const outcomes = await this.#pool.run(frame, { transferList: [frame.buffer as ArrayBuffer] });
+  async run(frame: Buffer, onPosted?: () => void): Promise<Buffer | undefined> {
+    const memory = frame.buffer as ArrayBuffer;
+    const transferList = onPosted === undefined ? [memory] : notingTransfer(memory, onPosted);
+    const outcomes = await this.#pool.run(frame, { transferList });
     return outcomes === undefined ? undefined : asBuffer(outcomes);
   }
 
@@ -133,6 +139,20 @@ export class WorkerPool {
   async announce(): Promise<void> {
     this.#isAnnounced = true;
     await this.#ask({ kind: 'announce' }, (message) => message.kind === 'announced', START_MS_MAX);
+  }
+
+  /** Workers load `module` and record waits with it; resolves when they do. */
+  async startWaits(options: WaitOptions, module: string): Promise<void> {
+    const command = { kind: 'waits-start', options, module } as const;
+    await this.#ask(command, (message) => message.kind === 'waits-started', WAITS_MS_MAX);
+  }
+
+  /** Ends the workers' recording and collects it. */
+  async stopWaits(): Promise<WorkerRecording[]> {
+    const isRecording = (message: WorkerMessage): boolean => message.kind === 'waits';
+    const messages = await this.#ask({ kind: 'waits-stop' }, isRecording, WAITS_MS_MAX);
+    const recordings = messages.map((message) => (message.kind === 'waits' ? message.recording : undefined));
+    return recordings.filter((recording) => recording !== undefined);
   }
 
   /** What each worker says of itself. */
@@ -248,6 +268,17 @@ export class WorkerPool {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * A transfer list that tells when it is read, which is when the task is posted: Piscina says that of no task otherwise.
+ */
+function notingTransfer(memory: ArrayBuffer, onRead: () => void): ArrayBuffer[] {
+  const get = (): ArrayBuffer => {
+    onRead();
+    return memory;
+  };
+  return Object.defineProperty<ArrayBuffer[]>([], 0, { get });
 }
 
 /** Piscina's percentiles, in milliseconds there and seconds here. */

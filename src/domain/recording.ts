@@ -6,22 +6,29 @@
  * speedscope.
  */
 
+import type { WaitRecording } from './wait-recording.ts';
+
 export const recordingSchema = 'kvorum-recording/1';
 
 /**
  * `cpu`: where each thread's time goes. `heap`: what each thread allocates on V8's heap. `gc`: pauses, and bytes
- * allocated on the heap and off it. `promises`: how many promises each thread makes.
+ * allocated on the heap and off it. `promises`: how many promises each thread makes. `waits`: through which stages
+ * operations go on their way through all threads.
  */
-export const recordingKinds = ['cpu', 'heap', 'gc', 'promises'] as const;
+const threadKinds = ['cpu', 'heap', 'gc', 'promises'] as const;
+export const recordingKinds = [...threadKinds, 'waits'] as const;
 export type RecordingKind = (typeof recordingKinds)[number];
+/** What is recorded of each thread for itself. */
+export type ThreadKind = (typeof threadKinds)[number];
 
-/** Microseconds between samples of `cpu`, bytes between samples of `heap`; the others take none. */
+/** Microseconds between samples of `cpu`, bytes of `heap`, operations of `waits`; the others take none. */
 export const intervals: Readonly<Record<RecordingKind, { default: number; min: number; max: number } | undefined>> = {
   // 1,000 us cost about 8% CPU per request, 250 us 20 to 55%.
   cpu: { default: 1000, min: 100, max: 1_000_000 },
   heap: { default: 131_072, min: 1024, max: 1_073_741_824 },
   gc: undefined,
   promises: undefined,
+  waits: { default: 16, min: 1, max: 1_000_000 },
 };
 
 export interface CallFrame {
@@ -110,7 +117,10 @@ export interface Recording {
   readonly startedAt: string;
   readonly durationMs: number;
   readonly interval: number | null;
+  /** Empty for kind `waits`. */
   readonly threads: readonly ThreadRecording[];
+  /** Of kind `waits` only. */
+  readonly waits?: WaitRecording;
 }
 
 export type ProfilerPhase = 'off' | 'starting' | 'recording' | 'stopping';

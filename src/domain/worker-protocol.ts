@@ -7,6 +7,8 @@
 import type { MetricFamily } from './metrics.ts';
 import type { RangeEnd, RangeRequest } from './range.ts';
 import type { Topology } from './topology.ts';
+import type { WaitOptions } from './wait-marks.ts';
+import type { WorkerRecording } from './wait-recording.ts';
 
 /** How replicas are asked: one after another, all at once, or all at once in batches of one event-loop turn. */
 export const modes = ['sync', 'async', 'batched'] as const;
@@ -77,6 +79,8 @@ export type WorkerMessage =
   | { readonly kind: 'announced' }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'report'; readonly id: number; readonly report: WorkerReport }
+  | { readonly kind: 'waits-started' }
+  | { readonly kind: 'waits'; readonly recording: WorkerRecording | undefined }
   | RangeMessage;
 
 /** Worker to main: what a scan has read (the page's memory moves with it), and how it ended. */
@@ -89,6 +93,8 @@ export type WorkerCommand =
   | { readonly kind: 'announce' }
   | { readonly kind: 'report'; readonly id: number }
   | { readonly kind: 'stop' }
+  | { readonly kind: 'waits-start'; readonly options: WaitOptions; readonly module: string }
+  | { readonly kind: 'waits-stop' }
   | RangeCommand;
 
 /** Main to worker: begins a scan with so many pages, hands a page back to be filled again, and ends a scan. */

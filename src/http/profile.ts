@@ -1,7 +1,7 @@
 /**
  * `/v0/profile`: switches recordings of the node's threads on and off, for those who prove the cluster secret.
  *
- * `POST /v0/profile/start?kind=cpu|heap|gc|promises[&interval=N]` begins one, `POST /v0/profile/stop` ends it and answers
+ * `POST /v0/profile/start?kind=cpu|heap|gc|promises|waits[&interval=N]` begins one, `POST /v0/profile/stop` ends it and answers
  * it, `GET /v0/profile` says what is on. A recording shows code and not keys or values, but it slows the node, so all
  * three need the secret, also the question. A recording is sent in pieces, as the client takes them.
  */

@@ -7,7 +7,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { KvorumError } from '../domain/errors.ts';
 import { adminRoutes, type NodeView } from './admin.ts';
-import { Connection, type Request } from './connection.ts';
+import { Connection, type Arrivals, type Request } from './connection.ts';
 import type { EntityHandler } from './entity.ts';
 import { problemResponse } from './problem.ts';
 import { profilePaths, type ProfileHandler } from './profile.ts';
@@ -22,6 +22,7 @@ export interface ClientServerOptions {
   readonly node: NodeView;
   readonly entity: EntityHandler;
   readonly range: RangeHandler;
+  readonly arrivals: Arrivals;
   readonly profile: ProfileHandler;
 }
 
@@ -72,7 +73,7 @@ export class ClientServer {
 
   #accept(socket: Socket): void {
     const onRequest = (request: Request): void => this.#route(request);
-    const connection = new Connection(socket, onRequest, () => this.#now);
+    const connection = new Connection(socket, onRequest, () => this.#now, this.#options.arrivals);
     this.#connections.add(connection);
     socket.on('close', () => this.#connections.delete(connection));
   }
