@@ -37,7 +37,7 @@ interface Summary {
 
 /** What `workers/inline.ts` exports. Nothing in src imports a worker, so it is known here by its shape. */
 interface InlineWorkerModule {
-  startInline(settings: WorkerSettings): Promise<InlineWorker>;
+  readonly startInline: (settings: WorkerSettings) => Promise<InlineWorker>;
 }
 
 interface InlineWorker {

@@ -19,6 +19,7 @@ export const errorCodes = {
   'disk-full': 'the data directory has no room for the write',
   'store-failed': 'the operating system failed a storage call',
   'worker-failed': 'a worker thread did not start or died',
+  'clinic-failed': 'clinic, or the node under it, did not do its part of a profile',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
