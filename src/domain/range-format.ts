@@ -11,6 +11,7 @@
  * chunks. The last chunk is the connection's.
  */
 import { Buffer, isUtf8 } from 'node:buffer';
+import { isPlainJsonText } from './json-text.ts';
 import type { RangeEntry, RangeRequest } from './range.ts';
 import { readVersion, RECORD_HEADER_BYTES } from './record.ts';
 
@@ -30,6 +31,7 @@ export interface RangeFormat {
 const CHUNK_OVERHEAD_MAX = 12;
 export const ENTRY_HEAD_BYTES = 6;
 
+const JSON_TAIL = '"}\n';
 const LF = 0x0a;
 const CR = 0x0d;
 const nothing = Buffer.alloc(0);
@@ -72,9 +74,9 @@ function linesFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {
 }
 
 function jsonFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {
-  const tail = '"}\n';
   return {
     write: (page, at, entry) => {
+      if (!keysOnly && hasPlainText(entry)) return writePlainLine(page, at, entry, chunked);
       const line = jsonLine(entry, keysOnly);
       const size = Buffer.byteLength(line);
       if (at + size + CHUNK_OVERHEAD_MAX > page.length) return -1;
@@ -89,10 +91,10 @@ function jsonFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {
     largeHead: (entry) => {
       const head = `${jsonHead(entry)},"value64":"`;
       const valueBytes = entry.recordBytes - RECORD_HEADER_BYTES;
-      const size = Buffer.byteLength(head) + Math.ceil(valueBytes / 3) * 4 + tail.length;
+      const size = Buffer.byteLength(head) + Math.ceil(valueBytes / 3) * 4 + JSON_TAIL.length;
       return Buffer.from(chunked ? sizeLine(size) + head : head);
     },
-    largeTail: Buffer.from(chunked ? `${tail}\r\n` : tail),
+    largeTail: Buffer.from(chunked ? `${JSON_TAIL}\r\n` : JSON_TAIL),
     encodePiece: base64Encoder(),
   };
 }
@@ -139,6 +141,25 @@ function jsonLine(entry: RangeEntry, keysOnly: boolean): string {
     ? `"value":${JSON.stringify(value.toString('utf8'))}`
     : `"value64":"${value.toString('base64')}"`;
   return `${jsonHead(entry)},${member}}\n`;
+}
+
+function hasPlainText({ bytes, offset, length }: RangeEntry): boolean {
+  return isPlainJsonText(bytes, offset + RECORD_HEADER_BYTES, offset + length);
+}
+
+/** `jsonLine` without a string of the value. */
+function writePlainLine(page: Buffer, at: number, entry: RangeEntry, chunked: boolean): number {
+  const head = `${jsonHead(entry)},"value":"`;
+  const headBytes = Buffer.byteLength(head);
+  const valueBytes = entry.length - RECORD_HEADER_BYTES;
+  const size = headBytes + valueBytes + JSON_TAIL.length;
+  if (at + size + CHUNK_OVERHEAD_MAX > page.length) return -1;
+  let end = chunked ? writeSizeLine(page, at, size) : at;
+  end += page.write(head, end);
+  const valueStart = entry.offset + RECORD_HEADER_BYTES;
+  end = copyBytes(page, end, entry.bytes, valueStart, valueStart + valueBytes);
+  end += page.write(JSON_TAIL, end, 'latin1');
+  return chunked ? writeLineEnd(page, end) : end;
 }
 
 /** Base64 over pieces: what does not fill a group of three waits for the next piece. */
