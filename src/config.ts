@@ -216,6 +216,7 @@ function parseAll(find: Find, context: DefaultsContext): NodeSettings {
     readRepair: parse('readRepair'),
     rangesMax: parse('rangesMax'),
     rangeMsMax: parse('rangeMsMax'),
+    profileMsMax: parse('profileMsMax'),
     trustStore: parse('trustStore'),
     logLevel: parse('logLevel'),
     drainMsMax: parse('drainMsMax'),

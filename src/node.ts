@@ -17,11 +17,13 @@ import { replicaProtocol, type NodeDescription, type WorkerSettings } from './do
 import type { NodeState, NodeView } from './http/admin.ts';
 import { EntityHandler } from './http/entity.ts';
 import { outcomeResponse, type EntityExchange } from './http/outcome.ts';
+import { ProfileHandler } from './http/profile.ts';
 import { RangeHandler } from './http/range.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
 import { ClientServer } from './http/server.ts';
 import type { Log } from './log.ts';
 import { ProcessMetrics } from './process-metrics.ts';
+import { Profiler } from './profiler.ts';
 import { nodeStatus } from './status.ts';
 import { version } from './version.ts';
 
@@ -72,6 +74,7 @@ class Node implements NodeView {
   readonly #range: RangeHandler;
   readonly #requests = new RequestMetrics();
   readonly #process = new ProcessMetrics();
+  readonly #profiler: Profiler;
   #state: NodeState = 'starting';
   #server: ClientServer | undefined;
 
@@ -104,6 +107,13 @@ class Node implements NodeView {
     this.#entity = new EntityHandler(this.#dispatcher, limits, (method, status) => {
       this.#requests.observe(knownMethods.has(method) ? method : 'other', status, 0);
     });
+    this.#profiler = new Profiler({
+      clusterSecret: settings.clusterSecret,
+      topology: topologyDigest(topology),
+      url: this.#self.url,
+      workers: settings.workers,
+      durationMsMax: settings.profileMsMax,
+    });
     this.#ranges = new RangeDispatcher(pool, settings.rangesMax);
     this.#range = new RangeHandler(this.#ranges, { keyBytesMax, rangeMsMax: settings.rangeMsMax });
   }
@@ -111,7 +121,8 @@ class Node implements NodeView {
   async start(): Promise<void> {
     const { port, keepAliveMs, connectionsMax } = this.#settings;
     const host = bindHost(this.#settings);
-    const options = { host, port, keepAliveMs, connectionsMax, node: this, entity: this.#entity, range: this.#range };
+    const handlers = { entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
+    const options = { host, port, keepAliveMs, connectionsMax, node: this, ...handlers };
     this.#server = await ClientServer.listen(options);
     await this.#pool.announce();
     this.#state = 'ready';
@@ -129,6 +140,7 @@ class Node implements NodeView {
     const timer = setTimeout(cut, this.#settings.drainMsMax);
     await this.#server?.close(cutAt);
     clearTimeout(timer);
+    await this.#profiler.close();
     if (await this.#pool.stop()) this.#markClean();
     this.#process.close();
     this.#log.info('stopped');

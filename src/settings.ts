@@ -62,6 +62,7 @@ export interface NodeSettings {
   readonly readRepair: boolean;
   readonly rangesMax: number;
   readonly rangeMsMax: number;
+  readonly profileMsMax: number;
   readonly trustStore: boolean;
   readonly logLevel: LogLevel;
   readonly drainMsMax: number;
@@ -290,6 +291,13 @@ export const settingsTable: SettingsTable = {
     min: 1,
     max: 86_400_000,
     default: 300_000,
+  }),
+  profileMsMax: duration({
+    flag: 'profile-ms-max',
+    why: 'How long a recording of the profiler may last; one that nobody stops ends by itself and is thrown away',
+    min: 1,
+    max: 3_600_000,
+    default: 120_000,
   }),
   trustStore: toggle({
     flag: 'trust-store',

@@ -7,8 +7,8 @@
  * Piscina.
  */
 import { Buffer } from 'node:buffer';
-import { createHmac } from 'node:crypto';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { replicaProof } from '../src/domain/cluster-proof.ts';
 import { messageOf } from '../src/domain/errors.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
 import type {
@@ -154,10 +154,9 @@ function createPeers({ settings, index: workerIndex }: WorkerShell, send: Send):
   });
 }
 
-/** What peers show to prove the cluster secret: bound to the topology, so that two clusters never mix by accident. */
+/** What peers show to prove the cluster secret. */
 function token(settings: WorkerSettings): string {
-  const proof = createHmac('sha256', settings.clusterSecret).update(topologyDigest(settings.topology)).digest('hex');
-  return `Bearer ${proof}`;
+  return replicaProof(settings.clusterSecret, topologyDigest(settings.topology));
 }
 
 function replicaPortsToTry(settings: WorkerSettings): number[] {

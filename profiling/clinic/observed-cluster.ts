@@ -79,7 +79,7 @@ async function allReady(urls: readonly string[], deadlineMs: number, signal?: Ab
     while (!(await isReady(url))) {
       signal?.throwIfAborted();
       if (performance.now() > end)
-        throw new KvorumError('clinic-failed', `Node ${url} does not serve after ${deadlineMs} ms`);
+        throw new KvorumError('profile-failed', `Node ${url} does not serve after ${deadlineMs} ms`);
       await setTimeout(pauseMs);
     }
   }

@@ -107,7 +107,7 @@ class ClinicRun {
       rmSync(data, { recursive: true, force: true });
     }
     throw new KvorumError(
-      'clinic-failed',
+      'profile-failed',
       `clinic flame caught no sample of the main thread in ${attemptsMax} attempts`,
     );
   }

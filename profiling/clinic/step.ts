@@ -93,7 +93,7 @@ export class Step {
 
   failure(reason: string): KvorumError {
     const said = this.output.trim().split('\n').slice(-6).join('\n').trim();
-    return new KvorumError('clinic-failed', `${this.name}: ${reason}${said === '' ? '' : `; it said: ${said}`}`);
+    return new KvorumError('profile-failed', `${this.name}: ${reason}${said === '' ? '' : `; it said: ${said}`}`);
   }
 
   #signalGroup(signal: NodeJS.Signals): void {

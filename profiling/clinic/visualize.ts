@@ -15,7 +15,7 @@ export interface VisualizeOptions {
 /** bubbleprof takes 10 to 20 s on an idle machine. */
 const visualizeMsMax = 90_000;
 
-/** Resolves to the path of the page: the data's with `.html` behind it. Throws `clinic-failed`. */
+/** Resolves to the path of the page: the data's with `.html` behind it. Throws `profile-failed`. */
 export async function visualize({ tool, program, data, signal }: VisualizeOptions): Promise<string> {
   const args = [program, tool, '--visualize-only', data];
   const step = new Step({ name: `clinic ${tool} --visualize-only`, args, directory: dirname(data), signal });

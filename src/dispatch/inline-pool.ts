@@ -76,12 +76,16 @@ export class InlinePool extends EventEmitter implements TaskPool {
   }
 
   /** The memory stays where it is: there is no thread for it to move to. */
-  run(frame: Uint8Array): Promise<Uint8Array | undefined> {
+  run(frame: Uint8Array, { transferList }: { transferList: ArrayBuffer[] }): Promise<Uint8Array | undefined> {
     if (this.#running >= this.#options.tasksMax && this.#queue.length >= this.#options.queueMax) {
       return Promise.reject(new Error('Task queue is at limit'));
     }
     return new Promise((resolve, reject) => {
-      const start = (): void => void this.#call(frame).then(resolve, reject);
+      const start = (): void => {
+        // Piscina reads the list when it posts a task, and callers may take that for the end of the wait.
+        void transferList[0];
+        void this.#call(frame).then(resolve, reject);
+      };
       const cancel = (): void => reject(new KvorumError('worker-failed', 'the pool is closed'));
       this.#queue.push({ submittedAt: performance.now(), start, cancel });
       this.#startNext();

@@ -10,6 +10,7 @@ import { adminRoutes, type NodeView } from './admin.ts';
 import { Connection, type Request } from './connection.ts';
 import type { EntityHandler } from './entity.ts';
 import { problemResponse } from './problem.ts';
+import { profilePaths, type ProfileHandler } from './profile.ts';
 import type { RangeHandler } from './range.ts';
 
 export interface ClientServerOptions {
@@ -21,6 +22,7 @@ export interface ClientServerOptions {
   readonly node: NodeView;
   readonly entity: EntityHandler;
   readonly range: RangeHandler;
+  readonly profile: ProfileHandler;
 }
 
 const ENTITY_PATH = '/v0/entity';
@@ -82,6 +84,7 @@ export class ClientServer {
     const query = question < 0 ? '' : target.slice(question + 1);
     if (path === ENTITY_PATH) this.#options.entity.handle(request, query);
     else if (path === RANGE_PATH) this.#options.range.handle(request, query);
+    else if (profilePaths.includes(path)) this.#options.profile.handle(request, path, query);
     else this.#routeAdmin(request, path);
   }
 
