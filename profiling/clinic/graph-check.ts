@@ -17,9 +17,11 @@ export type GraphCheck =
 export interface GraphCheckOptions {
   /** Where a picture of the drawn page goes. */
   readonly screenshot?: string;
+  /** How long the page may take to draw; default 30 s. */
+  readonly drawMsMax?: number;
 }
 
-const drawMsMax = 30_000;
+const drawMsMaxDefault = 30_000;
 const browserNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 /** Never throws: what prevents the check is its result. */
@@ -42,12 +44,13 @@ export function findChromium(): string | undefined {
 }
 
 async function look(page: Page, html: string, tool: ClinicTool, options: GraphCheckOptions): Promise<GraphCheck> {
+  const { drawMsMax = drawMsMaxDefault } = options;
   const consoleErrors: string[] = [];
   page.on('pageerror', (error) => consoleErrors.push(error.message));
   page.on('console', (message) => {
     if (message.type() === 'error') consoleErrors.push(message.text());
   });
-  await page.goto(pathToFileURL(html).href, { timeout: drawMsMax });
+  await page.goto(pathToFileURL(html).href, { timeout: drawMsMaxDefault });
   const { selector, least } = toolTraits[tool].drawn;
   const drawn = `(${countDrawn})(${JSON.stringify(selector)}) >= ${least}`;
   const isDrawn = await page.waitForFunction(drawn, undefined, { timeout: drawMsMax }).catch(() => undefined);
