@@ -43,7 +43,15 @@ interface Place {
 const bits = new Map(categories.map((category, index) => [category, 2 ** index]));
 const unknownKept = 20;
 
-export function attribute(tree: StackTree): Attribution {
+export interface AttributeOptions {
+  /**
+   * What samples in native code below the storage count: less than 1 where its threads waited there for disks and locks,
+   * which V8's wall-clock samples cannot tell from work.
+   */
+  readonly nativeStorageFactor?: number;
+}
+
+export function attribute(tree: StackTree, { nativeStorageFactor = 1 }: AttributeOptions = {}): Attribution {
   const self = new Map<Category, number>();
   const total = new Map<Category, number>();
   const unknown = new Map<string, number>();
@@ -54,12 +62,14 @@ export function attribute(tree: StackTree): Attribution {
     places.push(place);
     if (node.self === 0) continue;
     const category = place.owner ?? (place.isInternal ? 'node-internals' : 'unattributed');
-    weight += node.self;
-    add(self, category, node.self);
-    for (const one of categories) if (hasBit(place.parts, one) || one === category) add(total, one, node.self);
-    if (category === 'unattributed') add(unknown, frameLabel(node.frame), node.self);
-    if (place.isBelowSocket && isPeerTraffic(category)) network += node.self;
-    if (place.isNative && category === 'storage') nativeStorage += node.self;
+    const isNativeStorage = place.isNative && category === 'storage';
+    const amount = isNativeStorage ? node.self * nativeStorageFactor : node.self;
+    weight += amount;
+    add(self, category, amount);
+    for (const one of categories) if (hasBit(place.parts, one) || one === category) add(total, one, amount);
+    if (category === 'unattributed') add(unknown, frameLabel(node.frame), amount);
+    if (place.isBelowSocket && isPeerTraffic(category)) network += amount;
+    if (isNativeStorage) nativeStorage += amount;
   }
   return {
     weight,

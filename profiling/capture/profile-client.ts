@@ -55,15 +55,19 @@ export function readSecretFile(path: string): string {
   return secret;
 }
 
-export async function startRecording(target: ProfileTarget, kind: RecordingKind, interval?: number): Promise<void> {
+export async function startRecording(
+  target: ProfileTarget,
+  kind: RecordingKind,
+  interval?: number,
+): Promise<ProfilerState> {
   const query = interval === undefined ? '' : `&interval=${interval}`;
-  await profileAnswer(target, 'POST', `/v0/profile/start?kind=${kind}${query}`);
+  return parse(await profileAnswer(target, 'POST', `/v0/profile/start?kind=${kind}${query}`), target) as ProfilerState;
 }
 
 export async function stopRecording(target: ProfileTarget): Promise<Recording> {
-  const recording = parse(await profileAnswer(target, 'POST', '/v0/profile/stop'), target) as Recording;
-  if (recording.schema === recordingSchema) return recording;
-  throw failed(target, `it answers a recording of schema "${String(recording.schema)}", known is "${recordingSchema}"`);
+  const recording = parse(await profileAnswer(target, 'POST', '/v0/profile/stop'), target) as Partial<Recording>;
+  if (recording.schema === recordingSchema) return recording as Recording;
+  throw failed(target, `it answers a recording of schema "${recording.schema}", known is "${recordingSchema}"`);
 }
 
 export async function profilerState(target: ProfileTarget): Promise<ProfilerState> {
@@ -134,7 +138,7 @@ function parse(body: Buffer, target: ProfileTarget): unknown {
 function detailOf(body: Buffer): string {
   const text = body.toString('utf8').trim();
   try {
-    return String((JSON.parse(text) as { detail?: unknown }).detail ?? text);
+    return (JSON.parse(text) as { detail?: string }).detail ?? text;
   } catch {
     return text.slice(0, 200);
   }

@@ -61,10 +61,9 @@ export function watchPromises(): Watch<PromiseRecord> {
   let promises = 0;
   const unhook = process.getBuiltinModule('node:v8').promiseHooks.onInit(() => {
     promises++;
-  });
+  }) as () => void;
   return {
     stop() {
-      // oxlint-disable-next-line typescript/no-confusing-void-expression
       unhook();
       return { promises };
     },

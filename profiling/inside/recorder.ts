@@ -121,7 +121,7 @@ export class Recorder {
       const id = await callInThread(thread, osThreadId);
       return { head: head(id), stop: await instruments[kind].start(thread, interval) };
     } catch (error) {
-      return { head: head('null'), stop: () => Promise.reject(error as Error) };
+      return { head: head('null'), stop: () => Promise.reject(toError(error)) };
     }
   }
 
@@ -151,6 +151,10 @@ export class Recorder {
     await sessions?.close();
     this.#phase = 'off';
   }
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
 }
 
 async function finish({ head, stop }: ThreadTrack, kind: RecordingKind): Promise<string> {
