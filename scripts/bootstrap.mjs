@@ -25,6 +25,8 @@ const signalEchoMs = 500;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (...path) => join(root, ...path);
 const sourceFolders = ['src', 'workers', 'test', 'profiling'];
+/** The code of the report pages is compiled by itself, since it alone knows the browser's types. */
+const projects = ['tsconfig.json', 'profiling/browser/tsconfig.json'];
 const program = at('dist/src/cli/main.js');
 const lockStamp = at('node_modules/.kvorum-lock-hash');
 const buildStamp = at('dist/.kvorum-build-hash');
@@ -104,18 +106,24 @@ function build() {
   const code = install();
   if (code !== 0) return code;
   const sources = sourceFolders.flatMap((folder) => filesUnder(folder, '.ts'));
-  const wanted = hashOf(['tsconfig.json', 'package-lock.json', ...sources].map(describeFile));
+  const wanted = hashOf([...projects, 'package-lock.json', ...sources].map(describeFile));
   const isComplete = sources.every((path) => existsSync(outputOf(path)));
   if (isComplete && readIfThere(buildStamp) === wanted) return 0;
 
   removeStaleOutputs(new Set(sources.map(outputOf)));
   // The compiler believes its own notes over the folder: an output that is gone would not be written again.
-  if (!isComplete) rmSync(at('dist/.tsbuildinfo'), { force: true });
+  if (!isComplete) forgetCompiled();
   progress('compiling');
-  const failed = tool('typescript/bin/tsc', ['-p', 'tsconfig.json']);
-  if (failed !== 0) return failed;
+  for (const project of projects) {
+    const failed = tool('typescript/bin/tsc', ['-p', project]);
+    if (failed !== 0) return failed;
+  }
   writeFileSync(buildStamp, wanted);
   return 0;
+}
+
+function forgetCompiled() {
+  for (const notes of ['dist/.tsbuildinfo', 'dist/.tsbuildinfo-browser']) rmSync(at(notes), { force: true });
 }
 
 function describeFile(path) {

@@ -46,6 +46,7 @@ export async function startNode(settings: NodeSettings, log: Log): Promise<Runni
   });
   const pool = new WorkerPool({
     settings: workerSettings(settings, topology),
+    dispatch: settings.dispatch,
     queueMax: settings.poolQueueMax,
     tasksPerWorkerMax: settings.mode === 'sync' ? 1 : settings.operationsInFlightMax,
     log,
@@ -130,8 +131,9 @@ class Node implements NodeView {
     await this.#pool.announce();
     this.#state = 'ready';
     this.#process.reset();
-    const { mode, durability, workers } = this.#settings;
+    const { mode, durability, workers, dispatch } = this.#settings;
     this.#log.info('ready', { url: this.#self.url, mode, durability, workers, version });
+    if (dispatch === 'inline') this.#log.warn('dispatch is inline, for profiling: the main thread does all the work');
   }
 
   async stop(): Promise<void> {

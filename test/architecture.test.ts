@@ -121,6 +121,27 @@ test('profiling and scripts talk to nodes from outside: they import no part of h
   expectNone(importsOf('profiling', 'scripts').filter(({ target }) => isAnyOf(target, inside)));
 });
 
+test('browser code, and what it imports, runs without Node and without packages', () => {
+  const reached = new Set(filesIn('profiling/browser').map(({ path }) => path));
+  for (const file of reached) {
+    for (const one of importsOf(file).filter((it) => isRelative(it) && !it.isTypeOnly)) reached.add(one.target);
+  }
+  assert.ok(reached.size > 0);
+  expectNone(importsOf(...reached).filter((one) => !isRelative(one) && !one.isTypeOnly));
+});
+
+test('only profiling/browser and its tests import browser code: pages get it as text', () => {
+  expectNone(
+    imports.filter(
+      ({ file, target }) => isAnyOf(target, ['profiling/browser/']) && !isIn(file, ['profiling/browser', 'test']),
+    ),
+  );
+});
+
+test('uplot is named only by the report page that inlines it', () => {
+  expectNone(importersOf('uplot').filter(({ file }) => !isIn(file, ['profiling/report/page.ts', 'profiling/browser'])));
+});
+
 test('piscina is named only in src/dispatch and workers/entry.ts', () => {
   expectNone(importersOf('piscina').filter(({ file }) => !isIn(file, ['src/dispatch', 'workers/entry.ts', 'test'])));
 });
@@ -155,8 +176,11 @@ test('nothing but tests imports from test', () => {
   expectNone(imports.filter(({ file, target }) => target.startsWith('test/') && !isIn(file, ['test'])));
 });
 
-test(`no file of src or workers is longer than ${linesMax} lines`, () => {
-  const lengths = filesIn('src', 'workers').map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }));
+test(`no file of src, workers or profiling is longer than ${linesMax} lines`, () => {
+  const lengths = filesIn('src', 'workers', 'profiling').map(({ path, text }) => ({
+    path,
+    lines: text.split('\n').length - 1,
+  }));
   expectNone(lengths.filter(({ lines }) => lines > linesMax).map(({ path, lines }) => `${path}: ${lines} lines`));
 });
 

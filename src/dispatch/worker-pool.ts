@@ -15,6 +15,7 @@ import { family, type MetricFamily } from '../domain/metrics.ts';
 import type { WaitOptions } from '../domain/wait-marks.ts';
 import type { WorkerRecording } from '../domain/wait-recording.ts';
 import type {
+  Dispatch,
   RangeCommand,
   RangeMessage,
   WorkerCommand,
@@ -24,9 +25,12 @@ import type {
   WorkerSettings,
 } from '../domain/worker-protocol.ts';
 import type { Log } from '../log.ts';
+import { InlinePool, type TaskPool } from './inline-pool.ts';
 
 export interface WorkerPoolOptions {
   readonly settings: WorkerSettings;
+  /** `inline`: one worker on the main thread, no Piscina. */
+  readonly dispatch: Dispatch;
   /** Tasks that may wait for a worker. */
   readonly queueMax: number;
   /** Tasks under way per worker; 1 in mode `sync`, as a Java executor's thread has it. */
@@ -58,7 +62,7 @@ export class WorkerPool {
   onWorkerGone: (worker: number) => void = () => {};
   /** The node cannot go on: a store failed or a worker does not start. */
   onFatal: (error: KvorumError) => void = () => {};
-  readonly #pool: Piscina<Uint8Array, Uint8Array | undefined>;
+  readonly #pool: TaskPool;
   readonly #options: WorkerPoolOptions;
   readonly #links = new Map<number, Link>();
   readonly #listeners = new Set<(message: WorkerMessage, link: Link) => void>();
@@ -70,17 +74,7 @@ export class WorkerPool {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
-    this.#pool = new Piscina({
-      filename: new URL('../../workers/entry.js', import.meta.url).href,
-      name: 'coordinate',
-      minThreads: options.settings.workers,
-      maxThreads: options.settings.workers,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      concurrentTasksPerWorker: options.tasksPerWorkerMax,
-      maxQueue: options.queueMax,
-      atomics: 'disabled',
-      workerData: options.settings,
-    });
+    this.#pool = options.dispatch === 'inline' ? inlinePool(options) : threadPool(options);
     this.#pool.on('message', (message: unknown) => this.#onParentMessage(message));
     this.#pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
   }
@@ -264,6 +258,24 @@ export class WorkerPool {
     this.#failed = true;
     this.onFatal(new KvorumError(code, message));
   }
+}
+
+function threadPool({ settings, tasksPerWorkerMax, queueMax }: WorkerPoolOptions): TaskPool {
+  return new Piscina<Uint8Array, Uint8Array | undefined>({
+    filename: new URL('../../workers/entry.js', import.meta.url).href,
+    name: 'coordinate',
+    minThreads: settings.workers,
+    maxThreads: settings.workers,
+    idleTimeout: Number.POSITIVE_INFINITY,
+    concurrentTasksPerWorker: tasksPerWorkerMax,
+    maxQueue: queueMax,
+    atomics: 'disabled',
+    workerData: settings,
+  });
+}
+
+function inlinePool({ settings, tasksPerWorkerMax, queueMax }: WorkerPoolOptions): TaskPool {
+  return new InlinePool({ settings, tasksMax: tasksPerWorkerMax, queueMax });
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

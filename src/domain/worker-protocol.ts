@@ -4,6 +4,7 @@
  *
  * Everything here crosses by structured clone, so it is plain data.
  */
+import { codeOf, messageOf } from './errors.ts';
 import type { MetricFamily } from './metrics.ts';
 import type { RangeEnd, RangeRequest } from './range.ts';
 import type { Topology } from './topology.ts';
@@ -20,6 +21,13 @@ export type Durability = (typeof durabilities)[number];
 
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof logLevels)[number];
+
+/**
+ * Where the worker's task is called: in the threads of the Piscina pool, or inline on the main thread, which is for
+ * profilers that see one isolate.
+ */
+export const dispatches = ['pool', 'inline'] as const;
+export type Dispatch = (typeof dispatches)[number];
 
 /** What a worker thread needs to know (its Piscina `workerData`). */
 export interface WorkerSettings {
@@ -63,6 +71,17 @@ export interface WorkerReady {
   readonly kind: 'worker-ready';
   readonly threadId: number;
   readonly replicaPort: number;
+}
+
+/** Worker to main, instead: the worker cannot start. */
+export interface WorkerFailed {
+  readonly kind: 'worker-failed';
+  readonly code: string;
+  readonly message: string;
+}
+
+export function workerFailure(error: unknown): WorkerFailed {
+  return { kind: 'worker-failed', code: codeOf(error) ?? 'worker-failed', message: messageOf(error) };
 }
 
 /** Worker to main, over the control port. Outcome frames travel there as plain `Uint8Array`s. */

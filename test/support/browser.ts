@@ -1,0 +1,82 @@
+/**
+ * Headless Chromium for the tests of reports: one browser per test file, since its start is slow. Pages are opened from a
+ * file, the way people open a report, and everything that a report must never do is collected.
+ */
+import assert from 'node:assert/strict';
+import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { after, before } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+
+const names = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome'];
+const executablePath = findChromium();
+
+/** What `skip` of a test is to be: false, or why there is no browser. */
+export const skipWithoutChromium: false | string =
+  executablePath === undefined ? `needs one of ${names.join(', ')} on PATH` : false;
+
+export interface OpenedPage {
+  readonly page: Page;
+  /** Messages of `console.error` and `console.warn`, uncaught errors, requests beyond the page itself. */
+  readonly complaints: string[];
+}
+
+export type OpenPage = (html: string, options?: BrowserContextOptions) => Promise<OpenedPage>;
+
+/** Starts a browser before the file's tests and closes it after them; gives the function that opens a page in it. */
+export function sharedBrowser(): OpenPage {
+  const folder = mkdtempSync(join(tmpdir(), 'kvorum-test-'));
+  let browser: Browser | undefined;
+  before(async () => {
+    if (executablePath !== undefined) browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  });
+  after(async () => {
+    await browser?.close();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  });
+  let pages = 0;
+  return async (html, options = {}) => {
+    assert.ok(browser);
+    const file = join(folder, `${++pages}.html`);
+    writeFileSync(file, html);
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    return openFile(await context.newPage(), pathToFileURL(file).href);
+  };
+}
+
+async function openFile(page: Page, url: string): Promise<OpenedPage> {
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(`console: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => complaints.push(`error: ${String(error)}`));
+  page.on('dialog', (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('request', (request) => {
+    if (request.url() !== url && !request.url().startsWith('data:')) complaints.push(`request: ${request.url()}`);
+  });
+  await page.goto(url, { waitUntil: 'load' });
+  return { page, complaints };
+}
+
+function findChromium(): string | undefined {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    for (const name of names) {
+      if (isExecutable(join(folder, name))) return join(folder, name);
+    }
+  }
+  return undefined;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
