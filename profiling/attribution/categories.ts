@@ -133,6 +133,8 @@ export const nodeTable: readonly (readonly [prefix: string, owner: Owner])[] = [
   ['node:_http_', 'replica-listener'],
   ['node:internal/http', 'replica-listener'],
   ['node:http', 'replica-listener'],
+  ['node:http2', 'caller'],
+  ['node:internal/http2', 'caller'],
   ['node:internal/per_context/messageport', 'dispatch'],
   ['node:internal/worker', 'dispatch'],
   ['node:worker_threads', 'dispatch'],
