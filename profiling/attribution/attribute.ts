@@ -135,7 +135,7 @@ function isBuiltIn({ origin }: Frame, own: Category | undefined): boolean {
 }
 
 /** Node's own code, V8's, and what the kernel does for them; `(root)` alone is not code. */
-function isInternalFrame({ origin, name }: Frame): boolean {
+export function isInternalFrame({ origin, name }: Frame): boolean {
   if (origin === 'v8') return name !== '(root)';
   if (origin === 'native') return name !== '' && name !== '[unknown]' && name !== '(anonymous)';
   return origin === 'node' || origin === 'kernel';
