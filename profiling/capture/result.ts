@@ -6,7 +6,10 @@
  * What was not measured is absent or null, never 0.
  */
 import type { AllocationCosts, CpuCosts, PartCost } from '../attribution/costs.ts';
-import type { BenchEnvironment, LoadOperation } from '../load/result.ts';
+import type { BenchEnvironment, BenchResult, LoadOperation } from '../load/result.ts';
+import type { LockProfile } from '../locks/result.ts';
+import type { Overhead } from '../profile/overhead.ts';
+import type { WaitTable } from '../waits/result.ts';
 import type { ProfileFile } from './recording-files.ts';
 
 export type { AllocationCosts, CpuCosts, PartCost } from '../attribution/costs.ts';
@@ -25,10 +28,10 @@ export interface ProfileResult {
   readonly runs: readonly ProfileRun[];
   /** The raw files, from the directory that the result lies in. */
   readonly files: readonly ProfileFile[];
-  /** What each instrument cost. */
-  readonly overhead?: unknown;
+  /** True where it was interrupted; what was measured until then is here. */
+  readonly cutShort?: boolean;
   /** What clinic drew. */
-  readonly clinic?: unknown;
+  readonly clinic?: readonly ClinicPage[];
   /** File of the flame graphs, from the directory that the result lies in. */
   readonly pathToFlame?: string;
 }
@@ -44,8 +47,23 @@ export interface ProfileRun {
   readonly collections?: CollectionMeasurement;
   readonly promises?: PromiseMeasurement;
   readonly perf?: PerfMeasurement;
-  readonly waits?: unknown;
-  readonly locks?: unknown;
+  readonly waits?: WaitTable;
+  readonly locks?: LockProfile;
+  /** The first run without an instrument. */
+  readonly bench?: BenchResult;
+  readonly overhead?: Overhead;
+  /** Instruments that could not be used, and why. */
+  readonly failed?: readonly { readonly instrument: string; readonly reason: string }[];
+}
+
+/** A page that clinic drew, or why there is none. */
+export interface ClinicPage {
+  /** `flame`, `bubbleprof`, `flame of n1 worker 1`. */
+  readonly title: string;
+  /** From the directory that the result lies in; null where there is no page. */
+  readonly path: string | null;
+  /** Whether a browser found a graph in it; or why there is none. */
+  readonly note: string;
 }
 
 /** Of the window that a measurement was made in. */

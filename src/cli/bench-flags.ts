@@ -184,7 +184,7 @@ export function urlsFlag(flags: Flags, flag: string, fallback: string): readonly
   });
 }
 
-function clusterOf(flags: Flags, environment: Environment): ClusterChoice {
+export function clusterOf(flags: Flags, environment: Environment): ClusterChoice {
   const count = countFlag(flags, 'up', nodesMax);
   const forNodes = nodeFlags(flags);
   if (count === undefined) {
@@ -210,7 +210,7 @@ function nodeFlags(flags: Flags): Flags {
   return new Map([...flags].filter(([flag]) => names.has(flag)));
 }
 
-function engineOf(flags: Flags, { arrival }: Pick<Workload, 'arrival'>): EngineChoice {
+export function engineOf(flags: Flags, { arrival }: Pick<Workload, 'arrival'>): EngineChoice {
   const wrk2Path = fileFlag(flags, 'wrk2');
   const asked = choiceFlag(flags, 'engine', engines, wrk2Path === undefined ? 'auto' : 'wrk2');
   if (wrk2Path !== undefined && asked === 'built-in') refuse('engine', asked, 'wrk2 or auto together with --wrk2');
