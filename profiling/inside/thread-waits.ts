@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { constants, monitorEventLoopDelay, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks';
-import { Intervals } from '../../src/domain/intervals.ts';
+import { Intervals } from '../../src/domain/wait-intervals.ts';
 import type { GcPauses, LoopDelay, ThreadWaits } from '../../src/domain/wait-recording.ts';
 
 /** Milliseconds between two ticks of the event-loop monitor: 200 a second. */

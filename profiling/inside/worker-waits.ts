@@ -2,7 +2,7 @@
  * A worker's part of a wait recording: for frames with sampled operations, which replicas were asked when, and which
  * reply decided. Loaded when a recording starts.
  */
-import { Intervals } from '../../src/domain/intervals.ts';
+import { Intervals } from '../../src/domain/wait-intervals.ts';
 import {
   isSampled,
   replicaMarks,
