@@ -13,10 +13,8 @@ const sending = channel(sendingChannel);
 
 type Hooks = Pick<Coordinator, 'waits'> & Pick<LocalReplica, 'onRun'>;
 
-/** What the switch takes hold of: of the coordinator and the replica it knows their hooks alone. */
 function switchOn(hooks: Hooks): WaitsSwitch {
-  const [coordinator, replica] = [hooks as Coordinator, hooks as LocalReplica];
-  return new WaitsSwitch({ thread: 'worker 1', sequential: false, coordinator, replica });
+  return new WaitsSwitch({ thread: 'worker 1', sequential: false, coordinator: hooks, replica: hooks });
 }
 
 test('switched off, a worker has no hooks, and nobody listens to the channels of undici', async () => {

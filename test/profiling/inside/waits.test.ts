@@ -25,11 +25,11 @@ test('marks stand in the order of the path, for the sampled operations of a fram
   pass(waits, tags);
   const { operations, skipped, unfinished } = waits.stop(new Set());
   assert.deepEqual(
-    operations.map(({ marks }) => marks.tag),
+    operations.map(({ tag }) => tag),
     [0, 2],
   );
   assert.deepEqual([skipped, unfinished], [0, 0]);
-  for (const { marks } of operations) {
+  for (const marks of operations) {
     const { arrivedAt, admittedAt, dispatchedAt, flushedAt, postedAt, deliveredAt, answeredAt } = marks;
     const order = [arrivedAt, admittedAt, dispatchedAt, flushedAt, postedAt, deliveredAt, answeredAt];
     assert.deepEqual(
@@ -43,7 +43,7 @@ test('marks stand in the order of the path, for the sampled operations of a fram
 test('what came before the recording is not timed, whatever an earlier recording has noted', () => {
   const waits = new MainWaits({ every: 1, operationsMax: 10 });
   waits.taken(1, exchange(0));
-  waits.taken(2, exchange(performance.timeOrigin > 0 ? 1 : 0));
+  waits.taken(2, exchange(1));
   pass(waits, [1, 2]);
   assert.deepEqual(waits.stop(new Set()).operations, []);
 });
