@@ -13,8 +13,8 @@ import type { PendingOperation } from './pending-frame.ts';
 export interface WaitsSwitchOptions {
   readonly thread: string;
   readonly sequential: boolean;
-  readonly coordinator: Coordinator;
-  readonly replica: LocalReplica;
+  readonly coordinator: Pick<Coordinator, 'waits'>;
+  readonly replica: Pick<LocalReplica, 'onRun'>;
 }
 
 interface Running {

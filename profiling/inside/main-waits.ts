@@ -62,14 +62,15 @@ export class MainWaits implements DispatchWaits<TimedExchange> {
   /** `scripted` are the system's ids of the threads that run JavaScript. */
   stop(scripted: ReadonlySet<string>): MainRecording {
     const waits = this.#watch.stop();
-    const { pauses } = this.#watch;
-    const operations = this.#done.map((marks) => {
-      const before = pauses.overlap(marks.arrivedAt, marks.postedAt);
-      const gcUs = (before + pauses.overlap(marks.deliveredAt, marks.answeredAt)) * 1000;
-      return { marks, gcUs };
-    });
-    const unfinished = this.#running.size;
-    const native = this.#native.stop(scripted);
-    return { originMs: this.#originMs, waits, operations, skipped: this.#skipped, unfinished, native };
+    return {
+      originMs: this.#originMs,
+      waits,
+      pauses: this.#watch.pauses,
+      runQueue: this.#watch.runQueue,
+      operations: this.#done,
+      skipped: this.#skipped,
+      unfinished: this.#running.size,
+      native: this.#native.stop(scripted),
+    };
   }
 }

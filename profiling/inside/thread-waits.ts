@@ -3,12 +3,22 @@
  * to run and had no core, and the garbage collector's pauses.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { constants, monitorEventLoopDelay, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks';
-import { Intervals } from '../../src/domain/intervals.ts';
+import {
+  constants,
+  monitorEventLoopDelay,
+  PerformanceObserver,
+  type IntervalHistogram,
+  type PerformanceEntry,
+} from 'node:perf_hooks';
+import { addStretch, addTotal, noGrowth, noStretches } from '../../src/domain/wait-intervals.ts';
 import type { GcPauses, LoopDelay, ThreadWaits } from '../../src/domain/wait-recording.ts';
 
 /** Milliseconds between two ticks of the event-loop monitor: 200 a second. */
 const resolutionMs = 5;
+/** Between two looks at the run queue, milliseconds: a look costs some 20 us. */
+const lookMs = 20;
+/** Looks that are kept: 20 minutes of them. */
+const looksMax = 60_000;
 /** Pauses that are kept one by one; a busy thread has some tens a second. */
 const pausesMax = 20_000;
 const microsPerNanosecond = 1e-3;
@@ -31,24 +41,31 @@ const gcKinds: ReadonlyMap<number | undefined, GcPauses['kind']> = new Map([
 ]);
 
 export class ThreadWatch {
-  /** Pauses by this thread's clock. */
-  readonly pauses = new Intervals(pausesMax);
+  /** Pauses of the collector by this thread's clock. */
+  readonly pauses = noStretches();
+  /** Time without a core, milliseconds by this thread's clock; empty where the system does not tell. */
+  readonly runQueue = noGrowth();
   readonly #thread: string;
   readonly #before = scheduled('/proc/thread-self/schedstat');
   readonly #delay = monitorEventLoopDelay({ resolution: resolutionMs });
   readonly #gc = new Map<GcPauses['kind'], { count: number; totalUs: number; maxUs: number }>();
   readonly #observer: PerformanceObserver;
+  readonly #timer: NodeJS.Timeout;
 
   constructor(thread: string) {
     this.#thread = thread;
     this.#observer = new PerformanceObserver((list) => this.#takePauses(list.getEntries()));
     this.#observer.observe({ entryTypes: ['gc'] });
     this.#delay.enable();
+    this.#look();
+    this.#timer = setInterval(() => this.#look(), lookMs).unref();
   }
 
   stop(): ThreadWaits {
     this.#takePauses(this.#observer.takeRecords());
     this.#observer.disconnect();
+    clearInterval(this.#timer);
+    this.#look();
     this.#delay.disable();
     const gc = [...this.#gc].map(([kind, pauses]) => ({ kind, ...pauses }));
     return {
@@ -59,9 +76,15 @@ export class ThreadWatch {
     };
   }
 
+  #look(): void {
+    const now = scheduled('/proc/thread-self/schedstat');
+    if (now === undefined || this.runQueue.at.length >= looksMax) return;
+    addTotal(this.runQueue, performance.now(), now.runQueueNs / 1e6);
+  }
+
   #takePauses(entries: readonly GcEntry[]): void {
     for (const { startTime, duration, detail } of entries) {
-      this.pauses.add(startTime, startTime + duration);
+      addStretch(this.pauses, startTime, startTime + duration, pausesMax);
       const kind = gcKinds.get(detail?.kind) ?? 'other';
       const sum = this.#gc.get(kind) ?? { count: 0, totalUs: 0, maxUs: 0 };
       sum.count++;
@@ -140,7 +163,7 @@ function difference(
 }
 
 /** The monitor records the time between two ticks; what is told is how late they were. */
-function loopDelay(delay: { mean: number; max: number; percentile(percentile: number): number }): LoopDelay {
+function loopDelay(delay: IntervalHistogram): LoopDelay {
   const late = (nanoseconds: number): number =>
     Math.max(0, nanoseconds * microsPerNanosecond - resolutionMs * 1000) || 0;
   return {
@@ -148,6 +171,7 @@ function loopDelay(delay: { mean: number; max: number; percentile(percentile: nu
     p50Us: late(delay.percentile(50)),
     p99Us: late(delay.percentile(99)),
     maxUs: late(delay.max),
+    percentiles: [...delay.percentiles].map(([percentile, nanoseconds]) => [percentile, late(nanoseconds)] as const),
     resolutionMs,
   };
 }

@@ -2,7 +2,7 @@
  * A worker's part of a wait recording: for frames with sampled operations, which replicas were asked when, and which
  * reply decided. Loaded when a recording starts.
  */
-import { Intervals } from '../../src/domain/intervals.ts';
+import { addStretch, noStretches, overlap } from '../../src/domain/wait-intervals.ts';
 import {
   isSampled,
   replicaMarks,
@@ -29,7 +29,7 @@ class WorkerWaits<Operation> implements WorkerWaitsRecorder<Operation> {
   readonly #options: WorkerWaitsOptions<Operation>;
   readonly #originMs = clockOriginMs();
   readonly #watch: ThreadWatch;
-  readonly #runs = new Intervals(runsMax);
+  readonly #runs = noStretches();
   readonly #done: WorkerMarks[] = [];
   #isStopped = false;
 
@@ -49,25 +49,22 @@ class WorkerWaits<Operation> implements WorkerWaitsRecorder<Operation> {
   }
 
   /** The replica's hook. */
-  readonly onRun = ({ startedAt, committedAt }: RunMarks): void => this.#runs.add(startedAt, committedAt);
+  readonly onRun = ({ startedAt, committedAt }: RunMarks): void =>
+    addStretch(this.#runs, startedAt, committedAt, runsMax);
 
   stop(): WorkerRecording {
     this.#isStopped = true;
     const waits = this.#watch.stop();
-    const { pauses } = this.#watch;
-    const operations = this.#done.map((marks) => ({
-      marks,
-      gcUs: pauses.overlap(marks.startedAt, marks.leftAt) * 1000,
-      ownRunUs: this.#ownRunMs(marks) * 1000,
-    }));
-    return { originMs: this.#originMs, waits, operations, systemThreadId: systemThreadId() };
+    const { pauses, runQueue } = this.#watch;
+    const operations = this.#done.map((marks) => ({ marks, ownRunUs: this.#ownRunMs(marks) * 1000 }));
+    return { originMs: this.#originMs, waits, pauses, runQueue, operations, systemThreadId: systemThreadId() };
   }
 
   /** How long the worker was in runs of its own replica while it waited for peers' replies on the path. */
   #ownRunMs({ path }: WorkerMarks): number {
     return path.reduce((sum, ask) => {
       const batch = ask.kind === 'peer' ? ask.peer.batch : undefined;
-      return batch === undefined ? sum : sum + this.#runs.overlap(batch.sentAt, batch.repliedAt);
+      return batch === undefined ? sum : sum + overlap(this.#runs, batch.sentAt, batch.repliedAt);
     }, 0);
   }
 }

@@ -13,22 +13,16 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import type { RecordOptions } from '../capture/record.ts';
 import { PerfScriptParser } from './perf-script.ts';
 import { LockTally } from './profile.ts';
 import type { LockProfile, WatchedProcess } from './result.ts';
 
 export type LockAvailability = { readonly available: true } | { readonly available: false; readonly reason: string };
 
-export interface RecordLocksOptions {
-  /** What is recorded: recording ends when it resolves or rejects. */
-  readonly during: () => Promise<void>;
-  /** The recording ends after this at the latest. */
-  readonly durationMsMax?: number;
-}
-
 /** Some 60,000 calls with their stacks; what comes after is not recorded. */
 const fileSizeMax = '64M';
-const durationMsMaxDefault = 120_000;
+const durationMsMax = 120_000;
 /** perf without answer is perf that hangs: a check takes well under a second, reading a full file some 20 s. */
 const checkMsMax = 10_000;
 const stopMsMax = 20_000;
@@ -63,17 +57,14 @@ export async function lockProfileAvailability(environment: NodeJS.ProcessEnv = p
 }
 
 /**
- * Records the processes while `during` runs and resolves to their lock profile. Throws `profile-failed` where perf
- * cannot; ask `lockProfileAvailability` first.
+ * Records the processes and resolves to their lock profile. Throws `profile-failed` where perf cannot; ask
+ * `lockProfileAvailability` first.
  */
-export async function recordLocks(
-  processes: readonly WatchedProcess[],
-  { during, durationMsMax = durationMsMaxDefault }: RecordLocksOptions,
-): Promise<LockProfile> {
+export async function recordLocks(processes: readonly WatchedProcess[], options: RecordOptions): Promise<LockProfile> {
   const directory = await mkdtemp(join(tmpdir(), 'kvorum-perf-'));
   try {
     const file = join(directory, 'perf.data');
-    await recordTo(file, processes, { during, durationMsMax });
+    await recordTo(file, processes, options);
     return await readProfile(file, processes);
   } finally {
     await rm(directory, { recursive: true, force: true });
@@ -86,25 +77,31 @@ const quiet = ['-q', '-N'];
 async function recordTo(
   file: string,
   processes: readonly WatchedProcess[],
-  { during, durationMsMax }: Required<RecordLocksOptions>,
+  { durationMs, signal, onRecording }: RecordOptions,
 ): Promise<void> {
   const pids = processes.map(({ pid }) => pid).join(',');
   const bounds = ['--max-size', fileSizeMax, '-m', '4M', '-p', pids];
-  // perf ends when the command that it is given ends, so the time is bounded even if nobody stops it.
-  const until = ['--', 'sleep', String(durationMsMax / 1000)];
+  const boundedMs = Math.min(durationMs, durationMsMax);
+  // perf ends when the command that it is given ends.
+  const until = ['--', 'sleep', String(boundedMs / 1000)];
   const perf = spawn('perf', ['record', '-o', file, ...quiet, ...bounds, ...events, ...until], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    timeout: durationMsMax + stopMsMax,
+    timeout: boundedMs + stopMsMax,
   });
   const ended = saidBy(perf);
+  const stop = (): void => void perf.kill('SIGINT');
+  signal?.addEventListener('abort', stop);
   try {
     await begun(file, ended);
-    await Promise.race([during(), ended]);
+    if (signal?.aborted === true) stop();
+    onRecording?.();
+    const said = await ended;
+    if (!(await exists(file))) throw failed(reasonOf(said));
   } finally {
-    perf.kill('SIGINT');
+    signal?.removeEventListener('abort', stop);
+    stop();
     await ended;
   }
-  if (!(await exists(file))) throw failed(reasonOf(await ended));
 }
 
 /** perf writes the head of its file once it has opened its events. */
@@ -119,7 +116,7 @@ async function begun(file: string, ended: Promise<Said>): Promise<void> {
 
 async function readProfile(file: string, processes: readonly WatchedProcess[]): Promise<LockProfile> {
   const fields = 'comm,pid,tid,cpu,time,event,trace,ip,sym,dso';
-  const perf = spawn('perf', ['script', '-i', file, '--ns', '--show-lost-events', '-F', fields], {
+  const perf = spawn('perf', ['script', '-i', file, '--ns', '--show-lost-events', '--no-inline', '-F', fields], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: readMsMax,
   });

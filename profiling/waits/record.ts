@@ -1,53 +1,62 @@
 /**
  * Records the waits of running nodes from outside, over their profiling endpoint.
  */
-import { startRecording, stopRecording, type ProfileTarget } from '../capture/profile-client.ts';
+import { setTimeout } from 'node:timers/promises';
 import { KvorumError } from '../../src/domain/errors.ts';
+import { startRecording, stopRecording, type ProfileTarget } from '../capture/profile-client.ts';
+import type { RecordOptions } from '../capture/record.ts';
 import type { NodeWaits } from './table.ts';
 
-export interface RecordWaitsOptions {
-  /** One operation in so many is timed; the node's default where it is not given. */
-  readonly every?: number;
-  /** What is recorded: recording ends when it resolves or rejects. */
-  readonly during: () => Promise<void>;
+/** Three quarters of what a node keeps of one recording; percentiles of 15,000 operations are steady enough. */
+const operationsWanted = 15_000;
+
+/** How many operations to time one of, so that a node that gets `rate` requests a second keeps all that it times. */
+export function sampleEvery(rate: number, durationMs: number): number {
+  return Math.max(1, Math.ceil((rate * durationMs) / 1000 / operationsWanted));
 }
 
 /**
- * Records all nodes while `during` runs; whatever comes, no recording is left on. Throws `KvorumError` where a node does
- * not record.
+ * Times one operation in `every` (16 where none is given, see `sampleEvery`) of all nodes at once. Whatever comes, no
+ * node is left recording. Throws `KvorumError` where a node does not record.
  */
 export async function recordWaits(
-  nodes: readonly ProfileTarget[],
-  { every, during }: RecordWaitsOptions,
+  targets: readonly ProfileTarget[],
+  { every, durationMs, signal, onRecording }: RecordOptions & { readonly every?: number },
 ): Promise<NodeWaits[]> {
-  const started: ProfileTarget[] = [];
-  let isDone = false;
+  await startAll(targets, every);
+  let recorded: PromiseSettledResult<NodeWaits>[];
   try {
-    for (const node of nodes) {
-      await startRecording(node, 'waits', every);
-      started.push(node);
-    }
-    await during();
-    isDone = true;
+    onRecording?.();
+    await pause(durationMs, signal);
   } finally {
-    if (!isDone) await Promise.allSettled(started.map((node) => stopRecording(node)));
+    recorded = await Promise.allSettled(targets.map(stopWaits));
   }
-  const recorded = await Promise.allSettled(nodes.map((node) => nodeWaits(node)));
-  const failure = recorded.find((one) => one.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
-  return recorded.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  return recorded.map((one) => {
+    if (one.status === 'rejected') throw one.reason;
+    return one.value;
+  });
 }
 
-async function nodeWaits(target: ProfileTarget): Promise<NodeWaits> {
+/** Starts on all nodes or on none. */
+async function startAll(targets: readonly ProfileTarget[], every: number | undefined): Promise<void> {
+  const starts = await Promise.allSettled(targets.map((target) => startRecording(target, 'waits', every)));
+  const refused = starts.find((start) => start.status === 'rejected');
+  if (refused === undefined) return;
+  const started = targets.filter((_, index) => starts[index]?.status === 'fulfilled');
+  await Promise.allSettled(started.map(stopRecording));
+  throw refused.reason;
+}
+
+async function stopWaits(target: ProfileTarget): Promise<NodeWaits> {
   const { waits } = await stopRecording(target);
   if (waits !== undefined) return { node: target.name, recording: waits };
   throw new KvorumError('profile-failed', `Cannot profile "${target.url}": its recording holds no waits`);
 }
 
-/** How many operations to sample one of, so that a run at `rate` requests a second to one node stays within its bound. */
-export function sampleEvery(rate: number, durationMs: number): number {
-  return Math.max(1, Math.ceil((rate * durationMs) / 1000 / operationsWanted));
+async function pause(durationMs: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await setTimeout(durationMs, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
+  }
 }
-
-/** Three quarters of what a node keeps; percentiles of 15,000 operations are steady enough. */
-const operationsWanted = 15_000;

@@ -81,7 +81,7 @@ export interface WaitBar {
 
 /** A fact that overlaps the stages: it explains them and adds nothing to them. */
 export interface WaitOverlap {
-  readonly name: 'gc' | 'own-run';
+  readonly name: 'gc' | 'run-queue' | 'own-run';
   readonly label: string;
   /** Operations that it touched. */
   readonly count: number;
@@ -89,6 +89,8 @@ export interface WaitOverlap {
   readonly meanUs: number;
   /** Of the latency of all operations together. */
   readonly share: number;
+  /** Over the operations that it touched. */
+  readonly histogram: LatencyCounts;
 }
 
 export interface NodeThreadWaits extends ThreadWaits {

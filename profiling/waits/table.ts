@@ -93,7 +93,7 @@ function operationWaits(method: string, operations: readonly RecordedOperation[]
     accountedShare: 1 - ratio(unaccountedUs, totalUs),
     bars: [bar('mean', operations, context), ...bars],
     deciders: { self: decided('self'), peer: decided('peer'), none: decided('none') },
-    overlaps: [overlap('gc', operations, totalUs), overlap('own-run', operations, totalUs)],
+    overlaps: (['gc', 'run-queue', 'own-run'] as const).map((name) => overlapOf(name, operations, totalUs)),
   };
 }
 
@@ -153,14 +153,18 @@ function bar(name: WaitBar['name'], operations: readonly RecordedOperation[], { 
 
 const overlapTexts = {
   gc: { field: 'gcUs', label: 'Garbage collection in the thread that had the operation' },
+  'run-queue': { field: 'runQueueUs', label: 'The thread that had the operation was ready to run and had no core' },
   'own-run': { field: 'ownRunUs', label: "The worker was in its own replica's run while a peer was waited for" },
 } as const;
 
-function overlap(name: WaitOverlap['name'], operations: readonly RecordedOperation[], totalUs: number): WaitOverlap {
+function overlapOf(name: WaitOverlap['name'], operations: readonly RecordedOperation[], totalUs: number): WaitOverlap {
   const { field, label } = overlapTexts[name];
   const sumUs = sumOf(operations, (operation) => operation[field]);
-  const count = operations.filter((operation) => operation[field] > 0).length;
-  return { name, label, count, meanUs: ratio(sumUs, operations.length), share: ratio(sumUs, totalUs) };
+  const latencies = new LatencyHistogram();
+  for (const operation of operations) if (operation[field] > 0) latencies.record(operation[field]);
+  const histogram = latencies.snapshot();
+  const meanUs = ratio(sumUs, operations.length);
+  return { name, label, count: histogram.count, meanUs, share: ratio(sumUs, totalUs), histogram };
 }
 
 function sumOf(operations: readonly RecordedOperation[], value: (operation: RecordedOperation) => number): number {

@@ -3,6 +3,7 @@
  * workers' marks of the same operations, and what each thread says of itself.
  */
 import type { CoordinatorWaits, DispatchWaits, MainMarks, OnRun, WaitOptions, WorkerMarks } from './wait-marks.ts';
+import { growthBetween, overlap, type Growth, type Stretches } from './wait-intervals.ts';
 import { belong, operationTimes, waitStages, type Decider, type WaitStage } from './wait-stages.ts';
 
 export const waitRecordingSchema = 'kvorum-wait-recording/1';
@@ -35,6 +36,8 @@ export interface RecordedOperation {
   readonly stagesUs: readonly number[];
   /** Pauses of the garbage collector in the thread that had the operation at that time. Part of the stages, not beside them. */
   readonly gcUs: number;
+  /** That thread was ready to run and had no core. Likewise part of the stages; taken to be even over 20 ms. */
+  readonly runQueueUs: number;
   /** While a peer's reply was waited for, this worker was in runs of its own replica. Part of `network` and its like. */
   readonly ownRunUs: number;
 }
@@ -57,6 +60,8 @@ export interface LoopDelay {
   readonly p50Us: number;
   readonly p99Us: number;
   readonly maxUs: number;
+  /** The histogram: percentile (0 to 100) and lateness, rising. */
+  readonly percentiles: readonly (readonly [number, number])[];
   readonly resolutionMs: number;
 }
 
@@ -72,10 +77,14 @@ interface ThreadPart {
   /** What its `performance.now()` lacks to the machine's monotonic clock, milliseconds. */
   readonly originMs: number;
   readonly waits: ThreadWaits;
+  /** Of the garbage collector, by the thread's clock. */
+  readonly pauses: Stretches;
+  /** Milliseconds without a core, by the thread's clock. */
+  readonly runQueue: Growth;
 }
 
 export interface MainRecording extends ThreadPart {
-  readonly operations: readonly { readonly marks: MainMarks; readonly gcUs: number }[];
+  readonly operations: readonly MainMarks[];
   readonly skipped: number;
   readonly unfinished: number;
   /** The threads without JavaScript. */
@@ -90,7 +99,6 @@ export interface WorkerRecording extends ThreadPart {
 
 export interface WorkerOperation {
   readonly marks: WorkerMarks;
-  readonly gcUs: number;
   readonly ownRunUs: number;
 }
 
@@ -144,16 +152,18 @@ export function joinRecordings(
   { options, ...facts }: RecordingFacts,
 ): WaitRecording {
   const find = finder(workers);
-  const operations = main.operations.map(({ marks, gcUs }) => {
+  const operations = main.operations.map((marks) => {
     const found = find(marks, main.originMs);
-    const origins = { mainMs: main.originMs, workerMs: found?.originMs ?? main.originMs };
+    const origins = { mainMs: main.originMs, workerMs: found?.worker.originMs ?? main.originMs };
+    const held = heldBy(marks, found, main);
     const { totalUs, decider, stages } = operationTimes(marks, found?.operation.marks, origins);
     return {
       method: marks.method,
       decider,
       totalUs: rounded(totalUs),
       stagesUs: waitStages.map((stage) => rounded(stages[stage])),
-      gcUs: rounded(gcUs + (found?.operation.gcUs ?? 0)),
+      gcUs: rounded(sumOver(held, ({ part, from, to }) => overlap(part.pauses, from, to))),
+      runQueueUs: rounded(sumOver(held, ({ part, from, to }) => growthBetween(part.runQueue, from, to))),
       ownRunUs: rounded(found?.operation.ownRunUs ?? 0),
     };
   });
@@ -164,13 +174,41 @@ export function joinRecordings(
   return { schema: waitRecordingSchema, ...facts, every, stages: waitStages, operations, skipped, unfinished, threads };
 }
 
-type Found = { readonly operation: WorkerOperation; readonly originMs: number };
+interface Found {
+  readonly operation: WorkerOperation;
+  readonly worker: WorkerRecording;
+}
+
+/** A stretch of an operation's time, and the thread that had it, by that thread's clock. */
+interface Held {
+  readonly part: ThreadPart;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** An operation under way between threads is had by the one that is to take it. */
+function heldBy(marks: MainMarks, found: Found | undefined, main: MainRecording): Held[] {
+  if (found === undefined) return [{ part: main, from: marks.arrivedAt, to: marks.postedAt }];
+  const { worker, operation } = found;
+  const ahead = main.originMs - worker.originMs;
+  const { leftAt } = operation.marks;
+  return [
+    { part: main, from: marks.arrivedAt, to: marks.postedAt },
+    { part: worker, from: marks.postedAt + ahead, to: leftAt },
+    { part: main, from: leftAt - ahead, to: marks.answeredAt },
+  ];
+}
+
+/** Milliseconds of all of them, as microseconds. */
+function sumOver(held: readonly Held[], milliseconds: (one: Held) => number): number {
+  return held.reduce((sum, one) => sum + milliseconds(one), 0) * 1000;
+}
 
 function finder(workers: readonly WorkerRecording[]): (marks: MainMarks, mainMs: number) => Found | undefined {
   const byTag = new Map<number, Found[]>();
-  for (const { operations, originMs } of workers) {
-    for (const operation of operations) {
-      const found = { operation, originMs };
+  for (const worker of workers) {
+    for (const operation of worker.operations) {
+      const found = { operation, worker };
       const others = byTag.get(operation.marks.tag);
       if (others === undefined) byTag.set(operation.marks.tag, [found]);
       else others.push(found);
@@ -179,7 +217,7 @@ function finder(workers: readonly WorkerRecording[]): (marks: MainMarks, mainMs:
   return (marks, mainMs) =>
     byTag
       .get(marks.tag)
-      ?.find(({ operation, originMs }) => belong(marks, operation.marks, { mainMs, workerMs: originMs }));
+      ?.find(({ operation, worker }) => belong(marks, operation.marks, { mainMs, workerMs: worker.originMs }));
 }
 
 /** A tenth of a microsecond is finer than the clocks, and keeps the files small. */
