@@ -161,7 +161,15 @@ class Node implements NodeView {
     const operationsInFlight = this.#dispatcher.inFlight;
     const { mode, durability, workers } = this.#settings;
     const settings = { mode, durability, workers };
-    return nodeStatus({ topology: this.#topology, state: this.#state, settings, reports, operationsInFlight });
+    const mainOsThreadId = this.#process.osThreadId;
+    return nodeStatus({
+      topology: this.#topology,
+      state: this.#state,
+      settings,
+      reports,
+      operationsInFlight,
+      mainOsThreadId,
+    });
   }
 
   async metrics() {

@@ -1,28 +1,32 @@
 /** The main thread's event loop and the process's memory and CPU, for `/metrics`. */
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { readlinkSync } from 'node:fs';
+import { monitorEventLoopDelay, performance, PerformanceObserver } from 'node:perf_hooks';
 import { delayResolutionMs, loopDelayFamily } from './domain/loop-delay.ts';
 import { family, type MetricFamily } from './domain/metrics.ts';
+import { CollectionPauses, loopFamilies, osThreadId } from './domain/thread-metrics.ts';
 import { version } from './version.ts';
 
 export class ProcessMetrics {
+  readonly osThreadId = osThreadId(readlinkSync);
   readonly #delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
+  readonly #pauses = new CollectionPauses();
+  readonly #pauseObserver = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) this.#pauses.observe(entry);
+  });
 
   constructor() {
     this.#delay.enable();
+    this.#pauseObserver.observe({ entryTypes: ['gc'] });
   }
 
   families(bodyBytes: number): MetricFamily[] {
     const cpu = process.cpuUsage();
     const memory = process.memoryUsage();
+    const labels = { thread: 'main' };
     return [
-      loopDelayFamily(this.#delay, { thread: 'main' }),
-      family(
-        'gauge',
-        'kvorum_event_loop_utilization',
-        'Share of time that the event loop was busy',
-        performance.eventLoopUtilization().utilization,
-        { thread: 'main' },
-      ),
+      loopDelayFamily(this.#delay, labels),
+      ...loopFamilies(performance.eventLoopUtilization(), labels),
+      ...this.#pauses.families(labels),
       family(
         'gauge',
         'kvorum_body_bytes_in_flight',
@@ -50,5 +54,6 @@ export class ProcessMetrics {
 
   close(): void {
     this.#delay.disable();
+    this.#pauseObserver.disconnect();
   }
 }

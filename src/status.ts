@@ -9,11 +9,12 @@ export interface StatusInput {
   readonly settings: { readonly mode: string; readonly durability: string; readonly workers: number };
   readonly reports: readonly WorkerReport[];
   readonly operationsInFlight: number;
+  readonly mainOsThreadId: number | null;
 }
 
 /** The status as JSON. */
 export function nodeStatus(input: StatusInput): Record<string, unknown> {
-  const { topology, state, settings, reports, operationsInFlight } = input;
+  const { topology, state, settings, reports, operationsInFlight, mainOsThreadId } = input;
   const self = topology.nodes[topology.selfIndex];
   return {
     node: { id: self?.id, url: self?.url, version },
@@ -21,6 +22,14 @@ export function nodeStatus(input: StatusInput): Record<string, unknown> {
     ...settings,
     uptimeSeconds: Math.round(process.uptime()),
     operationsInFlight,
+    // By these numbers the system's own accounts (/proc/PID/task/TID) can be told apart by what the threads do.
+    process: {
+      pid: process.pid,
+      threads: [
+        { thread: 'main', osThreadId: mainOsThreadId },
+        ...reports.map(({ thread, osThreadId }) => ({ thread, osThreadId })),
+      ],
+    },
     cluster: topology.nodes.map((node, index) => ({
       url: node.url,
       id: node.id,

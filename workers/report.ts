@@ -1,9 +1,11 @@
 /**
  * What a worker thread says of itself when somebody scrapes `/metrics`: its store, its peers, its event loop.
  */
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { readlinkSync } from 'node:fs';
+import { monitorEventLoopDelay, performance, PerformanceObserver } from 'node:perf_hooks';
 import { delayResolutionMs, loopDelayFamily } from '../src/domain/loop-delay.ts';
 import { family, type Labels, type MetricFamily, type MetricSample } from '../src/domain/metrics.ts';
+import { CollectionPauses, loopFamilies, osThreadId } from '../src/domain/thread-metrics.ts';
 import type { WorkerReport } from '../src/domain/worker-protocol.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { PeerClient } from './peer-client.ts';
@@ -22,25 +24,35 @@ export interface Measured {
 export class ThreadReport {
   corruptRecords = 0;
   readonly #threadId: number;
+  readonly #osThreadId = osThreadId(readlinkSync);
   readonly #delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
+  readonly #pauses = new CollectionPauses();
+  readonly #pauseObserver = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) this.#pauses.observe(entry);
+  });
 
   constructor(threadId: number) {
     this.#threadId = threadId;
     this.#delay.enable();
+    this.#pauseObserver.observe({ entryTypes: ['gc'] });
   }
 
   /** Everything, with this thread's label. */
   make({ store, peers, coordinator, ranges }: Measured): WorkerReport {
-    const labels = { thread: `worker-${this.#threadId}` };
+    const thread = `worker-${this.#threadId}`;
+    const labels = { thread };
     const known = peers.filter((peer) => peer !== undefined);
     const metrics = [
       ...this.#storeFamilies(store, labels),
       ...peerFamilies(known, labels),
       ...coordinatorFamilies(coordinator, labels),
       ...rangeFamilies(ranges, labels),
-      ...this.#loopFamilies(labels),
+      loopDelayFamily(this.#delay, labels),
+      ...loopFamilies(performance.eventLoopUtilization(), labels),
+      ...this.#pauses.families(labels),
     ];
-    return { threadId: this.#threadId, peers: known.map((peer) => peer.status), metrics };
+    const peerStates = known.map((peer) => peer.status);
+    return { threadId: this.#threadId, thread, osThreadId: this.#osThreadId, peers: peerStates, metrics };
   }
 
   /** The node is ready: starting up does not count. */
@@ -50,6 +62,7 @@ export class ThreadReport {
 
   close(): void {
     this.#delay.disable();
+    this.#pauseObserver.disconnect();
   }
 
   #storeFamilies(store: Store, labels: Labels): MetricFamily[] {
@@ -81,20 +94,6 @@ export class ThreadReport {
         'kvorum_store_corrupt_records_total',
         'Records that failed their checksum and were treated as missing',
         this.corruptRecords,
-        labels,
-      ),
-    ];
-  }
-
-  #loopFamilies(labels: Labels): MetricFamily[] {
-    const { utilization } = performance.eventLoopUtilization();
-    return [
-      loopDelayFamily(this.#delay, labels),
-      family(
-        'gauge',
-        'kvorum_event_loop_utilization',
-        'Share of time that the event loop was busy',
-        utilization,
         labels,
       ),
     ];

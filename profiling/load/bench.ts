@@ -3,12 +3,12 @@
  * and says where and how it was measured. What reports and comparisons read comes from here.
  */
 import { KvorumError } from '../../src/domain/errors.ts';
-import { observeNodes } from '../cluster/observer.ts';
+import { observeNodes, type NodeObserver } from '../cluster/observer.ts';
 import { builtInEngine } from './built-in-engine.ts';
 import type { LoadEngine, LoadOptions } from './engine.ts';
 import { benchEnvironment } from './environment.ts';
 import { askNode, assertReady } from './node-client.ts';
-import { benchSchema, type BenchResult, type Workload } from './result.ts';
+import { benchSchema, type BenchResult, type NodeObservation, type Workload } from './result.ts';
 import { judgeRun, perSecond } from './verdict.ts';
 
 export interface BenchOptions extends Pick<LoadOptions, 'signal' | 'onProgress'> {
@@ -28,18 +28,13 @@ export async function runBench(workload: Workload, options: BenchOptions = {}): 
   await assertReady(workload.targets);
   const environment = await benchEnvironment(first);
   const observer = await observeNodes(await nodesOf(workload.targets));
-  let begun: Promise<void> | undefined;
+  const window = observationWindow(observer, workload.durationMs);
   const { saturated, ...run } = await engine.run(workload, {
     ...(signal && { signal }),
     ...(onProgress && { onProgress }),
-    onMeasuring: () => {
-      begun = observer.begin();
-      // Seen where it is awaited, after the run.
-      begun.catch(() => {});
-    },
+    onMeasuring: () => window.begin(),
   });
-  await begun;
-  const nodes = begun === undefined ? [] : await observer.end();
+  const nodes = await window.end();
   const { mode } = environment.cluster;
   return {
     schema: benchSchema,
@@ -51,6 +46,31 @@ export async function runBench(workload: Workload, options: BenchOptions = {}): 
     ...run,
     nodes,
     environment,
+  };
+}
+
+/**
+ * Observes the measured window and no more: under a rate that is not held the engine goes on for a while, with requests
+ * that `totals.rate` does not count.
+ */
+function observationWindow(observer: NodeObserver, durationMs: number) {
+  let begun: Promise<void> | undefined;
+  let ended: Promise<readonly NodeObservation[]> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const end = (): Promise<readonly NodeObservation[]> => {
+    clearTimeout(timer);
+    ended ??= begun === undefined ? Promise.resolve([]) : begun.then(() => observer.end());
+    // Seen by whoever asks for it after the run.
+    ended.catch(() => {});
+    return ended;
+  };
+  return {
+    begin: (): void => {
+      begun = observer.begin();
+      begun.catch(() => {});
+      timer = setTimeout(() => void end(), durationMs);
+    },
+    end,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The one table of commands, in the order in which help lists them. */
 import { benchCommand } from './bench.ts';
 import type { Command } from './command.ts';
+import { compareCommand } from './compare.ts';
 import { configCommand } from './config-command.ts';
 import { helpCommand } from './help.ts';
 import { delCommand, getCommand, putCommand } from './record-commands.ts';
@@ -18,6 +19,7 @@ const ownCommands: readonly Command[] = [
   scanCommand,
   statusCommand,
   benchCommand,
+  compareCommand,
   configCommand,
 ];
 

@@ -100,6 +100,10 @@ export type RangeCommand =
 /** What a worker says of itself for `/metrics` and `/v0/status`. */
 export interface WorkerReport {
   readonly threadId: number;
+  /** As its metrics are labelled: `worker-1`. */
+  readonly thread: string;
+  /** Null where the system does not tell. */
+  readonly osThreadId: number | null;
   readonly peers: readonly PeerStatus[];
   readonly metrics: readonly MetricFamily[];
 }

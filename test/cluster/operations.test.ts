@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { test } from 'node:test';
+import { parsePrometheus, type ParsedFamily } from '../../profiling/cluster/prometheus-text.ts';
 import { modes } from '../../src/domain/worker-protocol.ts';
 import { ask } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { metricTotal, parsePrometheus, type ParsedFamily } from '../support/prometheus-text.ts';
+import { metricTotal } from '../support/prometheus-text.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
 /** Families that dashboards may rely on, with their types. */
@@ -21,6 +22,10 @@ const promised: Readonly<Record<string, string>> = {
   kvorum_pool_run_seconds: 'gauge',
   kvorum_event_loop_delay_seconds: 'gauge',
   kvorum_event_loop_utilization: 'gauge',
+  kvorum_event_loop_active_seconds_total: 'counter',
+  kvorum_event_loop_idle_seconds_total: 'counter',
+  kvorum_gc_seconds_total: 'counter',
+  kvorum_gc_pauses_total: 'counter',
   kvorum_store_transaction_seconds: 'histogram',
   kvorum_store_commit_seconds: 'histogram',
   kvorum_store_transaction_writes: 'histogram',
