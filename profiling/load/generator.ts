@@ -3,8 +3,8 @@
  * the books (ledger.ts). It runs in a process of its own (generator-process.ts), so that nothing else delays it.
  *
  * Node's timers tick once a millisecond: all that is due goes out at each tick, and at each answer that arrives, which
- * at high rates is far more often. Where requests are 4 ms apart or more, the rest of a millisecond is waited out by
- * turning the event loop, so that they start on time.
+ * at high rates is far more often. While no request is in flight there is nothing to hear, so the thread itself sleeps
+ * until the next is due, which is exact to a tenth of a millisecond.
  */
 import { performance } from 'node:perf_hooks';
 import type { LoadProgress, LoadResult } from './engine.ts';
@@ -29,8 +29,8 @@ export interface GenerateOptions {
 
 const housekeepingMs = 20;
 const connectMsMax = 5000;
-/** Requests this far apart are worth turning the loop for: it costs a fifth of a core at most. */
-const spinGapUs = 4000;
+/** A timer wakes up to this much after its time; the rest is slept. */
+const tickMs = 1.2;
 /** After an interruption, for requests in flight. */
 const cutMsMax = 1000;
 
@@ -51,7 +51,6 @@ class Generator {
   readonly #draw: () => DrawnRequest;
   readonly #send: (connection: HttpConnection, request: DrawnRequest) => void;
   readonly #watch = new LoopWatch();
-  readonly #spins: boolean;
   #startMs = Infinity;
   #isArmed = false;
   #isMeasuring = false;
@@ -67,7 +66,6 @@ class Generator {
     const durationUs = durationMs * 1000;
     // What is still due at the end is sent a while longer, so that its latency is known.
     this.#sendsUntilUs = durationUs + 1000 * Math.min(options.timeoutMs, Math.max(1000, durationMs / 5));
-    this.#spins = 1e6 / rate >= spinGapUs;
     this.#ledger = new Ledger({
       schedule: () => schedule({ rate, arrival, warmupUs }, seededRandom(seed)),
       warmupUs,
@@ -154,8 +152,10 @@ class Generator {
       if (nowUs >= this.#sendsUntilUs) return;
       const intendedUs = this.#ledger.take(nowUs);
       if (intendedUs === undefined) {
-        this.#arm((this.#ledger.nextUs - nowUs) / 1000);
-        return;
+        const delayMs = (this.#ledger.nextUs - nowUs) / 1000;
+        if (delayMs >= tickMs || this.#ledger.inFlight > 0) return this.#arm(delayMs);
+        this.#watch.sleep(delayMs);
+        continue;
       }
       const connection = this.#nextFree();
       const request = this.#draw();
@@ -182,8 +182,7 @@ class Generator {
       this.#isArmed = false;
       this.#pump();
     };
-    if (this.#spins && delayMs < 1.2) setImmediate(wake);
-    else setTimeout(wake, this.#spins ? delayMs - 1.2 : delayMs);
+    setTimeout(wake, Math.max(1, delayMs - tickMs));
   }
 
   #keepHouse(): void {

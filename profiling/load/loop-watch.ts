@@ -17,6 +17,9 @@ export class LoopWatch {
   #cpu = process.cpuUsage();
   #wantedMs = wantedCpuMs();
   #utilization: EventLoopUtilization = performance.eventLoopUtilization();
+  /** Slept on purpose, which the loop's own accounts take for work. */
+  #sleptMs = 0;
+  readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
   #result: GeneratorResult | undefined;
 
   constructor() {
@@ -24,7 +27,15 @@ export class LoopWatch {
     this.#perSecond.enable();
   }
 
+  /** Stops the thread for a part of a millisecond. */
+  sleep(delayMs: number): void {
+    const startMs = performance.now();
+    Atomics.wait(this.#sleeper, 0, 0, delayMs);
+    this.#sleptMs += performance.now() - startMs;
+  }
+
   begin(): void {
+    this.#sleptMs = 0;
     this.#all.reset();
     this.#startMs = performance.now();
     this.#cpu = process.cpuUsage();
@@ -50,12 +61,17 @@ export class LoopWatch {
       engine: 'built-in',
       version,
       cpuSeconds: (user + system) / 1e6,
-      utilization: performance.eventLoopUtilization(this.#utilization).utilization,
+      utilization: this.#utilizationSince(),
       delayMsP99: this.#all.count > 0 ? lateMs(this.#all.percentile(99)) : null,
       delayMsMax: this.#all.count > 0 ? lateMs(this.#all.max) : null,
       ...(wasWatched && { wantedCpuShare: (wantedMs - (this.#wantedMs ?? 0)) / elapsedMs }),
     };
     this.#all.disable();
+  }
+
+  #utilizationSince(): number {
+    const { active, idle } = performance.eventLoopUtilization(this.#utilization);
+    return active + idle === 0 ? 0 : Math.max(0, active - this.#sleptMs) / (active + idle);
   }
 
   result(): GeneratorResult {

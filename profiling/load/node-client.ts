@@ -1,4 +1,6 @@
-/** Questions to a node's client port, outside of the measured load: one at a time, by Node's own `fetch`. */
+/** Questions to a node's client port, outside of the measured load: one at a time, each on a connection of its own. */
+import { get } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { codeOf, KvorumError, messageOf } from '../../src/domain/errors.ts';
 
 export interface NodeAnswer {
@@ -11,8 +13,7 @@ const timeoutMs = 5000;
 /** `GET` of a path. Throws `node-unreachable`. */
 export async function askNode(url: string, path: string): Promise<NodeAnswer> {
   try {
-    const answer = await fetch(new URL(path, url), { signal: AbortSignal.timeout(timeoutMs) });
-    return { status: answer.status, body: await answer.text() };
+    return await request(new URL(path, url));
   } catch (error) {
     throw new KvorumError('node-unreachable', `Cannot reach ${url}: ${reasonOf(error)}`, { cause: error });
   }
@@ -28,11 +29,19 @@ export async function assertReady(urls: readonly string[]): Promise<void> {
   }
 }
 
-/** `fetch` says only "fetch failed"; the reason stands in its cause, or in one of the causes of that. */
+function request(url: URL): Promise<NodeAnswer> {
+  return new Promise((resolve, reject) => {
+    const sent = get(url, { agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
+      text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
+    });
+    sent.once('error', reject);
+  });
+}
+
+/** `localhost` has two addresses, and the failure of both is an AggregateError without a text. */
 function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const code = codeOf(cause) ?? '';
+  const code = codeOf(error) ?? '';
   if (code === 'ECONNREFUSED') return 'connection refused; is a node running there?';
-  if (error instanceof Error && error.name === 'TimeoutError') return `no answer in ${timeoutMs / 1000} s`;
-  return messageOf(cause) || code || 'unknown reason';
+  if (code === 'ABORT_ERR') return `no answer in ${timeoutMs / 1000} s`;
+  return messageOf(error) || code || 'unknown reason';
 }

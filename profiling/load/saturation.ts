@@ -19,7 +19,8 @@ export interface SaturationInput {
 export const heldShare = 0.98;
 /** An event loop this busy has no time to be on time. */
 const busyShare = 0.95;
-const latenessUsMax = 10_000;
+/** As the default bound of p99 in searches: what the generator adds below it, is small beside what is looked for. */
+const latenessUsMax = 50_000;
 
 /** Why the figures are the generator's, or null. */
 export function saturation({ totals, latency, lateness, generator }: SaturationInput): string | null {

@@ -15,13 +15,13 @@ const buckets = 26;
 export function wrk2Text(result: BenchResult): string {
   const { workload, totals, latency, service, seconds } = result;
   const lines = [
-    `Running ${duration(workload.durationMs / 1000)} test @ ${workload.targets.join(',')}`,
+    `Running ${wholeDuration(workload.durationMs / 1000)} test @ ${workload.targets.join(',')}`,
     `  1 threads and ${workload.connections} connections`,
     '  Thread Stats   Avg      Stdev     Max   +/- Stdev',
     statsLine('Latency', latencySpread(latency), micros),
     ...(seconds.length > 0 ? [statsLine('Req/Sec', rateSpread(seconds), metric)] : []),
     ...spectrum(latency, 'Recorded Latency'),
-    ...(service === null ? [] : ['', ...spectrum(service, uncorrected)]),
+    ...(service === null ? [] : [`  ${serviceTitle}`, ...summary(service)]),
     `  ${totals.completed} requests in ${duration(totals.seconds)}`,
     ...(totals.unanswered > 0 ? [`  Without an answer: ${totals.unanswered}`] : []),
     ...(totals.failed > 0 ? [`  Non-2xx or 3xx responses: ${totals.failed}`] : []),
@@ -30,15 +30,13 @@ export function wrk2Text(result: BenchResult): string {
   return `${lines.join('\n')}\n`;
 }
 
-const uncorrected = 'Uncorrected Latency (measured without taking delayed starts into account)';
+/** In short only: a second spectrum would be a second file to a plotter. */
+const serviceTitle = 'Uncorrected Latency (measured without taking delayed starts into account)';
 
 function spectrum(counts: LatencyCounts, title: string): string[] {
-  const summary = [50, 75, 90, 99, 99.9, 99.99, 99.999, 100].map((percentile) => {
-    return `${percentile.toFixed(3).padStart(7)}%${units(micros(percentileUs(counts, percentile)), 10)}`.trimEnd();
-  });
   return [
     `  Latency Distribution (HdrHistogram - ${title})`,
-    ...summary,
+    ...summary(counts),
     '',
     '  Detailed Percentile spectrum:',
     '       Value   Percentile   TotalCount 1/(1-Percentile)',
@@ -47,6 +45,12 @@ function spectrum(counts: LatencyCounts, title: string): string[] {
     ...footer(counts),
     '----------------------------------------------------------',
   ];
+}
+
+function summary(counts: LatencyCounts): string[] {
+  return [50, 75, 90, 99, 99.9, 99.99, 99.999, 100].map((percentile) => {
+    return `${percentile.toFixed(3).padStart(7)}%${units(micros(percentileUs(counts, percentile)), 10)}`.trimEnd();
+  });
 }
 
 /** HdrHistogram's percentile iterator: as many lines between 50% and 75% as between 99.98% and 99.99%. */
@@ -153,6 +157,11 @@ function duration(seconds: number): string {
     ['m', 60],
     ['h', 60],
   ]);
+}
+
+/** `30s`, `3m`, as wrk2 spells what it was asked for. */
+function wholeDuration(seconds: number): string {
+  return seconds > 0 && seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
 }
 
 function scaledBy(value: number, unit: string, steps: readonly (readonly [unit: string, factor: number])[]): string {

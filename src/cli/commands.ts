@@ -1,4 +1,5 @@
 /** The one table of commands, in the order in which help lists them. */
+import { benchCommand } from './bench.ts';
 import type { Command } from './command.ts';
 import { compareCommand } from './compare.ts';
 import { configCommand } from './config-command.ts';
@@ -17,6 +18,7 @@ const ownCommands: readonly Command[] = [
   delCommand,
   scanCommand,
   statusCommand,
+  benchCommand,
   compareCommand,
   configCommand,
 ];
