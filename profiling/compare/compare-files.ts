@@ -127,9 +127,18 @@ function merge(one: Part, other: Part): Part {
     ...one,
     source: `${one.source}, ${other.source}`,
     runs: [...one.runs, ...other.runs],
-    // Of several searches the first stands; ranges over searches would mix two kinds of range.
-    searches: [...one.searches, ...other.searches.filter(({ op }) => !one.searches.some((search) => search.op === op))],
+    searches: mergeSearches([...one.searches, ...other.searches]),
   };
+}
+
+/** Searches of several files for the same maximum are rounds of one. */
+function mergeSearches(searches: Part['searches']): Part['searches'] {
+  const ops = [...new Set(searches.map(({ op }) => op))];
+  return ops.map((op) => {
+    const same = searches.filter((search) => search.op === op);
+    const [only] = same;
+    return same.length === 1 && only !== undefined ? only : { op, ...maximumOf(same.map(({ steps }) => steps)) };
+  });
 }
 
 function readParts(flag: 'a' | 'b', path: string): Part[] {
@@ -157,7 +166,7 @@ function partOfBench(path: string, result: BenchResult): Part {
     environment: result.environment,
     idleCpuMsPerSecond: null,
     runs: [{ op, point: { kind: 'rate', rate }, result }],
-    searches: result.search === undefined ? [] : [{ op, ...maximumOf(result.search) }],
+    searches: result.search === undefined ? [] : [{ op, ...maximumOf([result.search]) }],
   };
 }
 

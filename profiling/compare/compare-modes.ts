@@ -85,9 +85,9 @@ async function startAll(options: CompareModesOptions, directory: string, contend
     contenders.push({ mode, cluster, environment });
     onEvent?.({ kind: 'started', mode });
     const targets = cluster.nodes.map(({ url }) => url);
-    const { connections, keys, valueBytes } = settings;
+    const { connections, keys, valueBytes, ack, from } = settings;
     const isFilled = await fillKeys(
-      { targets, connections, keys, valueBytes, ack: null, from: null, seed: 0 },
+      { targets, connections, keys, valueBytes, ack, from, seed: 0 },
       { ...(signal && { signal }) },
     );
     if (isFilled) onEvent?.({ kind: 'filled', mode });
@@ -120,15 +120,15 @@ function measureRun(order: RunOrder, contenders: readonly Contender[], options: 
     op,
     rate,
     readShare: settings.readShare,
-    arrival: 'constant',
+    arrival: settings.arrival,
     connections: settings.connections,
     durationMs: order.durationMs,
     warmupMs: settings.warmupMs,
     keys: settings.keys,
-    distribution: 'uniform',
+    distribution: settings.distribution,
     valueBytes: settings.valueBytes,
-    ack: null,
-    from: null,
+    ack: settings.ack,
+    from: settings.from,
     targets: settings.targets === 'one' ? urls.slice(0, 1) : urls,
     seed: order.seed,
   };

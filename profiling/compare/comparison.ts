@@ -45,8 +45,10 @@ export interface Measured {
   readonly failure: unknown;
 }
 
-/** The found maximum and the next rate that was not held are this far apart, relatively. */
-const precision = 0.05;
+/** The found maximum and the next rate that was not held are this far apart, relatively: rounds differ by more. */
+const precision = 0.1;
+/** Where later rounds start, by what earlier ones found: low enough to be held, high enough that its double is not. */
+const laterStartShare = 0.75;
 /** Doubling 20 times would reach a billion requests a second. */
 const stepsMax = 20;
 
@@ -75,38 +77,43 @@ function stoppable({ measure, signal }: ComparisonOptions): Measure {
 }
 
 /**
- * The maxima of all subjects side by side, one run at a time in turns. Adds what was found to `searches`, in the order of
- * the subjects, also where it throws.
+ * The maxima of all subjects side by side, one run at a time in turns, as often as there are rounds. Adds what was found
+ * to `searches`, in the order of the subjects, also where it throws.
  */
 async function searchAll(op: LoadOperation, options: ComparisonOptions, searches: MaximumSearch[]): Promise<void> {
-  const { subjects } = options;
   const inTurn = oneAtATime();
-  const steps = subjects.map((): SearchStep[] => []);
-  const outcomes = await Promise.allSettled(
-    subjects.map((subject, index) => searchOne({ subject, op, inTurn, steps: steps[index] ?? [] }, options)),
-  );
-  for (const [index, subject] of subjects.entries()) {
-    const tried = steps[index] ?? [];
-    if (tried.length > 0) searches.push({ subject, op, ...maximumOf(tried) });
+  const found = options.subjects.map((subject) => ({ subject, tries: [] as SearchStep[][] }));
+  try {
+    for (let round = 1; round <= options.settings.rounds; round++) {
+      const outcomes = await Promise.allSettled(
+        found.map(({ subject, tries }) => searchOne({ subject, op, inTurn, tries }, options)),
+      );
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    }
+  } finally {
+    const tried = found.filter(({ tries }) => tries.some((steps) => steps.length > 0));
+    searches.push(...tried.map(({ subject, tries }) => ({ subject, op, ...maximumOf(tries) })));
   }
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  // A failure comes before the stop that follows from it.
-  if (failed !== undefined) throw failed.reason;
 }
 
 interface SearchOrder {
   readonly subject: string;
   readonly op: LoadOperation;
   readonly inTurn: ReturnType<typeof oneAtATime>;
-  readonly steps: SearchStep[];
+  /** Steps of the searches so far; this one adds its own as it goes. */
+  readonly tries: SearchStep[][];
 }
 
-async function searchOne({ subject, op, inTurn, steps }: SearchOrder, options: ComparisonOptions): Promise<void> {
+async function searchOne({ subject, op, inTurn, tries }: SearchOrder, options: ComparisonOptions): Promise<void> {
   const { settings, measure, onEvent } = options;
   const { searchDurationMs: durationMs, p99MsMax } = settings;
+  const known = maximumOf(tries).best;
+  const steps: SearchStep[] = [];
+  tries.push(steps);
   let isCut = false;
-  await findMax((rate) => inTurn(() => measure({ subject, op, rate, durationMs, seed: 0 })), {
-    startRate: Math.min(...settings.rates),
+  await findMax((rate) => inTurn(() => measure({ subject, op, rate, durationMs, seed: tries.length })), {
+    startRate: known === null ? Math.min(...settings.rates) : Math.max(1, Math.round(known * laterStartShare)),
     p99MsMax,
     precision,
     stepsMax,

@@ -1,17 +1,24 @@
-/** What a search for the highest rate came to. Pure. */
+/** What searches for the highest rate came to. Pure. */
 import type { SearchStep } from '../load/result.ts';
-import type { MaximumSearch, Spread } from './result.ts';
+import type { MaximumSearch } from './result.ts';
+import { spreadOf } from './spread.ts';
 
-/** The highest rate held, and the lowest above it that was not. */
-export function maximumOf(steps: readonly SearchStep[]): Pick<MaximumSearch, 'best' | 'missed' | 'steps'> {
-  const held = steps.filter((step) => step.held).map(({ rate }) => rate);
-  const best = held.length === 0 ? null : Math.max(...held);
+/** Out of the steps of one or more searches for the same maximum. */
+export function maximumOf(searches: readonly (readonly SearchStep[])[]): Omit<MaximumSearch, 'subject' | 'op'> {
+  const tried = searches.filter((steps) => steps.length > 0);
+  const spread = spreadOf(tried.map(highestHeld));
+  const best = spread === null || spread.median === 0 ? null : Math.round(spread.median);
+  const steps = tried.flat();
   const missed = steps.filter((step) => !step.held && step.rate > (best ?? 0)).map(({ rate }) => rate);
-  return { best, missed: missed.length === 0 ? null : Math.min(...missed), steps };
+  return {
+    best,
+    missed: missed.length === 0 ? null : Math.min(...missed),
+    spread: best === null ? null : spread,
+    steps,
+  };
 }
 
-/** The range of a maximum goes from the highest rate held to the lowest that was not. */
-export function maximumSpread({ best, missed }: Pick<MaximumSearch, 'best' | 'missed'>): Spread | null {
-  if (best === null) return null;
-  return { median: best, min: best, max: missed ?? best, count: missed === null ? 1 : 2 };
+/** 0 where none was. */
+function highestHeld(steps: readonly SearchStep[]): number {
+  return Math.max(0, ...steps.filter((step) => step.held).map(({ rate }) => rate));
 }

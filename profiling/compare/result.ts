@@ -5,7 +5,7 @@
  * points of load, several times; a figure is the median of its rounds with the range that they span. Where the ranges of
  * two subjects overlap there is no verdict.
  */
-import type { BenchEnvironment, BenchResult, LoadOperation, SearchStep } from '../load/result.ts';
+import type { BenchEnvironment, BenchResult, LoadOperation, SearchStep, Workload } from '../load/result.ts';
 
 export const compareSchema = 'kvorum-compare/1';
 
@@ -44,7 +44,12 @@ export interface CompareSettings {
   readonly searchDurationMs: number;
   readonly connections: number;
   readonly keys: number;
+  readonly distribution: Workload['distribution'];
+  readonly arrival: Workload['arrival'];
   readonly valueBytes: number;
+  /** Null: the cluster's own defaults. */
+  readonly ack: number | null;
+  readonly from: number | null;
   readonly durability: string;
   readonly targets: 'one' | 'all';
   /** Latency that the maximum may have at its 99th percentile. */
@@ -63,14 +68,17 @@ export interface Subject {
   readonly idleCpuMsPerSecond: number | null;
 }
 
-/** The search for the highest rate that a subject holds. */
+/** The search for the highest rate that a subject holds, once a round. */
 export interface MaximumSearch {
   readonly subject: string;
   readonly op: LoadOperation;
-  /** Highest rate held; null where none was. */
+  /** Highest rate held, the median of the rounds; null where none was. */
   readonly best: number | null;
   /** Lowest rate tried above it, which was not held; null where none was tried. */
   readonly missed: number | null;
+  /** Of the highest rates held, where it was searched for in several rounds; null where none was held. */
+  readonly spread: Spread | null;
+  /** Of all rounds, in order. */
   readonly steps: readonly SearchStep[];
 }
 

@@ -40,7 +40,7 @@ function maximumSentence(from: string, to: string, { from: before, to: after, ve
     case 'none':
       return `${rates}: no difference seen`;
     case 'unknown':
-      return `${rates}; how far each goes beyond was not measured, so no verdict`;
+      return `${rates}; measured only once, so no verdict`;
     default:
       return verdict satisfies never;
   }
@@ -79,10 +79,14 @@ function measuresToTell(isHeldByBoth: boolean): MeasureName[] {
 }
 
 function changedPart(measure: MeasureName, { from, to, verdict, ratio }: Change): string | undefined {
-  if (verdict !== 'more' && verdict !== 'less') return undefined;
+  if ((verdict !== 'more' && verdict !== 'less') || isTrifle(ratio)) return undefined;
   const figures = `${formatMeasure(measure, to.median)} after ${formatMeasure(measure, from.median)}`;
-  const share = ratio === null ? '' : ` (${formatRatio(ratio)})`;
-  return `${nameOf(measure)} ${figures}${share}`;
+  return `${nameOf(measure)} ${ratio === null ? figures : `${formatRatio(ratio)} (${figures})`}`;
+}
+
+/** Ranges of figures that hardly vary part over a hundredth, which nobody needs to be told of. */
+function isTrifle(ratio: number | null): boolean {
+  return ratio !== null && Math.abs(ratio - 1) < 0.01;
 }
 
 function samePart(changes: readonly { readonly measure: MeasureName }[]): string[] {

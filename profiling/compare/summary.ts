@@ -2,7 +2,6 @@
 import type { Verdict } from '../load/result.ts';
 import { figuresOf, threadFiguresOf, type ThreadFigures } from './figures.ts';
 import { pointKey } from './load-point.ts';
-import { maximumSpread } from './maximum.ts';
 import { stepSentences } from './sentences.ts';
 import { changeBetween, spreadOf } from './spread.ts';
 import {
@@ -70,8 +69,8 @@ function stepOf(id: StepId, summary: readonly SummaryRow[], searches: readonly M
 }
 
 function maximumChange(from: MaximumSearch | undefined, to: MaximumSearch | undefined): Change | null {
-  const [before, after] = [from, to].map((search) => (search === undefined ? null : maximumSpread(search)));
-  return before && after ? changeBetween(before, after) : null;
+  const [before, after] = [from?.spread ?? null, to?.spread ?? null];
+  return before === null || after === null ? null : changeBetween(before, after);
 }
 
 function pointOf(from: SummaryRow, to: SummaryRow): ComparedPoint {

@@ -29,11 +29,13 @@ export async function runBench(workload: Workload, options: BenchOptions = {}): 
   const environment = await benchEnvironment(first);
   const observer = await observeNodes(await nodesOf(workload.targets));
   const window = observationWindow(observer, workload.durationMs);
-  const { saturated, ...run } = await engine.run(workload, {
-    ...(signal && { signal }),
-    ...(onProgress && { onProgress }),
-    onMeasuring: () => window.begin(),
-  });
+  const { saturated, ...run } = await engine
+    .run(workload, {
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+      onMeasuring: () => window.begin(),
+    })
+    .finally(() => void window.end());
   const nodes = await window.end();
   const { mode } = environment.cluster;
   return {

@@ -23,11 +23,12 @@ export async function writeFiles(
   { jsonFile, reportFile }: { readonly jsonFile: string | undefined; readonly reportFile: string | undefined },
   result: BenchResult,
 ): Promise<void> {
-  if (jsonFile !== undefined) write('json', jsonFile, `${JSON.stringify(result)}\n`);
-  if (reportFile !== undefined) write('report', reportFile, await renderBenchReport([result]));
+  if (jsonFile !== undefined) writeFile('json', jsonFile, `${JSON.stringify(result)}\n`);
+  if (reportFile !== undefined) writeFile('report', reportFile, await renderBenchReport([result]));
 }
 
-function write(flag: string, path: string, text: string): void {
+/** Throws `output-unwritable`. */
+export function writeFile(flag: string, path: string, text: string): void {
   try {
     writeFileSync(path, text);
     writeNotice(`Wrote ${path}`);

@@ -1,81 +1,59 @@
-/** The options of `kvorum compare`: what they are called, what they accept, and what they become. */
+/**
+ * The options of `kvorum compare`: what they are called, what they accept, and what they become. Where the load is
+ * described they are those of `kvorum bench`.
+ */
 import type { CompareSettings } from '../../profiling/compare/result.ts';
 import type { LoadOperation } from '../../profiling/load/result.ts';
 import type { Flags } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
-import { MIB } from '../domain/units.ts';
 import { durabilities, modes, type Mode } from '../domain/worker-protocol.ts';
-import { duration, size, type Setting } from '../setting-kinds.ts';
+import { choiceFlag, timeFlag, workloadOf, workloadOptions } from './bench-flags.ts';
 import { outputOption, type Option } from './command.ts';
 import { countFlag } from './parse.ts';
 
 const ops: readonly LoadOperation[] = ['put', 'get', 'delete', 'mixed'];
-const rateMax = 10_000_000;
+const rateMax = 1_000_000;
 const ratesMax = 16;
 /** As in the study. */
 const ratesDefault = [1000, 6000];
 const maximumShare = 0.6;
-const readShareDefault = 0.5;
+const roundsMax = 100;
+/** Shorter than the bench's own, since a comparison makes some dozens of runs. */
+const workloadDefaults = [
+  ['duration', '10s'],
+  ['warmup', '2s'],
+  ['keys', '10000'],
+] as const;
+/** Shorter runs have no second to observe. */
+const durationMsMin = 500;
 
-const durationFlag = duration({
-  flag: 'duration',
-  why: 'Measured time of each run; runs that look for a maximum take half of it',
-  min: 500,
-  max: 3_600_000,
-  default: 10_000,
-});
-const warmupFlag = duration({
-  flag: 'warmup',
-  why: 'Load before the measured time of each run',
-  min: 0,
-  max: 600_000,
-  default: 2000,
-});
-const p99Flag = duration({
-  flag: 'p99',
-  why: 'Latency that 99% of the requests must keep for a rate to count as held',
-  min: 1,
-  max: 60_000,
-  default: 50,
-});
-const valueFlag = size({ flag: 'value-bytes', why: 'Length of each value', min: 0, max: 16 * MIB, default: 64 });
-
-const counts = {
-  rounds: { max: 100, default: 3, about: 'How often each load is put on each mode' },
-  nodes: { max: nodesMax, default: 3, about: 'Nodes of each cluster' },
-  connections: { max: 10_000, default: 64, about: 'Connections that the load comes over' },
-  keys: { max: 100_000_000, default: 10_000, about: 'Keys, all written before the first run and drawn uniformly' },
-} as const;
+/** What is the comparison's own business, or set by it. */
+const ownFlags = new Set(['op', 'rate', 'seed', ...workloadDefaults.map(([flag]) => flag)]);
 
 /** What says how to run; nothing of it goes together with files. */
 const runOptions: readonly Option[] = [
   option('modes', 'LIST', `Modes in the order of comparison, two or more of ${modes.join(', ')} (default all)`),
   option('op', 'LIST', `Operations, of ${ops.join(', ')} (default put,get)`),
-  option('read-share', 'N', `Share of GETs in op mixed, 0 to 1 (default ${readShareDefault})`),
-  option(
-    'rates',
-    'LIST',
-    `Requests a second that every mode meets, at most ${ratesMax} (default ${ratesDefault.join(',')})`,
-  ),
-  ...Object.entries(counts).map(([flag, { about, default: value }]) =>
-    option(flag, 'N', `${about} (default ${value})`),
-  ),
-  settingOption(durationFlag, 10_000),
-  settingOption(warmupFlag, 2000),
-  settingOption(p99Flag, 50),
-  settingOption(valueFlag, 64),
-  option('durability', durabilities.join('|'), 'When writes are acknowledged (default fsync)'),
-  option('targets', 'one|all', 'Whether the load goes to one node of a cluster or to all (default one)'),
+  option('rates', 'LIST', `Requests a second that every mode meets (default ${ratesDefault.join(',')})`),
+  option('rounds', 'N', 'How often each maximum is looked for, and each load is put on each mode (default 3)'),
+  option('p99', 'TIME', 'Bound of the 99th percentile for a rate to count as a maximum held (default 50ms)'),
+  option('duration', 'TIME', 'What is measured of each run; a third of it where a maximum is looked for (default 10s)'),
+  option('warmup', 'TIME', 'Load before that, not measured (default 2s)'),
+  option('keys', 'N', 'Size of the key space, all of it written before the first run (default 10000)'),
+  ...workloadOptions.filter(({ flag }) => !ownFlags.has(flag)),
+  option('targets', 'one|all', 'Load on the first node of a cluster or on all (default one)'),
+  option('nodes', 'N', 'Nodes of each cluster (default 3)'),
+  option('durability', durabilities.join('|'), 'When the nodes acknowledge writes (default fsync)'),
   option('data', 'DIR', "Where the clusters keep their data until the end (default the system's temporary directory)"),
 ];
 
 export const compareOptions: readonly Option[] = [
   ...runOptions,
-  option('a', 'FILE,...', 'Compare earlier results instead: of kvorum bench or compare, several files are rounds'),
+  option('a', 'FILE,...', 'Compare earlier results of bench or compare instead; several files are rounds'),
   option('b', 'FILE,...', 'With what --a is compared'),
-  option('json', 'FILE', 'Write the whole result'),
-  option('report', 'FILE', 'Write a report as one HTML page'),
+  option('json', 'FILE', 'Write the whole result as JSON'),
+  option('report', 'FILE', 'Write an HTML report'),
   outputOption,
 ];
 
@@ -95,68 +73,65 @@ export function compareOrder(flags: Flags): CompareOrder {
     const data = flags.get('data');
     return {
       kind: 'modes',
-      modes: modesFlag(flags),
+      modes: choicesOf(flags, 'modes', { of: modes, least: 2, otherwise: modes }),
       settings: compareSettings(flags),
       dataDirectory: data === undefined ? undefined : String(data),
     };
   }
   if (a === undefined || b === undefined) {
     const [given, missing] = a === undefined ? ['b', 'a'] : ['a', 'b'];
-    throw new KvorumError('bad-setting', `--${given} needs --${missing}: the other file to compare with`);
+    throw new KvorumError('bad-setting', `--${given} needs --${missing}: the file to compare with`);
   }
   const stray = runOptions.find(({ flag }) => flags.has(flag));
   if (stray !== undefined) {
-    const message = `--${stray.flag} says how to run clusters, which --a and --b do not do: leave one or the other out`;
+    const message = `--${stray.flag} says how to run clusters, which --a and --b do not: leave one or the other out`;
     throw new KvorumError('bad-setting', message);
   }
   return { kind: 'files', a: listOf(flags, 'a', []), b: listOf(flags, 'b', []) };
 }
 
-/** The command line that repeats the comparison. */
-export function commandLine(flags: Flags): string {
-  return ['kvorum compare', ...[...flags].map(([flag, value]) => `--${flag} ${quoted(String(value))}`)].join(' ');
-}
-
 function compareSettings(flags: Flags): CompareSettings {
-  const durationMs = parsed(flags, durationFlag, 10_000);
+  const others = [...flags].filter(([flag]) => flag !== 'op');
+  const workload = workloadOf(new Map([...workloadDefaults, ...others]));
+  const nodes = countFlag(flags, 'nodes', nodesMax) ?? 3;
+  for (const flag of ['ack', 'from'] as const) {
+    if ((workload[flag] ?? 0) > nodes) throw bad(flags, flag, `at most --nodes, which is ${nodes}`);
+  }
+  const targets = choiceFlag(flags, 'targets', ['one', 'all'] as const, 'one');
+  if (targets === 'all' && workload.connections < nodes) {
+    throw bad(flags, 'connections', `at least one for each of the ${nodes} nodes`);
+  }
+  if (workload.durationMs < durationMsMin) throw bad(flags, 'duration', `a time from ${durationMsMin}ms`);
+  const { readShare, arrival, connections, durationMs, warmupMs, keys, distribution, valueBytes, ack, from } = workload;
   return {
+    readShare,
+    arrival,
+    connections,
+    durationMs,
+    warmupMs,
+    keys,
+    distribution,
+    valueBytes,
+    ack,
+    from,
     ops: choicesOf(flags, 'op', { of: ops, least: 1, otherwise: ['put', 'get'] }),
-    readShare: readShare(flags),
     rates: ratesOf(flags),
     maximumShare,
-    rounds: countOf(flags, 'rounds'),
-    nodes: countOf(flags, 'nodes'),
-    durationMs,
-    warmupMs: parsed(flags, warmupFlag, 2000),
-    searchDurationMs: Math.ceil(durationMs / 2),
-    connections: countOf(flags, 'connections'),
-    keys: countOf(flags, 'keys'),
-    valueBytes: parsed(flags, valueFlag, 64),
-    durability: oneOf(flags, 'durability', durabilities),
-    targets: oneOf(flags, 'targets', ['one', 'all'] as const),
-    p99MsMax: parsed(flags, p99Flag, 50),
+    rounds: countFlag(flags, 'rounds', roundsMax) ?? 3,
+    nodes,
+    searchDurationMs: Math.max(durationMsMin, Math.round(durationMs / 3)),
+    durability: choiceFlag(flags, 'durability', durabilities, 'fsync'),
+    targets,
+    p99MsMax: timeFlag(flags, 'p99', { minMs: 1, fallbackMs: 50 }),
   };
-}
-
-function modesFlag(flags: Flags): readonly Mode[] {
-  return choicesOf(flags, 'modes', { of: modes, least: 2, otherwise: modes });
 }
 
 function ratesOf(flags: Flags): readonly number[] {
   const given = listOf(flags, 'rates', ratesDefault.map(String));
-  const rates = given.map((text) => (/^\d+$/.test(text) ? Number(text) : NaN));
+  const rates = given.map((text) => (/^\d{1,7}$/.test(text) ? Number(text) : NaN));
   const areGood = rates.every((rate) => rate >= 1 && rate <= rateMax) && new Set(rates).size === rates.length;
   if (areGood && rates.length <= ratesMax) return rates;
-  const expected = `expected up to ${ratesMax} different whole numbers from 1 to ${rateMax}, separated by commas`;
-  throw bad(flags, 'rates', expected);
-}
-
-function readShare(flags: Flags): number {
-  const given = flags.get('read-share');
-  if (given === undefined) return readShareDefault;
-  const share = /^\d*\.?\d+$/.test(String(given)) ? Number(given) : NaN;
-  if (share >= 0 && share <= 1) return share;
-  throw bad(flags, 'read-share', 'expected a number from 0 to 1');
+  throw bad(flags, 'rates', `up to ${ratesMax} different whole numbers from 1 to ${rateMax}, separated by commas`);
 }
 
 interface Choices<T> {
@@ -171,18 +146,7 @@ function choicesOf<T extends string>(flags: Flags, flag: string, { of, least, ot
   const chosen = given.flatMap((text) => of.find((one) => one === text) ?? []);
   if (chosen.length === given.length && new Set(chosen).size === chosen.length && chosen.length >= least) return chosen;
   const many = least === 1 ? 'one or more' : 'two or more';
-  throw bad(flags, flag, `expected ${many} of ${of.join(', ')}, separated by commas, each once`);
-}
-
-function oneOf<T extends string>(flags: Flags, flag: string, of: readonly [T, ...T[]]): T {
-  const given = flags.get(flag);
-  const chosen = given === undefined ? of[0] : of.find((one) => one === given);
-  if (chosen !== undefined) return chosen;
-  throw bad(flags, flag, `expected ${of.join(' or ')}`);
-}
-
-function countOf(flags: Flags, flag: keyof typeof counts): number {
-  return countFlag(flags, flag, counts[flag].max) ?? counts[flag].default;
+  throw bad(flags, flag, `${many} of ${of.join(', ')}, separated by commas, each once`);
 }
 
 function listOf(flags: Flags, flag: string, otherwise: readonly string[]): readonly string[] {
@@ -191,31 +155,14 @@ function listOf(flags: Flags, flag: string, otherwise: readonly string[]): reado
   const parts = String(given)
     .split(',')
     .map((part) => part.trim());
-  if (parts.includes('')) throw bad(flags, flag, 'expected a list separated by commas');
+  if (parts.includes('')) throw bad(flags, flag, 'values separated by commas');
   return parts;
 }
 
-function parsed(flags: Flags, setting: Setting<number>, otherwise: number): number {
-  const given = flags.get(setting.flag);
-  if (given === undefined) return otherwise;
-  const value = setting.parse(String(given));
-  if (value !== undefined) return value.value;
-  throw bad(flags, setting.flag, `expected ${setting.expected}`);
-}
-
 function bad(flags: Flags, flag: string, expected: string): KvorumError {
-  return new KvorumError('bad-setting', `Bad --${flag} "${flags.get(flag)}": ${expected}`);
-}
-
-function settingOption({ flag, placeholder, why, bounds, format }: Setting<number>, value: number): Option {
-  return option(flag, placeholder, `${why} (${bounds}; default ${format(value)})`);
+  return new KvorumError('bad-setting', `Bad --${flag} "${flags.get(flag) ?? ''}": expected ${expected}`);
 }
 
 function option(flag: string, placeholder: string, about: string): Option {
   return { flag, placeholder, about };
-}
-
-/** For a POSIX shell. */
-function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -48,9 +48,9 @@ function filesTable({ subjects }: CompareResult): string {
 function maximumTable(searches: readonly MaximumSearch[]): string {
   const [first] = searches;
   if (first === undefined) return '';
-  const rows = searches.map(({ subject, best, missed, steps }) => [
+  const rows = searches.map(({ subject, spread, missed, steps }) => [
     subject,
-    best === null ? 'none' : perSecond(best),
+    spread === null ? 'none' : formatSpread(spread, perSecond),
     missed === null ? '-' : `${perSecond(missed)}: ${steps.findLast(({ rate }) => rate === missed)?.reason ?? ''}`,
   ]);
   return table([`MAXIMUM OF ${first.op.toUpperCase()}`, 'HELD', 'NOT HELD'], rows);

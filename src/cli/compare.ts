@@ -9,12 +9,13 @@ import { perSecond } from '../../profiling/load/verdict.ts';
 import type { Flags } from '../config.ts';
 import { pointName } from '../../profiling/compare/load-point.ts';
 import type { Command, Invocation } from './command.ts';
-import { commandLine, compareOptions, compareOrder, type CompareOrder } from './compare-options.ts';
+import { assertWritable, writeFile } from './bench-files.ts';
+import { commandOf } from './bench-flags.ts';
+import { compareOptions, compareOrder, type CompareOrder } from './compare-options.ts';
 import { compareText } from './compare-table.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
 import { printable, writeNotice, writeResult } from './output.ts';
-import { outputFile, type OutputFile } from './output-file.ts';
 import { outputFormat } from './parse.ts';
 import { stopSignal } from './signals.ts';
 
@@ -40,9 +41,10 @@ export const compareCommand: Command = {
 async function compare({ flags }: Invocation): Promise<ExitCode> {
   const format = outputFormat(flags);
   const order = compareOrder(flags);
-  const [json, report] = [outputFile(flags, 'json'), outputFile(flags, 'report')];
+  const files = { json: pathOf(flags, 'json'), report: pathOf(flags, 'report') };
+  assertWritable(files);
   const { result, failure } = await carryOut(order, flags);
-  await keep(result, json, report);
+  await keep(result, files);
   await writeResult(format === 'json' ? `${JSON.stringify(result)}\n` : compareText(result));
   if (failure !== undefined) return reportFailure(failure);
   if (order.kind === 'modes' && result.cutShort) return exitCodes.interrupted;
@@ -55,7 +57,7 @@ async function carryOut(order: CompareOrder, flags: Flags): Promise<Compared> {
     import('../../profiling/compare/compare-files.ts'),
     import('../../profiling/compare/compare-modes.ts'),
   ]);
-  const command = commandLine(flags);
+  const command = commandOf('compare', flags);
   if (order.kind === 'files') {
     return { result: compareFiles({ ...order, command, startedAt: new Date().toISOString() }), failure: undefined };
   }
@@ -69,18 +71,20 @@ async function carryOut(order: CompareOrder, flags: Flags): Promise<Compared> {
   return compareModes({ ...order, command, signal: stop.signal, onEvent: tell });
 }
 
+function pathOf(flags: Flags, flag: string): string | undefined {
+  const given = flags.get(flag);
+  return given === undefined ? undefined : String(given);
+}
+
 /** The JSON first: the report can be made of it again. */
 async function keep(
   result: CompareResult,
-  json: OutputFile | undefined,
-  report: OutputFile | undefined,
+  { json, report }: { readonly json: string | undefined; readonly report: string | undefined },
 ): Promise<void> {
-  json?.write(`${JSON.stringify(result)}\n`);
-  if (report !== undefined) {
-    const { renderCompareReport } = await import('../../profiling/report/compare-report.ts');
-    report.write(await renderCompareReport(result));
-  }
-  for (const file of [json, report]) if (file !== undefined) writeNotice(printable(`Wrote ${file.path}`));
+  if (json !== undefined) writeFile('json', json, `${JSON.stringify(result)}\n`);
+  if (report === undefined) return;
+  const { renderCompareReport } = await import('../../profiling/report/compare-report.ts');
+  writeFile('report', report, await renderCompareReport(result));
 }
 
 function tell(event: ModesEvent): void {
