@@ -151,7 +151,9 @@ async function saidBy(perf: ChildProcess): Promise<Said> {
 /** perf explains at length; the first line that says something is the reason. */
 function reasonOf({ code, stderr }: Said): string {
   const lines = stderr.split('\n').map((line) => line.trim());
-  const reason = lines.find((line) => line !== '' && !/^(?:event syntax error|\\___|WARNING|Usage:)/i.test(line));
+  const reason = lines.find(
+    (line) => line !== '' && !/^(?:event syntax error|\\___|WARNING|Usage:|Error:$)/i.test(line),
+  );
   const detail = lines.find((line) => line.startsWith('\\___'))?.replace(/^\\_+ /, '');
   return detail ?? reason ?? `perf ended with ${code ?? 'a signal'}`;
 }

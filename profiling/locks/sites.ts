@@ -64,9 +64,14 @@ const siteRules: readonly SiteRule[] = [
   { site: 'Node.js', symbol: /^node::/ },
 ];
 
+/** Event loops and the starts of threads: they are under every stack, and tell nothing of a lock. */
+const rootSymbol =
+  /^(?:uv_run|uv__io_poll|node::SpinEventLoop\w*|node::worker::Worker::(?:Run|StartThread)|node::NodeMainInstance::Run|node::Start)\b/;
+
 /** Whose lock it is; `other` where no frame tells. */
 export function siteOf(frames: readonly StackFrame[]): LockSite {
   for (const { symbol, file } of frames) {
+    if (rootSymbol.test(symbol)) break;
     const rule = siteRules.find((one) => one.symbol?.test(symbol) === true || one.file?.test(file) === true);
     if (rule !== undefined) return rule.site;
   }
