@@ -69,8 +69,7 @@ export class FlameTable {
     }
     if (data.baseline !== null) {
       const change = row.self - row.selfBase;
-      const sign = change > 0 ? '+' : change < 0 ? '-' : '';
-      line.append(number(`${sign}${weightText(Math.abs(change), graph.kind)}`));
+      line.append(number(`${signOf(change)}${weightText(Math.abs(change), graph.kind)}`));
       line.append(number(changeText(row.self, row.selfBase)));
     }
     return line;
@@ -106,6 +105,11 @@ export function swatch(key: string): HTMLSpanElement {
   element.className = 'flame-swatch';
   element.style.background = `var(--flame-${key})`;
   return element;
+}
+
+function signOf(change: number): string {
+  if (change === 0) return '';
+  return change > 0 ? '+' : '-';
 }
 
 function heading(text: string, className = ''): HTMLTableCellElement {
