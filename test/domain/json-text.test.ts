@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Buffer, isUtf8 } from 'node:buffer';
 import test from 'node:test';
 import fc from 'fast-check';
-import { isPlainJsonText } from '../../src/domain/json-text.ts';
+import { base64Bytes, isPlainJsonText, writeBase64 } from '../../src/domain/json-text.ts';
 
 /** What the function is to say, the slow way. */
 function isPlain(value: Buffer): boolean {
@@ -46,4 +46,18 @@ test('isPlainJsonText() takes text of several bytes a character', () => {
   const text = Buffer.from('grüße, 世界, 🙂, and \u2028');
   assert.equal(isPlainJsonText(text, 0, text.length), true);
   assert.equal(isPlainJsonText(text, 0, text.length - 1), false);
+});
+
+test('writeBase64() writes what Buffer makes of the same bytes', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(5), (value, at) => {
+      const source = Buffer.concat([Buffer.from('xx'), value, Buffer.from('yy')]);
+      const target = Buffer.alloc(at + base64Bytes(value.length) + 3, '.');
+      const end = writeBase64(target, at, source, 2, 2 + value.length);
+      assert.equal(end, at + base64Bytes(value.length));
+      assert.equal(target.toString('latin1', at, end), Buffer.from(value).toString('base64'));
+      assert.equal(target.toString('latin1', end), '...');
+    }),
+    { numRuns: 2000 },
+  );
 });
