@@ -7,6 +7,8 @@ import { startsOf, type Basis, type FlameTree } from '../flame/flame-tree.ts';
 
 export const rowHeight = 20;
 const gap = 1;
+/** Callers of the frame that is zoomed to are there to lead back. */
+const ancestorAlpha = 0.6;
 const textPadding = 5;
 /** Narrower frames are not drawn, nor what is below them. Pixels. */
 const widthMin = 0.4;
@@ -129,13 +131,14 @@ export class FlameCanvas {
 
   #frame(index: number, { x, y, width }: Box, paint: Paint, letterWidth: number): void {
     const context = this.#context;
-    const isAncestor = index < (this.#view?.zoom ?? 0);
-    context.globalAlpha = paint.isFaint(index) ? 0.25 : isAncestor ? 0.6 : 1;
+    const isFaint = paint.isFaint(index);
+    context.globalAlpha = isFaint ? 0.25 : 1;
+    if (!isFaint && index < (this.#view?.zoom ?? 0)) context.globalAlpha = ancestorAlpha;
     context.fillStyle = paint.fill(index);
     // Neighbours keep a pixel between them as long as they are wider than that.
     context.fillRect(x, y, width > 3 ? width - gap : width, rowHeight - gap);
     const letters = Math.floor((width - 2 * textPadding) / letterWidth);
-    context.globalAlpha = paint.isFaint(index) ? 0.45 : 1;
+    context.globalAlpha = isFaint ? 0.45 : 1;
     if (letters >= 3) {
       context.fillStyle = paint.ink;
       context.textBaseline = 'middle';

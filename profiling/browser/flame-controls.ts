@@ -194,6 +194,8 @@ function labelled(text: string, control: HTMLElement, isAfter = false): HTMLLabe
   const label = document.createElement('label');
   const words = document.createElement('span');
   words.textContent = text;
+  // A label around a list would be read with all that the list holds.
+  control.ariaLabel = text;
   label.append(...(isAfter ? [control, words] : [words, control]));
   return label;
 }

@@ -38,10 +38,9 @@ export class FlameTable {
     caption.textContent = `Functions${below}: the first ${rows.length} of ${functions.length}. Choose one to find it in the graph.`;
     const head = table.createTHead().insertRow();
     head.append(heading('Function'), heading('Part'));
-    head.append(this.#sorter('self', 'Self'), heading('', 'number'));
-    head.append(this.#sorter('total', 'Total'), heading('', 'number'));
+    head.append(this.#sorter('self', 'Self'), this.#sorter('total', 'Total'));
     if (graph.requests > 0 && graph.kind !== 'native') head.append(heading('Self, each request', 'number'));
-    if (isCompared) head.append(this.#sorter('change', 'Change of self'), heading('', 'number'));
+    if (isCompared) head.append(this.#sorter('change', 'Change of self'));
     const body = table.createTBody();
     for (const row of rows) body.append(this.#row(row, tree, whole));
     this.element.replaceChildren(table);
@@ -62,16 +61,16 @@ export class FlameTable {
     const part = document.createElement('td');
     part.append(swatch(key), title);
     line.append(first, part);
-    line.append(number(weightText(row.self, graph.kind)), number(shareText(row.self, whole)));
-    line.append(number(weightText(row.total, graph.kind)), number(shareText(row.total, whole)));
+    for (const weight of [row.self, row.total]) {
+      line.append(number(weightText(weight, graph.kind), shareText(weight, whole)));
+    }
     if (graph.requests > 0 && graph.kind !== 'native') {
       line.append(number(perRequestText(row.self, graph).replace(' a request', '')));
     }
     if (data.baseline !== null) {
       const change = row.self - row.selfBase;
-      const sign = change > 0 ? '+' : change < 0 ? '-' : '';
-      line.append(number(`${sign}${weightText(Math.abs(change), graph.kind)}`));
-      line.append(number(changeText(row.self, row.selfBase)));
+      const text = `${signOf(change)}${weightText(Math.abs(change), graph.kind)}`;
+      line.append(number(text, changeText(row.self, row.selfBase)));
     }
     return line;
   }
@@ -108,6 +107,11 @@ export function swatch(key: string): HTMLSpanElement {
   return element;
 }
 
+function signOf(change: number): string {
+  if (change === 0) return '';
+  return change > 0 ? '+' : '-';
+}
+
 function heading(text: string, className = ''): HTMLTableCellElement {
   const cell = document.createElement('th');
   cell.scope = 'col';
@@ -116,10 +120,12 @@ function heading(text: string, className = ''): HTMLTableCellElement {
   return cell;
 }
 
-function number(text: string): HTMLTableCellElement {
+/** A figure, and under it what share or change it is. */
+function number(text: string, under = ''): HTMLTableCellElement {
   const cell = document.createElement('td');
   cell.className = 'number';
-  cell.textContent = text;
+  cell.append(text);
+  if (under !== '') cell.append(small(under));
   return cell;
 }
 

@@ -35,13 +35,14 @@ const layout = `
 .flame-tip strong{font-size:.875rem}
 .flame-spoken{position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .flame-table table{width:100%}
-.flame-function{border:0;background:none;padding:0;text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:12em}
+.flame-function{border:0;background:none;padding:0;text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:16em}
 .flame-function .quiet{display:block;font-weight:400;font-size:.8125rem}
 .flame-function:hover{text-decoration:underline}
 .flame-sort{border:0;background:none;padding:0;font-weight:inherit;text-decoration:underline dotted;text-underline-offset:3px}
 th[aria-sort] .flame-sort{text-decoration:none}
 th[aria-sort] .flame-sort::after{content:" \\2193"}
 .flame-table td{white-space:nowrap}
+.flame-table td .quiet{display:block;font-size:.8125rem}
 @media (max-width:640px){.flame-row label{flex-wrap:wrap}.flame-controls input[type=search]{width:100%}.flame-tip{max-width:calc(100vw - 20px)}}
 @media print{.flame-controls .flame-row,.flame-tabs{display:none}.flame-stage{break-inside:avoid}}
 `;

@@ -25,7 +25,7 @@ function stackOf(line: string, frameOf: (label: string) => Frame): WeightedStack
 /** The inverse of `frameLabel`. */
 export function parseLabel(label: string): Frame {
   const kernel = /^(.*) \[kernel\]$/.exec(label)?.[1];
-  if (kernel !== undefined) return { name: kernel, origin: 'kernel', file: '', line: null };
+  if (kernel !== undefined) return { name: kernel, origin: 'kernel', file: '[kernel]', line: null };
   if (/^\([A-Za-z0-9_ ]+\)$/.test(label) && label !== '(anonymous)') {
     return { name: label, origin: 'v8', file: '', line: null };
   }
