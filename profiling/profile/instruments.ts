@@ -81,17 +81,17 @@ async function recordedPerf(context: InstrumentContext): Promise<Instrumented> {
   return { bench, measured: { perf: measurePerf(recorded) }, files: writePerfFiles(recorded.threads, context) };
 }
 
-async function recordedWaits({ nodes, rate, loadMs, load }: InstrumentContext): Promise<Instrumented> {
-  const [bench, recorded] = await duringLoad(load, (during) =>
-    recordWaits(nodes, { every: sampleEvery(rate, loadMs), during }),
-  );
+async function recordedWaits(context: InstrumentContext): Promise<Instrumented> {
+  const { nodes, rate, loadMs } = context;
+  const every = sampleEvery(rate, loadMs);
+  const { recorded, bench } = await whileRecording(context, (options) => recordWaits(nodes, { ...options, every }));
   return { bench, measured: { waits: waitTable(recorded) }, files: [] };
 }
 
-async function recordedLocks({ nodes, load }: InstrumentContext): Promise<Instrumented> {
-  const processes = nodes.flatMap(({ name, pid }) => (pid === null ? [] : [{ name, pid }]));
-  const [bench, locks] = await duringLoad(load, (during) => recordLocks(processes, { during }));
-  return { bench, measured: { locks }, files: [] };
+async function recordedLocks(context: InstrumentContext): Promise<Instrumented> {
+  const processes = context.nodes.flatMap(({ name, pid }) => (pid === null ? [] : [{ name, pid }]));
+  const { recorded, bench } = await whileRecording(context, (options) => recordLocks(processes, options));
+  return { bench, measured: { locks: recorded }, files: [] };
 }
 
 /** The recording begins before the load and ends when the load has. */
@@ -113,17 +113,4 @@ async function whileRecording<T>(
     stop.abort();
     await recording.catch(() => {});
   }
-}
-
-async function duringLoad<T>(
-  load: () => Promise<BenchResult>,
-  record: (during: () => Promise<void>) => Promise<T>,
-): Promise<[BenchResult, T]> {
-  let bench: BenchResult | undefined;
-  const recorded = await record(async () => {
-    bench = await load();
-  });
-  // A recording that ended before its load has not let it finish.
-  bench ??= await load();
-  return [bench, recorded];
 }

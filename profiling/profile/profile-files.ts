@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { KvorumError, messageOf } from '../../src/domain/errors.ts';
 import { profileSchema, type ProfileResult } from '../capture/result.ts';
+import { profileDetailsMarkdown } from '../report/profile-details-markdown.ts';
 import { profileMarkdown } from '../report/profile-markdown.ts';
 import { renderProfileReport } from '../report/profile-report.ts';
 
@@ -63,7 +64,7 @@ export async function writeProfile(
   };
   return [
     write(profileFileNames.json, `${JSON.stringify(result)}\n`),
-    write(profileFileNames.markdown, profileMarkdown(result)),
+    write(profileFileNames.markdown, `${profileMarkdown(result)}\n${profileDetailsMarkdown(result)}`),
     write(profileFileNames.report, await renderProfileReport({ directory, result, baseline })),
   ];
 }

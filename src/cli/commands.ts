@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 import { compareCommand } from './compare.ts';
 import { configCommand } from './config-command.ts';
 import { helpCommand } from './help.ts';
+import { profileCommand } from './profile.ts';
 import { delCommand, getCommand, putCommand } from './record-commands.ts';
 import { scanCommand } from './scan.ts';
 import { serveCommand } from './serve.ts';
@@ -20,6 +21,7 @@ const ownCommands: readonly Command[] = [
   statusCommand,
   benchCommand,
   compareCommand,
+  profileCommand,
   configCommand,
 ];
 
