@@ -30,6 +30,14 @@ export interface CompareModesOptions {
   readonly command: string;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: ModesEvent) => void;
+  /** Called with the clusters while they still run, unless the comparison ended early. */
+  readonly afterwards?: (clusters: readonly ComparedCluster[], result: CompareResult) => Promise<CompareResult>;
+}
+
+/** A cluster that was compared, warm and filled. */
+export interface ComparedCluster {
+  readonly mode: string;
+  readonly cluster: LocalCluster;
 }
 
 export type ModesEvent =
@@ -67,7 +75,8 @@ export async function compareModes(options: CompareModesOptions): Promise<Compar
       measure: (order) => measureRun(order, contenders, options),
     });
     const result = resultOf(measured, { ...options, startedAt, subjects });
-    return { result, failure: measured.failure };
+    if (result.cutShort || options.afterwards === undefined) return { result, failure: measured.failure };
+    return { result: await options.afterwards(contenders, result), failure: measured.failure };
   } finally {
     await Promise.all(contenders.map(({ cluster }) => cluster[Symbol.asyncDispose]()));
     rmSync(directory, { recursive: true, force: true });

@@ -5,6 +5,7 @@
  * points of load, several times; a figure is the median of its rounds with the range that they span. Where the ranges of
  * two subjects overlap there is no verdict.
  */
+import type { RequestCosts } from '../attribution/sentences.ts';
 import type { BenchEnvironment, BenchResult, LoadOperation, SearchStep, Workload } from '../load/result.ts';
 
 export const compareSchema = 'kvorum-compare/1';
@@ -26,6 +27,20 @@ export interface CompareResult {
   readonly runs: readonly CompareRun[];
   readonly summary: readonly SummaryRow[];
   readonly steps: readonly ComparedStep[];
+  /** Where `--profile` was asked for. */
+  readonly profiles?: readonly ModeProfile[];
+  /** What they say of the modes, each against the first. */
+  readonly profileSentences?: readonly string[];
+}
+
+/** What a request of one mode cost under a load that every mode met. */
+export interface ModeProfile {
+  readonly mode: string;
+  readonly op: LoadOperation;
+  readonly rate: number | null;
+  /** Where its report lies. */
+  readonly directory: string;
+  readonly costs: RequestCosts;
 }
 
 export interface CompareSettings {

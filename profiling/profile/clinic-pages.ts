@@ -82,7 +82,10 @@ function threadFiles({ tools, files, op }: ClinicPagesOptions): ProfileFile[] {
   });
 }
 
-async function threadPage(file: ProfileFile, { directory, signal, onProgress }: ClinicPagesOptions): Promise<ClinicPage> {
+async function threadPage(
+  file: ProfileFile,
+  { directory, signal, onProgress }: ClinicPagesOptions,
+): Promise<ClinicPage> {
   const isCpu = file.kind === 'cpu';
   const title = `${isCpu ? 'flame' : 'heapprofiler'} of ${file.node} ${file.thread}`;
   onProgress(`${title}: draws its page`);

@@ -48,14 +48,12 @@ export interface Instrumented {
 type Instrument = (context: InstrumentContext) => Promise<Instrumented>;
 
 export const instruments: Readonly<Record<InstrumentName, Instrument>> = {
-  cpu: (context) =>
-    profiled(context, recordCpu, (recordings) => ({ cpu: measureCpu(recordings, context.resolve) })),
+  cpu: (context) => profiled(context, recordCpu, (recordings) => ({ cpu: measureCpu(recordings, context.resolve) })),
   allocation: (context) =>
     profiled(context, recordHeap, (recordings) => ({ allocation: measureAllocation(recordings, context.resolve) })),
   collections: (context) =>
     profiled(context, recordGc, (recordings) => ({ collections: measureCollections(recordings) })),
-  promises: (context) =>
-    profiled(context, recordPromises, (recordings) => ({ promises: measurePromises(recordings) })),
+  promises: (context) => profiled(context, recordPromises, (recordings) => ({ promises: measurePromises(recordings) })),
   waits: recordedWaits,
   perf: recordedPerf,
   locks: recordedLocks,

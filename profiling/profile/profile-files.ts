@@ -2,7 +2,7 @@
  * The directory of a profile: `profile.json` (all figures), `profile.md` (the tables), `report.html`, a folder for each
  * operation with the raw files, and `clinic/`.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KvorumError, messageOf } from '../../src/domain/errors.ts';
 import { profileSchema, type ProfileResult } from '../capture/result.ts';
@@ -12,18 +12,22 @@ import { renderProfileReport } from '../report/profile-report.ts';
 
 export const profileFileNames = { json: 'profile.json', markdown: 'profile.md', report: 'report.html' } as const;
 
-/** Makes the directory; one that holds files is refused, so that nothing of them is lost. Throws `output-unwritable`. */
-export function makeProfileDirectory(directory: string): void {
+/**
+ * Makes the directory, and tries whether it can be written to; one that holds files is refused, so that nothing of them is
+ * lost. `flag` is who asks. Throws `output-unwritable`.
+ */
+export function makeProfileDirectory(directory: string, flag = 'out'): void {
+  const refuse = (why: string, cause?: unknown): KvorumError =>
+    new KvorumError('output-unwritable', `Cannot write --${flag} "${directory}": ${why}`, { cause });
+  let isEmpty: boolean;
   try {
     mkdirSync(directory, { recursive: true });
-    if (readdirSync(directory).length === 0) {
-      writeFileSync(join(directory, profileFileNames.json), '');
-      return;
-    }
+    isEmpty = readdirSync(directory).length === 0;
+    rmSync(mkdtempSync(join(directory, '.trial-')), { recursive: true });
   } catch (error) {
-    throw new KvorumError('output-unwritable', `Cannot write --out "${directory}": ${messageOf(error)}`, { cause: error });
+    throw refuse(messageOf(error), error);
   }
-  throw new KvorumError('output-unwritable', `Cannot write --out "${directory}": it is not empty; choose a new directory`);
+  if (!isEmpty) throw refuse('it is not empty; choose a new directory');
 }
 
 export interface Baseline {

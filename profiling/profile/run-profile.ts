@@ -20,8 +20,8 @@ import { observedLoad, overheadOf, withoutInstrument, type ObservedLoad } from '
 export interface ProfileOptions {
   readonly nodes: readonly ProfiledNode[];
   readonly ops: readonly LoadOperation[];
-  /** Requests a second; null: `shareOfMaximum` of what the cluster holds, found first. */
-  readonly rate: number | null;
+  /** Requests a second of each operation; null: `shareOfMaximum` of what the cluster holds, found first. */
+  readonly rateOf: (op: LoadOperation) => number | null;
   readonly workload: Omit<Workload, 'op' | 'rate' | 'targets'>;
   /** Of the nodes, those that get the load. */
   readonly targets: readonly string[];
@@ -120,8 +120,9 @@ class OperationProfile {
 
   /** A given rate is met by a warm cluster too; the search for one warms it. */
   async #rate(): Promise<number> {
-    const { rate, onEvent } = this.#options;
+    const { rateOf, onEvent } = this.#options;
     const op = this.#op;
+    const rate = rateOf(op);
     if (rate !== null) {
       onEvent?.({ kind: 'warming', op });
       await this.#load(rate, { durationMs: warmUpMs, warmupMs: 0 });

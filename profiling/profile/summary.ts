@@ -65,7 +65,9 @@ function lockSentences({ locks }: ProfileRun): string[] {
 function overheadSentences({ overhead }: ProfileRun): string[] {
   const known = (overhead?.instruments ?? []).filter(({ cpuChange }) => cpuChange !== null);
   if (known.length === 0) return [];
-  const said = known.map((one: InstrumentOverhead) => `${instrumentTitle(one.instrument)} ${signed(one.cpuChange ?? 0)}`);
+  const said = known.map(
+    (one: InstrumentOverhead) => `${instrumentTitle(one.instrument)} ${signed(one.cpuChange ?? 0)}`,
+  );
   return [`CPU a request under each instrument, against none: ${said.join('; ')}.`];
 }
 

@@ -13,29 +13,29 @@ const workParts = categories.filter((part) => !outsideWork.has(part));
 
 export function costTables(runs: readonly ProfileRun[]): Html {
   return html`<section>
-    <h2>CPU by part</h2>
-    <p>
-      What the system accounts to each thread, split by the shares of its samples; a part's own (self), and with all that
-      it calls (total). Microseconds of CPU a request, all nodes together.
-    </p>
-    ${partsTable('CPU of one request', 'us', runs.map(cpuColumn))}
-    ${runs.map((run) => threadPartsTable(run, 'cpu'))} ${runs.map(threadTimes)}
-    ${
-      runs.some(({ perf }) => perf !== undefined) &&
-      html`<h3>By perf</h3>
-        <p>Samples of the system's clock: all threads, native code and kernel included.</p>
-        ${partsTable('CPU of one request, by perf', 'us', runs.map(perfColumn))}`
-    }
-  </section>
-  <section>
-    <h2>Allocation by part</h2>
-    <p>
-      Bytes on V8's heap, by a sampling profiler that counts what was collected too. Buffers are not on that heap: they
-      stand in the table of collections.
-    </p>
-    ${partsTable('Allocation of one request', 'bytes', runs.map(allocationColumn))}
-    ${runs.map((run) => threadPartsTable(run, 'allocation'))} ${runs.map(collectionsTable)}
-  </section>`;
+      <h2>CPU by part</h2>
+      <p>
+        What the system accounts to each thread, split by the shares of its samples; a part's own (self), and with all
+        that it calls (total). Microseconds of CPU a request, all nodes together.
+      </p>
+      ${partsTable('CPU of one request', 'us', runs.map(cpuColumn))} ${runs.map((run) => threadPartsTable(run, 'cpu'))}
+      ${runs.map(threadTimes)}
+      ${
+        runs.some(({ perf }) => perf !== undefined) &&
+        html`<h3>By perf</h3>
+          <p>Samples of the system's clock: all threads, native code and kernel included.</p>
+          ${partsTable('CPU of one request, by perf', 'us', runs.map(perfColumn))}`
+      }
+    </section>
+    <section>
+      <h2>Allocation by part</h2>
+      <p>
+        Bytes on V8's heap, by a sampling profiler that counts what was collected too. Buffers are not on that heap:
+        they stand in the table of collections.
+      </p>
+      ${partsTable('Allocation of one request', 'bytes', runs.map(allocationColumn))}
+      ${runs.map((run) => threadPartsTable(run, 'allocation'))} ${runs.map(collectionsTable)}
+    </section>`;
 }
 
 /** The costs of one run, all its threads together. */
@@ -76,7 +76,11 @@ function partsTable(caption: string, unit: 'us' | 'bytes', all: readonly CostCol
         return [self, whole === 0 ? 0 : self / whole, total];
       }),
     ]);
-  const native = scaled.flatMap(({ native: own, whole }) => [own, own === null || whole === 0 ? null : own / whole, own]);
+  const native = scaled.flatMap(({ native: own, whole }) => [
+    own,
+    own === null || whole === 0 ? null : own / whole,
+    own,
+  ]);
   const hasNative = scaled.some(({ native: own }) => own !== null);
   return table({
     caption,
@@ -110,10 +114,7 @@ function scaledColumn({ name, window, parts, native }: CostColumn, unit: 'us' | 
   const requests = window?.requests ?? 1;
   const round = (value: number): number => (unit === 'us' ? value : Math.round(value));
   const perRequest = new Map(
-    parts.map(({ part, self, total }) => [
-      part,
-      { self: round(self / requests), total: round(total / requests) },
-    ]),
+    parts.map(({ part, self, total }) => [part, { self: round(self / requests), total: round(total / requests) }]),
   );
   const sum = parts.reduce((all, { self }) => all + self, 0) + (native ?? 0);
   return { name, parts: perRequest, native: native === null ? null : native / requests, whole: round(sum / requests) };

@@ -34,8 +34,8 @@ export async function renderProfileReport({ directory, result, baseline }: Profi
     scripts: anyFlame?.scripts ?? [],
     styles: [...(anyFlame?.styles ?? []), waitsStyles],
     body: html`${introduction(result)} ${costTables(result.runs)}
-      ${result.runs.map((run) => runSection(run, flames.get(run.op)))} ${clinicTable(result)}
-      ${environmentSection(result)}`,
+    ${result.runs.map((run) => runSection(run, flames.get(run.op)))} ${clinicTable(result)}
+    ${environmentSection(result)}`,
   });
 }
 
@@ -87,33 +87,33 @@ function introduction({ runs, cutShort }: ProfileResult): Html {
 function runSection(run: ProfileRun, flame: FlameSection | undefined): Html {
   const { op, waits, locks, overhead } = run;
   return html`${
-      flame !== undefined &&
-      html`<section>
-        <h2>Flame graphs: ${op.toUpperCase()}</h2>
-        ${flame.body}
-      </section>`
-    }
-    ${
-      waits !== undefined &&
-      html`<section>
-        <h2>Waiting: ${op.toUpperCase()}</h2>
-        ${waitsSection(waits)}
-      </section>`
-    }
-    ${
-      locks !== undefined &&
-      html`<section>
-        <h2>Locks: ${op.toUpperCase()}</h2>
-        ${lockTables(locks)}
-      </section>`
-    }
-    ${
-      overhead !== undefined &&
-      html`<section>
-        <h2>What the instruments cost: ${op.toUpperCase()}</h2>
-        ${overheadTable(overhead)}
-      </section>`
-    }`;
+    flame !== undefined &&
+    html`<section>
+      <h2>Flame graphs: ${op.toUpperCase()}</h2>
+      ${flame.body}
+    </section>`
+  }
+  ${
+    waits !== undefined &&
+    html`<section>
+      <h2>Waiting: ${op.toUpperCase()}</h2>
+      ${waitsSection(waits)}
+    </section>`
+  }
+  ${
+    locks !== undefined &&
+    html`<section>
+      <h2>Locks: ${op.toUpperCase()}</h2>
+      ${lockTables(locks)}
+    </section>`
+  }
+  ${
+    overhead !== undefined &&
+    html`<section>
+      <h2>What the instruments cost: ${op.toUpperCase()}</h2>
+      ${overheadTable(overhead)}
+    </section>`
+  }`;
 }
 
 function environmentSection(result: ProfileResult): Html {

@@ -76,7 +76,12 @@ export function lockTables(locks: LockProfile): Html {
 }
 
 export function overheadTable({ without, instruments }: Overhead): Html {
-  const cells = ({ rate, p50Us, p99Us, cpuUsPerRequest }: ObservedLoad): Cell[] => [rate, p50Us, p99Us, cpuUsPerRequest];
+  const cells = ({ rate, p50Us, p99Us, cpuUsPerRequest }: ObservedLoad): Cell[] => [
+    rate,
+    p50Us,
+    p99Us,
+    cpuUsPerRequest,
+  ];
   return html`<p>
       The same load in the same session, with one instrument at a time; changes are against the mean of the runs without
       any. How far these lie apart says how little a difference means.
@@ -97,7 +102,9 @@ export function overheadTable({ without, instruments }: Overhead): Html {
         ...without.map((load, index): Cell[] => [
           `none, ${index === 0 ? 'first' : 'last'}`,
           ...cells(load),
-          ...['', '', ''],
+          '',
+          '',
+          '',
         ]),
         ...instruments.map((one): Cell[] => [
           instrumentTitle(one.instrument),

@@ -35,8 +35,8 @@ export function waitsSection(waits: WaitTable): Html {
   const sampled = every === 1 ? 'Every operation' : `One operation in ${every}`;
   return html`<p>${sentence}</p>
     <p class="quiet">
-      ${sampled} was timed over ${quantity(durationMs / 1000, 'seconds')}; ${quantity(skipped, 'count')} were sampled and
-      not kept, ${quantity(unfinished, 'count')} were not answered before the end.
+      ${sampled} was timed over ${quantity(durationMs / 1000, 'seconds')}; ${quantity(skipped, 'count')} were sampled
+      and not kept, ${quantity(unfinished, 'count')} were not answered before the end.
     </p>
     ${waits.operations.map((operation) => operationSection(operation, waits))} ${threadTable(waits)}`;
 }
@@ -54,7 +54,7 @@ function operationSection(operation: OperationWaits, { durability }: WaitTable):
     <div role="img" aria-label="Where operations spend their time; the same figures stand in the table below">
       ${bars.map((bar) => stackedBar(bar, stages))}
     </div>
-    ${stageTable(operation, durability)} ${histogramTable(rows)}
+    ${stageTable(operation)} ${stageLegend(operation, durability)} ${histogramTable(rows)}
     ${
       overlaps.length > 0 &&
       html`<p class="quiet">
@@ -72,7 +72,11 @@ function stackedBar({ name, totalUs, parts }: WaitBar, rows: ReadonlyMap<string,
       ${shown.map(({ stage, meanUs, share }) => {
         const row = rows.get(stage);
         const text = `${row?.label ?? stage}: ${quantity(meanUs, 'latency')}, ${quantity(share, 'share')}`;
-        return html`<span class="${placeClass(row)}" style="width:${(share * 100).toFixed(2)}%" title="${text}"></span>`;
+        return html`<span
+          class="${placeClass(row)}"
+          style="width:${(share * 100).toFixed(2)}%"
+          title="${text}"
+        ></span>`;
       })}
     </span>
   </div>`;
@@ -89,19 +93,20 @@ function legend(rows: readonly WaitRow[]): Html {
   </ul>`;
 }
 
-function stageTable({ rows, bars }: OperationWaits, durability: string): Html {
+function stageTable({ rows, bars }: OperationWaits): Html {
   return table({
     caption: 'Stages on the critical path, in its order; means add up to the mean latency',
     columns: [
       { title: 'Stage', unit: 'text' },
       { title: 'Where', unit: 'text' },
-      { title: 'Mean', unit: 'us' },
+      { title: 'Mean', unit: 'us', digits: 0 },
       { title: 'Share', unit: 'share' },
-      ...bars.filter(({ name }) => name !== 'mean').map(({ name }) => ({ title: `at ${name}`, unit: 'us' as const })),
-      { title: 'p50', unit: 'us' },
-      { title: 'p99', unit: 'us' },
-      { title: 'Longest', unit: 'us' },
-      { title: 'Measures', unit: 'text' },
+      ...bars
+        .filter(({ name }) => name !== 'mean')
+        .map(({ name }) => ({ title: `at ${name}`, unit: 'us' as const, digits: 0 })),
+      { title: 'p50', unit: 'us', digits: 0 },
+      { title: 'p99', unit: 'us', digits: 0 },
+      { title: 'Longest', unit: 'us', digits: 0 },
     ],
     rows: rows.map((row): Cell[] => [
       row.label,
@@ -114,8 +119,19 @@ function stageTable({ rows, bars }: OperationWaits, durability: string): Html {
       row.p50Us,
       row.p99Us,
       row.maxUs,
-      stageText(row.stage, durability).measures,
     ]),
+  });
+}
+
+/** From which point to which each stage reaches. */
+function stageLegend({ rows }: OperationWaits, durability: string): Html {
+  return tableBehind('What the stages measure', {
+    caption: 'From which point to which each stage reaches',
+    columns: [
+      { title: 'Stage', unit: 'text' },
+      { title: 'Measures', unit: 'text' },
+    ],
+    rows: rows.map(({ stage, label }): Cell[] => [label, stageText(stage, durability).measures]),
   });
 }
 
@@ -125,7 +141,10 @@ const coarse = 4;
 /** Each stage's histogram, in steps of four from 1 us on. */
 function histogramTable(rows: readonly WaitRow[]): Html {
   const longest = Math.max(1, ...rows.map(({ maxUs }) => maxUs));
-  const edges = Array.from({ length: Math.ceil(Math.log(longest) / Math.log(coarse)) + 1 }, (_, power) => coarse ** power);
+  const edges = Array.from(
+    { length: Math.ceil(Math.log(longest) / Math.log(coarse)) + 1 },
+    (_, power) => coarse ** power,
+  );
   return tableBehind('Histograms of the stages', {
     caption: 'Operations by the time that they spent in a stage',
     columns: [
@@ -137,7 +156,10 @@ function histogramTable(rows: readonly WaitRow[]): Html {
       for (let at = 0; at < histogram.buckets.length; at += 2) {
         const bucket = histogram.buckets[at] as number;
         const middle = (lowerUs(bucket) + upperUs(bucket)) / 2;
-        const column = Math.max(0, edges.findIndex((edge) => middle <= edge));
+        const column = Math.max(
+          0,
+          edges.findIndex((edge) => middle <= edge),
+        );
         counts[column] = (counts[column] ?? 0) + (histogram.buckets[at + 1] as number);
       }
       return [label, ...counts];

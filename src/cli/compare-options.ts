@@ -45,6 +45,7 @@ const runOptions: readonly Option[] = [
   option('targets', 'one|all', 'Load on the first node of a cluster or on all (default one)'),
   option('nodes', 'N', 'Nodes of each cluster (default 3)'),
   option('durability', durabilities.join('|'), 'When the nodes acknowledge writes (default fsync)'),
+  option('profile', 'DIR', 'Profile each mode afterwards, under a load that all of them hold; DIR gets their reports'),
   option('data', 'DIR', "Where the clusters keep their data until the end (default the system's temporary directory)"),
 ];
 
@@ -64,18 +65,20 @@ export type CompareOrder =
       readonly modes: readonly Mode[];
       readonly settings: CompareSettings;
       readonly dataDirectory: string | undefined;
+      readonly profileDirectory: string | undefined;
     };
 
 /** What the flags ask for. Throws `bad-setting`. */
 export function compareOrder(flags: Flags): CompareOrder {
   const [a, b] = [flags.get('a'), flags.get('b')];
   if (a === undefined && b === undefined) {
-    const data = flags.get('data');
+    const [data, profile] = [flags.get('data'), flags.get('profile')];
     return {
       kind: 'modes',
       modes: choicesOf(flags, 'modes', { of: modes, least: 2, otherwise: modes }),
       settings: compareSettings(flags),
       dataDirectory: data === undefined ? undefined : String(data),
+      profileDirectory: profile === undefined ? undefined : String(profile),
     };
   }
   if (a === undefined || b === undefined) {

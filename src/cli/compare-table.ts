@@ -32,6 +32,7 @@ export function compareText(result: CompareResult): string {
       ),
     ]),
     stepsText(result),
+    profilesText(result),
   ];
   return sections.filter((section) => section !== '').join('\n');
 }
@@ -126,4 +127,12 @@ function rulesText(summary: readonly SummaryRow[]): string[] {
 
 function table(head: Row, rows: readonly Row[]): string {
   return renderTable({ head: head.map(printable), rows: rows.map((row) => row.map(printable)) });
+}
+
+function profilesText({ profiles = [], profileSentences = [] }: CompareResult): string {
+  if (profiles.length === 0) return '';
+  const directories = [...new Set(profiles.map(({ directory }) => directory))];
+  return [...profileSentences, `Reports of the profiles: ${directories.join(', ')}`]
+    .map((line) => `${line}\n`)
+    .join('');
 }

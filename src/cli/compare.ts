@@ -2,11 +2,11 @@
  * `kvorum compare`: the modes against each other, or earlier results. Measures nothing itself: clusters, load and
  * arithmetic are in profiling/compare; here are flags, progress, files and exit codes.
  */
-import type { Compared, ModesEvent } from '../../profiling/compare/compare-modes.ts';
+import type { Compared, CompareModesOptions, ModesEvent } from '../../profiling/compare/compare-modes.ts';
 import { expectedMs } from '../../profiling/compare/expected-time.ts';
 import type { CompareResult } from '../../profiling/compare/result.ts';
 import { perSecond } from '../../profiling/load/verdict.ts';
-import type { Flags } from '../config.ts';
+import type { Environment, Flags } from '../config.ts';
 import { pointName } from '../../profiling/compare/load-point.ts';
 import type { Command, Invocation } from './command.ts';
 import { assertWritable, writeFile } from './bench-files.ts';
@@ -17,6 +17,7 @@ import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
 import { printable, writeNotice, writeResult } from './output.ts';
 import { outputFormat } from './parse.ts';
+import { profileProgress } from './profile-progress.ts';
 import { stopSignal } from './signals.ts';
 
 export const compareCommand: Command = {
@@ -38,12 +39,12 @@ export const compareCommand: Command = {
   run: compare,
 };
 
-async function compare({ flags }: Invocation): Promise<ExitCode> {
+async function compare({ flags, environment }: Invocation): Promise<ExitCode> {
   const format = outputFormat(flags);
   const order = compareOrder(flags);
   const files = { json: pathOf(flags, 'json'), report: pathOf(flags, 'report') };
   assertWritable(files);
-  const { result, failure } = await carryOut(order, flags);
+  const { result, failure } = await carryOut(order, flags, environment);
   await keep(result, files);
   await writeResult(format === 'json' ? `${JSON.stringify(result)}\n` : compareText(result));
   if (failure !== undefined) return reportFailure(failure);
@@ -51,7 +52,7 @@ async function compare({ flags }: Invocation): Promise<ExitCode> {
   return exitCodes.ok;
 }
 
-async function carryOut(order: CompareOrder, flags: Flags): Promise<Compared> {
+async function carryOut(order: CompareOrder, flags: Flags, environment: Environment): Promise<Compared> {
   // Loaded here, since the other commands need no part of it.
   const [{ compareFiles }, { compareModes }] = await Promise.all([
     import('../../profiling/compare/compare-files.ts'),
@@ -68,7 +69,27 @@ async function carryOut(order: CompareOrder, flags: Flags): Promise<Compared> {
   });
   const minutes = Math.ceil(expectedMs(order.modes.length, order.settings) / 60_000);
   writeNotice(`Comparing ${order.modes.join(', ')} under ${order.settings.ops.join(', ')}: about ${minutes} min`);
-  return compareModes({ ...order, command, signal: stop.signal, onEvent: tell });
+  const { settings, profileDirectory } = order;
+  const afterwards = profileDirectory === undefined ? undefined : await profiling(profileDirectory);
+  return compareModes({ ...order, command, signal: stop.signal, onEvent: tell, ...(afterwards && { afterwards }) });
+
+  async function profiling(directory: string): Promise<NonNullable<CompareModesOptions['afterwards']>> {
+    const [{ profileModes }, { makeProfileDirectory }] = await Promise.all([
+      import('../../profiling/profile/profile-modes.ts'),
+      import('../../profiling/profile/profile-files.ts'),
+    ]);
+    makeProfileDirectory(directory, 'profile');
+    return (clusters, result) =>
+      profileModes({
+        clusters,
+        result,
+        settings,
+        directory,
+        environment,
+        signal: stop.signal,
+        onEvent: (mode, event) => writeNotice(printable(`${mode}: ${profileProgress(event)}`)),
+      });
+  }
 }
 
 function pathOf(flags: Flags, flag: string): string | undefined {

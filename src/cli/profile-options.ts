@@ -52,10 +52,22 @@ export const profileOptions: readonly Option[] = [
   { flag: 'rate', placeholder: 'N', about: 'Requests a second (default: 70% of what the cluster holds, found first)' },
   { flag: 'duration', placeholder: 'TIME', about: `Of each run; default ${durationDefault}` },
   { flag: 'fill', isNegatable: true, about: 'Put every key once before (default; --no-fill leaves it out)' },
-  { flag: 'instruments', placeholder: 'LIST', about: `Of ${instrumentNames.join(', ')} (default: all that can be used)` },
-  { flag: 'clinic', placeholder: 'LIST', about: `Pages by clinic: ${clinicTools.join(', ')}, or all; other instruments only as far as these need them` },
+  {
+    flag: 'instruments',
+    placeholder: 'LIST',
+    about: `Of ${instrumentNames.join(', ')} (default: all that can be used)`,
+  },
+  {
+    flag: 'clinic',
+    placeholder: 'LIST',
+    about: `Pages by clinic: ${clinicTools.join(', ')}, or all; other instruments only as far as these need them`,
+  },
   { flag: 'baseline', placeholder: 'DIR', about: 'An earlier profile; flame graphs show what changed since' },
-  { flag: 'secret-file', placeholder: 'FILE', about: "The cluster's secret, for --target (default KVORUM_CLUSTER_SECRET)" },
+  {
+    flag: 'secret-file',
+    placeholder: 'FILE',
+    about: "The cluster's secret, for --target (default KVORUM_CLUSTER_SECRET)",
+  },
   ...benchOptions.filter(({ flag }) => sharedFlags.has(flag)),
 ];
 
@@ -104,7 +116,12 @@ function clinicOf(flags: Flags): readonly ClinicTool[] {
 }
 
 /** Different values of a closed set. Throws `bad-setting`. */
-function listFlag<T extends string>(flags: Flags, flag: string, of: readonly T[], fallback: readonly T[]): readonly T[] {
+function listFlag<T extends string>(
+  flags: Flags,
+  flag: string,
+  of: readonly T[],
+  fallback: readonly T[],
+): readonly T[] {
   const given = flags.get(flag);
   if (given === undefined) return fallback;
   const parts = String(given).split(',');

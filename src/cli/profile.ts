@@ -3,16 +3,16 @@
  * profiling/profile; here are flags, progress, files and exit codes.
  */
 import type { ProfileResult } from '../../profiling/capture/result.ts';
-import { instrumentTitle, type InstrumentName } from '../../profiling/profile/instrument-names.ts';
+import type { InstrumentName } from '../../profiling/profile/instrument-names.ts';
 import type { ProfiledNode } from '../../profiling/profile/instruments.ts';
 import type { ProfileEvent } from '../../profiling/profile/run-profile.ts';
-import { perSecond } from '../../profiling/load/verdict.ts';
 import type { Environment } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import { settingsTable } from '../settings.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice, writeResult } from './output.ts';
+import { profileProgress } from './profile-progress.ts';
 import { planProfile, profileOptions, type ProfilePlan } from './profile-options.ts';
 import { stopSignal } from './signals.ts';
 
@@ -74,7 +74,8 @@ interface ReadyPlan extends ProfilePlan {
 
 async function measure(plan: ReadyPlan, signal: AbortSignal): Promise<ProfileResult> {
   const { cluster, clinic } = plan;
-  if (cluster.kind === 'running') return measureNodes(plan, await runningNodes(cluster.urls, plan.secret ?? ''), signal);
+  if (cluster.kind === 'running')
+    return measureNodes(plan, await runningNodes(cluster.urls, plan.secret ?? ''), signal);
   const result = await measureOwn(plan, cluster, signal);
   if (clinic.length === 0 || result.cutShort === true) return result;
   const { clinicPages } = await import('../../profiling/profile/clinic-pages.ts');
@@ -118,7 +119,12 @@ async function runningNodes(urls: readonly string[], secret: string): Promise<Pr
   await assertReady(urls);
   const all = await nodesOf(urls);
   return Promise.all(
-    all.map(async (url, index) => ({ name: `n${index + 1}`, url, secret, pid: (await localProcess(url))?.pid ?? null })),
+    all.map(async (url, index) => ({
+      name: `n${index + 1}`,
+      url,
+      secret,
+      pid: (await localProcess(url))?.pid ?? null,
+    })),
   );
 }
 
@@ -135,6 +141,7 @@ async function measureNodes(
   const named = plan.cluster.kind === 'running' ? plan.cluster.urls : urls;
   return profileCluster({
     ...plan,
+    rateOf: () => plan.rate,
     nodes,
     targets: plan.targets === 'one' ? named.slice(0, 1) : urls,
     // With no instrument there is nothing to measure: the pages of clinic come from nodes of its own.
@@ -167,24 +174,5 @@ async function secretOf({ cluster, secretFile }: ProfilePlan, environment: Envir
 }
 
 function tell(event: ProfileEvent): void {
-  writeNotice(printable(progressLine(event)));
-}
-
-function progressLine(event: ProfileEvent): string {
-  switch (event.kind) {
-    case 'filling':
-      return 'Putting every key once';
-    case 'warming':
-      return `${event.op}: warming up`;
-    case 'step':
-      return `${event.op} at ${perSecond(event.step.rate)}: ${event.step.held ? 'held' : `not held, ${event.step.reason}`}`;
-    case 'rate':
-      return `${event.op}: profiling at ${perSecond(event.rate)}`;
-    case 'run':
-      return `${event.op} under ${instrumentTitle(event.instrument)}: ${event.result.verdict.sentence}`;
-    case 'failed':
-      return `${event.op}: ${instrumentTitle(event.instrument)} failed: ${event.reason}`;
-    default:
-      return event satisfies never;
-  }
+  writeNotice(printable(profileProgress(event)));
 }
