@@ -78,12 +78,12 @@ for (const distribution of ['zipfian', 'latest']) {
     `${distribution} keys stay in the key space, and the most popular is the same as in the bench`,
     { skip },
     async (t) => {
-      const { sent } = await run(t, 'get.lua', ['50', '0', distribution]);
+      const { sent } = await run(t, 'get.lua', ['1000', '0', distribution]);
       const counts = new Map<string, number>();
       for (const { url } of sent) counts.set(url, (counts.get(url) ?? 0) + 1);
-      assert.ok([...counts.keys()].every((url) => Number(url.slice(-6)) < 50));
+      assert.ok([...counts.keys()].every((url) => Number(url.slice(-6)) < 1000));
       const [first] = [...counts].sort((left, right) => right[1] - left[1]);
-      const popular = distribution === 'latest' ? 49 : scramble(0) % 50;
+      const popular = distribution === 'latest' ? 999 : scramble(0) % 1000;
       assert.equal(first?.[0], `/v0/entity?id=${keyName(popular, 6)}`);
     },
   );
