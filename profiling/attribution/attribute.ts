@@ -129,7 +129,7 @@ function placeOf(frame: Frame, caller: Place | undefined): Place {
     isBelowSocket: isSocketFrame(frame) || (isBuiltIn(frame, own) && caller?.isBelowSocket === true),
     isTop: caller === undefined,
     isNative: frame.origin === 'native' || frame.origin === 'kernel',
-    isInternal: caller?.isInternal === true || isInternalFrame(frame, caller),
+    isInternal: caller?.isInternal === true || isInternalFrame(frame, caller === undefined || caller.isTop),
   };
 }
 
@@ -141,7 +141,7 @@ function isBuiltIn({ origin }: Frame, own: Category | undefined): boolean {
  * Node's own code, V8's, and what the kernel does without anybody's asking (interrupts) or for the event loop. Not the C
  * library alone: where perf lost the stack below `malloc`, nobody can say whose it was.
  */
-function isInternalFrame({ origin, name, file }: Frame, caller: Place | undefined): boolean {
+export function isInternalFrame({ origin, name, file }: Frame, isOutermost = false): boolean {
   switch (origin) {
     case 'v8':
       return name !== '(root)';
@@ -151,7 +151,7 @@ function isInternalFrame({ origin, name, file }: Frame, caller: Place | undefine
       // V8 names native functions and not their objects; perf names both.
       return file === '' ? !namelessSymbols.has(name) : internalSymbols.test(name) || file.endsWith('/node');
     case 'kernel':
-      return caller === undefined || caller.isTop || eventLoopCalls.test(name);
+      return isOutermost || eventLoopCalls.test(name);
     case 'project':
     case 'package':
     case 'other':

@@ -38,7 +38,7 @@ for (const [what, text, expected] of [
   [
     'authorization twice',
     lines('GET /a HTTP/1.1', 'Host: x', 'authorization: a', 'authorization: a'),
-    { authorization: 'a,a' },
+    { authorization: 'a, a' },
   ],
   ['accept', lines('GET /a HTTP/1.1', 'Host: x', 'Accept: a/b', 'accept: c/d;q=0'), { accept: ' a/b, c/d;q=0' }],
   ['an empty field value', lines('GET /a HTTP/1.1', 'Host:'), {}],
