@@ -167,7 +167,8 @@ test('a recording starts on all nodes or on none', async (t) => {
 });
 
 test('a recording can be ended early', async (t) => {
-  const cluster = await startCluster(t, { nodes: 1, flags: ['--cluster-secret', secret] });
+  const cluster = await startCluster(t, { nodes: 1, flags: ['--cluster-secret', secret, '--profile-ms-max', '601s'] });
+  await assert.rejects(recordCpu(targetsOf(cluster), { durationMs: 601_000 }), /raise their --profile-ms-max/);
   const end = new AbortController();
   const [recorded] = await recordCpu(targetsOf(cluster), {
     durationMs: 600_000,
