@@ -141,7 +141,7 @@ function isBuiltIn({ origin }: Frame, own: Category | undefined): boolean {
  * Node's own code, V8's, and what the kernel does without anybody's asking (interrupts) or for the event loop. Not the C
  * library alone: where perf lost the stack below `malloc`, nobody can say whose it was.
  */
-export function isInternalFrame({ origin, name, file }: Frame, isCalledByNobody: boolean): boolean {
+export function isInternalFrame({ origin, name, file }: Frame, isOutermost = false): boolean {
   switch (origin) {
     case 'v8':
       return name !== '(root)';
@@ -151,7 +151,7 @@ export function isInternalFrame({ origin, name, file }: Frame, isCalledByNobody:
       // V8 names native functions and not their objects; perf names both.
       return file === '' ? !namelessSymbols.has(name) : internalSymbols.test(name) || file.endsWith('/node');
     case 'kernel':
-      return isCalledByNobody || eventLoopCalls.test(name);
+      return isOutermost || eventLoopCalls.test(name);
     case 'project':
     case 'package':
     case 'other':

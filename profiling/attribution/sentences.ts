@@ -198,7 +198,7 @@ function selfOf(parts: readonly PartCost[], part: Category): number {
 }
 
 function change(difference: number): string {
-  if (Math.abs(difference) < 0.005) return 'as much';
+  if (Math.abs(difference) < 0.005) return 'the same';
   return `${showShare(Math.abs(difference))} ${difference > 0 ? 'more' : 'less'}`;
 }
 
