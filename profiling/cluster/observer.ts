@@ -30,6 +30,9 @@ const intervalMs = 1000;
 const answerMsMax = 900;
 /** For the last answer, on which the sums hang: a node under more load than it holds may be slow to give it. */
 const lastAnswerMsMax = 5000;
+/** Asked before there is anything to disturb. */
+const statusMsMax = 5000;
+const statusTriesMax = 3;
 /** Two days; a longer window is observed to its end, but without further samples. */
 const samplesMax = 172_800;
 
@@ -62,10 +65,23 @@ interface NodeProcessView {
 }
 
 async function openWatch(url: string): Promise<NodeWatch> {
+  return new NodeWatch(url, isLoopback(url) ? await findProcess(url) : null);
+}
+
+/** Null where the node does not tell, or tells of a process that is not here. */
+async function findProcess(url: string): Promise<NodeProcessView | null> {
   const client = new AdminClient(url);
-  const status = await client.text('/v0/status', answerMsMax);
+  let view: NodeProcessView | null = null;
+  for (let tries = 0; tries < statusTriesMax; tries++) {
+    const status = await client.text('/v0/status', statusMsMax);
+    const described = status === null ? null : parseProcess(status);
+    if (described === null || !isNodeProcess(described.pid, [...described.threads.keys()])) break;
+    view = described;
+    // A worker under load may not report in time; its thread would be taken for a native one.
+    if (described.threads.size >= described.threadCount) break;
+  }
   client.close();
-  return new NodeWatch(url, isLoopback(url) && status !== null ? processView(status) : null);
+  return view;
 }
 
 /** One node during one window. */
@@ -198,24 +214,20 @@ class NodeWatch {
   }
 }
 
-/** Null where the node is gone by now or is another process than the one that tells its number here. */
-function processView(status: string): NodeProcessView | null {
-  const { pid, threads } = parseProcess(status);
-  if (pid === null || !isNodeProcess(pid, [...threads.keys()])) return null;
-  return { pid, threads };
-}
-
-/** Tolerant: the node may be of another version. */
-function parseProcess(status: string): { pid: number | null; threads: Map<number, string> } {
-  const threads = new Map<number, string>();
-  const described = field(parseJson(status), 'process');
+/** Tolerant: the node may be of another version. Null where it does not tell of its process. */
+function parseProcess(text: string): (NodeProcessView & { readonly threadCount: number }) | null {
+  const status = parseJson(text);
+  const described = field(status, 'process');
   const pid = field(described, 'pid');
+  if (typeof pid !== 'number' || !Number.isSafeInteger(pid)) return null;
+  const threads = new Map<number, string>();
   const listed = field(described, 'threads');
   for (const entry of Array.isArray(listed) ? (listed as readonly unknown[]) : []) {
     const [thread, osThreadId] = [field(entry, 'thread'), field(entry, 'osThreadId')];
     if (typeof thread === 'string' && typeof osThreadId === 'number') threads.set(osThreadId, threadName(thread));
   }
-  return { pid: Number.isSafeInteger(pid) ? (pid as number) : null, threads };
+  const workers = field(status, 'workers');
+  return { pid, threads, threadCount: 1 + (typeof workers === 'number' ? workers : 0) };
 }
 
 function parseJson(text: string): unknown {

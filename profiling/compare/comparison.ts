@@ -81,15 +81,16 @@ function stoppable({ measure, signal }: ComparisonOptions): Measure {
  * to `searches`, in the order of the subjects, also where it throws.
  */
 async function searchAll(op: LoadOperation, options: ComparisonOptions, searches: MaximumSearch[]): Promise<void> {
-  const inTurn = oneAtATime();
+  const inTurn = stoppingAtFailure(oneAtATime());
   const found = options.subjects.map((subject) => ({ subject, tries: [] as SearchStep[][] }));
   try {
     for (let round = 1; round <= options.settings.rounds; round++) {
       const outcomes = await Promise.allSettled(
         found.map(({ subject, tries }) => searchOne({ subject, op, inTurn, tries }, options)),
       );
-      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
+      const reasons = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
+      // What failed, rather than that the others stopped for it.
+      if (reasons.length > 0) throw reasons.find((reason) => !(reason instanceof Stopped)) ?? reasons[0];
     }
   } finally {
     const tried = found.filter(({ tries }) => tries.some((steps) => steps.length > 0));
@@ -97,10 +98,27 @@ async function searchAll(op: LoadOperation, options: ComparisonOptions, searches
   }
 }
 
+type InTurn = ReturnType<typeof oneAtATime>;
+
+/** After a run that failed none of those that wait their turn is begun. */
+function stoppingAtFailure(inTurn: InTurn): InTurn {
+  let hasFailed = false;
+  return (task) =>
+    inTurn(async () => {
+      if (hasFailed) throw new Stopped();
+      try {
+        return await task();
+      } catch (error) {
+        hasFailed = true;
+        throw error;
+      }
+    });
+}
+
 interface SearchOrder {
   readonly subject: string;
   readonly op: LoadOperation;
-  readonly inTurn: ReturnType<typeof oneAtATime>;
+  readonly inTurn: InTurn;
   /** Steps of the searches so far; this one adds its own as it goes. */
   readonly tries: SearchStep[][];
 }
