@@ -12,8 +12,8 @@ export interface VisualizeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** bubbleprof takes 10 to 20 s on an idle machine. */
-const visualizeMsMax = 90_000;
+/** bubbleprof takes 10 to 20 s on an idle machine, and a minute on one that is loaded. */
+const visualizeMsMax = 120_000;
 
 /** Resolves to the path of the page: the data's with `.html` behind it. Throws `profile-failed`. */
 export async function visualize({ tool, program, data, signal }: VisualizeOptions): Promise<string> {

@@ -18,7 +18,6 @@ export interface TaskPool {
   /** Milliseconds. */
   readonly histogram: { readonly waitTime: Summary; readonly runTime: Summary };
   on(event: 'message' | 'error', listener: (message: unknown) => void): unknown;
-  on(event: 'workerDestroy', listener: (worker: { id: number }) => void): unknown;
   run(frame: Uint8Array, options: { transferList: ArrayBuffer[] }): Promise<Uint8Array | undefined>;
   destroy(): Promise<void>;
 }

@@ -128,6 +128,39 @@ test('a clinic that collects nothing is a failure', async (t) => {
   assert.match(result.reason, /left no data/);
 });
 
+/** Collects a worker's samples as often as it is told, then the main thread's, and draws an empty page. */
+const forgetful = (counter: string, times: number): string => `
+  const fs = require('node:fs');
+  const at = process.argv.indexOf('--visualize-only');
+  if (at >= 0) fs.writeFileSync(process.argv[at + 1] + '.html', '');
+  else {
+    const given = process.argv.indexOf('--');
+    const node = require('node:child_process').spawn(process.argv[given + 1], process.argv.slice(given + 2), { stdio: 'ignore' });
+    process.once('SIGINT', () => node.kill('SIGKILL'));
+    node.on('exit', () => {
+      const runs = fs.existsSync(${JSON.stringify(counter)}) ? fs.readFileSync(${JSON.stringify(counter)}, 'utf8').length : 0;
+      fs.appendFileSync(${JSON.stringify(counter)}, 'x');
+      const file = runs < ${times} ? '/x/dist/workers/store.js' : '/x/dist/src/http/server.js';
+      fs.mkdirSync('.clinic/1.clinic-flame', { recursive: true });
+      const stacks = [[{ name: 'f file://' + file + ':1:1', type: 'JS' }]];
+      fs.writeFileSync('.clinic/1.clinic-flame/1.clinic-flame-samples', JSON.stringify(stacks));
+    });
+  }`;
+
+test('flame is collected again when it took the log of a worker, and not for ever', async (t) => {
+  const directory = temporaryDirectory(t);
+  const run = (times: number): ReturnType<typeof runClinic> => {
+    const installation = pretender(directory, forgetful(join(directory, `runs-${times}`), times));
+    return runClinic('flame', { directory, load, durationMs: 1, installation, check: false });
+  };
+  const once = await run(1);
+  assert.ok(once.kind === 'done', JSON.stringify(once));
+  assert.deepEqual([once.attempts, once.check.kind], [2, 'skipped']);
+  const never = await run(9);
+  assert.ok(never.kind === 'failed', JSON.stringify(never));
+  assert.match(never.reason, /no sample of the main thread in 3 attempts/);
+});
+
 test('a step that hangs is ended at its deadline, with every process that it has started', async (t) => {
   const directory = temporaryDirectory(t);
   const code = `const child = require('node:child_process').spawn('sleep', ['600']); console.log(child.pid); setInterval(() => {}, 1e6);`;
