@@ -5,7 +5,7 @@
 import { KvorumError } from '../../src/domain/errors.ts';
 import { observeNodes, type NodeObserver } from '../cluster/observer.ts';
 import { builtInEngine } from './built-in-engine.ts';
-import type { LoadEngine, LoadOptions } from './engine.ts';
+import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
 import { benchEnvironment } from './environment.ts';
 import { askNode, assertReady } from './node-client.ts';
 import { benchSchema, type BenchResult, type NodeObservation, type Workload } from './result.ts';
@@ -29,14 +29,18 @@ export async function runBench(workload: Workload, options: BenchOptions = {}): 
   const environment = await benchEnvironment(first);
   const observer = await observeNodes(await nodesOf(workload.targets));
   const window = observationWindow(observer, workload.durationMs);
-  const { saturated, ...run } = await engine
-    .run(workload, {
+  let loaded: LoadResult;
+  let nodes: readonly NodeObservation[];
+  try {
+    loaded = await engine.run(workload, {
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),
       onMeasuring: () => window.begin(),
-    })
-    .finally(() => void window.end());
-  const nodes = await window.end();
+    });
+  } finally {
+    nodes = await window.end();
+  }
+  const { saturated, ...run } = loaded;
   const { mode } = environment.cluster;
   return {
     schema: benchSchema,

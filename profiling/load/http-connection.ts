@@ -2,8 +2,9 @@
  * One connection of the load generator: HTTP/1.1 over node:net, kept alive, one request in flight and none pipelined.
  * A connection that is lost is opened again, later each time that fails.
  *
- * Own code instead of undici, since the generator shares the machine with the nodes that it measures: see generator.ts
- * for the figures.
+ * Own code, since the generator shares the machine with the nodes that it measures. CPU of the client's process for a PUT
+ * of 64 bytes: 11.0 us, against 36.1 us of undici's `dispatch` (3.3 times as much) and 95 us of node:http (8.7 times); by
+ * `node scripts/http-clients.mjs --seconds 2` on 2 cores at 2.5 GHz, Node 20.20.
  */
 import { Buffer } from 'node:buffer';
 import { connect, type Socket } from 'node:net';

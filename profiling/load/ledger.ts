@@ -149,10 +149,8 @@ export class Ledger {
 
   /** The window ends now: nothing that is due later is sent or counted. */
   cut(nowUs: number): void {
-    this.advance(nowUs);
     this.#endUs = Math.max(0, Math.min(this.#endUs, nowUs));
-    if (this.#second >= 0 && this.#endUs > this.#second * 1e6) this.#closeSecond(this.#endUs);
-    this.#second = Infinity;
+    this.advance(nowUs);
   }
 
   /** Where no more comes. What was due and never taken counts as unanswered. */

@@ -18,7 +18,7 @@ export interface SaturationInput {
 /** Of the rate; what is answered below it, is missed. */
 export const heldShare = 0.98;
 /** An event loop this busy has no time to be on time. */
-const busyShare = 0.95;
+const busyShare = 0.9;
 /** As the default bound of p99 in searches: what the generator adds below it, is small beside what is looked for. */
 const latenessUsMax = 50_000;
 

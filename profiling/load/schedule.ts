@@ -23,7 +23,7 @@ export function schedule({ arrival, rate, warmupUs }: ScheduleOptions, random: R
 
 /** `i / rate`, each from the start and not from the one before, so that no error adds up; one stands exactly at 0. */
 function constant(rate: number, warmupUs: number): Schedule {
-  let index = -Math.floor((warmupUs * rate) / 1e6);
+  let index = 0 - Math.floor((warmupUs * rate) / 1e6);
   return () => (index++ * 1e6) / rate;
 }
 
