@@ -34,34 +34,35 @@ test('observed nodes', { skip: noAccounts }, async (t) => {
   const cluster = await startCluster(t, { nodes: 3 });
   const urls = cluster.nodes.map(({ url }) => url);
 
-  await t.test('each thread has its share, and together they are what the process says of itself', () => eventually(async () => {
-    const observer = await observeNodes(urls);
-    const before = await metricTotal(urls[0] ?? '', 'process_cpu_seconds_total');
-    await observer.begin();
-    await load(cluster, 2300);
-    const observations = await observer.end();
-    const processUs = ((await metricTotal(urls[0] ?? '', 'process_cpu_seconds_total')) - before) * 1e6;
-    assert.deepEqual(
-      observations.map(({ url, pid }) => [url, pid]),
-      cluster.nodes.map(({ url, pid }) => [url, pid]),
-    );
-    const first = observationOf(observations, 0);
-    const threads = new Map(first.threads?.map((thread) => [thread.thread, thread]));
-    assert.deepEqual([...threads.keys()], ['main', 'worker 1', 'native']);
-    for (const [name, thread] of threads) assert.ok(thread.cpuUs > 0, `${name} used no CPU`);
-    for (const name of ['main', 'worker 1']) {
-      assert.ok((threads.get(name)?.voluntarySwitches ?? 0) > 0, `${name} never waited`);
-      assert.ok((threads.get(name)?.runQueueUs ?? -1) >= 0);
-    }
-    const threadsUs = [...threads.values()].reduce((sum, { cpuUs }) => sum + cpuUs, 0);
-    // The process's own window is a little longer: it holds two answers to the question.
-    assert.ok(threadsUs <= processUs + 20_000, `threads ${threadsUs}, process ${processUs}`);
-    assert.ok(threadsUs >= processUs * 0.7 - 20_000, `threads ${threadsUs}, process ${processUs}`);
-  }));
+  await t.test('each thread has its share, and together they are what the process says of itself', () =>
+    eventually(async () => {
+      const observer = await observeNodes(urls);
+      const before = await metricTotal(urls[0] ?? '', 'process_cpu_seconds_total');
+      await observer.begin();
+      await load(cluster, 2300);
+      const observations = await observer.end();
+      const processUs = ((await metricTotal(urls[0] ?? '', 'process_cpu_seconds_total')) - before) * 1e6;
+      assert.deepEqual(
+        observations.map(({ url, pid }) => [url, pid]),
+        cluster.nodes.map(({ url, pid }) => [url, pid]),
+      );
+      const first = observationOf(observations, 0);
+      const threads = new Map(first.threads?.map((thread) => [thread.thread, thread]));
+      assert.deepEqual([...threads.keys()], ['main', 'worker 1', 'native']);
+      for (const [name, thread] of threads) assert.ok(thread.cpuUs > 0, `${name} used no CPU`);
+      for (const name of ['main', 'worker 1']) {
+        assert.ok((threads.get(name)?.voluntarySwitches ?? 0) > 0, `${name} never waited`);
+        assert.ok((threads.get(name)?.runQueueUs ?? -1) >= 0);
+      }
+      const threadsUs = [...threads.values()].reduce((sum, { cpuUs }) => sum + cpuUs, 0);
+      // The process's own window is a little longer: it holds two answers to the question.
+      assert.ok(threadsUs <= processUs + 20_000, `threads ${threadsUs}, process ${processUs}`);
+      assert.ok(threadsUs >= processUs * 0.7 - 20_000, `threads ${threadsUs}, process ${processUs}`);
+    }),
+  );
 
-  await t.test(
-    'a second has utilization, commits, memory and CPU, and the window the bytes between nodes',
-    () => eventually(async () => {
+  await t.test('a second has utilization, commits, memory and CPU, and the window the bytes between nodes', () =>
+    eventually(async () => {
       const observer = await observeNodes(urls);
       await observer.begin();
       await load(cluster, 2300);
@@ -84,15 +85,17 @@ test('observed nodes', { skip: noAccounts }, async (t) => {
     }),
   );
 
-  await t.test('a window may follow another', () => eventually(async () => {
-    const observer = await observeNodes(urls);
-    await observer.begin();
-    await load(cluster, 100);
-    const long = observationOf(await observer.end(), 0);
-    await observer.begin();
-    const short = observationOf(await observer.end(), 0);
-    assert.ok((short.peerBytesSent ?? 0) < (long.peerBytesSent ?? 0));
-  }));
+  await t.test('a window may follow another', () =>
+    eventually(async () => {
+      const observer = await observeNodes(urls);
+      await observer.begin();
+      await load(cluster, 100);
+      const long = observationOf(await observer.end(), 0);
+      await observer.begin();
+      const short = observationOf(await observer.end(), 0);
+      assert.ok((short.peerBytesSent ?? 0) < (long.peerBytesSent ?? 0));
+    }),
+  );
 
   await t.test('a node that dies meanwhile is known up to then, and the others go on', async () => {
     const observer = await observeNodes(urls);
@@ -109,7 +112,7 @@ test('observed nodes', { skip: noAccounts }, async (t) => {
       [null, null, {}, null, null, null],
     );
     assert.ok(observationOf(observations, 0).series.length >= 2);
-  }));
+  });
 });
 
 test('what does not answer is nulls and no error, and is not waited for long', async (t) => {
