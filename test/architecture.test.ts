@@ -121,6 +121,24 @@ test('profiling and scripts talk to nodes from outside: they import no part of h
   expectNone(importsOf('profiling', 'scripts').filter(({ target }) => isAnyOf(target, inside)));
 });
 
+test('of profiling a node knows only what records inside it, by one file that loads it when it is asked for', () => {
+  const known = importsOf('src').filter(
+    ({ file, target }) => target.startsWith('profiling/') && !isIn(file, ['src/cli']),
+  );
+  assert.deepEqual([...new Set(known.map(({ file }) => file))], ['src/profiler.ts']);
+  expectNone(known.filter(({ target }) => !target.startsWith('profiling/inside/')));
+  const statements = /^import (?!type )[^;]*from '[^']*\/profiling\//m;
+  expectNone(filesIn('src/profiler.ts').flatMap(({ path, code }) => (statements.test(code) ? [path] : [])));
+});
+
+test('what records inside a node imports only src/domain, itself and builtins', () => {
+  expectNone(
+    importsOf('profiling/inside').filter((one) =>
+      isRelative(one) ? !isAnyOf(one.target, ['src/domain/', 'profiling/inside/']) : !isBuiltin(one),
+    ),
+  );
+});
+
 test('piscina is named only in src/dispatch and workers/entry.ts', () => {
   expectNone(importersOf('piscina').filter(({ file }) => !isIn(file, ['src/dispatch', 'workers/entry.ts', 'test'])));
 });

@@ -36,6 +36,8 @@ interface Place {
   readonly parts: number;
   readonly isBelowSocket: boolean;
   readonly isNative: boolean;
+  /** Nothing called it: `(root)`. */
+  readonly isTop: boolean;
   /** Whether Node, V8 or the kernel is on the stack: what nobody of ours called is then theirs. */
   readonly isInternal: boolean;
 }
@@ -125,8 +127,9 @@ function placeOf(frame: Frame, caller: Place | undefined): Place {
     parts: own === undefined || hasBit(parts, own) ? parts : parts + (bits.get(own) ?? 0),
     // A frame that sockets call back, of ours or of a package, is not below them.
     isBelowSocket: isSocketFrame(frame) || (isBuiltIn(frame, own) && caller?.isBelowSocket === true),
+    isTop: caller === undefined,
     isNative: frame.origin === 'native' || frame.origin === 'kernel',
-    isInternal: caller?.isInternal === true || isInternalFrame(frame),
+    isInternal: caller?.isInternal === true || isInternalFrame(frame, caller === undefined || caller.isTop),
   };
 }
 
@@ -134,12 +137,33 @@ function isBuiltIn({ origin }: Frame, own: Category | undefined): boolean {
   return own === undefined && origin !== 'project' && origin !== 'package';
 }
 
-/** Node's own code, V8's, and what the kernel does for them; `(root)` alone is not code. */
-function isInternalFrame({ origin, name }: Frame): boolean {
-  if (origin === 'v8') return name !== '(root)';
-  if (origin === 'native') return name !== '' && name !== '[unknown]' && name !== '(anonymous)';
-  return origin === 'node' || origin === 'kernel';
+/**
+ * Node's own code, V8's, and what the kernel does without anybody's asking (interrupts) or for the event loop. Not the C
+ * library alone: where perf lost the stack below `malloc`, nobody can say whose it was.
+ */
+export function isInternalFrame({ origin, name, file }: Frame, isOutermost = false): boolean {
+  switch (origin) {
+    case 'v8':
+      return name !== '(root)';
+    case 'node':
+      return true;
+    case 'native':
+      // V8 names native functions and not their objects; perf names both.
+      return file === '' ? !namelessSymbols.has(name) : internalSymbols.test(name) || file.endsWith('/node');
+    case 'kernel':
+      return isOutermost || eventLoopCalls.test(name);
+    case 'project':
+    case 'package':
+    case 'other':
+      return false;
+    default:
+      return origin satisfies never;
+  }
 }
+
+const namelessSymbols = new Set(['(anonymous)', '[unknown]']);
+const internalSymbols = /^(?:node::|v8::|v8_|uv_|uv__|Builtins_|llhttp|cppgc::|heap::)|^epoll_p?wait$/;
+const eventLoopCalls = /^(?:do_epoll|__x64_sys_epoll|ep_)/;
 
 const socketModules = /^node:(?:net$|internal\/(?:stream_base_commons|net|js_stream_socket)$)/;
 const socketSymbols =

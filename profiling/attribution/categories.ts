@@ -22,6 +22,8 @@ export const categoryTitles = {
   metrics: 'Metrics and logs',
   lifecycle: 'Start, settings and stop',
   gc: 'GC',
+  // Apart from Node's internals, since it says whether the nodes were warm when they were looked at.
+  compiler: 'V8 compiler',
   'node-internals': 'Node internals',
   unattributed: 'Unattributed',
   profiler: 'The profiler itself',
@@ -56,6 +58,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/record.ts', 'codec'],
   ['src/domain/reply.ts', 'codec'],
   ['src/domain/range-entries.ts', 'codec'],
+  ['src/domain/json-text.ts', 'codec'],
   ['src/domain/range-format.ts', 'codec'],
   ['src/domain/quorum.ts', 'coordination'],
   ['src/domain/rendezvous.ts', 'coordination'],
@@ -70,7 +73,6 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/loop-delay.ts', 'metrics'],
   ['src/domain/recording.ts', 'profiler'],
   ['src/domain/wait-', 'profiler'],
-  ['src/domain/intervals.ts', 'profiler'],
   ['src/domain/worker-protocol.ts', 'dispatch'],
   ['src/domain/errors.ts', 'caller'],
   ['src/domain/operation.ts', 'caller'],
@@ -131,6 +133,8 @@ export const nodeTable: readonly (readonly [prefix: string, owner: Owner])[] = [
   ['node:_http_', 'replica-listener'],
   ['node:internal/http', 'replica-listener'],
   ['node:http', 'replica-listener'],
+  ['node:http2', 'caller'],
+  ['node:internal/http2', 'caller'],
   ['node:internal/per_context/messageport', 'dispatch'],
   ['node:internal/worker', 'dispatch'],
   ['node:worker_threads', 'dispatch'],
@@ -141,6 +145,9 @@ export const nodeTable: readonly (readonly [prefix: string, owner: Owner])[] = [
 /** Names that V8 gives to what is no function. */
 export const v8Table: Readonly<Record<string, Owner>> = {
   '(garbage collector)': 'gc',
+  '(BYTECODE_COMPILER)': 'compiler',
+  '(COMPILER)': 'compiler',
+  '(PARSER)': 'compiler',
   '(idle)': 'idle',
 };
 
@@ -155,7 +162,20 @@ export const nativeTable: readonly (readonly [pattern: RegExp, owner: Owner])[] 
     /^node::inspector::|^v8_inspector::|v8::internal::(?:CpuProfile|SamplingEventsProcessor|ProfilerEventsProcessor|SamplingHeapProfiler|sampler)|^v8::sampler::|^v8::CpuProfiler/,
     'profiler',
   ],
-  [/^node::worker::/, 'dispatch'],
+  [
+    /v8::internal::(?:compiler::|maglev::|baseline::|turboshaft::|OptimizingCompileDispatcher|OptimizedCompilation|Compiler::|interpreter::(?:Interpreter|Bytecode)|parsing::|Parser|PreParser|LazyCompile)|Builtins_CompileLazy/,
+    'compiler',
+  ],
+  // Not all of `node::worker::`: `Worker::Run` is at the root of everything that a worker does.
+  [/^node::worker::Message/, 'dispatch'],
+];
+
+/** Functions of the kernel, by pattern: files are written by the storage alone. All others belong to their callers. */
+export const kernelTable: readonly (readonly [pattern: RegExp, owner: Owner])[] = [
+  [
+    /^(?:ext4_|jbd2_|xfs_|btrfs_|f2fs_|do_fsync|vfs_fsync|file_write_and_wait|filemap_fdatawrite|__x64_sys_f(?:data)?sync)/,
+    'storage',
+  ],
 ];
 
 /** Shared objects, by part of their path. */

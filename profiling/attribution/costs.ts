@@ -107,7 +107,7 @@ function blockedTime(seen: Attribution, scale: number, account: NonNullable<CpuW
 }
 
 /** All but idle and the profiler, which are no work of the node's. */
-function partsOf({ categories }: Attribution, factor: number): PartCost[] {
+export function partsOf({ categories }: Attribution, factor: number): PartCost[] {
   return categories
     .filter(({ category, total }) => total > 0 && category !== 'idle' && category !== 'profiler')
     .map(({ category, self, total }) => ({ part: category, self: self * factor, total: total * factor }));

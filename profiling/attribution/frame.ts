@@ -1,7 +1,16 @@
 /**
  * A frame of a stack, whatever recorded it: V8's profilers, or perf. `ownerOf` asks the table of categories about it.
  */
-import { nativeTable, nodeTable, objectTable, packageTable, projectTable, v8Table, type Owner } from './categories.ts';
+import {
+  kernelTable,
+  nativeTable,
+  nodeTable,
+  objectTable,
+  packageTable,
+  projectTable,
+  v8Table,
+  type Owner,
+} from './categories.ts';
 
 /**
  * `project`: our own code, by its TypeScript file. `package`: by its path below `node_modules`. `node`: a module of Node.
@@ -56,6 +65,7 @@ function lookUp({ origin, name, file }: Frame): Owner | undefined {
         objectTable.find(([part]) => file.includes(part))?.[1]
       );
     case 'kernel':
+      return kernelTable.find(([pattern]) => pattern.test(name))?.[1];
     case 'other':
       return undefined;
     default:

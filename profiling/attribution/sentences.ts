@@ -145,7 +145,7 @@ function nativeSentence(cpu: CpuMeasurement, whole: number): string[] {
   if (cpu.native === null) return [];
   const share = nativeCpuUs(cpu) / whole;
   return [
-    `Threads without JavaScript (LMDB's and libuv's writers, V8's helpers), which V8's profiler does not see, take ` +
+    `Threads without JavaScript (V8's compiler and collector, libuv's, LMDB's), which V8's profiler does not see, take ` +
       `${showShare(share)} of CPU`,
   ];
 }
@@ -178,7 +178,15 @@ function perfSentences({ op, perf }: ProfileRun): string[] {
   const parts = sumOfParts(perf.threads.map((thread) => thread.parts));
   const replication = sumOf(replicationParts.map((part) => selfOf(parts, part))) / whole;
   const shares = [`replication ${showShare(replication)}`, ...rest(parts, whole)];
-  return [`By perf, with native threads and the kernel, a ${op.toUpperCase()}'s CPU is: ${listOf(shares)}`];
+  const native = perf.threads.filter(({ thread }) => thread === 'native');
+  const nativeUs = sumOf(native.map(({ cpuUs }) => cpuUs));
+  const nativeShares = rest(sumOfParts(native.map((thread) => thread.parts)), nativeUs);
+  return [
+    `By perf, with native threads and the kernel, the CPU of a ${op.toUpperCase()} is: ${listOf(shares)}`,
+    ...(nativeUs === 0
+      ? []
+      : [`Of it ${showShare(nativeUs / whole)} is of threads without JavaScript: ${listOf(nativeShares)}`]),
+  ];
 }
 
 function perRequest(amount: number, { requests }: Window): number | null {
@@ -190,7 +198,7 @@ function selfOf(parts: readonly PartCost[], part: Category): number {
 }
 
 function change(difference: number): string {
-  if (Math.abs(difference) < 0.005) return 'as much';
+  if (Math.abs(difference) < 0.005) return 'the same';
   return `${showShare(Math.abs(difference))} ${difference > 0 ? 'more' : 'less'}`;
 }
 

@@ -2,8 +2,8 @@
  * The text of `perf script`, read line by line into stacks by thread: JavaScript frames (from the maps that
  * `--perf-basic-prof` writes), native ones and those of the kernel.
  *
- * A sample is a line `node 71/72`, then a line for each frame from the leaf on, `7f3a2c0 symbol (object)`, then an empty
- * line. That is what `perf script -F comm,pid,tid,ip,sym,dso` prints.
+ * A sample is a line `node 71/72 12.345678:` (seconds of the system's clock), then a line for each frame from the leaf on, `7f3a2c0 symbol (object)`, then an empty
+ * line. That is what `perf script -F comm,pid,tid,time,ip,sym,dso` prints.
  */
 import type { Frame } from '../attribution/frame.ts';
 import type { ResolveFrame, WeightedStack } from '../attribution/stack-tree.ts';
@@ -16,9 +16,15 @@ export interface PerfThread {
   readonly samples: number;
 }
 
+export interface PerfStacks {
+  readonly threads: readonly PerfThread[];
+  /** From the first sample to the last, seconds. */
+  readonly seconds: number;
+}
+
 /** Frames of a stack that are kept, from the leaf on. */
 const framesMax = 256;
-const samplePattern = /^(.*?)\s+(\d+)\/(\d+)\s*$/;
+const samplePattern = /^(.*?)\s+(\d+)\/(\d+)\s+(\d+\.\d+):/;
 const framePattern = /^\s+([0-9a-f]+)\s+(.*?)(?:\s+\(([^()]*|.*\.so[^()]*|\[.*\])\))?$/;
 
 interface Collected {
@@ -31,11 +37,12 @@ interface Collected {
 export async function readPerfScript(
   lines: AsyncIterable<string> | Iterable<string>,
   resolve: ResolveFrame,
-): Promise<PerfThread[]> {
+): Promise<PerfStacks> {
   const threads = new Map<string, Collected>();
   const frames = new Map<string, Frame>();
   let current: Collected | undefined;
   let stack: string[] = [];
+  let [first, last] = [Infinity, 0];
   const finish = (): void => {
     if (current !== undefined) count(current, stack, (text) => frameOf(text, frames, resolve));
     current = undefined;
@@ -47,25 +54,25 @@ export async function readPerfScript(
       if (stack.length < framesMax) stack.push(line);
     } else {
       finish();
-      current = threadOf(line, threads);
+      const sample = samplePattern.exec(line);
+      if (sample === null) continue;
+      first = Math.min(first, Number(sample[4]));
+      last = Math.max(last, Number(sample[4]));
+      current = threadOf(Number(sample[2]), Number(sample[3]), threads);
     }
   }
   finish();
-  return [...threads.values()].map(({ pid, tid, stacks, samples }) => ({
-    pid,
-    tid,
-    stacks: [...stacks.values()],
-    samples,
-  }));
+  return {
+    threads: [...threads.values()].map((thread) => ({ ...thread, stacks: [...thread.stacks.values()] })),
+    seconds: Math.max(0, last - first),
+  };
 }
 
-function threadOf(line: string, threads: Map<string, Collected>): Collected | undefined {
-  const [, , pid, tid] = samplePattern.exec(line) ?? [];
-  if (pid === undefined || tid === undefined) return undefined;
+function threadOf(pid: number, tid: number, threads: Map<string, Collected>): Collected {
   const key = `${pid}/${tid}`;
   let thread = threads.get(key);
   if (thread === undefined) {
-    thread = { pid: Number(pid), tid: Number(tid), stacks: new Map(), samples: 0 };
+    thread = { pid, tid, stacks: new Map(), samples: 0 };
     threads.set(key, thread);
   }
   return thread;
@@ -98,7 +105,7 @@ function scriptFrame(symbol: string, resolve: ResolveFrame): Frame | undefined {
   const script = /^(?:JS|Script|Function|Eval|LazyCompile|InterpretedFunction):[~^+*]*(.*)$/.exec(symbol)?.[1];
   if (script === undefined) return undefined;
   const [, functionName, url, line, column] =
-    /^(.*?) ?((?:file|node|wasm|evalmachine)[^ ]*?):(\d+):(\d+)$/.exec(script) ?? [];
+    /^(.*?) ?((?:file:|node:|wasm:|evalmachine|\/)[^ ]*?):(\d+):(\d+)$/.exec(script) ?? [];
   if (url === undefined) return { name: script.trim() || '(anonymous)', origin: 'other', file: '', line: null };
   return resolve({
     functionName: functionName ?? '',

@@ -7,14 +7,14 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { KvorumError } from '../../src/domain/errors.ts';
-import { treeOfStacks, type ResolveFrame, type StackTree } from '../attribution/stack-tree.ts';
-import { readPerfScript, type PerfThread } from './perf-script.ts';
+import type { ResolveFrame } from '../attribution/stack-tree.ts';
+import { readPerfScript, type PerfStacks } from './perf-script.ts';
 
 /** `NODE_OPTIONS` of nodes that perf is to see the functions of. Costs nothing that could be measured. */
 export const perfNodeOptions = '--perf-basic-prof --interpreted-frames-native-stack';
@@ -23,7 +23,7 @@ export const perfNodeOptions = '--perf-basic-prof --interpreted-frames-native-st
 export const perfHertz = 999;
 const durationMsMax = 120_000;
 /** Stacks of 999 samples a second and core take about 1 MB/s each. */
-const fileBytesMax = 1024 * 1024 * 1024;
+const fileSizeMax = '1G';
 const scriptMsMax = 180_000;
 
 /** Why perf cannot be used here, or undefined where it can: found out by a trial. */
@@ -43,55 +43,72 @@ export function perfObstacle(): string | undefined {
 
 export interface PerfOptions {
   readonly durationMs: number;
-  readonly resolve: ResolveFrame;
   /** Ends the recording early; what was recorded so far is the result. */
   readonly signal?: AbortSignal;
   /** perf has begun. */
   readonly onRecording?: () => void;
 }
 
-/** Records the processes and reads what was recorded. Throws `profile-failed`. */
-export async function recordPerf(pids: readonly number[], options: PerfOptions): Promise<PerfThread[]> {
-  const { durationMs, signal, onRecording, resolve } = options;
+/** What perf has recorded and nobody has read yet. */
+export interface PerfData extends Disposable {
+  /** Its stacks by thread; takes longer than recording them. Throws `profile-failed`. */
+  read(resolve: ResolveFrame): Promise<PerfStacks>;
+}
+
+/** Records the processes. Throws `profile-failed`. Whoever calls disposes of the data. */
+export async function recordPerf(pids: readonly number[], options: PerfOptions): Promise<PerfData> {
+  const { durationMs, signal, onRecording } = options;
   const directory = mkdtempSync(join(tmpdir(), 'kvorum-perf-'));
   const file = join(directory, 'perf.data');
-  try {
-    const duration = Math.min(durationMs, durationMsMax) / 1000;
-    const args = ['record', '-q', '-e', 'cpu-clock', '-F', String(perfHertz), '-g', '--max-size', String(fileBytesMax)];
-    const child = spawn('perf', [...args, '-o', file, '-p', pids.join(','), '--', 'sleep', String(duration)], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    const stop = (): void => void child.kill('SIGINT');
-    signal?.addEventListener('abort', stop);
-    const failure = endOf(child);
-    onRecording?.();
-    const reason = await failure;
-    signal?.removeEventListener('abort', stop);
-    if (!hasData(file)) throw new KvorumError('profile-failed', `perf record gave nothing: ${reason ?? 'no samples'}`);
-    return await readPerfFile(file, resolve);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+  const duration = Math.min(durationMs, durationMsMax) / 1000;
+  const args = ['record', '-q', '-e', 'cpu-clock', '-F', String(perfHertz), '-g', '--max-size', fileSizeMax];
+  const child = spawn('perf', [...args, '-o', file, '-p', pids.join(','), '--', 'sleep', String(duration)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const stop = (): void => void child.kill('SIGINT');
+  signal?.addEventListener('abort', stop);
+  const end = endOf(child);
+  onRecording?.();
+  const reason = await end;
+  signal?.removeEventListener('abort', stop);
+  const dispose = (): void => rmSync(directory, { recursive: true, force: true });
+  if (hasData(file)) return { read: (resolve) => readPerfFile(file, resolve), [Symbol.dispose]: dispose };
+  dispose();
+  throw new KvorumError('profile-failed', `perf record gave nothing: ${reason ?? 'no samples'}`);
 }
 
 /** Stacks of a `perf.data` file. Throws `profile-failed`. */
-export async function readPerfFile(file: string, resolve: ResolveFrame): Promise<PerfThread[]> {
-  const args = ['script', '-i', file, '--no-inline', '-F', 'comm,pid,tid,ip,sym,dso'];
+export async function readPerfFile(file: string, resolve: ResolveFrame): Promise<PerfStacks> {
+  const args = ['script', '-i', file, '--no-inline', '-F', 'comm,pid,tid,time,ip,sym,dso'];
   const child = spawn('perf', args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: scriptMsMax });
   const failure = endOf(child);
-  const threads = await readPerfScript(createInterface({ input: child.stdout }), resolve);
+  const stacks = await readPerfScript(createInterface({ input: child.stdout }), resolve);
   const reason = await failure;
-  if (threads.length === 0) throw new KvorumError('profile-failed', `perf script gave no stacks: ${reason ?? 'empty'}`);
-  return threads;
+  if (stacks.threads.length === 0)
+    throw new KvorumError('profile-failed', `perf script gave no stacks: ${reason ?? 'empty'}`);
+  return stacks;
 }
 
-/** What nodes with `perfNodeOptions` leave behind. */
-export function removePerfMaps(pids: readonly number[]): void {
-  for (const pid of pids) rmSync(`/tmp/perf-${pid}.map`, { force: true });
+/**
+ * The files that processes with `perfNodeOptions` leave behind, those of their parents included (`kvorum up` hands its
+ * environment down). To be asked while they run, and removed when they have ended.
+ */
+export function perfMaps(pids: readonly number[]): string[] {
+  const all = new Set(pids.flatMap((pid) => [pid, ...parentOf(pid)]));
+  return [...all].map((pid) => `/tmp/perf-${pid}.map`).filter((file) => existsSync(file));
 }
 
-export function treeOfPerfThreads(threads: readonly PerfThread[]): StackTree {
-  return treeOfStacks(threads.flatMap(({ stacks }) => stacks));
+export function removePerfMaps(files: readonly string[]): void {
+  for (const file of files) rmSync(file, { force: true });
+}
+
+function parentOf(pid: number): number[] {
+  try {
+    const [, parent] = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+    return parent === undefined ? [] : [Number(parent)];
+  } catch {
+    return [];
+  }
 }
 
 /** Undefined where it ended well, else what it said. */

@@ -7,7 +7,8 @@
  * counts for nothing.
  */
 import { setTimeout } from 'node:timers/promises';
-import type { Recording, RecordingKind } from '../../src/domain/recording.ts';
+import { KvorumError } from '../../src/domain/errors.ts';
+import type { ProfilerState, Recording, RecordingKind } from '../../src/domain/recording.ts';
 import {
   accountBetween,
   isNodeProcess,
@@ -88,10 +89,12 @@ async function record(
   options: RecordOptions & { readonly interval: number | undefined },
 ): Promise<NodeRecording[]> {
   const { durationMs, interval, signal, onRecording } = options;
-  const pids = await startAll(targets, kind, interval);
+  const states = await startAll(targets, kind, interval);
+  const pids = states.map(({ pid }) => pid);
   let recordings: Recording[];
   let looks: [Look[], Look[]];
   try {
+    assertShorter(durationMs, states);
     const before = await lookAll(targets, pids);
     onRecording?.();
     await pause(durationMs, signal);
@@ -112,14 +115,26 @@ async function record(
   });
 }
 
-/** Starts on all nodes or on none: where one refuses, the others are stopped. Resolves to the numbers of the processes. */
-async function startAll(targets: readonly ProfileTarget[], kind: RecordingKind, interval?: number): Promise<number[]> {
+/** Starts on all nodes or on none: where one refuses, the others are stopped. */
+async function startAll(
+  targets: readonly ProfileTarget[],
+  kind: RecordingKind,
+  interval?: number,
+): Promise<ProfilerState[]> {
   const starts = await Promise.allSettled(targets.map((target) => startRecording(target, kind, interval)));
   const refused = starts.find((start) => start.status === 'rejected');
-  if (refused === undefined) return starts.map((start) => (start.status === 'fulfilled' ? start.value.pid : 0));
+  if (refused === undefined) return starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
   const started = targets.filter((_, index) => starts[index]?.status === 'fulfilled');
   await Promise.allSettled(started.map(stopRecording));
   throw refused.reason;
+}
+
+/** A recording that outlasts the node's bound is thrown away there, so that is said before it begins. */
+function assertShorter(durationMs: number, states: readonly ProfilerState[]): void {
+  const durationMsMax = Math.min(...states.map((state) => state.durationMsMax));
+  if (durationMs < durationMsMax) return;
+  const detail = `the nodes end recordings after ${durationMsMax} ms; raise their --profile-ms-max`;
+  throw new KvorumError('profile-failed', `Cannot record for ${durationMs} ms: ${detail}`);
 }
 
 async function stopAll(targets: readonly ProfileTarget[]): Promise<Recording[]> {

@@ -65,6 +65,8 @@ export class WorkerPool {
   #onReady: () => void = () => {};
   #reports = 0;
   #failed = false;
+  #isAnnounced = false;
+  #isStopping = false;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -81,10 +83,6 @@ export class WorkerPool {
     });
     this.#pool.on('message', (message: unknown) => this.#onParentMessage(message));
     this.#pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
-    this.#pool.on('workerDestroy', (worker: { id: number }) => {
-      this.#links.delete(worker.id);
-      this.onWorkerGone(worker.id);
-    });
   }
 
   /** Resolves when all workers listen. Rejects with the error that stopped one of them. */
@@ -137,8 +135,9 @@ export class WorkerPool {
     return outcomes === undefined ? undefined : asBuffer(outcomes);
   }
 
-  /** Every worker finds its peers and is found by them; resolves when that was tried. */
+  /** Every worker finds its peers and is found by them, later ones too; resolves when that was tried. */
   async announce(): Promise<void> {
+    this.#isAnnounced = true;
     await this.#ask({ kind: 'announce' }, (message) => message.kind === 'announced', START_MS_MAX);
   }
 
@@ -185,6 +184,7 @@ export class WorkerPool {
    */
   async stop(): Promise<boolean> {
     const workers = this.#links.size;
+    this.#isStopping = true;
     const stopped = await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', STOP_MS_MAX);
     await this.#pool.destroy();
     return !this.#failed && workers > 0 && stopped.length === workers;
@@ -229,8 +229,17 @@ export class WorkerPool {
       if (message instanceof Uint8Array) this.onOutcomes(asBuffer(message));
       else this.#onMessage(message, link);
     });
+    // Not the pool's `workerDestroy`: the thread that it names has no id any more.
+    control.on('close', () => this.#onGone(threadId));
     control.unref();
+    if (this.#isAnnounced) control.postMessage({ kind: 'announce' } satisfies WorkerCommand);
     this.#onReady();
+  }
+
+  #onGone(threadId: number): void {
+    if (!this.#isStopping) this.#options.log.error('a worker thread ended; another one takes its place', { threadId });
+    this.#links.delete(threadId);
+    this.onWorkerGone(threadId);
   }
 
   #onMessage(message: WorkerMessage, link: Link): void {

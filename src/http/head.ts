@@ -121,7 +121,7 @@ function takeField(fields: Fields, name: string, rawValue: string): string | und
       return undefined;
     case 'authorization':
       // Two of them are no proof of anything: joined, they match nothing.
-      fields.authorization += fields.authorization === '' ? rawValue.trim() : `,${rawValue}`;
+      fields.authorization += fields.authorization === '' ? rawValue.trim() : `, ${rawValue.trim()}`;
       return undefined;
     case 'host':
       fields.hosts++;
