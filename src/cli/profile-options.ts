@@ -36,7 +36,7 @@ export interface ProfilePlan {
 }
 
 const operations = ['put', 'get', 'delete', 'mixed'] as const;
-const directoryDefault = 'kvorum-profile';
+const directoryPrefix = 'kvorum-profile-';
 const durationDefault = '15s';
 const opsDefault = 'put,get';
 
@@ -47,7 +47,11 @@ for (const flag of ['op', 'rate', 'duration', 'warmup', 'find-max', 'p99', 'json
 }
 
 export const profileOptions: readonly Option[] = [
-  { flag: 'out', placeholder: 'DIR', about: `Where everything goes; new or empty (default ${directoryDefault})` },
+  {
+    flag: 'out',
+    placeholder: 'DIR',
+    about: `Where everything goes; new or empty (default ${directoryPrefix} and the time)`,
+  },
   { flag: 'op', placeholder: 'LIST', about: `One or more of ${operations.join(', ')} (default ${opsDefault})` },
   { flag: 'rate', placeholder: 'N', about: 'Requests a second (default: 70% of what the cluster holds, found first)' },
   { flag: 'duration', placeholder: 'TIME', about: `Of each run; default ${durationDefault}` },
@@ -91,7 +95,7 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
     instruments,
     areNamed: flags.has('instruments'),
     clinic,
-    directory: String(flags.get('out') ?? directoryDefault),
+    directory: String(flags.get('out') ?? directoryPrefix + timeStamp()),
     baseline: textOf(flags, 'baseline'),
     secretFile: textOf(flags, 'secret-file'),
     command: commandOf('profile', flags),
@@ -134,4 +138,9 @@ function listFlag<T extends string>(
 function textOf(flags: Flags, flag: string): string | undefined {
   const given = flags.get(flag);
   return given === undefined ? undefined : String(given);
+}
+
+/** `20260131-235959`, UTC. */
+function timeStamp(): string {
+  return new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
 }
