@@ -6,6 +6,7 @@ import { join, relative } from 'node:path';
 import { KvorumError } from '../../src/domain/errors.ts';
 import type { ProfileFile } from '../capture/recording-files.ts';
 import type { ClinicPage } from '../capture/result.ts';
+import { checkGraph } from '../clinic/graph-check.ts';
 import { runClinic, type ClinicLoad, type ClinicResult } from '../clinic/run-clinic.ts';
 import type { ClinicTool } from '../clinic/tools.ts';
 import { clinicFlameOf, clinicHeapOf, type ClinicViewResult } from '../clinic/viewers.ts';
@@ -88,25 +89,20 @@ async function threadPage(
 ): Promise<ClinicPage> {
   const isCpu = file.kind === 'cpu';
   const title = `${isCpu ? 'flame' : 'heapprofiler'} of ${file.node} ${file.thread}`;
-  onProgress(`${title}: draws its page`);
+  onProgress(`clinic ${title}: draws its page`);
   const name = `${file.path.replace(/[^\w.-]+/g, '-')}.html`;
   const path = join(clinicFolder, name);
   const draw = isCpu ? clinicFlameOf : clinicHeapOf;
   const result = await draw(join(directory, file.path), join(directory, path), signal === undefined ? {} : { signal });
-  return { title, path: result.kind === 'done' ? path : null, note: viewNote(result) };
+  if (result.kind !== 'done') return { title, path: null, note: viewNote(result) };
+  const check = await checkGraph(result.html, isCpu ? 'flame' : 'heapprofiler');
+  if (check.kind === 'failed') return { title, path: null, note: `${path} holds no graph: ${check.reason}` };
+  const seen = check.kind === 'skipped' ? `not looked at in a browser: ${check.reason}` : 'holds a graph';
+  return { title, path, note: `Kvorum's recording in clinic's viewer, ${seen}` };
 }
 
-function viewNote(result: ClinicViewResult): string {
-  switch (result.kind) {
-    case 'done':
-      return "Kvorum's recording in clinic's viewer";
-    case 'not-installed':
-      return `clinic is not installed: ${result.install}`;
-    case 'failed':
-      return result.reason;
-    default:
-      return result satisfies never;
-  }
+function viewNote(result: Exclude<ClinicViewResult, { kind: 'done' }>): string {
+  return result.kind === 'not-installed' ? `clinic is not installed: ${result.install}` : result.reason;
 }
 
 /** Clinic slows the node down, so what this load says of it is of no interest. */

@@ -82,7 +82,7 @@ async function measure(plan: ReadyPlan, signal: AbortSignal): Promise<ProfileRes
   const { directory, workload, ops } = plan;
   const op = ops[0] ?? 'put';
   const rate = result.runs.find((run) => run.op === op)?.rateAsked ?? plan.rate ?? clinicRateDefault;
-  const onProgress = (text: string): void => writeNotice(printable(`clinic ${text}`));
+  const onProgress = (text: string): void => writeNotice(printable(text));
   const order = { tools: clinic, directory, files: result.files, op, rate, workload, nodeFlags: cluster.flags };
   const pages = await clinicPages({ ...order, signal, onProgress });
   return { ...result, clinic: pages, cutShort: signal.aborted };
