@@ -116,7 +116,7 @@ async function record(
 }
 
 /** Starts on all nodes or on none: where one refuses, the others are stopped. */
-async function startAll(
+export async function startAll(
   targets: readonly ProfileTarget[],
   kind: RecordingKind,
   interval?: number,
@@ -130,7 +130,7 @@ async function startAll(
 }
 
 /** A recording that outlasts the node's bound is thrown away there, so that is said before it begins. */
-function assertShorter(durationMs: number, states: readonly ProfilerState[]): void {
+export function assertShorter(durationMs: number, states: readonly ProfilerState[]): void {
   const durationMsMax = Math.min(...states.map((state) => state.durationMsMax));
   if (durationMs < durationMsMax) return;
   const detail = `the nodes end recordings after ${durationMsMax} ms; raise their --profile-ms-max`;
@@ -154,7 +154,7 @@ function lookAll(targets: readonly ProfileTarget[], pids: readonly number[]): Pr
   );
 }
 
-async function pause(durationMs: number, signal: AbortSignal | undefined): Promise<void> {
+export async function pause(durationMs: number, signal: AbortSignal | undefined): Promise<void> {
   try {
     await setTimeout(durationMs, undefined, signal === undefined ? {} : { signal });
   } catch (error) {

@@ -1,10 +1,9 @@
 /**
  * Records the waits of running nodes from outside, over their profiling endpoint.
  */
-import { setTimeout } from 'node:timers/promises';
 import { KvorumError } from '../../src/domain/errors.ts';
-import { startRecording, stopRecording, type ProfileTarget } from '../capture/profile-client.ts';
-import type { RecordOptions } from '../capture/record.ts';
+import { stopRecording, type ProfileTarget } from '../capture/profile-client.ts';
+import { assertShorter, pause, startAll, type RecordOptions } from '../capture/record.ts';
 import type { NodeWaits } from './table.ts';
 
 /** Three quarters of what a node keeps of one recording; percentiles of 15,000 operations are steady enough. */
@@ -23,9 +22,10 @@ export async function recordWaits(
   targets: readonly ProfileTarget[],
   { every, durationMs, signal, onRecording }: RecordOptions & { readonly every?: number },
 ): Promise<NodeWaits[]> {
-  await startAll(targets, every);
+  const states = await startAll(targets, 'waits', every);
   let recorded: PromiseSettledResult<NodeWaits>[];
   try {
+    assertShorter(durationMs, states);
     onRecording?.();
     await pause(durationMs, signal);
   } finally {
@@ -37,26 +37,8 @@ export async function recordWaits(
   });
 }
 
-/** Starts on all nodes or on none. */
-async function startAll(targets: readonly ProfileTarget[], every: number | undefined): Promise<void> {
-  const starts = await Promise.allSettled(targets.map((target) => startRecording(target, 'waits', every)));
-  const refused = starts.find((start) => start.status === 'rejected');
-  if (refused === undefined) return;
-  const started = targets.filter((_, index) => starts[index]?.status === 'fulfilled');
-  await Promise.allSettled(started.map(stopRecording));
-  throw refused.reason;
-}
-
 async function stopWaits(target: ProfileTarget): Promise<NodeWaits> {
   const { waits } = await stopRecording(target);
   if (waits !== undefined) return { node: target.name, recording: waits };
   throw new KvorumError('profile-failed', `Cannot profile "${target.url}": its recording holds no waits`);
-}
-
-async function pause(durationMs: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await setTimeout(durationMs, undefined, signal === undefined ? {} : { signal });
-  } catch (error) {
-    if (signal?.aborted !== true) throw error;
-  }
 }

@@ -15,10 +15,10 @@ export const recordingSchema = 'kvorum-recording/1';
  * allocated on the heap and off it. `promises`: how many promises each thread makes. `waits`: through which stages
  * operations go on their way through all threads.
  */
-const threadKinds = ['cpu', 'heap', 'gc', 'promises'] as const;
+/** What is recorded of each thread for itself. */
+export const threadKinds = ['cpu', 'heap', 'gc', 'promises'] as const;
 export const recordingKinds = [...threadKinds, 'waits'] as const;
 export type RecordingKind = (typeof recordingKinds)[number];
-/** What is recorded of each thread for itself. */
 export type ThreadKind = (typeof threadKinds)[number];
 
 /** Microseconds between samples of `cpu`, bytes of `heap`, operations of `waits`; the others take none. */
