@@ -54,10 +54,64 @@ const charts = `
 figure{margin:24px 0}
 figcaption{font-weight:600;margin-bottom:2px}
 figcaption .quiet{font-weight:400;font-size:.875rem;display:block}
-.chart{position:relative;min-height:60px;margin-top:8px}
+.chart{position:relative;margin-top:8px;border-radius:4px}
 .chart canvas{display:block}
 .uplot{font-family:inherit}
 .u-cursor-x,.u-cursor-y{border-color:var(--quiet)!important}
+.legend{list-style:none;display:flex;flex-wrap:wrap;gap:6px 8px;margin:6px 0 0 56px;padding:0;font-size:.8125rem}
+.legend button{display:inline-flex;align-items:center;gap:6px;padding:2px 8px;font-size:inherit;white-space:normal;text-align:left}
+.legend button[aria-pressed=false]{opacity:.6;text-decoration:line-through}
+.legend svg{flex:none}
+.legend output{font-variant-numeric:tabular-nums;color:var(--quiet);min-width:4.5em;text-align:right}
+.legend .at{align-self:center;color:var(--quiet);min-width:7em;padding:2px 0}
+.ramp{display:flex;align-items:center;gap:8px;margin:6px 0 0 64px;font-size:.8125rem;flex-wrap:wrap}
+.ramp i{width:min(220px,40vw);height:12px;border-radius:3px;border:1px solid var(--line);print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.ramp output{color:var(--quiet)}
+.bars{display:grid;grid-template-columns:minmax(72px,max-content) minmax(90px,1fr) minmax(64px,max-content);gap:6px 12px;align-items:center;margin:8px 0;font-size:.875rem}
+.bars .track{position:relative;height:20px;background:var(--panel);border-radius:3px}
+.bars .bar,.bars .track{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.bars .bar{position:absolute;inset:0 auto 0 0;border-radius:3px}
+.bars .range{position:absolute;top:50%;height:8px;margin-top:-4px;border:solid var(--text);border-width:0 2px;min-width:2px}
+.bars .range::before{content:"";position:absolute;left:0;right:0;top:3px;border-top:2px solid var(--text)}
+.bars .figure{text-align:right;font-variant-numeric:tabular-nums}
+.bars .figure .quiet{display:block;font-size:.75rem}
+.bars .part{position:absolute;top:0;bottom:0;border-right:1px solid var(--page)}
+.keys{list-style:none;display:flex;flex-wrap:wrap;gap:4px 16px;margin:8px 0;padding:0;font-size:.8125rem}
+.keys i{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px;vertical-align:-1px;print-color-adjust:exact;-webkit-print-color-adjust:exact}
+@media (max-width:640px){.legend{margin-left:0}.ramp{margin-left:0}.legend output{min-width:0}}
+`;
+
+/** Verdict and key figures of load runs. */
+export const benchStyles = `
+.verdicts{margin:20px 0 24px}
+.verdict{border:1px solid var(--line);border-left:6px solid var(--tone);background:var(--ground);border-radius:8px;padding:10px 18px;margin:8px 0}
+.verdict.held{--tone:var(--good);--ground:var(--good-ground)}
+.verdict.missed{--tone:var(--warn);--ground:var(--warn-ground)}
+.verdict.failed,.verdict.invalid{--tone:var(--bad);--ground:var(--bad-ground)}
+.verdict.invalid{border-color:var(--bad)}
+.verdict,.invalid-banner,.verdict-word,.rate-track,.rate-fill{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.verdict p{margin:4px 0;max-width:none}
+.verdict .quiet{color:var(--text)}
+.verdict-label{font-size:.875rem;overflow-wrap:anywhere}
+.verdict-sentence{line-height:1.35;overflow-wrap:anywhere}
+.verdict.main .verdict-sentence{font-size:1.7rem;font-weight:600}
+.verdict-word{display:inline-block;font-weight:700;color:var(--tone);border:2px solid currentColor;border-radius:6px;padding:0 .4em;margin-right:.3em;white-space:nowrap}
+.verdict.invalid .verdict-word{background:var(--bad);color:var(--page);border-color:var(--bad)}
+.verdict .verdict-word.cut-short{color:var(--text);background:none;border:2px dashed currentColor}
+.invalid-banner{position:sticky;top:0;z-index:10;max-width:none;margin:12px 0;padding:8px 16px;background:var(--bad);color:var(--page);border-radius:6px}
+.rate-bar{margin:8px 0}
+.rate-track{position:relative;height:14px;background:var(--panel);border:1px solid var(--line);border-radius:4px;overflow:hidden}
+.rate-fill{height:100%}
+.rate-fill.good{background:var(--good)}
+.rate-fill.short{background:var(--bad)}
+.rate-limit{position:absolute;top:0;bottom:0;border-left:2px dashed var(--text)}
+.key-figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:12px;margin:20px 0}
+.key-figures>div{background:var(--panel);border-radius:8px;padding:10px 14px}
+.key-figures dt{font-size:.8125rem;color:var(--quiet)}
+.key-figures dd{margin:0;font-size:1.3rem;font-weight:600;font-variant-numeric:tabular-nums}
+.key-figures dd.quiet{font-size:.8125rem;font-weight:400}
+@media (max-width:640px){.verdict.main .verdict-sentence{font-size:1.3rem}.key-figures{grid-template-columns:repeat(auto-fill,minmax(130px,1fr))}}
+@media print{.invalid-banner{position:static}}
 `;
 
 const print = `
