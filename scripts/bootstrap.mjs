@@ -161,7 +161,7 @@ function start(args) {
 }
 
 function dropSignalEchoes() {
-  const emit = process.emit;
+  const emit = process.emit.bind(process);
   let lastMs = -Infinity;
   process.emit = function (event, ...rest) {
     if (event === 'SIGINT' || event === 'SIGTERM') {

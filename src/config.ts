@@ -99,7 +99,8 @@ export function serveEnvironment(settings: NodeSettings): Record<string, string>
 
 /** The default of a setting as help shows it, for a node that was told nothing. */
 export function defaultText(name: SettingName): string {
-  const context: DefaultsContext = { mode: 'batched', port: defaultPort, self: `http://localhost:${defaultPort}` };
+  const self = `http://localhost:${defaultPort}`;
+  const context: DefaultsContext = { mode: 'batched', dispatch: 'pool', port: defaultPort, self };
   return formatDefault(name, context) || (settingsTable[name].defaultNote(context) ?? '');
 }
 
@@ -154,12 +155,14 @@ function textInFile(key: string, value: unknown, path: string): string {
   );
 }
 
-/** Mode, port and self first, since the defaults of others follow from them. */
+/** Mode, dispatch, port and self first, since the defaults of others follow from them. */
 function defaultsContext(find: Find): DefaultsContext {
-  const unsettled: DefaultsContext = { mode: 'batched', port: portOf(find('self')?.text) ?? defaultPort, self: '' };
+  const urlsPort = portOf(find('self')?.text) ?? defaultPort;
+  const unsettled: DefaultsContext = { mode: 'batched', dispatch: 'pool', port: urlsPort, self: '' };
   const mode = parseOne('mode', find, unsettled);
+  const dispatch = parseOne('dispatch', find, unsettled);
   const port = parseOne('port', find, unsettled);
-  return { mode, port, self: parseOne('self', find, { mode, port, self: '' }) };
+  return { mode, dispatch, port, self: parseOne('self', find, { ...unsettled, port }) };
 }
 
 /** A node that is told only its URL listens on that URL's port. */
@@ -192,6 +195,7 @@ function parseAll(find: Find, context: DefaultsContext): NodeSettings {
     mode: parse('mode'),
     durability: parse('durability'),
     workers: parse('workers'),
+    dispatch: parse('dispatch'),
     replicaPort: parse('replicaPort'),
     replicationFactor: parse('replicationFactor'),
     clusterSecret: parse('clusterSecret'),
@@ -212,6 +216,7 @@ function parseAll(find: Find, context: DefaultsContext): NodeSettings {
     readRepair: parse('readRepair'),
     rangesMax: parse('rangesMax'),
     rangeMsMax: parse('rangeMsMax'),
+    profileMsMax: parse('profileMsMax'),
     trustStore: parse('trustStore'),
     logLevel: parse('logLevel'),
     drainMsMax: parse('drainMsMax'),
@@ -233,6 +238,9 @@ function assertRelations(settings: NodeSettings): void {
     refuse(
       `Bad --replication-factor "${replicationFactor}": --cluster has only ${nodes} node${nodes === 1 ? '' : 's'}`,
     );
+  }
+  if (settings.dispatch === 'inline' && workers > 1) {
+    refuse(`Bad --workers "${workers}": --dispatch inline runs one worker, on the main thread`);
   }
   if (replicaPort === 0) return;
   const lastReplicaPort = replicaPort + workers - 1;

@@ -17,13 +17,17 @@ import { replicaProtocol, type NodeDescription, type WorkerSettings } from './do
 import type { NodeState, NodeView } from './http/admin.ts';
 import { EntityHandler } from './http/entity.ts';
 import { outcomeResponse, type EntityExchange } from './http/outcome.ts';
+import { ProfileHandler } from './http/profile.ts';
 import { RangeHandler } from './http/range.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
 import { ClientServer } from './http/server.ts';
 import type { Log } from './log.ts';
 import { ProcessMetrics } from './process-metrics.ts';
+import { Profiler } from './profiler.ts';
 import { nodeStatus } from './status.ts';
 import { version } from './version.ts';
+import type { WaitPoints } from './domain/wait-recording.ts';
+import type { Arrivals } from './http/connection.ts';
 
 export interface RunningNode {
   readonly url: string;
@@ -42,6 +46,7 @@ export async function startNode(settings: NodeSettings, log: Log): Promise<Runni
   });
   const pool = new WorkerPool({
     settings: workerSettings(settings, topology),
+    dispatch: settings.dispatch,
     queueMax: settings.poolQueueMax,
     tasksPerWorkerMax: settings.mode === 'sync' ? 1 : settings.operationsInFlightMax,
     log,
@@ -71,6 +76,8 @@ class Node implements NodeView {
   readonly #range: RangeHandler;
   readonly #requests = new RequestMetrics();
   readonly #process = new ProcessMetrics();
+  readonly #profiler: Profiler;
+  readonly #arrivals: Arrivals = { areNoted: false };
   #state: NodeState = 'starting';
   #server: ClientServer | undefined;
 
@@ -103,6 +110,14 @@ class Node implements NodeView {
     this.#entity = new EntityHandler(this.#dispatcher, limits, (method, status) => {
       this.#requests.observe(knownMethods.has(method) ? method : 'other', status, 0);
     });
+    this.#profiler = new Profiler({
+      clusterSecret: settings.clusterSecret,
+      topology: topologyDigest(topology),
+      url: this.#self.url,
+      workers: settings.workers,
+      durationMsMax: settings.profileMsMax,
+      waits: this.#waitPoints(),
+    });
     this.#ranges = new RangeDispatcher(pool, settings.rangesMax);
     this.#range = new RangeHandler(this.#ranges, { keyBytesMax, rangeMsMax: settings.rangeMsMax });
   }
@@ -110,13 +125,15 @@ class Node implements NodeView {
   async start(): Promise<void> {
     const { port, keepAliveMs, connectionsMax } = this.#settings;
     const host = bindHost(this.#settings);
-    const options = { host, port, keepAliveMs, connectionsMax, node: this, entity: this.#entity, range: this.#range };
+    const handlers = { entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
+    const options = { host, port, keepAliveMs, connectionsMax, node: this, arrivals: this.#arrivals, ...handlers };
     this.#server = await ClientServer.listen(options);
     await this.#pool.announce();
     this.#state = 'ready';
     this.#process.reset();
-    const { mode, durability, workers } = this.#settings;
+    const { mode, durability, workers, dispatch } = this.#settings;
     this.#log.info('ready', { url: this.#self.url, mode, durability, workers, version });
+    if (dispatch === 'inline') this.#log.warn('dispatch is inline, for profiling: the main thread does all the work');
   }
 
   async stop(): Promise<void> {
@@ -127,6 +144,7 @@ class Node implements NodeView {
     const timer = setTimeout(cut, this.#settings.drainMsMax);
     await this.#server?.close(cutAt);
     clearTimeout(timer);
+    await this.#profiler.close();
     if (await this.#pool.stop()) this.#markClean();
     this.#process.close();
     this.#log.info('stopped');
@@ -182,6 +200,21 @@ class Node implements NodeView {
       ...this.#process.families(this.#entity.bodyBytes),
       ...reports.flatMap((report) => report.metrics),
     ];
+  }
+
+  #waitPoints(): WaitPoints {
+    const { mode, durability } = this.#settings;
+    return {
+      url: this.#self.url,
+      mode,
+      durability,
+      setHooks: (hooks) => {
+        this.#arrivals.areNoted = hooks !== undefined;
+        this.#dispatcher.waits = hooks;
+      },
+      startWorkers: (options, module) => this.#pool.startWaits(options, module),
+      stopWorkers: () => this.#pool.stopWaits(),
+    };
   }
 
   get #self() {

@@ -6,11 +6,12 @@
  * milliseconds, as their names say. Only binary suffixes exist: `MB` means two things.
  */
 import { GIB, KIB, MIB } from './domain/units.ts';
-import type { Mode } from './domain/worker-protocol.ts';
+import type { Dispatch, Mode } from './domain/worker-protocol.ts';
 
 /** What a default may depend on. */
 export interface DefaultsContext {
   readonly mode: Mode;
+  readonly dispatch: Dispatch;
   readonly port: number;
   readonly self: string;
 }

@@ -6,7 +6,16 @@
  * to each other is asserted in config.ts.
  */
 import { GIB, KIB, MIB } from './domain/units.ts';
-import { durabilities, logLevels, modes, type Durability, type LogLevel, type Mode } from './domain/worker-protocol.ts';
+import {
+  dispatches,
+  durabilities,
+  logLevels,
+  modes,
+  type Dispatch,
+  type Durability,
+  type LogLevel,
+  type Mode,
+} from './domain/worker-protocol.ts';
 import {
   choice,
   duration,
@@ -30,6 +39,7 @@ export interface NodeSettings {
   readonly mode: Mode;
   readonly durability: Durability;
   readonly workers: number;
+  readonly dispatch: Dispatch;
   /** 0: the system chooses. Worker i listens on `replicaPort + i`. */
   readonly replicaPort: number;
   /** Default of `from`; 0: all nodes. */
@@ -52,6 +62,7 @@ export interface NodeSettings {
   readonly readRepair: boolean;
   readonly rangesMax: number;
   readonly rangeMsMax: number;
+  readonly profileMsMax: number;
   readonly trustStore: boolean;
   readonly logLevel: LogLevel;
   readonly drainMsMax: number;
@@ -124,8 +135,14 @@ export const settingsTable: SettingsTable = {
     min: 1,
     max: 64,
     // Mode sync holds a thread for the length of a request, as the Java study did with its pool of 2 to 3.
-    default: ({ mode }) => (mode === 'sync' ? 3 : 1),
-    defaultNote: inModeSync,
+    default: ({ mode, dispatch }) => (mode === 'sync' && dispatch === 'pool' ? 3 : 1),
+    defaultNote: (context) => (context.dispatch === 'inline' ? 'dispatch inline' : inModeSync(context)),
+  }),
+  dispatch: choice({
+    flag: 'dispatch',
+    why: 'Where the workers run: in a pool of threads, or, for profilers that see one thread, inline on the main thread',
+    of: dispatches,
+    default: 'pool',
   }),
   replicaPort: integer({
     flag: 'replica-port',
@@ -274,6 +291,13 @@ export const settingsTable: SettingsTable = {
     min: 1,
     max: 86_400_000,
     default: 300_000,
+  }),
+  profileMsMax: duration({
+    flag: 'profile-ms-max',
+    why: 'How long a recording of the profiler may last; one that nobody stops ends by itself and is thrown away',
+    min: 1,
+    max: 3_600_000,
+    default: 120_000,
   }),
   trustStore: toggle({
     flag: 'trust-store',

@@ -138,6 +138,24 @@ test('only profiling/browser and its tests import browser code: pages get it as 
   );
 });
 
+test('of profiling a node knows only what records inside it, by one file that loads it when it is asked for', () => {
+  const known = importsOf('src').filter(
+    ({ file, target }) => target.startsWith('profiling/') && !isIn(file, ['src/cli']),
+  );
+  assert.deepEqual([...new Set(known.map(({ file }) => file))], ['src/profiler.ts']);
+  expectNone(known.filter(({ target }) => !target.startsWith('profiling/inside/')));
+  const statements = /^import (?!type )[^;]*from '[^']*\/profiling\//m;
+  expectNone(filesIn('src/profiler.ts').flatMap(({ path, code }) => (statements.test(code) ? [path] : [])));
+});
+
+test('what records inside a node imports only src/domain, itself and builtins', () => {
+  expectNone(
+    importsOf('profiling/inside').filter((one) =>
+      isRelative(one) ? !isAnyOf(one.target, ['src/domain/', 'profiling/inside/']) : !isBuiltin(one),
+    ),
+  );
+});
+
 test('uplot is named only by the report page that inlines it', () => {
   expectNone(importersOf('uplot').filter(({ file }) => !isIn(file, ['profiling/report/page.ts', 'profiling/browser'])));
 });

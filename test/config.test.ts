@@ -129,6 +129,8 @@ const refused: readonly [flags: FlagValues, message: string][] = [
   [{ port: '' }, 'Bad --port "": expected a whole number from 0 to 65535'],
   [{ workers: '1k' }, 'Bad --workers "1k": expected a whole number from 1 to 64'],
   [{ mode: 'fast' }, 'Bad --mode "fast": expected sync, async or batched'],
+  [{ dispatch: 'thread' }, 'Bad --dispatch "thread": expected pool or inline'],
+  [{ dispatch: 'inline', workers: '2' }, 'Bad --workers "2": --dispatch inline runs one worker, on the main thread'],
   [{ durability: 'none' }, 'Bad --durability "none": expected fsync or commit'],
   [
     { 'timeout-ms': '2m' },
@@ -215,6 +217,7 @@ const roundTrips: readonly FlagValues[] = [
   {},
   { port: '0' },
   { mode: 'sync' },
+  { mode: 'sync', dispatch: 'inline' },
   { mode: 'sync', workers: '1', 'pool-queue-max': '1024' },
   { host: '0.0.0.0', cluster, 'replication-factor': '2', data: '--odd', 'cluster-secret': '-s' },
   { 'read-repair': false, 'trust-store': true, 'timeout-ms': '2s', 'value-bytes-max': '1MiB', durability: 'commit' },

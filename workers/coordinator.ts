@@ -12,6 +12,7 @@ import { entryView, readEntries, type Entry } from '../src/domain/frame.ts';
 import { hashKey, preferenceList } from '../src/domain/rendezvous.ts';
 import { failedReply, readReplies, type Reply } from '../src/domain/reply.ts';
 import type { Topology } from '../src/domain/topology.ts';
+import type { CoordinatorWaits } from '../src/domain/wait-marks.ts';
 import type { Clock } from './clock.ts';
 import type { LocalReplica } from './local-replica.ts';
 import type { PeerClient, Segment } from './peer-client.ts';
@@ -43,6 +44,8 @@ export class Coordinator {
   readonly #nodeIds: readonly number[];
   readonly #pending: PendingFrame[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** Set while somebody records waits. */
+  waits: CoordinatorWaits<PendingOperation> | undefined;
   repairs = 0;
   lateReplies = 0;
 
@@ -61,8 +64,10 @@ export class Coordinator {
    * already. Rejects with `corrupt-frame`.
    */
   async coordinate(bytes: Buffer): Promise<Buffer | undefined> {
+    const startedAt = this.waits === undefined ? 0 : performance.now();
     const entries = readEntries(bytes);
     const frame = new PendingFrame(entries, performance.now() + this.#options.timeoutMs, this.#options.clock);
+    frame.trace = this.waits?.trace(frame.operations, startedAt);
     this.#pending.push(frame);
     this.#timer ??= setTimeout(() => this.#tick(), TICK_MS);
     if (this.#options.sequential) await this.#askInTurn(frame);
@@ -104,13 +109,19 @@ export class Coordinator {
   #askPeer(node: number, frame: PendingFrame, bytes: Buffer, operations: readonly PendingOperation[]): void {
     const onReplies: Segment['onReplies'] = (replies, start) => this.#take(frame, node, operations, replies, start);
     const onFailed = (): void => this.#take(frame, node, operations, undefined, 0);
-    this.#options.peers[node]?.submit({ bytes, count: operations.length, onReplies, onFailed });
+    const marks = frame.trace?.askPeer(node, operations);
+    this.#options.peers[node]?.submit({ bytes, count: operations.length, onReplies, onFailed, marks });
   }
 
   #askSelf(frame: PendingFrame, operations: readonly PendingOperation[]): void {
     const entries = operations.map((operation) => operation.entry);
     const self = this.#options.topology.selfIndex;
-    this.#options.replica.submit(entries, (bytes) => this.#take(frame, self, operations, readReplies(bytes), 0));
+    const marks = frame.trace?.askSelf(self, operations);
+    const respond = (bytes: Buffer): void => {
+      if (marks !== undefined) marks.repliedAt = performance.now();
+      this.#take(frame, self, operations, readReplies(bytes), 0);
+    };
+    this.#options.replica.submit(entries, respond, marks);
   }
 
   /** Takes one node's replies to some of a frame's operations; without `replies` the node could not be asked. */
@@ -127,6 +138,7 @@ export class Coordinator {
       frame.take(operation, node, reply);
       if (operation.complete && this.#options.readRepair) this.#repair(operation);
     }
+    frame.trace?.leaving(node);
     this.#release(frame);
   }
 
@@ -175,6 +187,7 @@ export class Coordinator {
       if (!frame.complete && now < frame.deadlineAt) break;
       if (!frame.complete) {
         frame.expire();
+        frame.trace?.leaving(undefined);
         this.#release(frame);
       }
       gone++;

@@ -11,6 +11,7 @@ import { keyOf, recordOf, type Entry } from '../src/domain/frame.ts';
 import { operationKinds, replyCodes, type ReplyCode } from '../src/domain/operation.ts';
 import { largeValueBytes, RECORD_HEADER_BYTES } from '../src/domain/record.ts';
 import { FrameWriter } from '../src/domain/reply.ts';
+import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../src/domain/wait-marks.ts';
 import type { Clock } from './clock.ts';
 import { Semaphore } from './semaphore.ts';
 import type { Store } from './store.ts';
@@ -22,6 +23,8 @@ export type Respond = (replies: Buffer) => void;
 interface Batch {
   readonly entries: readonly Entry[];
   readonly respond: Respond;
+  /** Where somebody wants to know what the batch waited for. */
+  readonly marks: ReplicaMarks | undefined;
 }
 
 export interface LocalReplicaOptions {
@@ -41,6 +44,9 @@ const TRANSACTION_BYTES_MAX = 2 * 1024 * 1024;
 export class LocalReplica {
   /** How often it was asked. */
   batches = 0;
+  /** Set while somebody records waits. */
+  onRun: OnRun | undefined;
+  #hasMarks = false;
   readonly #options: LocalReplicaOptions;
   readonly #large = new Semaphore(LARGE_AT_ONCE_MAX);
   #waiting: Batch[] = [];
@@ -50,13 +56,14 @@ export class LocalReplica {
   }
 
   /** Executes entries and gives their replies to `respond`, later in this turn or at once. */
-  submit(entries: readonly Entry[], respond: Respond): void {
+  submit(entries: readonly Entry[], respond: Respond, marks?: ReplicaMarks): void {
     this.batches++;
     if (entries.length === 1 && isLargeWrite(entries[0] as Entry)) {
       this.#guard(this.#mergeLarge(entries[0] as Entry, respond));
       return;
     }
-    this.#waiting.push({ entries, respond });
+    this.#waiting.push({ entries, respond, marks });
+    if (marks !== undefined) this.#hasMarks = true;
     if (this.#options.turn === undefined) this.run();
     else this.#options.turn.schedule();
   }
@@ -65,14 +72,24 @@ export class LocalReplica {
   run(): void {
     if (this.#waiting.length === 0) return;
     const batches = this.#take();
+    const marks = this.#hasMarks || this.onRun !== undefined ? this.#startMarks(batches) : undefined;
     try {
-      const codes = this.#merge(batches);
+      const codes = this.#merge(batches, marks);
       this.#options.store.refresh();
+      if (marks !== undefined) this.onRun?.(marks);
       for (const batch of batches) this.#answer(batch, codes);
     } catch (error) {
       this.#options.onFatal(error);
     }
     if (this.#waiting.length > 0) this.#options.turn?.schedule();
+  }
+
+  /** One run's marks, for all of its batches that have any. */
+  #startMarks(batches: readonly Batch[]): RunMarks {
+    const run = runMarks(performance.now());
+    for (const { marks } of batches) if (marks !== undefined) marks.run = run;
+    this.#hasMarks = this.#waiting.some(({ marks }) => marks !== undefined);
+    return run;
   }
 
   #take(): Batch[] {
@@ -87,7 +104,7 @@ export class LocalReplica {
   }
 
   /** Applies the batches' writes; returns their reply codes in order. */
-  #merge(batches: readonly Batch[]): IterableIterator<ReplyCode> {
+  #merge(batches: readonly Batch[], marks: RunMarks | undefined): IterableIterator<ReplyCode> {
     const writes: Entry[] = [];
     for (const { entries } of batches) {
       for (const entry of entries) if (entry.kind === operationKinds.write) writes.push(entry);
@@ -96,7 +113,7 @@ export class LocalReplica {
     const { store, clock } = this.#options;
     for (const write of writes) clock.seeRecord(write.bytes, write.keyEnd);
     clock.reportIfAhead();
-    return store.merge(writes, clock.ceiling()).values();
+    return store.merge(writes, clock.ceiling(), marks).values();
   }
 
   /** Answers a batch; its writes' codes are the next ones of `codes`. */

@@ -13,6 +13,7 @@ import { Buffer } from 'node:buffer';
 import { messageOf } from '../src/domain/errors.ts';
 import { countBounds, Histogram, latencyBounds } from '../src/domain/metrics.ts';
 import { readReplies, type Reply } from '../src/domain/reply.ts';
+import { batchMarks, type PeerMarks } from '../src/domain/wait-marks.ts';
 import type { PeerState, PeerStatus } from '../src/domain/worker-protocol.ts';
 import { PeerConnection, probe, type PeerIdentity } from './peer-connection.ts';
 import type { PeerStream, PeerStreamHandler } from './peer-range.ts';
@@ -26,6 +27,8 @@ export interface Segment {
   readonly onReplies: (replies: readonly Reply[], start: number) => void;
   /** The peer could not be asked. */
   readonly onFailed: () => void;
+  /** Where somebody wants to know what the segment waited for. */
+  readonly marks?: PeerMarks | undefined;
 }
 
 export interface PeerClientOptions {
@@ -157,6 +160,7 @@ export class PeerClient {
 
   #send(lane: Lane, connection: PeerConnection, segments: readonly Segment[], body: Buffer): void {
     const started = performance.now();
+    const marks = batchMarks(segments, started);
     lane.inFlight++;
     this.bytesSent += body.length;
     const settled = (): void => {
@@ -165,8 +169,10 @@ export class PeerClient {
     };
     connection.post({
       body,
+      marks,
       isUrgent: lane !== this.#bulk,
       onReply: (bytes) => {
+        if (marks !== undefined) marks.repliedAt = performance.now();
         this.roundTripSeconds.observe((performance.now() - started) / 1000);
         this.bytesReceived += bytes.length;
         this.#deliver(segments, bytes);

@@ -9,6 +9,8 @@ import { Buffer } from 'node:buffer';
 import { Pool, request, type Dispatcher } from 'undici';
 import { messageOf } from '../src/domain/errors.ts';
 import { replicaPaths, replicaProtocol, type NodeDescription } from '../src/domain/worker-protocol.ts';
+import { waitsField, type BatchMarks } from '../src/domain/wait-marks.ts';
+import { awaitSending } from './peer-sending.ts';
 import type { PeerStream, PeerStreamHandler } from './peer-range.ts';
 
 /** Who the peer must be, and how we prove who we are. */
@@ -24,6 +26,8 @@ export interface PeerIdentity {
 /** One frame to send. Exactly one of its functions is called, later. */
 export interface FrameRequest {
   readonly body: Buffer;
+  /** Where somebody wants to know what the request waited for; the peer is then asked to tell its part. */
+  readonly marks?: BatchMarks | undefined;
   /** Whether a late reply means that the peer hangs: not so for a large frame, which may simply take long. */
   readonly isUrgent: boolean;
   readonly onReply: (bytes: Buffer) => void;
@@ -105,7 +109,9 @@ export class PeerConnection {
   }
 
   post(frame: FrameRequest): void {
-    const { body, isUrgent } = frame;
+    const { isUrgent, marks } = frame;
+    const body = marks === undefined ? frame.body : awaitSending(frame.body, marks);
+    const headers = marks === undefined ? this.#headers : [...this.#headers, waitsField, '1'];
     const start = { at: performance.now() };
     if (isUrgent) this.#starts.add(start);
     let isEnded = false;
@@ -116,8 +122,9 @@ export class PeerConnection {
       return isFirst;
     };
     this.#pool.dispatch(
-      { path: replicaPaths.operations, method: 'POST', headers: this.#headers, body },
+      { path: replicaPaths.operations, method: 'POST', headers, body },
       new FrameExchange({
+        marks,
         onReply: (bytes) => {
           if (end()) frame.onReply(bytes);
         },
@@ -184,15 +191,17 @@ export class PeerConnection {
 /** Responses above this are received into their place at once; smaller ones mostly come in one chunk. */
 const PLACED_BYTES_MIN = 64 * 1024;
 
+type FrameHandler = Pick<FrameRequest, 'marks' | 'onReply' | 'onError'>;
+
 /** Collects one response. */
 class FrameExchange implements Dispatcher.DispatchHandler {
-  readonly #handler: Pick<FrameRequest, 'onReply' | 'onError'>;
+  readonly #handler: FrameHandler;
   #status = 0;
   #chunks: Buffer[] = [];
   #placed: Buffer | undefined;
   #received = 0;
 
-  constructor(handler: Pick<FrameRequest, 'onReply' | 'onError'>) {
+  constructor(handler: FrameHandler) {
     this.#handler = handler;
   }
 
@@ -205,6 +214,8 @@ class FrameExchange implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     this.#status = statusCode;
+    const { marks } = this.#handler;
+    if (marks !== undefined) marks.remote = String(headers[waitsField]);
     const length = Number(headers['content-length']);
     if (length >= PLACED_BYTES_MIN) this.#placed = Buffer.allocUnsafeSlow(length);
   }

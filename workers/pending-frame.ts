@@ -9,6 +9,7 @@ import { addReply, emptyTally, judge, type Quorum, type Tally } from '../src/dom
 import { isTombstone, RECORD_HEADER_BYTES } from '../src/domain/record.ts';
 import { FrameWriter, OUTCOME_FRAME_HEADER_BYTES, OUTCOME_HEADER_BYTES, type Reply } from '../src/domain/reply.ts';
 import { newerReply, type ReplicaReply } from '../src/domain/resolution.ts';
+import type { FrameTrace } from '../src/domain/wait-marks.ts';
 import type { Clock } from './clock.ts';
 
 /** One operation and what its replicas have said. */
@@ -35,6 +36,8 @@ export class PendingFrame {
   /** Resolves when every operation has an outcome, to the outcomes that have not left already. */
   readonly settled: Promise<Buffer | undefined>;
   expired = false;
+  /** Set where somebody records what the frame waits for. */
+  trace: FrameTrace<PendingOperation> | undefined;
   readonly #clock: Clock;
   #resolve!: (outcomes: Buffer | undefined) => void;
   #unsettled: number;

@@ -12,6 +12,7 @@ import type { AddressInfo } from 'node:net';
 import { KvorumError, messageOf } from '../src/domain/errors.ts';
 import { readEntries, type Entry } from '../src/domain/frame.ts';
 import { pagesInFlight } from '../src/domain/range.ts';
+import { encodeRemote, replicaMarks, waitsField } from '../src/domain/wait-marks.ts';
 import { replicaPaths } from '../src/domain/worker-protocol.ts';
 import type { LocalReplica } from './local-replica.ts';
 import { decodeBounds, type RangeScans } from './range-scans.ts';
@@ -61,13 +62,22 @@ function provesSecret(request: IncomingMessage, expected: Buffer): boolean {
 }
 
 function receiveOperations(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
+  // A peer that records waits asks how long each part of this takes here.
+  const receivedAt = request.headers[waitsField] === undefined ? 0 : performance.now();
   receiveBody(request, response, options.frameBytesMax, (body) => {
     const entries = parseFrame(body, response);
     if (entries === undefined) return;
-    options.replica.submit(entries, (replies) => {
-      response.writeHead(200, ['content-length', String(replies.length)]);
+    const marks = receivedAt === 0 ? undefined : replicaMarks(performance.now());
+    const respond = (replies: Buffer): void => {
+      const fields = ['content-length', String(replies.length)];
+      if (marks !== undefined) {
+        marks.repliedAt = performance.now();
+        fields.push(waitsField, encodeRemote(receivedAt, marks));
+      }
+      response.writeHead(200, fields);
       response.end(replies);
-    });
+    };
+    options.replica.submit(entries, respond, marks);
   });
 }
 

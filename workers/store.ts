@@ -30,6 +30,7 @@ import {
 import { allocateRecord } from '../src/domain/reply.ts';
 import { runInSteps } from '../src/domain/steps.ts';
 import type { Version } from '../src/domain/version.ts';
+import type { RunMarks } from '../src/domain/wait-marks.ts';
 import type { Durability } from '../src/domain/worker-protocol.ts';
 import { isLargeHead, LargeValues } from './large-values.ts';
 import { CursorView, StoreRange } from './store-range.ts';
@@ -202,13 +203,14 @@ export class Store {
   /**
    * Merges writes in one transaction. Returns the reply code of each, in order, once they are as durable as the store's
    * durability says. A full disk rejects all of them with `full`. Throws `store-failed` where the operating system
-   * failed the call: the node must then stop, since what is on disk is unknown.
+   * failed the call: the node must then stop, since what is on disk is unknown. `marks` are noted where they are given.
    */
-  merge(writes: readonly Entry[], ceiling: Version): ReplyCode[] {
+  merge(writes: readonly Entry[], ceiling: Version, marks?: RunMarks): ReplyCode[] {
     const started = performance.now();
     let written = started;
     try {
       return this.#records.transactionSync(() => {
+        if (marks !== undefined) marks.lockedAt = performance.now();
         const codes = writes.map((entry) => this.#mergeOne(entry, ceiling));
         written = performance.now();
         return codes;
@@ -222,6 +224,7 @@ export class Store {
       this.measures.transactionSeconds.observe((ended - started) / 1000);
       this.measures.commitSeconds.observe((ended - written) / 1000);
       this.measures.transactionWrites.observe(writes.length);
+      if (marks !== undefined) [marks.writtenAt, marks.committedAt] = [written, ended];
     }
   }
 

@@ -50,8 +50,9 @@ function addSample(families: Map<string, ParsedFamily>, sample: Sample): void {
 function parseSample(line: string): Sample {
   const [, name, labels = '', value] = samplePattern.exec(line) ?? [];
   if (name === undefined || value === undefined) throw new Error(`not a sample: ${line}`);
-  if (value !== '+Inf' && !Number.isFinite(Number(value))) throw new Error(`not a number: ${line}`);
-  return { name, labels: parseLabels(labels), value: Number(value) };
+  const number = value === '+Inf' ? Infinity : Number(value);
+  if (value !== '+Inf' && !Number.isFinite(number)) throw new Error(`not a number: ${line}`);
+  return { name, labels: parseLabels(labels), value: number };
 }
 
 function parseLabels(text: string): Record<string, string> {

@@ -5,12 +5,10 @@
  * points of load, several times; a figure is the median of its rounds with the range that they span. Where the ranges of
  * two subjects overlap there is no verdict.
  */
-import type { BenchEnvironment, BenchResult, SearchStep } from '../load/result.ts';
+import type { RequestCosts } from '../attribution/sentences.ts';
+import type { BenchEnvironment, BenchResult, LoadOperation, SearchStep, Workload } from '../load/result.ts';
 
 export const compareSchema = 'kvorum-compare/1';
-
-/** What is put on a cluster; `mixed` where files of such runs are compared. */
-export type CompareOperation = BenchResult['workload']['op'];
 
 export interface CompareResult {
   readonly schema: typeof compareSchema;
@@ -29,10 +27,26 @@ export interface CompareResult {
   readonly runs: readonly CompareRun[];
   readonly summary: readonly SummaryRow[];
   readonly steps: readonly ComparedStep[];
+  /** Where `--profile` was asked for. */
+  readonly profiles?: readonly ModeProfile[];
+  /** What they say of the modes, each against the first. */
+  readonly profileSentences?: readonly string[];
+}
+
+/** What a request of one mode cost under a load that every mode met. */
+export interface ModeProfile {
+  readonly mode: string;
+  readonly op: LoadOperation;
+  readonly rate: number | null;
+  /** Where its report lies. */
+  readonly directory: string;
+  readonly costs: RequestCosts;
 }
 
 export interface CompareSettings {
-  readonly ops: readonly CompareOperation[];
+  readonly ops: readonly LoadOperation[];
+  /** Share of GETs in `mixed`. */
+  readonly readShare: number;
   /** Requests a second that every subject meets. */
   readonly rates: readonly number[];
   /** Share of its own maximum that each subject meets besides, 0 to 1. */
@@ -45,7 +59,12 @@ export interface CompareSettings {
   readonly searchDurationMs: number;
   readonly connections: number;
   readonly keys: number;
+  readonly distribution: Workload['distribution'];
+  readonly arrival: Workload['arrival'];
   readonly valueBytes: number;
+  /** Null: the cluster's own defaults. */
+  readonly ack: number | null;
+  readonly from: number | null;
   readonly durability: string;
   readonly targets: 'one' | 'all';
   /** Latency that the maximum may have at its 99th percentile. */
@@ -64,14 +83,17 @@ export interface Subject {
   readonly idleCpuMsPerSecond: number | null;
 }
 
-/** The search for the highest rate that a subject holds. */
+/** The search for the highest rate that a subject holds, once a round. */
 export interface MaximumSearch {
   readonly subject: string;
-  readonly op: CompareOperation;
-  /** Highest rate held; null where none was. */
+  readonly op: LoadOperation;
+  /** Highest rate held, the median of the rounds; null where none was. */
   readonly best: number | null;
   /** Lowest rate tried above it, which was not held; null where none was tried. */
   readonly missed: number | null;
+  /** Of the highest rates held, where it was searched for in several rounds; null where none was held. */
+  readonly spread: Spread | null;
+  /** Of all rounds, in order. */
   readonly steps: readonly SearchStep[];
 }
 
@@ -83,7 +105,7 @@ export type LoadPoint =
 
 export interface CompareRun {
   readonly subject: string;
-  readonly op: CompareOperation;
+  readonly op: LoadOperation;
   readonly point: LoadPoint;
   /** From 1. */
   readonly round: number;
@@ -138,7 +160,7 @@ export type MeasureName = keyof typeof measureKinds;
 /** What one subject did at one point. */
 export interface SummaryRow {
   readonly subject: string;
-  readonly op: CompareOperation;
+  readonly op: LoadOperation;
   readonly point: LoadPoint;
   /** Rate asked for; the median where it differs from round to round. */
   readonly rate: number;
@@ -171,7 +193,7 @@ export interface ThreadRow {
 export interface ComparedStep {
   readonly from: string;
   readonly to: string;
-  readonly op: CompareOperation;
+  readonly op: LoadOperation;
   /** Of the highest rates held; null where one of them is not known. */
   readonly maximum: Change | null;
   readonly points: readonly ComparedPoint[];

@@ -90,7 +90,10 @@ export interface Totals {
 }
 
 export interface StatusCount {
-  /** `201`, or what happened instead of an answer: `connection refused`, `connection lost`, `timeout`. */
+  /**
+   * `201`, or what happened instead of an answer: `connection lost`, `timeout`, `not HTTP`; `not sent` where no connection
+   * was free until the end, `cut off` where an interrupted run did not wait for the answer.
+   */
   readonly status: string;
   readonly count: number;
 }
@@ -124,6 +127,8 @@ export interface GeneratorResult {
   readonly utilization: number | null;
   readonly delayMsP99: number | null;
   readonly delayMsMax: number | null;
+  /** Share of time that its main thread ran or was ready to run and waited for a core; absent where not known. */
+  readonly wantedCpuShare?: number;
 }
 
 /** One node over the measured window. */

@@ -5,11 +5,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { clusterSecretFile } from '../domain/cluster-proof.ts';
 import { codeOf, KvorumError, messageOf } from '../domain/errors.ts';
 
 /** Reads the secret in `directory`, or makes it. */
 export function keepClusterSecret(directory: string): string {
-  const path = join(directory, 'cluster-secret');
+  const path = join(directory, clusterSecretFile);
   try {
     // Fails where the file exists, so that two starts at once end with one secret.
     writeFileSync(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });

@@ -1,7 +1,10 @@
 /** The one table of commands, in the order in which help lists them. */
+import { benchCommand } from './bench.ts';
 import type { Command } from './command.ts';
+import { compareCommand } from './compare.ts';
 import { configCommand } from './config-command.ts';
 import { helpCommand } from './help.ts';
+import { profileCommand } from './profile.ts';
 import { delCommand, getCommand, putCommand } from './record-commands.ts';
 import { scanCommand } from './scan.ts';
 import { serveCommand } from './serve.ts';
@@ -16,6 +19,9 @@ const ownCommands: readonly Command[] = [
   delCommand,
   scanCommand,
   statusCommand,
+  benchCommand,
+  compareCommand,
+  profileCommand,
   configCommand,
 ];
 

@@ -12,5 +12,10 @@ const debug = debuglog('kvorum');
 export function reportFailure(error: unknown): ExitCode {
   if (!(error instanceof KvorumError)) debug('%s', error instanceof Error ? error.stack : error);
   writeNotice(`kvorum: ${printable(messageOf(error))}`);
-  return codeOf(error) === 'bad-setting' ? exitCodes.usage : exitCodes.failure;
+  return exitCodeOf[codeOf(error) ?? ''] ?? exitCodes.failure;
 }
+
+const exitCodeOf: Readonly<Record<string, ExitCode>> = {
+  'bad-setting': exitCodes.usage,
+  'node-unreachable': exitCodes.unreachable,
+};

@@ -23,6 +23,7 @@ import type { Quorum } from '../domain/quorum.ts';
 import { largeValueBytes, recordKinds } from '../domain/record.ts';
 import { visitOutcomes } from '../domain/reply.ts';
 import { runInSteps } from '../domain/steps.ts';
+import { slotBits, type DispatchWaits } from '../domain/wait-marks.ts';
 import type { Log } from '../log.ts';
 import type { NodeClock } from './clock.ts';
 import type { WorkerPool } from './worker-pool.ts';
@@ -42,9 +43,8 @@ export interface DispatcherOptions<Context> {
 const FRAME_BYTES_TARGET = 256 * 1024;
 /** What a frame starts with; it holds about 100 small operations. */
 const FRAME_BYTES_MIN = 16 * 1024;
-const SLOT_BITS = 20;
-const SLOT_MASK = (1 << SLOT_BITS) - 1;
-const GENERATIONS = 2 ** (32 - SLOT_BITS);
+const SLOT_MASK = (1 << slotBits) - 1;
+const GENERATIONS = 2 ** (32 - slotBits);
 
 /** Room for a large write's frame, and where its value goes: bodies are received straight into it. */
 export function largeFrame(keyBytes: number, valueBytes: number): { bytes: Buffer; value: Buffer } {
@@ -60,6 +60,8 @@ interface Frame {
 
 export class Dispatcher<Context> {
   readonly frameOperations = new Histogram(countBounds);
+  /** Set while somebody records waits. */
+  waits: DispatchWaits<Context> | undefined;
   readonly #options: DispatcherOptions<Context>;
   readonly #contexts: (Context | undefined)[] = [];
   readonly #generations: number[] = [];
@@ -150,6 +152,7 @@ export class Dispatcher<Context> {
   #head(frame: Frame, kind: EntryHead['kind'], quorum: Quorum, context: Context): EntryHead {
     const tag = this.#takeSlot(context);
     frame.tags.push(tag);
+    this.waits?.taken(tag, context);
     return { tag, kind, quorum };
   }
 
@@ -191,7 +194,8 @@ export class Dispatcher<Context> {
 
   #send(frame: Frame): void {
     this.frameOperations.observe(frame.tags.length);
-    this.#options.pool.run(frame.bytes.subarray(0, frame.length)).then(
+    const onPosted = this.waits?.flushed(frame.tags);
+    this.#options.pool.run(frame.bytes.subarray(0, frame.length), onPosted).then(
       (outcomes) => {
         if (outcomes !== undefined) this.#deliver(outcomes);
       },
@@ -200,8 +204,11 @@ export class Dispatcher<Context> {
   }
 
   #deliver(bytes: Buffer): void {
+    const { waits } = this;
+    waits?.delivered();
     const newest = visitOutcomes(bytes, (tag, code, tally, value) => {
       this.#settle(tag, asOutcome(code, tally, value));
+      waits?.answered(tag);
     });
     this.#options.clock.see(newest);
   }
@@ -216,7 +223,7 @@ export class Dispatcher<Context> {
   #settle(tag: number, outcome: Outcome): void {
     const slot = tag & SLOT_MASK;
     const context = this.#contexts[slot];
-    if (context === undefined || this.#generations[slot] !== tag >>> SLOT_BITS) return;
+    if (context === undefined || this.#generations[slot] !== tag >>> slotBits) return;
     this.#contexts[slot] = undefined;
     this.#freeSlots.push(slot);
     this.#admitted--;

@@ -12,7 +12,10 @@ import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../domain/errors.ts';
 import { family, type MetricFamily } from '../domain/metrics.ts';
+import type { WaitOptions } from '../domain/wait-marks.ts';
+import type { WorkerRecording } from '../domain/wait-recording.ts';
 import type {
+  Dispatch,
   RangeCommand,
   RangeMessage,
   WorkerCommand,
@@ -22,9 +25,12 @@ import type {
   WorkerSettings,
 } from '../domain/worker-protocol.ts';
 import type { Log } from '../log.ts';
+import { InlinePool, type TaskPool } from './inline-pool.ts';
 
 export interface WorkerPoolOptions {
   readonly settings: WorkerSettings;
+  /** `inline`: one worker on the main thread, no Piscina. */
+  readonly dispatch: Dispatch;
   /** Tasks that may wait for a worker. */
   readonly queueMax: number;
   /** Tasks under way per worker; 1 in mode `sync`, as a Java executor's thread has it. */
@@ -34,6 +40,8 @@ export interface WorkerPoolOptions {
 
 /** How long a worker may take to report, milliseconds; a scrape goes on without those that take longer. */
 const REPORT_MS_MAX = 1000;
+/** How long a worker may take to hand over what it recorded, milliseconds. */
+const WAITS_MS_MAX = 10_000;
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 5000;
 
@@ -54,33 +62,21 @@ export class WorkerPool {
   onWorkerGone: (worker: number) => void = () => {};
   /** The node cannot go on: a store failed or a worker does not start. */
   onFatal: (error: KvorumError) => void = () => {};
-  readonly #pool: Piscina<Uint8Array, Uint8Array | undefined>;
+  readonly #pool: TaskPool;
   readonly #options: WorkerPoolOptions;
   readonly #links = new Map<number, Link>();
   readonly #listeners = new Set<(message: WorkerMessage, link: Link) => void>();
   #onReady: () => void = () => {};
   #reports = 0;
   #failed = false;
+  #isAnnounced = false;
+  #isStopping = false;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
-    this.#pool = new Piscina({
-      filename: new URL('../../workers/entry.js', import.meta.url).href,
-      name: 'coordinate',
-      minThreads: options.settings.workers,
-      maxThreads: options.settings.workers,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      concurrentTasksPerWorker: options.tasksPerWorkerMax,
-      maxQueue: options.queueMax,
-      atomics: 'disabled',
-      workerData: options.settings,
-    });
+    this.#pool = options.dispatch === 'inline' ? inlinePool(options) : threadPool(options);
     this.#pool.on('message', (message: unknown) => this.#onParentMessage(message));
     this.#pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
-    this.#pool.on('workerDestroy', (worker: { id: number }) => {
-      this.#links.delete(worker.id);
-      this.onWorkerGone(worker.id);
-    });
   }
 
   /** Resolves when all workers listen. Rejects with the error that stopped one of them. */
@@ -124,16 +120,33 @@ export class WorkerPool {
 
   /**
    * Hands a frame to a worker; the frame's memory moves with it. Resolves to the outcomes that have not been given to
-   * `onOutcomes`; rejects where the queue is full or the worker died.
+   * `onOutcomes`; rejects where the queue is full or the worker died. `onPosted` is called when a worker gets the frame.
    */
-  async run(frame: Buffer): Promise<Buffer | undefined> {
-    const outcomes = await this.#pool.run(frame, { transferList: [frame.buffer as ArrayBuffer] });
+  async run(frame: Buffer, onPosted?: () => void): Promise<Buffer | undefined> {
+    const memory = frame.buffer as ArrayBuffer;
+    const transferList = onPosted === undefined ? [memory] : notingTransfer(memory, onPosted);
+    const outcomes = await this.#pool.run(frame, { transferList });
     return outcomes === undefined ? undefined : asBuffer(outcomes);
   }
 
-  /** Every worker finds its peers and is found by them; resolves when that was tried. */
+  /** Every worker finds its peers and is found by them, later ones too; resolves when that was tried. */
   async announce(): Promise<void> {
+    this.#isAnnounced = true;
     await this.#ask({ kind: 'announce' }, (message) => message.kind === 'announced', START_MS_MAX);
+  }
+
+  /** Workers load `module` and record waits with it; resolves when they do. */
+  async startWaits(options: WaitOptions, module: string): Promise<void> {
+    const command = { kind: 'waits-start', options, module } as const;
+    await this.#ask(command, (message) => message.kind === 'waits-started', WAITS_MS_MAX);
+  }
+
+  /** Ends the workers' recording and collects it. */
+  async stopWaits(): Promise<WorkerRecording[]> {
+    const isRecording = (message: WorkerMessage): boolean => message.kind === 'waits';
+    const messages = await this.#ask({ kind: 'waits-stop' }, isRecording, WAITS_MS_MAX);
+    const recordings = messages.map((message) => (message.kind === 'waits' ? message.recording : undefined));
+    return recordings.filter((recording) => recording !== undefined);
   }
 
   /** What each worker says of itself. */
@@ -165,6 +178,7 @@ export class WorkerPool {
    */
   async stop(): Promise<boolean> {
     const workers = this.#links.size;
+    this.#isStopping = true;
     const stopped = await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', STOP_MS_MAX);
     await this.#pool.destroy();
     return !this.#failed && workers > 0 && stopped.length === workers;
@@ -209,8 +223,17 @@ export class WorkerPool {
       if (message instanceof Uint8Array) this.onOutcomes(asBuffer(message));
       else this.#onMessage(message, link);
     });
+    // Not the pool's `workerDestroy`: the thread that it names has no id any more.
+    control.on('close', () => this.#onGone(threadId));
     control.unref();
+    if (this.#isAnnounced) control.postMessage({ kind: 'announce' } satisfies WorkerCommand);
     this.#onReady();
+  }
+
+  #onGone(threadId: number): void {
+    if (!this.#isStopping) this.#options.log.error('a worker thread ended; another one takes its place', { threadId });
+    this.#links.delete(threadId);
+    this.onWorkerGone(threadId);
   }
 
   #onMessage(message: WorkerMessage, link: Link): void {
@@ -237,8 +260,37 @@ export class WorkerPool {
   }
 }
 
+function threadPool({ settings, tasksPerWorkerMax, queueMax }: WorkerPoolOptions): TaskPool {
+  return new Piscina<Uint8Array, Uint8Array | undefined>({
+    filename: new URL('../../workers/entry.js', import.meta.url).href,
+    name: 'coordinate',
+    minThreads: settings.workers,
+    maxThreads: settings.workers,
+    idleTimeout: Number.POSITIVE_INFINITY,
+    concurrentTasksPerWorker: tasksPerWorkerMax,
+    maxQueue: queueMax,
+    atomics: 'disabled',
+    workerData: settings,
+  });
+}
+
+function inlinePool({ settings, tasksPerWorkerMax, queueMax }: WorkerPoolOptions): TaskPool {
+  return new InlinePool({ settings, tasksMax: tasksPerWorkerMax, queueMax });
+}
+
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * A transfer list that tells when it is read, which is when the task is posted: Piscina says that of no task otherwise.
+ */
+function notingTransfer(memory: ArrayBuffer, onRead: () => void): ArrayBuffer[] {
+  const get = (): ArrayBuffer => {
+    onRead();
+    return memory;
+  };
+  return Object.defineProperty<ArrayBuffer[]>([], 0, { get });
 }
 
 /** Piscina's percentiles, in milliseconds there and seconds here. */

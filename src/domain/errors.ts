@@ -18,7 +18,10 @@ export const errorCodes = {
   'listen-failed': 'a port cannot be listened on',
   'disk-full': 'the data directory has no room for the write',
   'store-failed': 'the operating system failed a storage call',
+  'profile-failed': 'a node cannot be profiled, or what was recorded of it cannot be read',
   'worker-failed': 'a worker thread did not start or died',
+  'node-unreachable': 'no node answers at a URL, or it does not serve',
+  'output-unwritable': 'a file that was asked for cannot be written',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -11,6 +11,7 @@
  * chunks. The last chunk is the connection's.
  */
 import { Buffer, isUtf8 } from 'node:buffer';
+import { base64Bytes, isPlainJsonText, writeBase64 } from './json-text.ts';
 import type { RangeEntry, RangeRequest } from './range.ts';
 import { readVersion, RECORD_HEADER_BYTES } from './record.ts';
 
@@ -30,6 +31,7 @@ export interface RangeFormat {
 const CHUNK_OVERHEAD_MAX = 12;
 export const ENTRY_HEAD_BYTES = 6;
 
+const JSON_TAIL = '"}\n';
 const LF = 0x0a;
 const CR = 0x0d;
 const nothing = Buffer.alloc(0);
@@ -72,9 +74,12 @@ function linesFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {
 }
 
 function jsonFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {
-  const tail = '"}\n';
   return {
     write: (page, at, entry) => {
+      if (!keysOnly) {
+        const isText = isUtf8(valueOf(entry));
+        if (!isText || hasPlainText(entry)) return writeMember(page, at, entry, { isText, chunked });
+      }
       const line = jsonLine(entry, keysOnly);
       const size = Buffer.byteLength(line);
       if (at + size + CHUNK_OVERHEAD_MAX > page.length) return -1;
@@ -89,10 +94,10 @@ function jsonFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {
     largeHead: (entry) => {
       const head = `${jsonHead(entry)},"value64":"`;
       const valueBytes = entry.recordBytes - RECORD_HEADER_BYTES;
-      const size = Buffer.byteLength(head) + Math.ceil(valueBytes / 3) * 4 + tail.length;
+      const size = Buffer.byteLength(head) + base64Bytes(valueBytes) + JSON_TAIL.length;
       return Buffer.from(chunked ? sizeLine(size) + head : head);
     },
-    largeTail: Buffer.from(chunked ? `${tail}\r\n` : tail),
+    largeTail: Buffer.from(chunked ? `${JSON_TAIL}\r\n` : JSON_TAIL),
     encodePiece: base64Encoder(),
   };
 }
@@ -132,13 +137,42 @@ function jsonHead(entry: RangeEntry): string {
   return `{"key":${JSON.stringify(key)},"version":${readVersion(entry.bytes, entry.offset)}`;
 }
 
+function valueOf(entry: RangeEntry): Buffer {
+  return entry.bytes.subarray(entry.offset + RECORD_HEADER_BYTES, entry.offset + entry.length);
+}
+
 function jsonLine(entry: RangeEntry, keysOnly: boolean): string {
   if (keysOnly) return `${jsonHead(entry)}}\n`;
-  const value = entry.bytes.subarray(entry.offset + RECORD_HEADER_BYTES, entry.offset + entry.length);
+  const value = valueOf(entry);
   const member = isUtf8(value)
     ? `"value":${JSON.stringify(value.toString('utf8'))}`
     : `"value64":"${value.toString('base64')}"`;
   return `${jsonHead(entry)},${member}}\n`;
+}
+
+function hasPlainText({ bytes, offset, length }: RangeEntry): boolean {
+  return isPlainJsonText(bytes, offset + RECORD_HEADER_BYTES, offset + length);
+}
+
+/** `jsonLine` without a string of the value: as it is where that is plain text, else in base64. */
+function writeMember(page: Buffer, at: number, entry: RangeEntry, options: MemberOptions): number {
+  const { isText, chunked } = options;
+  const head = `${jsonHead(entry)},${isText ? '"value":"' : '"value64":"'}`;
+  const valueBytes = entry.length - RECORD_HEADER_BYTES;
+  const size = Buffer.byteLength(head) + (isText ? valueBytes : base64Bytes(valueBytes)) + JSON_TAIL.length;
+  if (at + size + CHUNK_OVERHEAD_MAX > page.length) return -1;
+  let end = chunked ? writeSizeLine(page, at, size) : at;
+  end += page.write(head, end);
+  const valueStart = entry.offset + RECORD_HEADER_BYTES;
+  const writeValue = isText ? copyBytes : writeBase64;
+  end = writeValue(page, end, entry.bytes, valueStart, valueStart + valueBytes);
+  end += page.write(JSON_TAIL, end, 'latin1');
+  return chunked ? writeLineEnd(page, end) : end;
+}
+
+interface MemberOptions {
+  readonly isText: boolean;
+  readonly chunked: boolean;
 }
 
 /** Base64 over pieces: what does not fill a group of three waits for the next piece. */

@@ -4,9 +4,12 @@
  *
  * Everything here crosses by structured clone, so it is plain data.
  */
+import { codeOf, messageOf } from './errors.ts';
 import type { MetricFamily } from './metrics.ts';
 import type { RangeEnd, RangeRequest } from './range.ts';
 import type { Topology } from './topology.ts';
+import type { WaitOptions } from './wait-marks.ts';
+import type { WorkerRecording } from './wait-recording.ts';
 
 /** How replicas are asked: one after another, all at once, or all at once in batches of one event-loop turn. */
 export const modes = ['sync', 'async', 'batched'] as const;
@@ -18,6 +21,13 @@ export type Durability = (typeof durabilities)[number];
 
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof logLevels)[number];
+
+/**
+ * Where the worker's task is called: in the threads of the Piscina pool, or inline on the main thread, which is for
+ * profilers that see one isolate.
+ */
+export const dispatches = ['pool', 'inline'] as const;
+export type Dispatch = (typeof dispatches)[number];
 
 /** What a worker thread needs to know (its Piscina `workerData`). */
 export interface WorkerSettings {
@@ -63,6 +73,17 @@ export interface WorkerReady {
   readonly replicaPort: number;
 }
 
+/** Worker to main, instead: the worker cannot start. */
+export interface WorkerFailed {
+  readonly kind: 'worker-failed';
+  readonly code: string;
+  readonly message: string;
+}
+
+export function workerFailure(error: unknown): WorkerFailed {
+  return { kind: 'worker-failed', code: codeOf(error) ?? 'worker-failed', message: messageOf(error) };
+}
+
 /** Worker to main, over the control port. Outcome frames travel there as plain `Uint8Array`s. */
 export type WorkerMessage =
   | {
@@ -77,6 +98,8 @@ export type WorkerMessage =
   | { readonly kind: 'announced' }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'report'; readonly id: number; readonly report: WorkerReport }
+  | { readonly kind: 'waits-started' }
+  | { readonly kind: 'waits'; readonly recording: WorkerRecording | undefined }
   | RangeMessage;
 
 /** Worker to main: what a scan has read (the page's memory moves with it), and how it ended. */
@@ -89,6 +112,8 @@ export type WorkerCommand =
   | { readonly kind: 'announce' }
   | { readonly kind: 'report'; readonly id: number }
   | { readonly kind: 'stop' }
+  | { readonly kind: 'waits-start'; readonly options: WaitOptions; readonly module: string }
+  | { readonly kind: 'waits-stop' }
   | RangeCommand;
 
 /** Main to worker: begins a scan with so many pages, hands a page back to be filled again, and ends a scan. */

@@ -22,8 +22,15 @@ export type OnBody = (body: Buffer | 'too-large' | 'gone') => void;
 export interface Request {
   readonly head: RequestHead;
   readonly reply: Reply;
+  /** `performance.now()` when its first bytes came; says nothing unless `Arrivals` are noted. */
+  readonly arrivedAt: number;
   /** Collects the body, up to `bytesMax`, into `target` where one is given. Without it, the body is read over. */
   readonly takeBody: (bytesMax: number, onBody: OnBody, target?: Buffer) => void;
+}
+
+/** Whether connections note when bytes come: only while somebody records waits, since it costs a clock reading. */
+export interface Arrivals {
+  areNoted: boolean;
 }
 
 export type OnRequest = (request: Request) => void;
@@ -40,9 +47,11 @@ export class Connection {
   readonly #socket: Socket;
   readonly #onRequest: OnRequest;
   readonly #now: () => number;
+  readonly #arrivals: Arrivals;
   readonly #replies: Reply[] = [];
   #input: Buffer | undefined;
   #scanned = 0;
+  #arrivedAt = 0;
   #body: { readonly reader: BodyReader; readonly onBody: OnBody } | undefined;
   #discard = 0;
   /** The client has closed its side. */
@@ -54,10 +63,11 @@ export class Connection {
   /** The first answer's body is under way. */
   #isStreaming = false;
 
-  constructor(socket: Socket, onRequest: OnRequest, now: () => number) {
+  constructor(socket: Socket, onRequest: OnRequest, now: () => number, arrivals: Arrivals) {
     this.#socket = socket;
     this.#onRequest = onRequest;
     this.#now = now;
+    this.#arrivals = arrivals;
     this.waitingSince = now();
     socket.on('data', (chunk) => this.#onData(chunk));
     socket.on('end', () => this.#onEnd());
@@ -103,6 +113,7 @@ export class Connection {
   }
 
   #onData(chunk: Buffer): void {
+    if (this.#arrivals.areNoted && this.#input === undefined) this.#arrivedAt = performance.now();
     const bytes = this.#input === undefined ? chunk : Buffer.concat([this.#input, chunk]);
     this.#input = undefined;
     this.#read(bytes);
@@ -171,7 +182,7 @@ export class Connection {
       const reader = contentLength === undefined ? readChunked(bytesMax) : readSized(contentLength, target);
       this.#startBody(head, reader, onBody);
     };
-    this.#onRequest({ head, reply, takeBody });
+    this.#onRequest({ head, reply, takeBody, arrivedAt: this.#arrivedAt });
     if (!taken) this.#skipBody(head, reply);
   }
 

@@ -53,7 +53,8 @@ export class EntityHandler {
     if (refusal !== undefined) return this.#refuse(reply, refusal);
     this.#bodyBytes += bodyBytes;
     const acksRequired = parsed.quorum.acksRequired;
-    const exchange = { method, reply, startedAt: performance.now(), bodyBytes, acksRequired };
+    const { arrivedAt } = request;
+    const exchange = { method, reply, arrivedAt, startedAt: performance.now(), bodyBytes, acksRequired };
     if (method === 'PUT') return this.#receive(request, parsed, exchange);
     return this.#dispatch(parsed, exchange, undefined);
   }

@@ -19,6 +19,8 @@ export interface RequestHead {
   readonly expectsContinue: boolean;
   /** The `accept` fields as they came, joined by commas; empty where there is none. */
   readonly accept: string;
+  /** The `authorization` field; empty where there is none. */
+  readonly authorization: string;
 }
 
 /** Why a head is refused. */
@@ -33,6 +35,7 @@ interface Fields {
   hosts: number;
   expectsContinue: boolean;
   accept: string;
+  authorization: string;
 }
 
 const methodPattern = /^[A-Z!#$%&'*+.^_`|~0-9a-z-]{1,32}$/;
@@ -74,7 +77,8 @@ function finishHead(method: string, target: string, minor: 0 | 1, fields: Fields
   const keepAlive = minor === 1 ? !hasToken(fields.connection, 'close') : hasToken(fields.connection, 'keep-alive');
   const contentLength = fields.chunked ? undefined : (fields.contentLength ?? 0);
   const expectsContinue = fields.expectsContinue && minor === 1;
-  return { method, target, contentLength, keepAlive, isHttp10: minor === 0, expectsContinue, accept: fields.accept };
+  const { accept, authorization } = fields;
+  return { method, target, contentLength, keepAlive, isHttp10: minor === 0, expectsContinue, accept, authorization };
 }
 
 function parseFields(text: string): Fields | MalformedHead {
@@ -85,6 +89,7 @@ function parseFields(text: string): Fields | MalformedHead {
     hosts: 0,
     expectsContinue: false,
     accept: '',
+    authorization: '',
   };
   for (let start = 0; start < text.length;) {
     let end = text.indexOf('\r\n', start);
@@ -113,6 +118,10 @@ function takeField(fields: Fields, name: string, rawValue: string): string | und
       return undefined;
     case 'accept':
       fields.accept = fields.accept === '' ? rawValue : `${fields.accept},${rawValue}`;
+      return undefined;
+    case 'authorization':
+      // Two of them are no proof of anything: joined, they match nothing.
+      fields.authorization += fields.authorization === '' ? rawValue.trim() : `, ${rawValue.trim()}`;
       return undefined;
     case 'host':
       fields.hosts++;

@@ -12,6 +12,8 @@ export type EntityMethod = 'GET' | 'PUT' | 'DELETE';
 export interface EntityExchange {
   readonly method: EntityMethod;
   readonly reply: Reply;
+  /** `performance.now()` when the first bytes came, while `Arrivals` are noted. */
+  readonly arrivedAt: number;
   /** `performance.now()` when the head had come. */
   readonly startedAt: number;
   /** Body bytes that the request holds until it is answered. */

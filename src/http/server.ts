@@ -7,9 +7,10 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { KvorumError } from '../domain/errors.ts';
 import { adminRoutes, type NodeView } from './admin.ts';
-import { Connection, type Request } from './connection.ts';
+import { Connection, type Arrivals, type Request } from './connection.ts';
 import type { EntityHandler } from './entity.ts';
 import { problemResponse } from './problem.ts';
+import { profilePaths, type ProfileHandler } from './profile.ts';
 import type { RangeHandler } from './range.ts';
 
 export interface ClientServerOptions {
@@ -21,6 +22,8 @@ export interface ClientServerOptions {
   readonly node: NodeView;
   readonly entity: EntityHandler;
   readonly range: RangeHandler;
+  readonly arrivals: Arrivals;
+  readonly profile: ProfileHandler;
 }
 
 const ENTITY_PATH = '/v0/entity';
@@ -70,7 +73,7 @@ export class ClientServer {
 
   #accept(socket: Socket): void {
     const onRequest = (request: Request): void => this.#route(request);
-    const connection = new Connection(socket, onRequest, () => this.#now);
+    const connection = new Connection(socket, onRequest, () => this.#now, this.#options.arrivals);
     this.#connections.add(connection);
     socket.on('close', () => this.#connections.delete(connection));
   }
@@ -82,6 +85,7 @@ export class ClientServer {
     const query = question < 0 ? '' : target.slice(question + 1);
     if (path === ENTITY_PATH) this.#options.entity.handle(request, query);
     else if (path === RANGE_PATH) this.#options.range.handle(request, query);
+    else if (profilePaths.includes(path)) this.#options.profile.handle(request, path, query);
     else this.#routeAdmin(request, path);
   }
 

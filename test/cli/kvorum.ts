@@ -16,6 +16,8 @@ export interface Ended {
 export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly stdin?: string | Buffer;
+  /** Only a command that hangs reaches it. */
+  readonly timeoutMs?: number;
 }
 
 const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -23,9 +25,9 @@ const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 /** `kvorum ARGS...` until it ends. */
 export async function kvorum(
   args: readonly string[],
-  { environment = {}, stdin = '' }: RunOptions = {},
+  { environment = {}, stdin = '', timeoutMs }: RunOptions = {},
 ): Promise<Ended> {
-  const child = spawnKvorum(args, environment);
+  const child = spawnKvorum(args, environment, timeoutMs);
   child.stdin?.on('error', () => {}).end(stdin);
   const [stdout, stderr] = [collect(child, 'stdout'), collect(child, 'stderr')];
   await once(child, 'close');
@@ -33,10 +35,14 @@ export async function kvorum(
 }
 
 /** `kvorum ARGS...` with pipes; the caller waits for its end. */
-export function spawnKvorum(args: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
+export function spawnKvorum(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  timeoutMs = 60_000,
+): ChildProcess {
   return spawn(process.execPath, [program, ...args], {
     env: { ...cleanEnvironment(), ...environment },
-    timeout: 60_000,
+    timeout: timeoutMs,
   });
 }
 

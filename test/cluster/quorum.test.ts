@@ -17,6 +17,7 @@ const longBeforeDeadlineMs = 10_000;
 const settings: readonly { readonly mode: Mode; readonly flags: readonly string[] }[] = [
   ...modes.map((mode) => ({ mode, flags: [] })),
   { mode: 'batched', flags: ['--workers', '3'] },
+  { mode: 'batched', flags: ['--dispatch', 'inline'] },
 ];
 
 for (const { mode, flags } of settings) {

@@ -15,6 +15,7 @@ test('a plain request is understood', () => {
     isHttp10: false,
     expectsContinue: false,
     accept: '',
+    authorization: '',
   });
 });
 
@@ -32,6 +33,12 @@ for (const [what, text, expected] of [
     'bytes above ASCII in the target',
     lines('GET /a?id=\u00c3\u00a9 HTTP/1.1', 'Host: x'),
     { target: '/a?id=\u00c3\u00a9' },
+  ],
+  ['authorization', lines('GET /a HTTP/1.1', 'Host: x', 'Authorization:  Bearer a '), { authorization: 'Bearer a' }],
+  [
+    'authorization twice',
+    lines('GET /a HTTP/1.1', 'Host: x', 'authorization: a', 'authorization: a'),
+    { authorization: 'a, a' },
   ],
   ['accept', lines('GET /a HTTP/1.1', 'Host: x', 'Accept: a/b', 'accept: c/d;q=0'), { accept: ' a/b, c/d;q=0' }],
   ['an empty field value', lines('GET /a HTTP/1.1', 'Host:'), {}],

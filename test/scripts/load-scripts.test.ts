@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { keyName, scramble } from '../../profiling/load/keys.ts';
 
 const skip = spawnSync('wrk', ['-v']).error === undefined ? false : 'wrk is not installed';
 
@@ -15,7 +16,12 @@ interface Sent {
 }
 
 /** Runs a script for a second against a server that answers 200; returns what it sent and what wrk printed. */
-async function run(t: TestContext, script: string, args: readonly string[]): Promise<{ sent: Sent[]; output: string }> {
+async function run(
+  t: TestContext,
+  script: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<{ sent: Sent[]; output: string }> {
   const sent: Sent[] = [];
   const server = createServer((request: IncomingMessage, response) => {
     let bodyBytes = 0;
@@ -30,7 +36,10 @@ async function run(t: TestContext, script: string, args: readonly string[]): Pro
   const { port } = server.address() as AddressInfo;
   const path = fileURLToPath(new URL(`../../../scripts/${script}`, import.meta.url));
   const flags = ['-t', '1', '-c', '2', '-d', '1s', '-s', path, `http://127.0.0.1:${port}`, '--', ...args];
-  const wrk = spawn('wrk', flags, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const wrk = spawn('wrk', flags, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
+  });
   let output = '';
   for (const stream of [wrk.stdout, wrk.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   await new Promise((resolve) => wrk.once('close', resolve));
@@ -64,16 +73,44 @@ test('mixed.lua sends GETs and PUTs', { skip }, async (t) => {
   assert.deepEqual([...new Set(sent.map(({ method }) => method))].sort(), ['GET', 'PUT']);
 });
 
-test('zipfian keys stay in the key space, and the first is the most frequent', { skip }, async (t) => {
-  const { sent } = await run(t, 'get.lua', ['50', '0', 'zipfian']);
-  const counts = new Map<string, number>();
-  for (const { url } of sent) counts.set(url, (counts.get(url) ?? 0) + 1);
-  assert.ok([...counts.keys()].every((url) => Number(url.slice(-6)) < 50));
-  const [first] = [...counts].sort((left, right) => right[1] - left[1]);
-  assert.equal(first?.[0], '/v0/entity?id=k000000');
+for (const distribution of ['zipfian', 'latest']) {
+  test(
+    `${distribution} keys stay in the key space, and the most popular is the same as in the bench`,
+    { skip },
+    async (t) => {
+      const { sent } = await run(t, 'get.lua', ['1000', '0', distribution]);
+      const counts = new Map<string, number>();
+      for (const { url } of sent) counts.set(url, (counts.get(url) ?? 0) + 1);
+      assert.ok([...counts.keys()].every((url) => Number(url.slice(-6)) < 1000));
+      const [first] = [...counts].sort((left, right) => right[1] - left[1]);
+      const popular = distribution === 'latest' ? 999 : scramble(0) % 1000;
+      assert.equal(first?.[0], `/v0/entity?id=${keyName(popular, 6)}`);
+    },
+  );
+}
+
+test('a read share, a seed and counted statuses are taken', { skip }, async (t) => {
+  const { sent, output } = await run(t, 'mixed.lua', ['50', '8', 'latest', '', '1', '7'], {
+    KVORUM_STATUSES_AFTER_MS: '0',
+  });
+  assert.deepEqual(new Set(sent.map(({ method }) => method)), new Set(['GET']));
+  assert.match(output, /^kvorum-statuses 200=\d+$/m);
+});
+
+test('range.lua starts ranges at keys by distribution', { skip }, async (t) => {
+  const { sent } = await run(t, 'range.lua', ['50', '5', 'keys=1', 'sequential']);
+  // wrk itself takes the first request, to check it.
+  assert.equal(sent[0]?.url, '/v0/entities?start=k000001&limit=5&keys=1');
+  assert.equal(
+    sent.some(({ url }) => url.includes('start=k000050')),
+    false,
+  );
 });
 
 test('a wrong argument is named', { skip }, async (t) => {
   assert.match((await run(t, 'put.lua', ['none'])).output, /keys must be a whole number from 1, not none/);
-  assert.match((await run(t, 'put.lua', ['5', '8', 'zipf'])).output, /distribution must be uniform, sequential or zip/);
+  assert.match(
+    (await run(t, 'put.lua', ['5', '8', 'zipf'])).output,
+    /distribution must be uniform, sequential, zipfian or latest, not zipf/,
+  );
 });

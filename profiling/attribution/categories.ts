@@ -1,0 +1,185 @@
+/**
+ * The parts that cost is attributed to, and which code belongs to which part: the one table that turns a stack into a
+ * part of the system.
+ *
+ * A sample belongs to the part of the nearest frame, from the leaf to the root, that the table knows; frames that it
+ * does not know (Node's own modules, native code, small helpers) belong to whoever called them. What nobody of ours
+ * called is `node-internals`: the event loop, sockets, the compiler.
+ *
+ * The longest prefix wins. There is no row for `src/`, `workers/` or `src/domain/` as a whole, so that a new file without
+ * a part is seen: test/profiling/attribution/categories.test.ts fails.
+ */
+
+export const categoryTitles = {
+  'http-front': 'HTTP front',
+  'parse-admit': 'Parse and admit',
+  dispatch: 'Dispatch and message passing',
+  codec: 'Frame codec',
+  coordination: 'Coordination',
+  'http-client': 'HTTP client between nodes',
+  'replica-listener': 'Replica listener',
+  storage: 'Storage',
+  metrics: 'Metrics and logs',
+  lifecycle: 'Start, settings and stop',
+  gc: 'GC',
+  // Apart from Node's internals, since it says whether the nodes were warm when they were looked at.
+  compiler: 'V8 compiler',
+  'node-internals': 'Node internals',
+  unattributed: 'Unattributed',
+  profiler: 'The profiler itself',
+  idle: 'Idle',
+} as const;
+
+export type Category = keyof typeof categoryTitles;
+export const categories = Object.keys(categoryTitles) as readonly Category[];
+
+/** Not work of the node: left out before shares are made. */
+export const outsideWork: ReadonlySet<Category> = new Set(['idle', 'profiler']);
+
+/** What the study calls replication: counting replies, asking peers, and answering them. */
+export const replicationParts: readonly Category[] = ['coordination', 'http-client', 'replica-listener'];
+
+/** A part, or the part of whoever called. */
+export type Owner = Category | 'caller';
+
+/** Paths from the root of the project; a path that ends neither in a slash nor in `.ts` is the beginning of names. */
+export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] = [
+  ['src/http/', 'http-front'],
+  ['src/http/head.ts', 'parse-admit'],
+  ['src/http/query', 'parse-admit'],
+  ['src/http/range-query.ts', 'parse-admit'],
+  ['src/http/entity.ts', 'parse-admit'],
+  ['src/http/admin.ts', 'metrics'],
+  ['src/http/prometheus.ts', 'metrics'],
+  ['src/http/request-metrics.ts', 'metrics'],
+  ['src/http/profile.ts', 'profiler'],
+  ['src/dispatch/', 'dispatch'],
+  ['src/domain/frame.ts', 'codec'],
+  ['src/domain/record.ts', 'codec'],
+  ['src/domain/reply.ts', 'codec'],
+  ['src/domain/range-entries.ts', 'codec'],
+  ['src/domain/json-text.ts', 'codec'],
+  ['src/domain/range-format.ts', 'codec'],
+  ['src/domain/quorum.ts', 'coordination'],
+  ['src/domain/rendezvous.ts', 'coordination'],
+  ['src/domain/resolution.ts', 'coordination'],
+  ['src/domain/topology.ts', 'coordination'],
+  ['src/domain/version.ts', 'coordination'],
+  ['src/domain/range-merge.ts', 'coordination'],
+  ['src/domain/cluster-proof.ts', 'lifecycle'],
+  ['src/domain/key.ts', 'parse-admit'],
+  ['src/domain/metrics.ts', 'metrics'],
+  ['src/domain/thread-metrics.ts', 'metrics'],
+  ['src/domain/loop-delay.ts', 'metrics'],
+  ['src/domain/recording.ts', 'profiler'],
+  ['src/domain/wait-', 'profiler'],
+  ['src/domain/worker-protocol.ts', 'dispatch'],
+  ['src/domain/errors.ts', 'caller'],
+  ['src/domain/operation.ts', 'caller'],
+  ['src/domain/range.ts', 'caller'],
+  ['src/domain/steps.ts', 'caller'],
+  ['src/domain/units.ts', 'caller'],
+  ['src/cli/', 'lifecycle'],
+  ['src/config.ts', 'lifecycle'],
+  ['src/settings.ts', 'lifecycle'],
+  ['src/setting-kinds.ts', 'lifecycle'],
+  ['src/nearest.ts', 'lifecycle'],
+  ['src/data-directory.ts', 'lifecycle'],
+  ['src/version.ts', 'lifecycle'],
+  // Its callback answers an operation: the rest of it runs at start and stop.
+  ['src/node.ts', 'http-front'],
+  ['src/log.ts', 'metrics'],
+  ['src/status.ts', 'metrics'],
+  ['src/process-metrics.ts', 'metrics'],
+  ['src/profiler.ts', 'profiler'],
+  ['profiling/', 'profiler'],
+  // Its functions hand tasks, outcomes and commands between the threads.
+  ['workers/entry.ts', 'dispatch'],
+  ['workers/worker.ts', 'dispatch'],
+  ['workers/inline.ts', 'dispatch'],
+  // It calls the peers' flush and the replica's run, which have parts of their own.
+  ['workers/turn.ts', 'coordination'],
+  ['workers/coordinator.ts', 'coordination'],
+  ['workers/pending-frame.ts', 'coordination'],
+  ['workers/read-repair.ts', 'coordination'],
+  ['workers/clock.ts', 'coordination'],
+  ['workers/semaphore.ts', 'caller'],
+  ['workers/peer-', 'http-client'],
+  ['workers/replica-listener.ts', 'replica-listener'],
+  ['workers/local-replica.ts', 'storage'],
+  ['workers/store', 'storage'],
+  ['workers/large-values.ts', 'storage'],
+  ['workers/range-', 'storage'],
+  ['workers/range-metrics.ts', 'metrics'],
+  ['workers/report.ts', 'metrics'],
+  ['workers/wait', 'profiler'],
+];
+
+/** Packages, by the part that they do the work of. */
+export const packageTable: Readonly<Record<string, Owner>> = {
+  undici: 'http-client',
+  lmdb: 'storage',
+  msgpackr: 'storage',
+  'ordered-binary': 'storage',
+  'weak-lru-cache': 'storage',
+  piscina: 'dispatch',
+};
+
+/**
+ * Modules of Node that serve one part only: `node:http` is there for the replica port (the client port has a front of its
+ * own, the client is undici), the worker modules for messages between threads. All others belong to their callers.
+ */
+export const nodeTable: readonly (readonly [prefix: string, owner: Owner])[] = [
+  ['node:_http_', 'replica-listener'],
+  ['node:internal/http', 'replica-listener'],
+  ['node:http', 'replica-listener'],
+  ['node:http2', 'caller'],
+  ['node:internal/http2', 'caller'],
+  ['node:internal/per_context/messageport', 'dispatch'],
+  ['node:internal/worker', 'dispatch'],
+  ['node:worker_threads', 'dispatch'],
+  ['node:inspector', 'profiler'],
+  ['node:internal/util/inspector', 'profiler'],
+];
+
+/** Names that V8 gives to what is no function. */
+export const v8Table: Readonly<Record<string, Owner>> = {
+  '(garbage collector)': 'gc',
+  '(BYTECODE_COMPILER)': 'compiler',
+  '(COMPILER)': 'compiler',
+  '(PARSER)': 'compiler',
+  '(idle)': 'idle',
+};
+
+/** Native symbols, as perf shows them, by pattern; the first that fits. All others belong to their callers. */
+export const nativeTable: readonly (readonly [pattern: RegExp, owner: Owner])[] = [
+  [/^(?:mdb_|midl_|lmdb)|(?:^|::)(?:EnvWrap|DbiWrap|TxnWrap|CursorWrap|WriteWorker)(?:::|$)/, 'storage'],
+  [
+    /v8::internal::(?:Heap::|Scavenge|Scavenger|MarkCompact|Mark(?:ing|er)|ConcurrentMarking|IncrementalMarking|Sweeper|GCTracer|ArrayBufferSweeper|MinorMarkCompact|Evacuat|GlobalHandles::|LocalHeap::|(?:Young|Old)Generation|Pag(?:ed|e)[A-Za-z]*Evacuat|Safepoint|RootVisitor|HeapVisitor|Worklist|MemoryAllocator|Unmapper|cppgc)|^(?:cppgc::|heap::base)/,
+    'gc',
+  ],
+  [
+    /^node::inspector::|^v8_inspector::|v8::internal::(?:CpuProfile|SamplingEventsProcessor|ProfilerEventsProcessor|SamplingHeapProfiler|sampler)|^v8::sampler::|^v8::CpuProfiler/,
+    'profiler',
+  ],
+  [
+    /v8::internal::(?:compiler::|maglev::|baseline::|turboshaft::|OptimizingCompileDispatcher|OptimizedCompilation|Compiler::|interpreter::(?:Interpreter|Bytecode)|parsing::|Parser|PreParser|LazyCompile)|Builtins_CompileLazy/,
+    'compiler',
+  ],
+  // Not all of `node::worker::`: `Worker::Run` is at the root of everything that a worker does.
+  [/^node::worker::Message/, 'dispatch'],
+];
+
+/** Functions of the kernel, by pattern: files are written by the storage alone. All others belong to their callers. */
+export const kernelTable: readonly (readonly [pattern: RegExp, owner: Owner])[] = [
+  [
+    /^(?:ext4_|jbd2_|xfs_|btrfs_|f2fs_|do_fsync|vfs_fsync|file_write_and_wait|filemap_fdatawrite|__x64_sys_f(?:data)?sync)/,
+    'storage',
+  ],
+];
+
+/** Shared objects, by part of their path. */
+export const objectTable: readonly (readonly [part: string, owner: Owner])[] = [
+  ['lmdb', 'storage'],
+  ['msgpackr', 'storage'],
+];

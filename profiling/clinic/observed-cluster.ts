@@ -1,0 +1,110 @@
+/**
+ * A cluster of which one node is started by clinic and the others plainly. It takes `kvorum serve` for each, since
+ * `kvorum up` starts all nodes alike.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { KvorumError } from '../../src/domain/errors.ts';
+
+export interface ObservedCluster extends AsyncDisposable {
+  /** Of the node that is to be observed. */
+  readonly url: string;
+  /** What `node` is called with to start that node. */
+  readonly observedArgs: readonly string[];
+  /** Starts the nodes that are not observed. */
+  startOthers(): void;
+  /** Resolves when all nodes serve. */
+  ready(deadlineMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface ObservedClusterOptions {
+  readonly count: number;
+  readonly directory: string;
+  /** Flags of `kvorum serve`, for every node. */
+  readonly flags: readonly string[];
+  /** Flags of the observed node alone. */
+  readonly observedFlags: readonly string[];
+}
+
+/** Only profilers look at these nodes, and they write much to their own streams. */
+const quiet = ['--log-level', 'warn'];
+/** As `kvorum up` has it: the node stops when the channel to its parent closes. */
+const stopWithParent = { KVORUM_STOP_WITH_PARENT: '1' };
+const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const pauseMs = 50;
+
+/** Plans a cluster on free ports. The caller starts the observed node. */
+export async function planCluster(options: ObservedClusterOptions): Promise<ObservedCluster> {
+  const { count, directory, flags, observedFlags } = options;
+  const ports = await freePorts(count);
+  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+  const nodes = urls.map((url, index) => {
+    const own = ['--port', String(ports[index]), '--self', url, '--cluster', urls.join(',')];
+    return [program, 'serve', ...own, '--data', join(directory, `n${index + 1}`), ...quiet, ...flags];
+  });
+  const [observed = [], ...others] = nodes;
+  const children: ChildProcess[] = [];
+  return {
+    url: urls[0] ?? '',
+    observedArgs: [...observed, ...observedFlags],
+    startOthers: () => void children.push(...others.map(startNode)),
+    ready: (deadlineMs, signal) => allReady(urls, deadlineMs, signal),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(children.map(stopNode));
+    },
+  };
+}
+
+function startNode(args: readonly string[]): ChildProcess {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('KVORUM_'));
+  const env = { ...Object.fromEntries(own), ...stopWithParent };
+  return spawn(process.execPath, [...args], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env });
+}
+
+/** What the nodes hold is thrown away, so there is nothing that they would have to put in order. */
+async function stopNode(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exit;
+}
+
+async function allReady(urls: readonly string[], deadlineMs: number, signal?: AbortSignal): Promise<void> {
+  const end = performance.now() + deadlineMs;
+  for (const url of urls) {
+    while (!(await isReady(url))) {
+      signal?.throwIfAborted();
+      if (performance.now() > end)
+        throw new KvorumError('profile-failed', `Node ${url} does not serve after ${deadlineMs} ms`);
+      await setTimeout(pauseMs);
+    }
+  }
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1000) });
+    await answer.arrayBuffer();
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Held together until all are known, so that they differ. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  const ports = await Promise.all(
+    servers.map(async (server) => {
+      await once(server, 'listening');
+      const address = server.address();
+      return typeof address === 'object' && address !== null ? address.port : 0;
+    }),
+  );
+  for (const server of servers) server.close();
+  return ports;
+}

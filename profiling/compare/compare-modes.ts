@@ -1,0 +1,175 @@
+/**
+ * Compares the modes: a cluster for each, all of them up and filled from the start to the end, so that runs can go from
+ * one to the other without a pause and each finds its cluster as warm as the others find theirs.
+ *
+ * That costs memory (about 100 MB a node) and a little CPU: what idle clusters take is measured before the first run and
+ * stands in the result, so that a reader can judge it. Starting each cluster anew for each run would cost more: seconds a
+ * run, and code that V8 has not compiled yet, which is slower than warm code by more than the modes differ in part.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { startLocalCluster, type LocalCluster } from '../cluster/local-cluster.ts';
+import { observeNodes } from '../cluster/observer.ts';
+import { runBench } from '../load/bench.ts';
+import { benchEnvironment } from '../load/environment.ts';
+import { fillKeys } from '../load/fill.ts';
+import type { BenchEnvironment, Workload } from '../load/result.ts';
+import { perSecond } from '../load/verdict.ts';
+import { runComparison, type CompareEvent, type Measured, type RunOrder } from './comparison.ts';
+import { compareSchema, type CompareResult, type CompareSettings, type Subject } from './result.ts';
+import { compareSteps, neighbours, summarise } from './summary.ts';
+
+export interface CompareModesOptions {
+  readonly modes: readonly string[];
+  readonly settings: CompareSettings;
+  /** Where the clusters keep their data until the end; undefined: the system's temporary directory. */
+  readonly dataDirectory: string | undefined;
+  readonly command: string;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: ModesEvent) => void;
+  /** Called with the clusters while they still run, unless the comparison ended early. */
+  readonly afterwards?: (clusters: readonly ComparedCluster[], result: CompareResult) => Promise<CompareResult>;
+}
+
+/** A cluster that was compared, warm and filled. */
+export interface ComparedCluster {
+  readonly mode: string;
+  readonly cluster: LocalCluster;
+}
+
+export type ModesEvent =
+  | CompareEvent
+  | { readonly kind: 'started'; readonly mode: string }
+  | { readonly kind: 'filled'; readonly mode: string }
+  | { readonly kind: 'idle'; readonly subjects: readonly Subject[] };
+
+export interface Compared {
+  readonly result: CompareResult;
+  /** What ended it early; undefined where nothing did or it was interrupted. */
+  readonly failure: unknown;
+}
+
+const idleMs = 2000;
+
+interface Contender {
+  readonly mode: string;
+  readonly cluster: LocalCluster;
+  readonly environment: BenchEnvironment;
+}
+
+/** Throws `KvorumError` where a cluster does not start or cannot be filled. */
+export async function compareModes(options: CompareModesOptions): Promise<Compared> {
+  const startedAt = new Date().toISOString();
+  const directory = makeDirectory(options.dataDirectory ?? tmpdir());
+  const contenders: Contender[] = [];
+  try {
+    await startAll(options, directory, contenders);
+    const subjects = await idleSubjects(contenders, options.signal);
+    options.onEvent?.({ kind: 'idle', subjects });
+    const measured = await runComparison({
+      ...options,
+      subjects: options.modes,
+      measure: (order) => measureRun(order, contenders, options),
+    });
+    const result = resultOf(measured, { ...options, startedAt, subjects });
+    if (result.cutShort || options.afterwards === undefined) return { result, failure: measured.failure };
+    return { result: await options.afterwards(contenders, result), failure: measured.failure };
+  } finally {
+    await Promise.all(contenders.map(({ cluster }) => cluster[Symbol.asyncDispose]()));
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Adds each cluster to `contenders` as soon as it is up, so that it is stopped whatever follows. */
+async function startAll(options: CompareModesOptions, directory: string, contenders: Contender[]): Promise<void> {
+  const { modes, settings, signal, onEvent } = options;
+  for (const mode of modes) {
+    if (signal?.aborted === true) return;
+    const flags = ['--mode', mode, '--durability', settings.durability];
+    const cluster = await startLocalCluster({ count: settings.nodes, flags, directory: join(directory, mode) });
+    const environment = await benchEnvironment(cluster.nodes[0]?.url ?? '');
+    contenders.push({ mode, cluster, environment });
+    onEvent?.({ kind: 'started', mode });
+    const targets = cluster.nodes.map(({ url }) => url);
+    const { connections, keys, valueBytes, ack, from } = settings;
+    const isFilled = await fillKeys(
+      { targets, connections, keys, valueBytes, ack, from, seed: 0 },
+      { ...(signal && { signal }) },
+    );
+    if (isFilled) onEvent?.({ kind: 'filled', mode });
+  }
+}
+
+/** What every cluster takes while nobody asks it anything; all of them at the same time. */
+async function idleSubjects(contenders: readonly Contender[], signal: AbortSignal | undefined): Promise<Subject[]> {
+  const observers = await Promise.all(
+    contenders.map(({ cluster }) => observeNodes(cluster.nodes.map(({ url }) => url))),
+  );
+  const startedMs = performance.now();
+  await Promise.all(observers.map((observer) => observer.begin()));
+  const isWhole = await setTimeout(idleMs, true, { ...(signal && { signal }) }).catch(() => false);
+  const observations = await Promise.all(observers.map((observer) => observer.end()));
+  const seconds = (performance.now() - startedMs) / 1000;
+  return contenders.map(({ mode, environment }, index) => {
+    const threads = (observations[index] ?? []).map((node) => node.threads);
+    const cpuUs = threads.flatMap((all) => all ?? []).reduce((sum, thread) => sum + thread.cpuUs, 0);
+    const isKnown = isWhole && !threads.includes(null);
+    return { name: mode, source: mode, environment, idleCpuMsPerSecond: isKnown ? cpuUs / 1000 / seconds : null };
+  });
+}
+
+function measureRun(order: RunOrder, contenders: readonly Contender[], options: CompareModesOptions) {
+  const { settings, signal, command } = options;
+  const { subject, op, rate } = order;
+  const urls = contenders.find(({ mode }) => mode === subject)?.cluster.nodes.map(({ url }) => url) ?? [];
+  const workload: Workload = {
+    op,
+    rate,
+    readShare: settings.readShare,
+    arrival: settings.arrival,
+    connections: settings.connections,
+    durationMs: order.durationMs,
+    warmupMs: settings.warmupMs,
+    keys: settings.keys,
+    distribution: settings.distribution,
+    valueBytes: settings.valueBytes,
+    ack: settings.ack,
+    from: settings.from,
+    targets: settings.targets === 'one' ? urls.slice(0, 1) : urls,
+    seed: order.seed,
+  };
+  return runBench(workload, { label: `${subject} ${op} ${perSecond(rate)}`, command, ...(signal && { signal }) });
+}
+
+function resultOf(
+  { searches, runs, cutShort }: Measured,
+  made: CompareModesOptions & { readonly startedAt: string; readonly subjects: readonly Subject[] },
+): CompareResult {
+  const { startedAt, command, settings, subjects, modes } = made;
+  const summary = summarise(runs);
+  return {
+    schema: compareSchema,
+    startedAt,
+    command,
+    cutShort,
+    settings,
+    subjects,
+    searches,
+    runs,
+    summary,
+    steps: compareSteps(neighbours(modes), summary, searches),
+  };
+}
+
+/** The directory goes when the clusters are gone. */
+function makeDirectory(parent: string): string {
+  try {
+    return mkdtempSync(join(parent, 'kvorum-compare-'));
+  } catch (error) {
+    const message = `Cannot make a directory in "${parent}": ${messageOf(error)}`;
+    throw new KvorumError('store-unusable', message, { cause: error });
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * One run of the bench, whole: asks whether the nodes are ready, puts the load on, watches the nodes meanwhile, judges,
+ * and says where and how it was measured. What reports and comparisons read comes from here.
+ */
+import { KvorumError } from '../../src/domain/errors.ts';
+import { observeNodes, type NodeObserver } from '../cluster/observer.ts';
+import { builtInEngine } from './built-in-engine.ts';
+import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
+import { benchEnvironment } from './environment.ts';
+import { askNode, assertReady } from './node-client.ts';
+import { benchSchema, type BenchResult, type NodeObservation, type Workload } from './result.ts';
+import { judgeRun, perSecond } from './verdict.ts';
+
+export interface BenchOptions extends Pick<LoadOptions, 'signal' | 'onProgress'> {
+  /** Default: the built-in generator. */
+  readonly engine?: LoadEngine;
+  /** Default: the cluster's mode, the operation and the rate. */
+  readonly label?: string;
+  /** Default: a `kvorum bench` line for the workload. */
+  readonly command?: string;
+}
+
+/** Throws `KvorumError`: `node-unreachable` where a target does not answer or is not ready. */
+export async function runBench(workload: Workload, options: BenchOptions = {}): Promise<BenchResult> {
+  const { engine = builtInEngine(), signal, onProgress } = options;
+  const [first] = workload.targets;
+  if (first === undefined) throw new KvorumError('bad-setting', 'No target: give at least one URL');
+  await assertReady(workload.targets);
+  const environment = await benchEnvironment(first);
+  const observer = await observeNodes(await nodesOf(workload.targets));
+  const window = observationWindow(observer, workload.durationMs);
+  let loaded: LoadResult;
+  let nodes: readonly NodeObservation[];
+  try {
+    loaded = await engine.run(workload, {
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+      onMeasuring: () => window.begin(),
+    });
+  } finally {
+    nodes = await window.end();
+  }
+  const { saturated, ...run } = loaded;
+  const { mode } = environment.cluster;
+  return {
+    schema: benchSchema,
+    command: options.command ?? benchCommand(workload),
+    label:
+      options.label ?? [mode, workload.op, perSecond(workload.rate)].filter((part) => part !== undefined).join(' '),
+    workload,
+    verdict: judgeRun({ ...run, workload, saturated }),
+    ...run,
+    nodes,
+    environment,
+  };
+}
+
+/**
+ * Observes the measured window and no more: under a rate that is not held the engine goes on for a while, with requests
+ * that `totals.rate` does not count.
+ */
+function observationWindow(observer: NodeObserver, durationMs: number) {
+  let begun: Promise<void> | undefined;
+  let ended: Promise<readonly NodeObservation[]> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const end = (): Promise<readonly NodeObservation[]> => {
+    clearTimeout(timer);
+    ended ??= begun === undefined ? Promise.resolve([]) : begun.then(() => observer.end());
+    // Seen by whoever asks for it after the run.
+    ended.catch(() => {});
+    return ended;
+  };
+  return {
+    begin: (): void => {
+      begun = observer.begin();
+      begun.catch(() => {});
+      timer = setTimeout(() => void end(), durationMs);
+    },
+    end,
+  };
+}
+
+/** All nodes of the cluster, not only those that get the load: each does its part of the work. */
+export async function nodesOf(targets: readonly string[]): Promise<readonly string[]> {
+  const { body } = await askNode(targets[0] ?? '', '/v0/status');
+  const listed = /"cluster":\[/.test(body) ? clusterUrls(body) : [];
+  return listed.length > 0 ? listed : targets;
+}
+
+function clusterUrls(status: string): string[] {
+  try {
+    const { cluster } = JSON.parse(status) as { readonly cluster: readonly { readonly url?: unknown }[] };
+    return cluster.flatMap(({ url }) => (typeof url === 'string' ? [url] : []));
+  } catch {
+    return [];
+  }
+}
+
+/** The command line that repeats a workload on nodes that run already. */
+export function benchCommand(workload: Workload): string {
+  const { op, readShare, rate, arrival, connections, durationMs, warmupMs, keys, distribution } = workload;
+  const parts = [
+    `kvorum bench --target ${workload.targets.join(',')} --op ${op}`,
+    ...(op === 'mixed' ? [`--read-share ${readShare}`] : []),
+    `--rate ${rate}`,
+    ...(arrival === 'poisson' ? ['--arrival poisson'] : []),
+    `--connections ${connections} --duration ${durationMs}ms --warmup ${warmupMs}ms --keys ${keys}`,
+    `--distribution ${distribution} --value-bytes ${workload.valueBytes}`,
+    ...(workload.ack === null ? [] : [`--ack ${workload.ack}`]),
+    ...(workload.from === null ? [] : [`--from ${workload.from}`]),
+    ...(workload.targets.length > 1 ? ['--targets all'] : []),
+    `--seed ${workload.seed}`,
+  ];
+  return parts.join(' ');
+}

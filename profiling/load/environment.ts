@@ -1,0 +1,55 @@
+/** Where a run took place: machine, versions, commit, and the settings of the cluster. */
+import { spawnSync } from 'node:child_process';
+import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { version } from '../../src/version.ts';
+import { askNode } from './node-client.ts';
+import type { BenchEnvironment } from './result.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Throws `node-unreachable`. What the target does not tell, since it is no Kvorum node, is left out. */
+export async function benchEnvironment(url: string): Promise<BenchEnvironment> {
+  const status = statusFields((await askNode(url, '/v0/status')).body);
+  const { mode, durability, workers, node, cluster } = status;
+  const settings = { mode, durability, workers, version: fieldOf(node, 'version') };
+  return {
+    machine: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    kernel: `${type()} ${release()}`,
+    node: process.version,
+    kvorum: version,
+    commit: commit(),
+    cluster: Object.fromEntries(Object.entries(settings).filter(isSetting)),
+    nodeCount: Array.isArray(cluster) ? cluster.length : 1,
+  };
+}
+
+function isSetting(entry: [string, unknown]): entry is [string, string | number] {
+  return typeof entry[1] === 'string' || typeof entry[1] === 'number';
+}
+
+function statusFields(body: string): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+/** Null outside a checkout of Kvorum itself: an installed package may lie inside another repository. */
+function commit(): string | null {
+  const git = (...args: string[]): string | undefined => {
+    const { status, stdout } = spawnSync('git', ['-C', root, ...args], { encoding: 'utf8', timeout: 5000 });
+    return status === 0 ? stdout.trim() : undefined;
+  };
+  if (git('rev-parse', '--show-prefix') !== '') return null;
+  const hash = git('rev-parse', '--short', 'HEAD');
+  return hash === undefined ? null : `${hash}${git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '+'}`;
+}

@@ -1,0 +1,76 @@
+/**
+ * What an instrument costs: a run under it beside runs of the same load without any, in the same session. Pure.
+ */
+import { percentileUs } from '../load/histogram.ts';
+import type { BenchResult } from '../load/result.ts';
+
+/** One run of the load, with an instrument or without. */
+export interface ObservedLoad {
+  /** `none` where nothing was recorded. */
+  readonly instrument: string;
+  readonly rate: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  /** Of all nodes and threads; null where the nodes run elsewhere. */
+  readonly cpuUsPerRequest: number | null;
+  readonly failed: number;
+  readonly verdict: string;
+}
+
+export interface InstrumentOverhead extends ObservedLoad {
+  /** Against the mean of the runs without, 0.1 for 10% more; null where one of the two is not known. */
+  readonly rateChange: number | null;
+  readonly p99Change: number | null;
+  readonly cpuChange: number | null;
+}
+
+export interface Overhead {
+  /** First and last: how far they lie apart says how little a difference means. */
+  readonly without: readonly ObservedLoad[];
+  readonly instruments: readonly InstrumentOverhead[];
+}
+
+export const withoutInstrument = 'none';
+
+export function observedLoad(instrument: string, { totals, latency, nodes, verdict }: BenchResult): ObservedLoad {
+  const threads = nodes.map((node) => node.threads);
+  const isKnown = threads.length > 0 && !threads.includes(null) && totals.completed > 0;
+  const cpuUs = threads.flatMap((all) => all ?? []).reduce((sum, thread) => sum + thread.cpuUs, 0);
+  return {
+    instrument,
+    rate: totals.rate,
+    p50Us: percentileUs(latency, 50),
+    p99Us: percentileUs(latency, 99),
+    cpuUsPerRequest: isKnown ? cpuUs / totals.completed : null,
+    failed: totals.failed + totals.unanswered,
+    verdict: verdict.sentence,
+  };
+}
+
+export function overheadOf(loads: readonly ObservedLoad[]): Overhead {
+  const without = loads.filter(({ instrument }) => instrument === withoutInstrument);
+  const base = {
+    rate: meanOf(without.map(({ rate }) => rate)),
+    p99Us: meanOf(without.map(({ p99Us }) => p99Us)),
+    cpuUs: meanOf(without.map(({ cpuUsPerRequest }) => cpuUsPerRequest)),
+  };
+  const instruments = loads
+    .filter(({ instrument }) => instrument !== withoutInstrument)
+    .map((load) => ({
+      ...load,
+      rateChange: change(load.rate, base.rate),
+      p99Change: change(load.p99Us, base.p99Us),
+      cpuChange: change(load.cpuUsPerRequest, base.cpuUs),
+    }));
+  return { without, instruments };
+}
+
+function change(value: number | null, base: number | null): number | null {
+  return value === null || base === null || base === 0 ? null : value / base - 1;
+}
+
+function meanOf(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0 || known.length < values.length) return null;
+  return known.reduce((sum, value) => sum + value, 0) / known.length;
+}

@@ -1,0 +1,74 @@
+/**
+ * Profiles the modes of a comparison, one after another, each under the same load: what asynchrony and batching cost in
+ * CPU, allocation and waiting, as the study asked.
+ */
+import { join } from 'node:path';
+import { comparisonSentences } from '../attribution/sentences.ts';
+import { clusterSecret } from '../capture/profile-client.ts';
+import type { ComparedCluster } from '../compare/compare-modes.ts';
+import type { CompareResult, CompareSettings, ModeProfile } from '../compare/result.ts';
+import { builtInEngine } from '../load/built-in-engine.ts';
+import type { LoadOperation } from '../load/result.ts';
+import { instrumentNames } from './instrument-names.ts';
+import { instrumentObstacles } from './instrument-obstacles.ts';
+import { makeProfileDirectory, writeProfile } from './profile-files.ts';
+import { profileCluster, type ProfileEvent } from './run-profile.ts';
+import { costsOf } from './summary.ts';
+
+export interface ProfileModesOptions {
+  readonly clusters: readonly ComparedCluster[];
+  /** Of the comparison; says which rate every mode holds. */
+  readonly result: CompareResult;
+  readonly settings: CompareSettings;
+  /** Gets a folder for each mode. */
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (mode: string, event: ProfileEvent) => void;
+}
+
+/** The result of the comparison with what the profiles say. */
+export async function profileModes(options: ProfileModesOptions): Promise<CompareResult> {
+  const { clusters, result, signal } = options;
+  const profiles: ModeProfile[] = [];
+  for (const cluster of clusters) {
+    if (signal?.aborted === true) break;
+    profiles.push(...(await profileMode(cluster, options)));
+  }
+  const sentences = options.settings.ops.flatMap((op) => comparisonSentences(profiles.filter((one) => one.op === op)));
+  return { ...result, profiles, profileSentences: sentences, cutShort: signal?.aborted === true };
+}
+
+async function profileMode({ mode, cluster }: ComparedCluster, options: ProfileModesOptions): Promise<ModeProfile[]> {
+  const { result, settings, signal, onEvent, environment } = options;
+  const directory = join(options.directory, mode);
+  makeProfileDirectory(directory);
+  // The nodes were not started for perf's stacks; futex calls need nothing of them.
+  const obstacles = await instrumentObstacles(instrumentNames, 'running');
+  const secret = clusterSecret(environment, cluster.directory);
+  const urls = cluster.nodes.map(({ url }) => url);
+  const profile = await profileCluster({
+    nodes: cluster.nodes.map(({ name, url, pid }) => ({ name, url, pid, secret })),
+    ops: settings.ops,
+    rateOf: (op) => commonRate(result, op, settings),
+    workload: { ...settings, seed: 1 },
+    targets: settings.targets === 'one' ? urls.slice(0, 1) : urls,
+    instruments: instrumentNames.filter((name) => !obstacles.has(name)),
+    directory,
+    command: result.command,
+    engine: builtInEngine(),
+    fills: false,
+    ...(signal && { signal }),
+    onEvent: (event) => onEvent?.(mode, event),
+  });
+  await writeProfile(directory, profile, undefined);
+  return profile.runs.map((run) => ({ mode, op: run.op, rate: run.rateAsked, directory, costs: costsOf(run) }));
+}
+
+/** 60% of what the weakest mode holds, as in the comparison's own runs; where none was found, its lowest rate. */
+function commonRate({ searches }: CompareResult, op: LoadOperation, { rates, maximumShare }: CompareSettings): number {
+  const found = searches.filter((search) => search.op === op).map(({ best }) => best ?? 0);
+  const least = Math.min(...found);
+  if (found.length > 0 && least > 0) return Math.max(1, Math.floor(least * maximumShare));
+  return Math.min(...rates);
+}

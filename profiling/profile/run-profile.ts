@@ -1,0 +1,178 @@
+/**
+ * Profiles a warm cluster under a constant load: for each operation a run without any instrument, one run with each, and
+ * one without again, all at the same rate and in one session, so that what each instrument costs stands beside what it
+ * found.
+ */
+import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { frameResolver } from '../capture/source-frames.ts';
+import { writeIndex, type ProfileFile } from '../capture/recording-files.ts';
+import { profileSchema, type ProfileResult, type ProfileRun } from '../capture/result.ts';
+import { runBench } from '../load/bench.ts';
+import type { LoadEngine } from '../load/engine.ts';
+import { benchEnvironment } from '../load/environment.ts';
+import { fillKeys } from '../load/fill.ts';
+import { findMax } from '../load/find-max.ts';
+import type { BenchResult, LoadOperation, SearchStep, Workload } from '../load/result.ts';
+import type { InstrumentName } from './instrument-names.ts';
+import { instruments, type ProfiledNode } from './instruments.ts';
+import { observedLoad, overheadOf, withoutInstrument, type ObservedLoad } from './overhead.ts';
+
+export interface ProfileOptions {
+  readonly nodes: readonly ProfiledNode[];
+  readonly ops: readonly LoadOperation[];
+  /** Requests a second of each operation; null: `shareOfMaximum` of what the cluster holds, found first. */
+  readonly rateOf: (op: LoadOperation) => number | null;
+  readonly workload: Omit<Workload, 'op' | 'rate' | 'targets'>;
+  /** Of the nodes, those that get the load. */
+  readonly targets: readonly string[];
+  readonly instruments: readonly InstrumentName[];
+  readonly directory: string;
+  readonly command: string;
+  readonly engine: LoadEngine;
+  /** Whether the keys are put before. */
+  readonly fills: boolean;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: ProfileEvent) => void;
+}
+
+export type ProfileEvent =
+  | { readonly kind: 'filling' }
+  | { readonly kind: 'warming'; readonly op: LoadOperation }
+  | { readonly kind: 'step'; readonly op: LoadOperation; readonly step: SearchStep }
+  | { readonly kind: 'rate'; readonly op: LoadOperation; readonly rate: number }
+  | { readonly kind: 'run'; readonly op: LoadOperation; readonly instrument: string; readonly result: BenchResult }
+  | { readonly kind: 'failed'; readonly op: LoadOperation; readonly instrument: string; readonly reason: string };
+
+export const shareOfMaximum = 0.7;
+const searchMs = { durationMs: 3000, warmupMs: 1000 };
+const search = { startRate: 500, p99MsMax: 50, precision: 0.1, stepsMax: 24 };
+/** V8 compiles the hot path in the first seconds of load. */
+const warmUpMs = 10_000;
+/** Each run's own: connections, and whatever the instrument changed. */
+const runWarmupMs = 1000;
+
+/** Throws `KvorumError` where the cluster cannot be measured at all; an instrument that fails is left out and told of. */
+export async function profileCluster(options: ProfileOptions): Promise<ProfileResult> {
+  const startedAt = new Date().toISOString();
+  const environment = await benchEnvironment(options.targets[0] ?? '');
+  const files: ProfileFile[] = [];
+  const runs: ProfileRun[] = [];
+  if (options.fills) await fill(options);
+  for (const op of options.ops) {
+    if (options.signal?.aborted === true) break;
+    const profiled = await new OperationProfile(options, op, String(environment.cluster['mode'] ?? '')).run();
+    runs.push(profiled.run);
+    files.push(...profiled.files);
+  }
+  writeIndex(options.directory, files);
+  return {
+    schema: profileSchema,
+    startedAt,
+    command: options.command,
+    label: String(environment.cluster['mode'] ?? 'cluster'),
+    environment,
+    cutShort: options.signal?.aborted === true,
+    runs,
+    files,
+  };
+}
+
+async function fill({ workload, targets, signal, onEvent }: ProfileOptions): Promise<void> {
+  onEvent?.({ kind: 'filling' });
+  await fillKeys({ ...workload, targets }, { ...(signal && { signal }) });
+}
+
+class OperationProfile {
+  readonly #options: ProfileOptions;
+  readonly #op: LoadOperation;
+  readonly #mode: string;
+  readonly #loads: ObservedLoad[] = [];
+  readonly #failed: { instrument: string; reason: string }[] = [];
+
+  constructor(options: ProfileOptions, op: LoadOperation, mode: string) {
+    this.#options = options;
+    this.#op = op;
+    this.#mode = mode;
+  }
+
+  async run(): Promise<{ run: ProfileRun; files: ProfileFile[] }> {
+    const rate = await this.#rate();
+    const files: ProfileFile[] = [];
+    const measured: Partial<ProfileRun> = {};
+    const bench = await this.#load(rate);
+    this.#note(withoutInstrument, bench);
+    for (const instrument of this.#options.instruments) {
+      if (this.#isStopped) break;
+      const found = await this.#record(instrument, rate);
+      if (found === undefined) continue;
+      Object.assign(measured, found.measured);
+      files.push(...found.files);
+    }
+    if (!this.#isStopped) this.#note(withoutInstrument, await this.#load(rate));
+    const overhead = overheadOf(this.#loads);
+    const run = { op: this.#op, mode: this.#mode, rateAsked: rate, bench, overhead, failed: this.#failed, ...measured };
+    return { run, files };
+  }
+
+  get #isStopped(): boolean {
+    return this.#options.signal?.aborted === true;
+  }
+
+  /** A given rate is met by a warm cluster too; the search for one warms it. */
+  async #rate(): Promise<number> {
+    const { rateOf, onEvent } = this.#options;
+    const op = this.#op;
+    const rate = rateOf(op);
+    if (rate !== null) {
+      onEvent?.({ kind: 'warming', op });
+      await this.#load(rate, { durationMs: warmUpMs, warmupMs: 0 });
+      return rate;
+    }
+    const { best, steps } = await findMax((tried) => this.#load(tried, searchMs), {
+      ...search,
+      onStep: (step) => onEvent?.({ kind: 'step', op, step }),
+    });
+    const held = steps.filter((step) => step.held).at(-1);
+    if (best === undefined || held === undefined) {
+      throw new KvorumError('profile-failed', `Cannot profile ${op}: no rate from ${search.startRate}/s on was held`);
+    }
+    const found = Math.max(1, Math.floor(best.workload.rate * shareOfMaximum));
+    onEvent?.({ kind: 'rate', op, rate: found });
+    return found;
+  }
+
+  #load(rate: number, times?: { readonly durationMs: number; readonly warmupMs: number }): Promise<BenchResult> {
+    const { workload, targets, engine, signal, command } = this.#options;
+    const whole = { ...workload, warmupMs: runWarmupMs, ...times, op: this.#op, rate, targets };
+    return runBench(whole, { engine, command, ...(signal && { signal }) });
+  }
+
+  async #record(instrument: InstrumentName, rate: number) {
+    const { nodes, directory, workload } = this.#options;
+    try {
+      const found = await instruments[instrument]({
+        nodes,
+        op: this.#op,
+        rate,
+        loadMs: workload.durationMs + runWarmupMs,
+        directory,
+        resolve: this.#resolve,
+        load: () => this.#load(rate),
+      });
+      this.#note(instrument, found.bench);
+      return found;
+    } catch (error) {
+      const reason = messageOf(error);
+      this.#failed.push({ instrument, reason });
+      this.#options.onEvent?.({ kind: 'failed', op: this.#op, instrument, reason });
+      return undefined;
+    }
+  }
+
+  readonly #resolve = frameResolver();
+
+  #note(instrument: string, result: BenchResult): void {
+    this.#loads.push(observedLoad(instrument, result));
+    this.#options.onEvent?.({ kind: 'run', op: this.#op, instrument, result });
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * `kvorum bench`: load on a cluster at a given rate, or the highest rate that it holds. The measuring is done by
+ * profiling/load; here are the flags, the terminal, the files and the exit code.
+ */
+import { startLocalCluster } from '../../profiling/cluster/local-cluster.ts';
+import { nodesOf, runBench } from '../../profiling/load/bench.ts';
+import type { LoadEngine } from '../../profiling/load/engine.ts';
+import { fillKeys } from '../../profiling/load/fill.ts';
+import { findMax } from '../../profiling/load/find-max.ts';
+import { assertReady } from '../../profiling/load/node-client.ts';
+import type { BenchResult, SearchStep, Workload } from '../../profiling/load/result.ts';
+import { selectEngine } from '../../profiling/load/select-engine.ts';
+import { perSecond } from '../../profiling/load/verdict.ts';
+import { wrk2Text } from '../../profiling/load/wrk2-text.ts';
+import { assertWritable, writeFiles } from './bench-files.ts';
+import { benchOptions, planBench, type BenchPlan } from './bench-flags.ts';
+import { BenchProgress } from './bench-progress.ts';
+import { searchSentence, stepsTable, warnings } from './bench-text.ts';
+import type { Command, Invocation } from './command.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { printable, writeNotice, writeResult } from './output.ts';
+import { stopSignal } from './signals.ts';
+
+/** How close the found rate comes to the next one that is not held. */
+const searchPrecision = 0.05;
+
+export const benchCommand: Command = {
+  name: 'bench',
+  summary: 'Put load on a cluster at a given rate, and say whether it holds',
+  usage: '[--target URL,... | --up N] [--rate N | --find-max] [options]',
+  details:
+    'Requests are sent on a schedule and not when the last one was answered; latency counts from when a request ' +
+    'should have been sent, so that a stall is not hidden. A rate is held where at least 98% of it is answered without ' +
+    'an error. --find-max doubles the rate until it is not held and then halves the interval down to 5%; a rate that is ' +
+    'not held is tried twice. Exit code 0: held; 1: not held, errors, or the generator could not keep the schedule; ' +
+    '5: a target cannot be reached or is not ready; 130: interrupted, what was measured is still written. The other ' +
+    'options are for the nodes of --up.',
+  positionals: { min: 0, max: 0 },
+  options: benchOptions,
+  examples: [
+    'kvorum bench --rate 6000 --duration 3m',
+    'kvorum bench --up 3 --mode async --op get --fill --report get.html',
+    'kvorum bench --op mixed --read-share 0.9 --distribution zipfian --targets all --json mixed.json',
+    'kvorum bench --up 3 --find-max --p99 20ms',
+  ],
+  run: bench,
+};
+
+async function bench({ flags, environment }: Invocation): Promise<ExitCode> {
+  const plan = planBench(flags, environment);
+  assertWritable({ json: plan.jsonFile, report: plan.reportFile });
+  const engine = selectEngine(plan.engine);
+  const stop = new AbortController();
+  void stopSignal().then(() => stop.abort());
+  const { cluster } = plan;
+  if (cluster.kind === 'running') return benchNodes(plan, { engine, urls: cluster.urls, signal: stop.signal });
+  writeNotice(`Starting ${cluster.count} nodes`);
+  await using own = await startLocalCluster(cluster);
+  const urls = own.nodes.map(({ url }) => url);
+  return await benchNodes(plan, { engine, urls, signal: stop.signal });
+}
+
+interface Bench {
+  readonly engine: LoadEngine;
+  readonly urls: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+async function benchNodes(plan: BenchPlan, { engine, urls, signal }: Bench): Promise<ExitCode> {
+  await assertReady(urls);
+  const workload: Workload = {
+    ...plan.workload,
+    targets: plan.targets === 'one' ? urls.slice(0, 1) : await allOf(urls),
+  };
+  if (plan.fills && !(await fill(workload, signal))) return exitCodes.interrupted;
+  if (signal.aborted) return exitCodes.interrupted;
+  const run = (rate: number): Promise<BenchResult> => measure({ ...workload, rate }, { plan, engine, signal });
+  if (plan.search !== undefined) return search(plan, { run, startRate: workload.rate, ...plan.search });
+  const result = await run(workload.rate);
+  await writeFiles(plan, result);
+  for (const warning of warnings(result)) writeNotice(`kvorum: ${warning}`);
+  if (plan.output === 'json') await writeResult(`${JSON.stringify(result)}\n`);
+  else await writeResult(`${printable(wrk2Text(result))}${verdictLine(result)}\n`);
+  if (result.cutShort) return exitCodes.interrupted;
+  return result.verdict.kind === 'held' ? exitCodes.ok : exitCodes.failure;
+}
+
+/** One URL stands for its cluster: `--targets all` means all of its nodes. */
+async function allOf(urls: readonly string[]): Promise<readonly string[]> {
+  if (urls.length > 1) return urls;
+  const nodes = await nodesOf(urls);
+  await assertReady(nodes);
+  return nodes;
+}
+
+async function measure(
+  workload: Workload,
+  { plan, engine, signal }: { readonly plan: BenchPlan; readonly engine: LoadEngine; readonly signal: AbortSignal },
+): Promise<BenchResult> {
+  const progress = new BenchProgress(workload, engine.name);
+  try {
+    return await runBench(workload, {
+      engine,
+      signal,
+      command: plan.command,
+      onProgress: (seen) => progress.show(seen),
+    });
+  } finally {
+    progress.end();
+  }
+}
+
+async function fill(workload: Workload, signal: AbortSignal): Promise<boolean> {
+  const progress = new BenchProgress(workload, 'built-in');
+  try {
+    return await fillKeys(workload, { signal, onProgress: (filled, keys) => progress.showFill(filled, keys) });
+  } finally {
+    progress.end();
+  }
+}
+
+interface Search {
+  readonly run: (rate: number) => Promise<BenchResult>;
+  readonly startRate: number;
+  readonly p99MsMax: number;
+  readonly stepsMax: number;
+}
+
+async function search(plan: BenchPlan, { run, ...options }: Search): Promise<ExitCode> {
+  const results: BenchResult[] = [];
+  const { best, steps } = await findMax(run, {
+    ...options,
+    precision: searchPrecision,
+    onStep: (step, result) => {
+      results.push(result);
+      writeNotice(stepNotice(step));
+    },
+  });
+  const last = results.at(-1) as BenchResult;
+  const shown = best ?? last;
+  const isCut = last.cutShort;
+  const result: BenchResult = { ...shown, search: steps, cutShort: isCut };
+  await writeFiles(plan, result);
+  for (const warning of warnings(result)) writeNotice(`kvorum: ${warning}`);
+  if (plan.output === 'json') await writeResult(`${JSON.stringify(result)}\n`);
+  else await writeResult(`${printable(wrk2Text(shown))}\n${stepsTable(steps)}${searchSentence(best, steps, isCut)}\n`);
+  if (isCut) return exitCodes.interrupted;
+  return best === undefined ? exitCodes.failure : exitCodes.ok;
+}
+
+function stepNotice({ rate, held, reason }: SearchStep): string {
+  return `${perSecond(rate)}: ${held ? 'held' : `not held, ${reason}`}`;
+}
+
+function verdictLine({ verdict, cutShort, totals }: BenchResult): string {
+  return cutShort ? `${verdict.sentence} (cut short after ${totals.seconds.toFixed(1)} s)` : verdict.sentence;
+}

@@ -1,0 +1,171 @@
+/**
+ * The options of `kvorum compare`: what they are called, what they accept, and what they become. Where the load is
+ * described they are those of `kvorum bench`.
+ */
+import type { CompareSettings } from '../../profiling/compare/result.ts';
+import type { LoadOperation } from '../../profiling/load/result.ts';
+import type { Flags } from '../config.ts';
+import { KvorumError } from '../domain/errors.ts';
+import { nodesMax } from '../domain/topology.ts';
+import { durabilities, modes, type Mode } from '../domain/worker-protocol.ts';
+import { choiceFlag, timeFlag, workloadOf, workloadOptions } from './bench-flags.ts';
+import { outputOption, type Option } from './command.ts';
+import { countFlag } from './parse.ts';
+
+const ops: readonly LoadOperation[] = ['put', 'get', 'delete', 'mixed'];
+const rateMax = 1_000_000;
+const ratesMax = 16;
+/** As in the study. */
+const ratesDefault = [1000, 6000];
+const maximumShare = 0.6;
+const roundsMax = 100;
+/** Shorter than the bench's own, since a comparison makes some dozens of runs. */
+const workloadDefaults = [
+  ['duration', '10s'],
+  ['warmup', '2s'],
+  ['keys', '10000'],
+] as const;
+/** Shorter runs have no second to observe. */
+const durationMsMin = 500;
+
+/** What is the comparison's own business, or set by it. */
+const ownFlags = new Set(['op', 'rate', 'seed', ...workloadDefaults.map(([flag]) => flag)]);
+
+/** What says how to run; nothing of it goes together with files. */
+const runOptions: readonly Option[] = [
+  option('modes', 'LIST', `Modes in the order of comparison, two or more of ${modes.join(', ')} (default all)`),
+  option('op', 'LIST', `Operations, of ${ops.join(', ')} (default put,get)`),
+  option('rates', 'LIST', `Requests a second that every mode meets (default ${ratesDefault.join(',')})`),
+  option('rounds', 'N', 'How often each maximum is looked for, and each load is put on each mode (default 3)'),
+  option('p99', 'TIME', 'Bound of the 99th percentile for a rate to count as a maximum held (default 50ms)'),
+  option('duration', 'TIME', 'What is measured of each run; a third of it where a maximum is looked for (default 10s)'),
+  option('warmup', 'TIME', 'Load before that, not measured (default 2s)'),
+  option('keys', 'N', 'Size of the key space, all of it written before the first run (default 10000)'),
+  ...workloadOptions.filter(({ flag }) => !ownFlags.has(flag)),
+  option('targets', 'one|all', 'Load on the first node of a cluster or on all (default one)'),
+  option('nodes', 'N', 'Nodes of each cluster (default 3)'),
+  option('durability', durabilities.join('|'), 'When the nodes acknowledge writes (default fsync)'),
+  option('profile', 'DIR', 'Profile each mode afterwards, under a load that all of them hold; DIR gets their reports'),
+  option('data', 'DIR', "Where the clusters keep their data until the end (default the system's temporary directory)"),
+];
+
+export const compareOptions: readonly Option[] = [
+  ...runOptions,
+  option('a', 'FILE,...', 'Compare earlier results of bench or compare instead; several files are rounds'),
+  option('b', 'FILE,...', 'With what --a is compared'),
+  option('json', 'FILE', 'Write the whole result as JSON'),
+  option('report', 'FILE', 'Write an HTML report'),
+  outputOption,
+];
+
+export type CompareOrder =
+  | { readonly kind: 'files'; readonly a: readonly string[]; readonly b: readonly string[] }
+  | {
+      readonly kind: 'modes';
+      readonly modes: readonly Mode[];
+      readonly settings: CompareSettings;
+      readonly dataDirectory: string | undefined;
+      readonly profileDirectory: string | undefined;
+    };
+
+/** What the flags ask for. Throws `bad-setting`. */
+export function compareOrder(flags: Flags): CompareOrder {
+  const [a, b] = [flags.get('a'), flags.get('b')];
+  if (a === undefined && b === undefined) {
+    const [data, profile] = [flags.get('data'), flags.get('profile')];
+    return {
+      kind: 'modes',
+      modes: choicesOf(flags, 'modes', { of: modes, least: 2, otherwise: modes }),
+      settings: compareSettings(flags),
+      dataDirectory: data === undefined ? undefined : String(data),
+      profileDirectory: profile === undefined ? undefined : String(profile),
+    };
+  }
+  if (a === undefined || b === undefined) {
+    const [given, missing] = a === undefined ? ['b', 'a'] : ['a', 'b'];
+    throw new KvorumError('bad-setting', `--${given} needs --${missing}: the file to compare with`);
+  }
+  const stray = runOptions.find(({ flag }) => flags.has(flag));
+  if (stray !== undefined) {
+    const message = `--${stray.flag} says how to run clusters, which --a and --b do not: leave one or the other out`;
+    throw new KvorumError('bad-setting', message);
+  }
+  return { kind: 'files', a: listOf(flags, 'a', []), b: listOf(flags, 'b', []) };
+}
+
+function compareSettings(flags: Flags): CompareSettings {
+  const others = [...flags].filter(([flag]) => flag !== 'op');
+  const workload = workloadOf(new Map([...workloadDefaults, ...others]));
+  const nodes = countFlag(flags, 'nodes', nodesMax) ?? 3;
+  for (const flag of ['ack', 'from'] as const) {
+    if ((workload[flag] ?? 0) > nodes) throw bad(flags, flag, `at most --nodes, which is ${nodes}`);
+  }
+  const targets = choiceFlag(flags, 'targets', ['one', 'all'] as const, 'one');
+  if (targets === 'all' && workload.connections < nodes) {
+    throw bad(flags, 'connections', `at least one for each of the ${nodes} nodes`);
+  }
+  if (workload.durationMs < durationMsMin) throw bad(flags, 'duration', `a time from ${durationMsMin}ms`);
+  const { readShare, arrival, connections, durationMs, warmupMs, keys, distribution, valueBytes, ack, from } = workload;
+  return {
+    readShare,
+    arrival,
+    connections,
+    durationMs,
+    warmupMs,
+    keys,
+    distribution,
+    valueBytes,
+    ack,
+    from,
+    ops: choicesOf(flags, 'op', { of: ops, least: 1, otherwise: ['put', 'get'] }),
+    rates: ratesOf(flags),
+    maximumShare,
+    rounds: countFlag(flags, 'rounds', roundsMax) ?? 3,
+    nodes,
+    searchDurationMs: Math.max(durationMsMin, Math.round(durationMs / 3)),
+    durability: choiceFlag(flags, 'durability', durabilities, 'fsync'),
+    targets,
+    p99MsMax: timeFlag(flags, 'p99', { minMs: 1, fallbackMs: 50 }),
+  };
+}
+
+function ratesOf(flags: Flags): readonly number[] {
+  const given = listOf(flags, 'rates', ratesDefault.map(String));
+  const rates = given.map((text) => (/^\d{1,7}$/.test(text) ? Number(text) : NaN));
+  const areGood = rates.every((rate) => rate >= 1 && rate <= rateMax) && new Set(rates).size === rates.length;
+  if (areGood && rates.length <= ratesMax) return rates;
+  throw bad(flags, 'rates', `up to ${ratesMax} different whole numbers from 1 to ${rateMax}, separated by commas`);
+}
+
+interface Choices<T> {
+  readonly of: readonly T[];
+  readonly least: 1 | 2;
+  readonly otherwise: readonly T[];
+}
+
+/** Different values of a closed set, in the order given. */
+function choicesOf<T extends string>(flags: Flags, flag: string, { of, least, otherwise }: Choices<T>): readonly T[] {
+  const given = listOf(flags, flag, otherwise);
+  const chosen = given.flatMap((text) => of.find((one) => one === text) ?? []);
+  if (chosen.length === given.length && new Set(chosen).size === chosen.length && chosen.length >= least) return chosen;
+  const many = least === 1 ? 'one or more' : 'two or more';
+  throw bad(flags, flag, `${many} of ${of.join(', ')}, separated by commas, each once`);
+}
+
+function listOf(flags: Flags, flag: string, otherwise: readonly string[]): readonly string[] {
+  const given = flags.get(flag);
+  if (given === undefined) return otherwise;
+  const parts = String(given)
+    .split(',')
+    .map((part) => part.trim());
+  if (parts.includes('')) throw bad(flags, flag, 'values separated by commas');
+  return parts;
+}
+
+function bad(flags: Flags, flag: string, expected: string): KvorumError {
+  return new KvorumError('bad-setting', `Bad --${flag} "${flags.get(flag) ?? ''}": expected ${expected}`);
+}
+
+function option(flag: string, placeholder: string, about: string): Option {
+  return { flag, placeholder, about };
+}

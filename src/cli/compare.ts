@@ -1,0 +1,139 @@
+/**
+ * `kvorum compare`: the modes against each other, or earlier results. Measures nothing itself: clusters, load and
+ * arithmetic are in profiling/compare; here are flags, progress, files and exit codes.
+ */
+import type { Compared, CompareModesOptions, ModesEvent } from '../../profiling/compare/compare-modes.ts';
+import { expectedMs } from '../../profiling/compare/expected-time.ts';
+import type { CompareResult } from '../../profiling/compare/result.ts';
+import { perSecond } from '../../profiling/load/verdict.ts';
+import type { Environment, Flags } from '../config.ts';
+import { pointName } from '../../profiling/compare/load-point.ts';
+import type { Command, Invocation } from './command.ts';
+import { assertWritable, writeFile } from './bench-files.ts';
+import { commandOf } from './bench-flags.ts';
+import { compareOptions, compareOrder, type CompareOrder } from './compare-options.ts';
+import { compareText } from './compare-table.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { reportFailure } from './failure.ts';
+import { printable, writeNotice, writeResult } from './output.ts';
+import { outputFormat } from './parse.ts';
+import { profileProgress } from './profile-progress.ts';
+import { stopSignal } from './signals.ts';
+
+export const compareCommand: Command = {
+  name: 'compare',
+  summary: 'Compare modes under the same load, or earlier results',
+  usage: '[--modes LIST] [--op LIST] [options] | --a FILE --b FILE',
+  details:
+    'Starts a cluster for each mode, looks for the highest rate that each holds, then puts the same rates and 60% of its ' +
+    'own maximum on each, round after round, in turns. Says what each step from mode to mode bought. Figures are medians ' +
+    'with their ranges; where ranges overlap there is no verdict. Ctrl-C ends it early, and what was measured is kept.',
+  positionals: { min: 0, max: 0 },
+  options: compareOptions,
+  examples: [
+    'kvorum compare --report compare.html',
+    'kvorum compare --modes async,batched --op put --rates 2000 --rounds 5 --duration 5s --json compare.json',
+    'kvorum compare --a before.json --b after.json',
+    'kvorum compare --a old1.json,old2.json,old3.json --b new1.json,new2.json,new3.json',
+  ],
+  run: compare,
+};
+
+async function compare({ flags, environment }: Invocation): Promise<ExitCode> {
+  const format = outputFormat(flags);
+  const order = compareOrder(flags);
+  const files = { json: pathOf(flags, 'json'), report: pathOf(flags, 'report') };
+  assertWritable(files);
+  const { result, failure } = await carryOut(order, flags, environment);
+  await keep(result, files);
+  await writeResult(format === 'json' ? `${JSON.stringify(result)}\n` : compareText(result));
+  if (failure !== undefined) return reportFailure(failure);
+  if (order.kind === 'modes' && result.cutShort) return exitCodes.interrupted;
+  return exitCodes.ok;
+}
+
+async function carryOut(order: CompareOrder, flags: Flags, environment: Environment): Promise<Compared> {
+  // Loaded here, since the other commands need no part of it.
+  const [{ compareFiles }, { compareModes }] = await Promise.all([
+    import('../../profiling/compare/compare-files.ts'),
+    import('../../profiling/compare/compare-modes.ts'),
+  ]);
+  const command = commandOf('compare', flags);
+  if (order.kind === 'files') {
+    return { result: compareFiles({ ...order, command, startedAt: new Date().toISOString() }), failure: undefined };
+  }
+  const stop = new AbortController();
+  void stopSignal().then(() => {
+    writeNotice('Stopping; what was measured is kept');
+    stop.abort();
+  });
+  const minutes = Math.ceil(expectedMs(order.modes.length, order.settings) / 60_000);
+  writeNotice(`Comparing ${order.modes.join(', ')} under ${order.settings.ops.join(', ')}: about ${minutes} min`);
+  const { settings, profileDirectory } = order;
+  const afterwards = profileDirectory === undefined ? undefined : await profiling(profileDirectory);
+  return compareModes({ ...order, command, signal: stop.signal, onEvent: tell, ...(afterwards && { afterwards }) });
+
+  async function profiling(directory: string): Promise<NonNullable<CompareModesOptions['afterwards']>> {
+    const [{ profileModes }, { makeProfileDirectory }] = await Promise.all([
+      import('../../profiling/profile/profile-modes.ts'),
+      import('../../profiling/profile/profile-files.ts'),
+    ]);
+    makeProfileDirectory(directory, 'profile');
+    return (clusters, result) =>
+      profileModes({
+        clusters,
+        result,
+        settings,
+        directory,
+        environment,
+        signal: stop.signal,
+        onEvent: (mode, event) => writeNotice(printable(`${mode}: ${profileProgress(event)}`)),
+      });
+  }
+}
+
+function pathOf(flags: Flags, flag: string): string | undefined {
+  const given = flags.get(flag);
+  return given === undefined ? undefined : String(given);
+}
+
+/** The JSON first: the report can be made of it again. */
+async function keep(
+  result: CompareResult,
+  { json, report }: { readonly json: string | undefined; readonly report: string | undefined },
+): Promise<void> {
+  if (json !== undefined) writeFile('json', json, `${JSON.stringify(result)}\n`);
+  if (report === undefined) return;
+  const { renderCompareReport } = await import('../../profiling/report/compare-report.ts');
+  writeFile('report', report, await renderCompareReport(result));
+}
+
+function tell(event: ModesEvent): void {
+  const line = progressLine(event);
+  if (line !== undefined) writeNotice(printable(line));
+}
+
+function progressLine(event: ModesEvent): string | undefined {
+  switch (event.kind) {
+    case 'started':
+      return `${event.mode}: cluster is up, filling`;
+    case 'filled':
+      return `${event.mode}: filled`;
+    case 'idle': {
+      const idle = event.subjects.flatMap(({ idleCpuMsPerSecond: ms }) => (ms === null ? [] : [ms]));
+      const sum = idle.reduce((total, ms) => total + ms, 0);
+      return idle.length === 0 ? undefined : `idle, all clusters take ${sum.toFixed(1)} ms of CPU a second together`;
+    }
+    case 'step': {
+      const { subject, op, step } = event;
+      return `maximum of ${op}, ${subject}: ${perSecond(step.rate)} ${step.held ? 'held' : step.reason}`;
+    }
+    case 'run': {
+      const { run, index, count } = event;
+      const what = `round ${run.round}, ${run.op} at ${pointName(run.point)}, ${run.subject}`;
+      return `[${index + 1}/${count}] ${what}: ${run.result.verdict.sentence}`;
+    }
+    default:
+      return event satisfies never;
+  }
+}

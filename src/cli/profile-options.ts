@@ -1,0 +1,146 @@
+/** The options of `kvorum profile`, and what they become. */
+import { clinicTools, type ClinicTool } from '../../profiling/clinic/tools.ts';
+import type { LoadOperation, Workload } from '../../profiling/load/result.ts';
+import { instrumentNames, type InstrumentName } from '../../profiling/profile/instrument-names.ts';
+import type { Environment, Flags } from '../config.ts';
+import { KvorumError } from '../domain/errors.ts';
+import {
+  benchOptions,
+  choiceFlag,
+  clusterOf,
+  commandOf,
+  engineOf,
+  workloadOf,
+  type ClusterChoice,
+  type EngineChoice,
+} from './bench-flags.ts';
+import type { Option } from './command.ts';
+
+export interface ProfilePlan {
+  readonly cluster: ClusterChoice;
+  readonly targets: 'one' | 'all';
+  readonly workload: Omit<Workload, 'op' | 'rate' | 'targets'>;
+  readonly ops: readonly LoadOperation[];
+  /** Null: a share of what the cluster holds. */
+  readonly rate: number | null;
+  readonly engine: EngineChoice;
+  readonly fills: boolean;
+  readonly instruments: readonly InstrumentName[];
+  /** Whether they were asked for by name: then one that cannot be used is an error. */
+  readonly areNamed: boolean;
+  readonly clinic: readonly ClinicTool[];
+  readonly directory: string;
+  readonly baseline: string | undefined;
+  readonly secretFile: string | undefined;
+  readonly command: string;
+}
+
+const operations = ['put', 'get', 'delete', 'mixed'] as const;
+const directoryPrefix = 'kvorum-profile-';
+const durationDefault = '15s';
+const opsDefault = 'put,get';
+
+/** Those of the bench that mean the same here. */
+const sharedFlags = new Set(benchOptions.map(({ flag }) => flag));
+for (const flag of ['op', 'rate', 'duration', 'warmup', 'find-max', 'p99', 'json', 'report', 'output', 'fill']) {
+  sharedFlags.delete(flag);
+}
+
+export const profileOptions: readonly Option[] = [
+  {
+    flag: 'out',
+    placeholder: 'DIR',
+    about: `Where everything goes; new or empty (default ${directoryPrefix} and the time)`,
+  },
+  { flag: 'op', placeholder: 'LIST', about: `One or more of ${operations.join(', ')} (default ${opsDefault})` },
+  { flag: 'rate', placeholder: 'N', about: 'Requests a second (default: 70% of what the cluster holds, found first)' },
+  { flag: 'duration', placeholder: 'TIME', about: `Of each run; default ${durationDefault}` },
+  { flag: 'fill', isNegatable: true, about: 'Put every key once before (default; --no-fill leaves it out)' },
+  {
+    flag: 'instruments',
+    placeholder: 'LIST',
+    about: `Of ${instrumentNames.join(', ')} (default: all that can be used)`,
+  },
+  {
+    flag: 'clinic',
+    placeholder: 'LIST',
+    about: `Pages by clinic: ${clinicTools.join(', ')}, or all; other instruments only as far as these need them`,
+  },
+  { flag: 'baseline', placeholder: 'DIR', about: 'An earlier profile; flame graphs show what changed since' },
+  {
+    flag: 'secret-file',
+    placeholder: 'FILE',
+    about: "The cluster's secret, for --target (default KVORUM_CLUSTER_SECRET)",
+  },
+  ...benchOptions.filter(({ flag }) => sharedFlags.has(flag)),
+];
+
+/** Throws `bad-setting`. */
+export function planProfile(flags: Flags, environment: Environment): ProfilePlan {
+  const cluster = clusterOf(flags, environment);
+  const clinic = clinicOf(flags);
+  if (clinic.length > 0 && cluster.kind === 'running') {
+    throw new KvorumError('bad-setting', '--clinic starts nodes of its own: give --up N and leave --target out');
+  }
+  const { op: _op, rate, ...workload } = workloadOf(loadFlags(flags));
+  const instruments = listFlag(flags, 'instruments', instrumentNames, instrumentsFor(clinic));
+  return {
+    cluster,
+    targets: choiceFlag(flags, 'targets', ['one', 'all'], 'one'),
+    workload,
+    ops: listFlag(flags, 'op', operations, ['put', 'get']),
+    rate: flags.has('rate') ? rate : null,
+    engine: engineOf(flags, workload),
+    fills: flags.get('fill') !== false,
+    instruments,
+    areNamed: flags.has('instruments'),
+    clinic,
+    directory: String(flags.get('out') ?? directoryPrefix + timeStamp()),
+    baseline: textOf(flags, 'baseline'),
+    secretFile: textOf(flags, 'secret-file'),
+    command: commandOf('profile', flags),
+  };
+}
+
+/** What the bench reads of them: one operation, and a length that differs where none is given. */
+function loadFlags(flags: Flags): Flags {
+  const rest = [...flags].filter(([flag]) => flag !== 'op');
+  return new Map([['duration', durationDefault], ...rest]);
+}
+
+/** Clinic itself sees one thread; its pages of the others are drawn from recordings of ours. */
+function instrumentsFor(clinic: readonly ClinicTool[]): readonly InstrumentName[] {
+  if (clinic.length === 0) return instrumentNames;
+  const cpu: InstrumentName[] = clinic.includes('flame') ? ['cpu'] : [];
+  return clinic.includes('heapprofiler') ? [...cpu, 'allocation'] : cpu;
+}
+
+function clinicOf(flags: Flags): readonly ClinicTool[] {
+  return flags.get('clinic') === 'all' ? clinicTools : listFlag(flags, 'clinic', clinicTools, []);
+}
+
+/** Different values of a closed set. Throws `bad-setting`. */
+function listFlag<T extends string>(
+  flags: Flags,
+  flag: string,
+  of: readonly T[],
+  fallback: readonly T[],
+): readonly T[] {
+  const given = flags.get(flag);
+  if (given === undefined) return fallback;
+  const parts = String(given).split(',');
+  const known = parts.flatMap((part) => of.find((one) => one === part.trim()) ?? []);
+  if (known.length === parts.length && new Set(known).size === known.length) return known;
+  const message = `Bad --${flag} "${given}": expected one or more of ${of.join(', ')}, separated by commas, each once`;
+  throw new KvorumError('bad-setting', message);
+}
+
+function textOf(flags: Flags, flag: string): string | undefined {
+  const given = flags.get(flag);
+  return given === undefined ? undefined : String(given);
+}
+
+/** `20260131-235959`, UTC. */
+function timeStamp(): string {
+  return new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
+}

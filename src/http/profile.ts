@@ -1,0 +1,146 @@
+/**
+ * `/v0/profile`: switches recordings of the node's threads on and off, for those who prove the cluster secret.
+ *
+ * `POST /v0/profile/start?kind=cpu|heap|gc|promises|waits[&interval=N]` begins one, `POST /v0/profile/stop` ends it and answers
+ * it, `GET /v0/profile` says what is on. A recording shows code and not keys or values, but it slows the node, so all
+ * three need the secret, also the question. A recording is sent in pieces, as the client takes them.
+ */
+import { Buffer } from 'node:buffer';
+import { timingSafeEqual } from 'node:crypto';
+import { messageOf } from '../domain/errors.ts';
+import { intervals, recordingKinds, type ProfilerState, type RecordingKind } from '../domain/recording.ts';
+import type { Request } from './connection.ts';
+import { problemResponse } from './problem.ts';
+import { isProblem, splitQuery, type QueryProblem } from './query-parts.ts';
+import type { BodySink, Reply, Response } from './reply.ts';
+
+/** What the client port may know of the profiler. */
+export interface ProfilerView {
+  /** The `authorization` field that is asked for; undefined where the node has no secret. */
+  readonly proof: string | undefined;
+  state(): ProfilerState;
+  start(kind: RecordingKind, interval: number | undefined): Promise<boolean>;
+  stop(): Promise<string[] | undefined>;
+}
+
+const START = '/v0/profile/start';
+const STOP = '/v0/profile/stop';
+const STATE = '/v0/profile';
+export const profilePaths: readonly string[] = [START, STOP, STATE];
+
+/** Bytes that wait for the client's socket at a time. */
+const PIECE_BYTES = 64 * 1024;
+const jsonFields = 'content-type: application/json\r\n';
+
+export class ProfileHandler {
+  readonly #profiler: ProfilerView;
+
+  constructor(profiler: ProfilerView) {
+    this.#profiler = profiler;
+  }
+
+  /** Handles a request whose path is one of `profilePaths`. */
+  handle({ head, reply }: Request, path: string, query: string): void {
+    const method = path === STATE ? 'GET' : 'POST';
+    if (head.method !== method) {
+      const detail = `Only ${method} is known here`;
+      return reply.send(problemResponse('method-not-allowed', detail, `allow: ${method}\r\n`));
+    }
+    const refusal = this.#refusal(head.authorization);
+    if (refusal !== undefined) return reply.send(refusal);
+    if (path === STATE) return reply.send(json(this.#profiler.state()));
+    const done = path === START ? this.#start(reply, query) : this.#stop(reply);
+    done.catch((error: unknown) => reply.send(problemResponse('failed', `The profiler failed: ${messageOf(error)}`)));
+    return undefined;
+  }
+
+  /** Why this client may not profile, or undefined. */
+  #refusal(authorization: string): Response | undefined {
+    const { proof } = this.#profiler;
+    if (proof === undefined) {
+      return problemResponse('forbidden', 'This node has no cluster secret, so nobody can prove it; give it one');
+    }
+    if (authorization === '') {
+      const detail = 'The proof of the cluster secret is missing';
+      return problemResponse('unauthorized', detail, 'www-authenticate: Bearer\r\n');
+    }
+    return isSame(authorization, proof) ? undefined : problemResponse('forbidden', 'The cluster secret does not match');
+  }
+
+  async #start(reply: Reply, query: string): Promise<void> {
+    const asked = parseStart(query);
+    if ('problem' in asked) return reply.send(problemResponse(asked.problem, asked.detail));
+    const isStarted = await this.#profiler.start(asked.kind, asked.interval);
+    if (isStarted) return reply.send(json(this.#profiler.state()));
+    return reply.send(problemResponse('profile-busy', 'There is a recording already; stop it first'));
+  }
+
+  async #stop(reply: Reply): Promise<void> {
+    const pieces = await this.#profiler.stop();
+    if (pieces !== undefined) return sendInPieces(reply, pieces);
+    const { forgotten, durationMsMax } = this.#profiler.state();
+    const ended = forgotten === 0 ? '' : `; one that nobody stopped ended by itself after ${durationMsMax} ms`;
+    return reply.send(problemResponse('profile-off', `There is no recording${ended}`));
+  }
+}
+
+interface StartQuery {
+  readonly kind: RecordingKind;
+  readonly interval: number | undefined;
+}
+
+function parseStart(query: string): StartQuery | QueryProblem {
+  const raw = splitQuery(query, ['kind', 'interval'], () => 'bad-parameter');
+  if (isProblem(raw)) return raw;
+  const kind = recordingKinds.find((one) => one === raw.kind);
+  if (kind === undefined) return bad(`Parameter "kind" must be one of ${recordingKinds.join(', ')}`);
+  if (raw.interval === undefined) return { kind, interval: undefined };
+  const bounds = intervals[kind];
+  if (bounds === undefined) return bad(`Parameter "interval" means nothing for kind "${kind}"`);
+  const interval = /^\d{1,10}$/.test(raw.interval) ? Number(raw.interval) : 0;
+  if (interval >= bounds.min && interval <= bounds.max) return { kind, interval };
+  return bad(`Parameter "interval" must be a whole number from ${bounds.min} to ${bounds.max}`);
+}
+
+function bad(detail: string): QueryProblem {
+  return { problem: 'bad-parameter', detail };
+}
+
+/** Compares in a time that does not depend on where they differ. */
+function isSame(given: string, expected: string): boolean {
+  const [one, other] = [Buffer.from(given, 'latin1'), Buffer.from(expected, 'latin1')];
+  return one.length === other.length && timingSafeEqual(one, other);
+}
+
+/** Answers text that may have tens of megabytes: the next piece is made when the client's socket has taken the last. */
+function sendInPieces(reply: Reply, texts: readonly string[]): void {
+  const chunks = piecesOf(texts);
+  const open = (sink: BodySink): void => {
+    let isGone = false;
+    reply.onGone = () => (isGone = true);
+    const next = (): void => {
+      if (isGone) return;
+      const { value, done } = chunks.next();
+      if (done === true) sink.end();
+      else sink.write(reply.isHttp10 ? value : chunkOf(value), next);
+    };
+    next();
+  };
+  reply.send({ status: 200, fields: jsonFields, body: undefined, open });
+}
+
+function* piecesOf(texts: readonly string[]): Generator<Buffer, undefined> {
+  for (const text of texts) {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
+  }
+}
+
+/** One chunk of the chunked encoding (RFC 9112 section 7.1). */
+function chunkOf(bytes: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
+}
+
+function json(state: ProfilerState): Response {
+  return { status: 200, fields: jsonFields, body: Buffer.from(`${JSON.stringify(state)}\n`) };
+}

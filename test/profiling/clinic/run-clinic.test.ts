@@ -1,0 +1,201 @@
+/**
+ * clinic end to end, as it is installed: slow, since clinic is. Where clinic or Chromium is missing, the tests that need
+ * them are skipped; what is said then is tested without them.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { checkGraph, findChromium } from '../../../profiling/clinic/graph-check.ts';
+import { findClinic } from '../../../profiling/clinic/installation.ts';
+import { runClinic, type ClinicOptions } from '../../../profiling/clinic/run-clinic.ts';
+import { Step } from '../../../profiling/clinic/step.ts';
+import { clinicTools, toolTraits } from '../../../profiling/clinic/tools.ts';
+import { clinicFlameOf, clinicHeapOf } from '../../../profiling/clinic/viewers.ts';
+import { ask, entityTarget } from '../../support/client.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+
+const skip = findClinic() === undefined ? 'clinic is not installed' : false;
+const withoutChromium = findChromium() === undefined ? 'needs chromium on PATH' : false;
+const testMsMax = 180_000;
+
+/** A few keep-alive connections in a loop. */
+async function load(url: string, durationMs: number, ratePerSecondMax: number): Promise<void> {
+  const connections = 4;
+  const pauseMs = Number.isFinite(ratePerSecondMax) ? (connections * 1000) / ratePerSecondMax : 0;
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const end = performance.now() + durationMs;
+  const lanes = Array.from({ length: connections }, async (_, lane) => {
+    for (let count = 0; performance.now() < end; count++) {
+      const target = entityTarget(`key ${lane} ${count % 50}`);
+      if (count % 2 === 0) await ask(url, target, { method: 'PUT', body: 'value', agent });
+      else await ask(url, target, { agent });
+      if (pauseMs > 0) await setTimeout(pauseMs);
+    }
+  });
+  await Promise.all(lanes);
+  agent.destroy();
+}
+
+/** A program in clinic's place that ends, hangs or lies. */
+function pretender(directory: string, code: string): NonNullable<ClinicOptions['installation']> {
+  const program = join(directory, 'pretender.cjs');
+  writeFileSync(program, code);
+  return { program, version: '0.0.0' };
+}
+
+for (const tool of ['flame', 'bubbleprof'] as const) {
+  test(`clinic ${tool} observes a loaded node and draws a graph`, { skip, timeout: testMsMax }, async (t) => {
+    const directory = temporaryDirectory(t);
+    const said: string[] = [];
+    const onProgress = (text: string): void => void said.push(text);
+    const result = await runClinic(tool, { directory, load, durationMs: 1500, onProgress });
+    assert.ok(result.kind === 'done', JSON.stringify(result));
+    assert.ok(existsSync(result.html) && existsSync(result.data), result.html);
+    assert.ok(result.html.startsWith(directory));
+    if (withoutChromium !== false) assert.equal(result.check.kind, 'skipped');
+    else assert.equal(result.check.kind, 'passed', JSON.stringify(result.check));
+    assert.ok(said.some((text) => text.includes('observes node')));
+  });
+}
+
+test(
+  'clinic draws the recordings of a thread: .cpuprofile and .heapprofile',
+  { skip, timeout: testMsMax },
+  async (t) => {
+    const directory = temporaryDirectory(t);
+    const source = { scriptId: '1', url: 'file:///x/dist/workers/store.js', lineNumber: 4, columnNumber: 2 };
+    const root = { functionName: '(root)', scriptId: '0', url: '', lineNumber: -1, columnNumber: -1 };
+    const cpu = join(directory, 'worker1.cpuprofile');
+    const nodes = [
+      { id: 1, callFrame: root, children: [2, 3] },
+      { id: 2, callFrame: { ...source, functionName: 'merge' } },
+      { id: 3, callFrame: { ...root, functionName: '(garbage collector)' } },
+    ];
+    writeFileSync(
+      cpu,
+      JSON.stringify({ nodes, samples: [2, 2, 3, 2], timeDeltas: [1, 1, 1, 1], startTime: 0, endTime: 4 }),
+    );
+    const heap = join(directory, 'worker1.heapprofile');
+    const leaf = { callFrame: { ...source, functionName: 'merge' }, selfSize: 1000, id: 2, children: [] };
+    writeFileSync(
+      heap,
+      JSON.stringify({ head: { callFrame: root, selfSize: 0, id: 1, children: [leaf] }, samples: [] }),
+    );
+
+    const pages = { flame: join(directory, 'out', 'flame.html'), heapprofiler: join(directory, 'out', 'heap.html') };
+    assert.deepEqual(await clinicFlameOf(cpu, pages.flame), { kind: 'done', html: pages.flame });
+    assert.deepEqual(await clinicHeapOf(heap, pages.heapprofiler), { kind: 'done', html: pages.heapprofiler });
+    for (const tool of ['flame', 'heapprofiler'] as const) {
+      assert.match(readFileSync(pages[tool], 'utf8'), /merge/);
+      if (withoutChromium === false) assert.equal((await checkGraph(pages[tool], tool)).kind, 'passed', tool);
+    }
+  },
+);
+
+test('where clinic is not installed, every tool and viewer says how to install it', async (t) => {
+  const directory = temporaryDirectory(t);
+  const install = 'npm install --save-dev clinic@13.0.0';
+  assert.equal(findClinic([join(directory, 'package.json')]), undefined);
+  for (const tool of clinicTools) {
+    const result = await runClinic(tool, { directory, load, installation: null });
+    assert.deepEqual(result, { kind: 'not-installed', tool, install });
+  }
+  const none = { installation: null };
+  assert.deepEqual(await clinicFlameOf('a.cpuprofile', 'a.html', none), { kind: 'not-installed', install });
+  assert.deepEqual(await clinicHeapOf('a.heapprofile', 'a.html', none), { kind: 'not-installed', install });
+});
+
+test('a clinic that ends before its node serves is a failure with what it said', async (t) => {
+  const directory = temporaryDirectory(t);
+  const installation = pretender(directory, 'console.error("no such thing"); process.exitCode = 3;');
+  const result = await runClinic('heapprofiler', { directory, load, installation });
+  assert.ok(result.kind === 'failed', JSON.stringify(result));
+  assert.match(result.reason, /^clinic heapprofiler: it ended before its node served; it said: no such thing$/);
+});
+
+test('a clinic that collects nothing is a failure', async (t) => {
+  const directory = temporaryDirectory(t);
+  const code = `const { spawn } = require('node:child_process');
+    const at = process.argv.indexOf('--');
+    const node = spawn(process.argv[at + 1], process.argv.slice(at + 2), { stdio: 'ignore' });
+    process.once('SIGINT', () => node.kill('SIGKILL'));`;
+  const installation = pretender(directory, code);
+  const result = await runClinic('heapprofiler', { directory, load, durationMs: 100, installation });
+  assert.ok(result.kind === 'failed', JSON.stringify(result));
+  assert.match(result.reason, /left no data/);
+});
+
+/** Collects a worker's samples as often as it is told, then the main thread's, and draws an empty page. */
+const forgetful = (counter: string, times: number): string => `
+  const fs = require('node:fs');
+  const at = process.argv.indexOf('--visualize-only');
+  if (at >= 0) fs.writeFileSync(process.argv[at + 1] + '.html', '');
+  else {
+    const given = process.argv.indexOf('--');
+    const node = require('node:child_process').spawn(process.argv[given + 1], process.argv.slice(given + 2), { stdio: 'ignore' });
+    process.once('SIGINT', () => node.kill('SIGKILL'));
+    node.on('exit', () => {
+      const runs = fs.existsSync(${JSON.stringify(counter)}) ? fs.readFileSync(${JSON.stringify(counter)}, 'utf8').length : 0;
+      fs.appendFileSync(${JSON.stringify(counter)}, 'x');
+      const file = runs < ${times} ? '/x/dist/workers/store.js' : '/x/dist/src/http/server.js';
+      fs.mkdirSync('.clinic/1.clinic-flame', { recursive: true });
+      const stacks = [[{ name: 'f file://' + file + ':1:1', type: 'JS' }]];
+      fs.writeFileSync('.clinic/1.clinic-flame/1.clinic-flame-samples', JSON.stringify(stacks));
+    });
+  }`;
+
+test('flame is collected again when it took the log of a worker, and not for ever', async (t) => {
+  const directory = temporaryDirectory(t);
+  const run = (times: number): ReturnType<typeof runClinic> => {
+    const installation = pretender(directory, forgetful(join(directory, `runs-${times}`), times));
+    return runClinic('flame', { directory, load, durationMs: 1, installation, check: false });
+  };
+  const once = await run(1);
+  assert.ok(once.kind === 'done', JSON.stringify(once));
+  assert.deepEqual([once.attempts, once.check.kind], [2, 'skipped']);
+  const never = await run(9);
+  assert.ok(never.kind === 'failed', JSON.stringify(never));
+  assert.match(never.reason, /no sample of the main thread in 3 attempts/);
+});
+
+test('a step that hangs is ended at its deadline, with every process that it has started', async (t) => {
+  const directory = temporaryDirectory(t);
+  const code = `const child = require('node:child_process').spawn('sleep', ['600']); console.log(child.pid); setInterval(() => {}, 1e6);`;
+  const { program } = pretender(directory, code);
+  const step = new Step({ name: 'a step', args: [program], directory });
+  while (step.output === '') await setTimeout(10);
+  await assert.rejects(step.finish(1), { code: 'profile-failed', message: /^a step: did not end within 1 ms/ });
+  assert.equal(step.isRunning, false);
+  const grandchild = Number(step.output);
+  for (;;) {
+    try {
+      process.kill(grandchild, 0);
+    } catch {
+      break;
+    }
+    await setTimeout(10);
+  }
+});
+
+test('an aborted run throws the reason, and leaves no process', { skip }, async (t) => {
+  const directory = temporaryDirectory(t);
+  const abort = new AbortController();
+  const interrupt = (): Promise<void> => {
+    abort.abort(new Error('enough'));
+    return Promise.resolve();
+  };
+  await assert.rejects(runClinic('doctor', { directory, load: interrupt, signal: abort.signal }), /enough/);
+});
+
+test('a page without a graph does not pass', { skip: withoutChromium }, async (t) => {
+  const html = join(temporaryDirectory(t), 'empty.html');
+  writeFileSync(html, '<!doctype html><canvas width="100" height="100"></canvas>');
+  for (const tool of ['flame', 'doctor'] as const) {
+    assert.ok(toolTraits[tool].drawn.least > 0);
+    const check = await checkGraph(html, tool, { drawMsMax: 300 });
+    assert.deepEqual(check, { kind: 'failed', reason: 'nothing is drawn after 300 ms' });
+  }
+});

@@ -1,0 +1,185 @@
+/** The built-in generator in its own process, against servers over real sockets. */
+import assert from 'node:assert/strict';
+import { performance } from 'node:perf_hooks';
+import test from 'node:test';
+import { builtInEngine } from '../../../profiling/load/built-in-engine.ts';
+import type { LoadProgress } from '../../../profiling/load/engine.ts';
+import { percentileUs } from '../../../profiling/load/histogram.ts';
+import type { StatusCount } from '../../../profiling/load/result.ts';
+import { judgeRun } from '../../../profiling/load/verdict.ts';
+import { requestServer, workloadOf } from '../../support/load.ts';
+
+const countOf = (statuses: readonly StatusCount[], name: string): number =>
+  statuses.find(({ status }) => status === name)?.count ?? 0;
+
+test('a server that stalls 2 s once in a 10 s run at 100/s: all 1,000 requests with the whole of their wait', async (t) => {
+  let stallEndMs = 0;
+  let isStalled = false;
+  const waiting: (() => void)[] = [];
+  const url = await requestServer(t, ({ reply }) => {
+    const nowMs = performance.now();
+    // The first request starts the clock: the stall is from 4 s to 6 s.
+    if (stallEndMs === 0) {
+      stallEndMs = nowMs + 6000;
+      setTimeout(() => (isStalled = true), 4000);
+      setTimeout(() => {
+        isStalled = false;
+        for (const answer of waiting.splice(0)) answer();
+      }, 6000);
+    }
+    if (isStalled) waiting.push(() => reply());
+    else reply();
+  });
+  const workload = workloadOf({ rate: 100, durationMs: 10_000, connections: 16, targets: [url] });
+  const seen: LoadProgress[] = [];
+  const result = await builtInEngine().run(workload, { onProgress: (progress) => seen.push(progress) });
+  const { latency, totals, service } = result;
+  assert.equal(latency.count, 1000);
+  assert.equal(totals.completed, 1000);
+  assert.equal(seen.length, 10);
+  // How exact the rest is, is up to the machine; how much of the wait is seen, is not.
+  const [p50, p90, p99] = [50, 90, 99].map((percentile) => percentileUs(latency, percentile) / 1000);
+  t.diagnostic(`p50 ${p50} ms, p90 ${p90} ms, p99 ${p99} ms`);
+  assert.ok(p50 !== undefined && p50 < 100, `p50 ${p50} ms`);
+  assert.ok(p90 !== undefined && Math.abs(p90 - 1000) < 200, `p90 ${p90} ms`);
+  assert.ok(p99 !== undefined && Math.abs(p99 - 1900) < 200, `p99 ${p99} ms`);
+  assert.ok(totals.pendingMax >= 180, `${totals.pendingMax} waiting at most`);
+  assert.equal(result.saturated, null, 'a stalled server is no saturated generator');
+  // Sixteen connections were in the stall; the others waited for them, which is no service time.
+  assert.ok(service !== null && percentileUs(service, 90) < 1e6);
+});
+
+test('requests say operation, key, quorum, host and value', async (t) => {
+  const seen: string[] = [];
+  const url = await requestServer(t, ({ line, body, reply }) => {
+    seen.push(`${line} ${body.length}`);
+    reply();
+  });
+  const base = {
+    rate: 100,
+    durationMs: 60,
+    targets: [url],
+    keys: 3,
+    distribution: 'sequential',
+    ack: 2,
+    from: 3,
+  } as const;
+  for (const op of ['put', 'get', 'delete'] as const) await builtInEngine().run(workloadOf({ ...base, op }));
+  const keyed = (method: string, bytes: number): string[] =>
+    [0, 1, 2].map((key) => `${method} /v0/entity?id=k00000${key}&ack=2&from=3 HTTP/1.1 ${bytes}`);
+  assert.deepEqual(new Set(seen), new Set([...keyed('PUT', 8), ...keyed('GET', 0), ...keyed('DELETE', 0)]));
+});
+
+test('values too long to stand behind the head are sent whole', async (t) => {
+  const sizes = new Set<number>();
+  const url = await requestServer(t, ({ body, reply }) => {
+    sizes.add(body.length);
+    reply();
+  });
+  const { totals } = await builtInEngine().run(workloadOf({ targets: [url], valueBytes: 50_000, durationMs: 200 }));
+  assert.equal(totals.completed, 40);
+  assert.deepEqual([...sizes], [50_000]);
+});
+
+test('answers are counted by status; 404 of a GET is none of the failures', async (t) => {
+  const empty = 'content-length: 0\r\n\r\n';
+  let count = 0;
+  const url = await requestServer(t, ({ reply }) => {
+    const turn = count++ % 4;
+    const line = ['200 OK', '404 Not Found', '504 Not Enough Replicas', '503 Service Unavailable'][turn];
+    reply(`HTTP/1.1 ${line}\r\n${empty}`);
+  });
+  const workload = workloadOf({ op: 'get', targets: [url] });
+  const result = await builtInEngine().run(workload);
+  assert.equal(result.totals.completed, 100);
+  assert.equal(result.totals.failed, 50);
+  assert.deepEqual(
+    result.statuses.map(({ status, count: n }) => [status, n]),
+    ['200', '404', '503', '504'].map((status) => [status, 25]),
+  );
+  const { kind, sentence } = judgeRun({ ...result, workload });
+  assert.equal(kind, 'failed');
+  assert.match(sentence, /50 of 100 .* 25 times 503 \(overloaded or not ready\), 25 times 504 \(quorum not met\)/);
+});
+
+test('a lost connection costs its own request only, and is opened again', async (t) => {
+  let count = 0;
+  const url = await requestServer(t, ({ reply, socket }) => {
+    if (++count % 10 === 0) socket.destroy();
+    else reply();
+  });
+  const { totals, statuses } = await builtInEngine().run(workloadOf({ targets: [url] }));
+  assert.equal(totals.due, 100);
+  assert.equal(totals.completed, 90);
+  assert.equal(totals.unanswered, 10);
+  assert.deepEqual(countOf(statuses, 'connection lost'), 10);
+});
+
+test('a server that closes each connection in good order loses nothing', async (t) => {
+  const url = await requestServer(t, ({ socket }) =>
+    socket.end('HTTP/1.1 201 Created\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'),
+  );
+  const { totals, statuses } = await builtInEngine().run(workloadOf({ targets: [url] }));
+  assert.equal(totals.completed, 100);
+  assert.deepEqual(statuses, [{ status: '201', count: 100 }]);
+});
+
+test('a request without an answer is given up after the timeout', async (t) => {
+  let count = 0;
+  const url = await requestServer(t, ({ reply }) => {
+    if (++count !== 5) reply();
+  });
+  const { totals, statuses } = await builtInEngine({ timeoutMs: 100 }).run(workloadOf({ targets: [url] }));
+  assert.equal(totals.completed, 99);
+  assert.equal(countOf(statuses, 'timeout'), 1);
+});
+
+test('load is spread over all targets', async (t) => {
+  const counts = [0, 0];
+  const urls = await Promise.all(
+    counts.map((_, index) =>
+      requestServer(t, ({ reply }) => {
+        counts[index] = (counts[index] ?? 0) + 1;
+        reply();
+      }),
+    ),
+  );
+  const { targets } = await builtInEngine().run(workloadOf({ targets: urls }));
+  assert.deepEqual(
+    targets.map(({ url, completed }) => [url, completed]),
+    urls.map((url, index) => [url, counts[index]]),
+  );
+  assert.ok(
+    counts.every((count) => count > 20),
+    counts.join(),
+  );
+});
+
+test('an interrupted run gives what it measured, marked as cut short', async (t) => {
+  const stop = new AbortController();
+  let count = 0;
+  const url = await requestServer(t, ({ reply }) => {
+    if (++count === 50) stop.abort();
+    reply();
+  });
+  const workload = workloadOf({ targets: [url], durationMs: 600_000 });
+  const result = await builtInEngine().run(workload, { signal: stop.signal });
+  assert.equal(result.cutShort, true);
+  assert.ok(result.totals.completed >= 50 && result.totals.completed < 10_000);
+  assert.ok(result.totals.seconds > 0 && result.totals.seconds < 60);
+  assert.equal(result.latency.count, result.totals.completed);
+});
+
+test('a target that nobody listens on is named', async () => {
+  await assert.rejects(builtInEngine().run(workloadOf({ targets: ['http://127.0.0.1:1'] })), {
+    code: 'node-unreachable',
+    message: 'Cannot reach http://127.0.0.1:1: connection refused',
+  });
+});
+
+test('the warm-up is load that is in no figure', async (t) => {
+  const url = await requestServer(t, ({ reply }) => reply());
+  const { totals } = await builtInEngine().run(workloadOf({ targets: [url], durationMs: 200, warmupMs: 300 }));
+  assert.equal(totals.due, 40);
+  assert.equal(totals.completed, 40);
+});

@@ -1,0 +1,92 @@
+/** The search for the highest rate that is held, on clusters that are functions and on a server with a known limit. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { runBench } from '../../../profiling/load/bench.ts';
+import { findMax, stepOf, type FindMaxOptions } from '../../../profiling/load/find-max.ts';
+import type { BenchResult } from '../../../profiling/load/result.ts';
+import { requestServer, resultOf, workloadOf } from '../../support/load.ts';
+
+const options: FindMaxOptions = { startRate: 1000, p99MsMax: 50, precision: 0.05, stepsMax: 60 };
+
+/** A cluster that holds up to `limit`, and from there on answers just that many. */
+function clusterOf(limit: number): (rate: number) => Promise<BenchResult> {
+  return (rate) => {
+    const isHeld = rate <= limit;
+    return Promise.resolve(
+      resultOf(rate, isHeld ? {} : { kind: 'missed', totals: { rate: Math.min(limit, rate * 0.97) } }),
+    );
+  };
+}
+
+test('whatever the limit and the start, the found rate is held and within the precision of the limit', async () => {
+  const rates = fc.integer({ min: 1, max: 200_000 });
+  await fc.assert(
+    fc.asyncProperty(rates, rates, async (limit, startRate) => {
+      const { best, steps } = await findMax(clusterOf(limit), { ...options, startRate });
+      const found = best?.workload.rate ?? 0;
+      assert.ok(found <= limit && found >= limit - Math.max(0.05 * limit, 1), `${found} of ${limit}`);
+      assert.ok(steps.length < 60);
+    }),
+  );
+});
+
+test('a rate is tried twice before it counts as not held, unless it is missed by far', async () => {
+  const tried: number[] = [];
+  let isFirst = true;
+  const noisyOnce = (rate: number): Promise<BenchResult> => {
+    tried.push(rate);
+    const isNoise = rate === 2000 && isFirst;
+    if (isNoise) isFirst = false;
+    return isNoise ? Promise.resolve(resultOf(rate, { p99Us: 60_000 })) : clusterOf(3000)(rate);
+  };
+  const { best } = await findMax(noisyOnce, options);
+  assert.deepEqual(tried.slice(0, 5), [1000, 2000, 2000, 4000, 3000]);
+  assert.equal(best?.workload.rate, 3000);
+});
+
+test('where no rate is held there is none, and the search ends', async () => {
+  const { best, steps } = await findMax(clusterOf(0), options);
+  assert.equal(best, undefined);
+  assert.equal(steps.at(-1)?.rate, 1);
+});
+
+test('the number of runs is bounded, and an interrupted run ends the search', async () => {
+  const bounded = await findMax(clusterOf(1e6), { ...options, stepsMax: 3 });
+  assert.equal(bounded.steps.length, 3);
+  const cut = await findMax((rate) => Promise.resolve(resultOf(rate, { cutShort: true })), options);
+  assert.deepEqual(
+    cut.steps.map(({ held, reason }) => [held, reason]),
+    [[false, 'interrupted']],
+  );
+});
+
+test('a step says why its rate was not held', () => {
+  const reason = (figures: Parameters<typeof resultOf>[1]): string => stepOf(100, resultOf(100, figures), 50).reason;
+  assert.equal(reason({}), '');
+  assert.equal(reason({ kind: 'missed', totals: { rate: 91 } }), 'achieved 91% of the rate');
+  assert.equal(reason({ p99Us: 80_000 }), 'p99 80.0 ms over 50 ms');
+  assert.equal(reason({ kind: 'failed', totals: { failed: 12 } }), '12 errors');
+  assert.equal(reason({ kind: 'invalid' }), 'generator saturated');
+});
+
+test('on a server that answers one request in 5 ms, about 200/s are held', async (t) => {
+  let freeAtMs = 0;
+  const url = await requestServer(t, ({ line, reply }) => {
+    if (!line.includes('/v0/entity')) return reply('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}');
+    freeAtMs = Math.max(freeAtMs, performance.now()) + 5;
+    setTimeout(() => reply(), freeAtMs - performance.now());
+    return undefined;
+  });
+  const workload = workloadOf({ targets: [url], connections: 32, durationMs: 500, warmupMs: 100 });
+  const { best, steps } = await findMax((rate) => runBench({ ...workload, rate }), {
+    ...options,
+    startRate: 100,
+    p99MsMax: 10_000,
+    precision: 0.25,
+  });
+  t.diagnostic(steps.map(({ rate, held, reason }) => `${rate}: ${held ? 'held' : reason}`).join('; '));
+  const found = best?.workload.rate ?? 0;
+  // A machine that is busy otherwise may hold less, but nothing holds more.
+  assert.ok(found <= 250, `${found}/s`);
+});

@@ -1,0 +1,172 @@
+/** The books of a run, on a clock of the test's own. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { percentileUs } from '../../../profiling/load/histogram.ts';
+import { Ledger, type LedgerResult } from '../../../profiling/load/ledger.ts';
+import { seededRandom } from '../../../profiling/load/random.ts';
+import type { SecondResult } from '../../../profiling/load/result.ts';
+import { schedule } from '../../../profiling/load/schedule.ts';
+
+interface Simulated {
+  readonly rate: number;
+  readonly seconds: number;
+  readonly warmupSeconds?: number;
+  readonly connections: number;
+  readonly arrival?: 'constant' | 'poisson';
+  /** When a request that the server gets at `atUs` is answered. */
+  readonly answerAtUs: (atUs: number) => number;
+  /** The run is cut short here. */
+  readonly cutUs?: number;
+  readonly onSecond?: (second: SecondResult) => void;
+}
+
+/** A generator without delay of its own, against a server that is a function, on a clock that jumps from event to event. */
+function simulate(simulated: Simulated): LedgerResult {
+  const { rate, seconds, warmupSeconds = 0, connections, arrival = 'constant', cutUs = Infinity } = simulated;
+  const warmupUs = warmupSeconds * 1e6;
+  const ledger = new Ledger({
+    schedule: () => schedule({ arrival, rate, warmupUs }, seededRandom(1)),
+    warmupUs,
+    durationUs: seconds * 1e6,
+    targets: ['http://a'],
+    delayMsMax: () => 0,
+    onSecond: simulated.onSecond ?? (() => {}),
+  });
+  const inFlight: { target: number; intendedUs: number; sentUs: number; endUs: number }[] = [];
+  let nowUs = -warmupUs;
+  ledger.freed(nowUs);
+  for (;;) {
+    while (inFlight.length < connections && nowUs < cutUs) {
+      const intendedUs = ledger.take(nowUs);
+      if (intendedUs === undefined) break;
+      inFlight.push({ target: 0, intendedUs, sentUs: nowUs, endUs: simulated.answerAtUs(nowUs) });
+    }
+    inFlight.sort((left, right) => left.endUs - right.endUs);
+    const answer = inFlight[0];
+    const startUs = inFlight.length < connections ? ledger.nextUs : Infinity;
+    const nextUs = Math.min(answer?.endUs ?? Infinity, startUs);
+    if (nowUs < cutUs && nextUs >= cutUs) {
+      nowUs = cutUs;
+      ledger.cut(nowUs);
+      continue;
+    }
+    if (nextUs === Infinity) return ledger.result();
+    nowUs = Math.max(nowUs, nextUs);
+    if (answer !== undefined && answer.endUs <= nowUs) {
+      if (inFlight.length === connections) ledger.freed(nowUs);
+      inFlight.shift();
+      ledger.answered(answer, 201, false, nowUs);
+    }
+  }
+}
+
+/** Answers after 0.1 ms, but stalls from 4 s to 6 s. */
+const stalling = (atUs: number): number => (atUs >= 4e6 && atUs < 6e6 ? 6e6 : atUs) + 100;
+
+test('a server that stalls 2 s in a 10 s run at 100/s shows it: p50 near 0, p90 near 1,000 ms, p99 near 1,900 ms', () => {
+  for (const connections of [1, 8, 64, 1000]) {
+    const { latency, service, totals } = simulate({ rate: 100, seconds: 10, connections, answerAtUs: stalling });
+    assert.equal(latency.count, 1000);
+    assert.ok(percentileUs(latency, 50) < 1000, `p50 ${percentileUs(latency, 50)} us`);
+    assert.ok(Math.abs(percentileUs(latency, 90) - 1e6) < 30_000, `p90 ${percentileUs(latency, 90)} us`);
+    assert.ok(Math.abs(percentileUs(latency, 99) - 1.9e6) < 30_000, `p99 ${percentileUs(latency, 99)} us`);
+    assert.equal(totals.completed, 1000);
+    assert.equal(totals.lateStarts, 0);
+    assert.ok(totals.pendingMax >= 199 && totals.pendingMax <= 201, `${totals.pendingMax} pending`);
+    // What a closed loop would have reported: with one connection, a single slow request.
+    if (connections === 1) assert.ok(service !== null && percentileUs(service, 99) < 1000);
+  }
+});
+
+test('each second is its own: what was due, answered and still waiting at its end', () => {
+  const { seconds } = simulate({ rate: 100, seconds: 10, connections: 8, answerAtUs: stalling });
+  assert.deepEqual(
+    seconds.map(({ due }) => due),
+    Array.from({ length: 10 }, () => 100),
+  );
+  assert.deepEqual(
+    seconds.map(({ completed }) => completed),
+    [100, 100, 100, 100, 0, 0, 300, 100, 100, 100],
+  );
+  assert.deepEqual(
+    seconds.map(({ pending }) => pending),
+    [0, 0, 0, 0, 100, 200, 0, 0, 0, 0],
+  );
+});
+
+test('a server at half the rate: the achieved rate is its own, and what was never sent is counted', () => {
+  let freeAtUs = 0;
+  const half = (atUs: number): number => (freeAtUs = Math.max(freeAtUs, atUs) + 20_000);
+  const { totals, statuses } = simulate({ rate: 100, seconds: 10, connections: 4, answerAtUs: half });
+  assert.ok(Math.abs(totals.rate - 50) <= 0.5, `${totals.rate}/s`);
+  assert.equal(totals.due, 1000);
+  assert.equal(totals.completed, 1000);
+  assert.deepEqual(statuses, [{ status: '201', count: 1000 }]);
+  assert.ok(Math.abs(totals.pendingMax - 500) <= 5, `${totals.pendingMax} pending`);
+});
+
+test('the warm-up is load, but in no figure', () => {
+  const seen: number[] = [];
+  const { totals, latency } = simulate({
+    rate: 100,
+    seconds: 2,
+    warmupSeconds: 3,
+    connections: 4,
+    // Slow until the window begins.
+    answerAtUs: (atUs) => atUs + (atUs < -1e6 ? 30_000 : 100),
+    onSecond: ({ second }) => seen.push(second),
+  });
+  assert.equal(totals.due, 200);
+  assert.equal(latency.count, 200);
+  assert.ok(latency.maxUs < 1000);
+  assert.deepEqual(seen, [-3, -2, -1, 0, 1]);
+});
+
+test('poisson arrivals are counted as they fall', () => {
+  const { totals } = simulate({
+    rate: 1000,
+    seconds: 10,
+    connections: 64,
+    arrival: 'poisson',
+    answerAtUs: (atUs) => atUs + 50,
+  });
+  assert.ok(totals.due > 9600 && totals.due < 10_400, `${totals.due} due`);
+  assert.equal(totals.completed, totals.due);
+  assert.ok(Math.abs(totals.rate - totals.due / 10) < 1);
+});
+
+test('a run that is cut short is about the part that ran', () => {
+  const { totals, seconds, latency } = simulate({
+    rate: 100,
+    seconds: 10,
+    connections: 4,
+    answerAtUs: (atUs) => atUs + 100,
+    cutUs: 2_500_000,
+  });
+  assert.equal(totals.seconds, 2.5);
+  assert.equal(totals.due, 250);
+  assert.equal(latency.count, 250);
+  assert.equal(totals.rate, 100);
+  assert.deepEqual(
+    seconds.map(({ due }) => due),
+    [100, 100, 50],
+  );
+});
+
+test('a generator that starts late although a connection is free says so; a stalled server does not make it late', () => {
+  const ledger = new Ledger({
+    schedule: () => schedule({ arrival: 'constant', rate: 1000, warmupUs: 0 }, seededRandom(1)),
+    warmupUs: 0,
+    durationUs: 10_000,
+    targets: ['http://a'],
+    delayMsMax: () => 0,
+    onSecond: () => {},
+  });
+  ledger.freed(-1);
+  // The generator slept for 5 ms: the requests of 0 to 3 ms are over 1 ms late.
+  for (let index = 0; index < 6; index++) assert.equal(ledger.take(5000), index * 1000);
+  // No connection was free until 9.5 ms: what starts then is not the generator's fault.
+  ledger.freed(9500);
+  assert.equal(ledger.take(9500), 6000);
+  assert.equal(ledger.result().totals.lateStarts, 4);
+});

@@ -1,0 +1,90 @@
+/** A saturated generator is told from a server that stalls, and a run gets one word and one sentence. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { LatencyHistogram, type LatencyCounts } from '../../../profiling/load/histogram.ts';
+import { saturation } from '../../../profiling/load/saturation.ts';
+import type { StatusCount, Totals } from '../../../profiling/load/result.ts';
+import { judgeRun } from '../../../profiling/load/verdict.ts';
+import { resultOf, workloadOf } from '../../support/load.ts';
+
+function counts(...values: readonly number[]): LatencyCounts {
+  const histogram = new LatencyHistogram();
+  for (const value of values) histogram.record(value);
+  return histogram.snapshot();
+}
+
+const totals = (changes: Partial<Totals>): Totals => ({ ...resultOf(1000).totals, ...changes });
+const generator = resultOf(1).generator;
+const idle = { ...generator, utilization: 0.1, wantedCpuShare: 0.1 };
+
+const runs: readonly (readonly [
+  what: string,
+  input: Partial<Parameters<typeof saturation>[0]>,
+  expected: RegExp | null,
+])[] = [
+  ['the rate is kept', { generator: { ...generator, utilization: 0.99 } }, null],
+  ['the server stalls while the generator is idle', { totals: totals({ rate: 500 }), generator: idle }, null],
+  [
+    'the rate is missed by a busy event loop',
+    { totals: totals({ rate: 500 }), generator: { ...idle, utilization: 0.97 } },
+    /its event loop was busy 97% of the time/,
+  ],
+  [
+    'the rate is missed by a process that is kept from the cores',
+    { totals: totals({ rate: 500 }), generator: { ...idle, wantedCpuShare: 0.99 } },
+    /it ran or waited for a core 99% of the time/,
+  ],
+  [
+    'the latency is the generator’s own lateness',
+    { latency: counts(80_000), lateness: counts(75_000), generator: idle },
+    /started 75 ms late or more although connections were free/,
+  ],
+  ['the lateness is a small part', { latency: counts(800_000), lateness: counts(75_000), generator: idle }, null],
+];
+
+for (const [what, changes, expected] of runs) {
+  test(`saturation() says ${expected === null ? 'nothing' : 'so'} where ${what}`, () => {
+    const input = { totals: totals({}), latency: counts(1000), lateness: counts(0), generator, ...changes };
+    const said = saturation(input);
+    if (expected === null) assert.equal(said, null);
+    else assert.match(said ?? '', expected);
+  });
+}
+
+const verdicts: readonly (readonly [
+  what: string,
+  run: { totals?: Partial<Totals>; statuses?: StatusCount[]; saturated?: string },
+  kind: string,
+  sentence: RegExp,
+])[] = [
+  ['held', {}, 'held', /^HELD 1,000\/s: p99 1\.00 ms, no errors$/],
+  ['just held', { totals: { rate: 980 } }, 'held', /^HELD/],
+  ['missed', { totals: { rate: 979 } }, 'missed', /^MISSED 1,000\/s: 979\/s answered \(98%\)/],
+  [
+    'a full disk',
+    { totals: { failed: 3 }, statuses: [{ status: '507', count: 3 }] },
+    'failed',
+    /^FAILED: 3 of 1,000 requests were not successful: 3 times 507 \(disk full\)$/,
+  ],
+  [
+    'requests that were not sent, which is a missed rate',
+    { totals: { rate: 500, unanswered: 400 }, statuses: [{ status: 'not sent', count: 400 }] },
+    'missed',
+    /^MISSED/,
+  ],
+  ['saturated', { saturated: 'why' }, 'invalid', /^INVALID: generator saturated, why; 1,000\/s of 1,000\/s answered$/],
+];
+
+for (const [what, run, kind, sentence] of verdicts) {
+  test(`the verdict on a run: ${what}`, () => {
+    const verdict = judgeRun({
+      workload: workloadOf({ rate: 1000 }),
+      totals: totals(run.totals ?? {}),
+      latency: counts(1000),
+      statuses: run.statuses ?? [],
+      saturated: run.saturated ?? null,
+    });
+    assert.equal(verdict.kind, kind);
+    assert.match(verdict.sentence, sentence);
+  });
+}

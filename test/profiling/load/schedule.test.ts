@@ -1,0 +1,39 @@
+/** When requests should be sent: fixed ahead, evenly or at random, and the same for the same seed. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { seededRandom } from '../../../profiling/load/random.ts';
+import { schedule, type ScheduleOptions } from '../../../profiling/load/schedule.ts';
+
+function starts(options: ScheduleOptions, count: number): number[] {
+  const next = schedule(options, seededRandom(1));
+  return Array.from({ length: count }, next);
+}
+
+test('constant arrivals are i / rate, with one exactly at the start of the window', () => {
+  assert.deepEqual(starts({ arrival: 'constant', rate: 100, warmupUs: 0 }, 4), [0, 10_000, 20_000, 30_000]);
+  assert.deepEqual(starts({ arrival: 'constant', rate: 100, warmupUs: 20_000 }, 4), [-20_000, -10_000, 0, 10_000]);
+  // 15 ms before the window is no multiple of 10 ms: the first comes 10 ms before.
+  assert.deepEqual(starts({ arrival: 'constant', rate: 100, warmupUs: 15_000 }, 2), [-10_000, 0]);
+});
+
+test('constant arrivals add up no error over a million requests', () => {
+  const all = starts({ arrival: 'constant', rate: 3, warmupUs: 0 }, 1_000_000);
+  assert.equal(all.at(-1), (999_999 * 1e6) / 3);
+});
+
+test('poisson arrivals rise, keep the rate, and vary as exponential gaps do', () => {
+  const all = starts({ arrival: 'poisson', rate: 1000, warmupUs: 0 }, 100_000);
+  const gaps = all.slice(1).map((start, index) => start - (all[index] ?? 0));
+  assert.ok(gaps.every((gap) => gap >= 0));
+  const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
+  const deviation = Math.sqrt(gaps.reduce((sum, gap) => sum + (gap - mean) ** 2, 0) / gaps.length);
+  assert.ok(Math.abs(mean / 1000 - 1) < 0.02, `mean gap ${mean} us`);
+  assert.ok(Math.abs(deviation / mean - 1) < 0.02, 'an exponential deviates by its mean');
+});
+
+test('a seed repeats the schedule', () => {
+  const options: ScheduleOptions = { arrival: 'poisson', rate: 50, warmupUs: 1e6 };
+  assert.deepEqual(starts(options, 100), starts(options, 100));
+  const [first] = [schedule(options, seededRandom(2))];
+  assert.notEqual(first?.(), starts(options, 1)[0]);
+});

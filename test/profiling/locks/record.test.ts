@@ -1,0 +1,86 @@
+/** The lock profile of a real program, where perf can be used; and what is said where it cannot. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { lockProfileAvailability, recordLocks } from '../../../profiling/locks/record.ts';
+
+const program = fileURLToPath(new URL('contention.js', import.meta.url));
+const availability = await lockProfileAvailability();
+const skip = availability.available ? false : availability.reason;
+
+function temporaryDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'kvorum-locks-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+async function startContention(t: TestContext): Promise<number> {
+  const path = join(temporaryDirectory(t), 'store.mdb');
+  const child = spawn(process.execPath, [program, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(async () => {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  });
+  await once(child.stdout, 'data');
+  return child.pid ?? 0;
+}
+
+/** A `perf` that says this and fails. */
+function fakePerf(t: TestContext, says: string): NodeJS.ProcessEnv {
+  const directory = temporaryDirectory(t);
+  const path = join(directory, 'perf');
+  writeFileSync(path, `#!/bin/sh\nprintf '%s\\n' "${says}" >&2\nexit 129\n`);
+  chmodSync(path, 0o755);
+  return { ...process.env, PATH: `${directory}:${process.env['PATH']}` };
+}
+
+test(
+  "LMDB's writer lock is found in the threads that contend for it, in a recording that is ended early",
+  { skip },
+  async (t) => {
+    const pid = await startContention(t);
+    const end = new AbortController();
+    const onRecording = (): void => void setTimeout(() => end.abort(), 400);
+    const profile = await recordLocks([{ name: 'n1', pid }], { durationMs: 60_000, signal: end.signal, onRecording });
+    assert.ok(profile.durationMs < 55_000);
+    const lock = profile.sites.find(({ site }) => site === 'LMDB writer lock');
+    assert.ok(lock !== undefined && lock.count > 0, JSON.stringify(profile.sites));
+    // One of the two holds it nearly always, so of the contended time nearly all is theirs.
+    assert.ok(lock.share > 0.5, String(lock.share));
+    const threads = lock.byThread.map(({ thread }) => thread);
+    assert.ok(threads.length > 0 && threads.every((thread) => /^worker [12]$/.test(thread)), threads.join());
+    assert.ok(profile.stacks[0]?.frames.includes('mdb_txn_begin'));
+    assert.ok(profile.threads.every(({ process }) => process === 'n1'));
+  },
+);
+
+test('a process that is not there is an error, with the reason of perf', { skip }, async () => {
+  const recorded = recordLocks([{ name: 'n1', pid: 2 ** 22 + 1 }], { durationMs: 100 });
+  await assert.rejects(recorded, { code: 'profile-failed', message: /^Cannot record locks with perf: \S/ });
+});
+
+test('without perf the profile says so', async () => {
+  const none = { ...process.env, PATH: '/nowhere' };
+  assert.deepEqual(await lockProfileAvailability(none), { available: false, reason: 'perf is not installed' });
+});
+
+test('where perf may not trace, its own reason is given', async (t) => {
+  const syntax = 'event syntax error: syscalls:sys_enter_futex\n  \\___ unknown tracepoint\n\nRun perf list';
+  assert.deepEqual(await lockProfileAvailability(fakePerf(t, syntax)), {
+    available: false,
+    reason: 'unknown tracepoint',
+  });
+  assert.deepEqual(await lockProfileAvailability(fakePerf(t, 'Error:\nNo permission to enable the event.')), {
+    available: false,
+    reason: 'No permission to enable the event.',
+  });
+  assert.deepEqual(await lockProfileAvailability(fakePerf(t, '')), {
+    available: false,
+    reason: 'perf ended with 129',
+  });
+});

@@ -1,0 +1,238 @@
+/**
+ * A worker: opens the store, listens for peers, keeps connections to them, and coordinates operation frames. Where it
+ * runs is its shell's affair: a thread of the Piscina pool (entry.ts), or for profiling the main thread (inline.ts).
+ *
+ * Besides its tasks a worker has a control port: outcomes that leave ahead of their task, log lines, reports and the
+ * commands of `WorkerCommand`. It has to be a port of our own, since messages on a thread's parent port belong to
+ * Piscina.
+ */
+import { Buffer } from 'node:buffer';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { replicaProof } from '../src/domain/cluster-proof.ts';
+import { messageOf } from '../src/domain/errors.ts';
+import { topologyDigest } from '../src/domain/topology.ts';
+import type { WaitOptions } from '../src/domain/wait-marks.ts';
+import type {
+  LogLevel,
+  WorkerCommand,
+  WorkerMessage,
+  WorkerReady,
+  WorkerSettings,
+} from '../src/domain/worker-protocol.ts';
+import { Clock } from './clock.ts';
+import { Coordinator } from './coordinator.ts';
+import { LocalReplica } from './local-replica.ts';
+import { PeerClient } from './peer-client.ts';
+import { RangeDesk } from './range-desk.ts';
+import { RangeScans } from './range-scans.ts';
+import { listenForPeers, type ReplicaListener } from './replica-listener.ts';
+import { ThreadReport } from './report.ts';
+import { peerReadersMax, Store } from './store.ts';
+import { Turn } from './turn.ts';
+import { WaitsSwitch } from './waits.ts';
+
+/** Where a worker runs, as far as it needs to know. */
+export interface WorkerShell {
+  readonly settings: WorkerSettings;
+  /** 0 on the main thread. */
+  readonly threadId: number;
+  /** From 0 up to `settings.workers`. */
+  readonly index: number;
+  /** Whether no other worker of this process has opened the store before. */
+  readonly isFirst: boolean;
+}
+
+/** A worker that listens. */
+export interface Worker {
+  readonly ready: WorkerReady;
+  /** The main thread's end of the control port. */
+  readonly control: MessagePort;
+  /**
+   * Coordinates one operation frame. Resolves when every operation in it has an outcome, to the outcome frame that has
+   * not left through the control port already.
+   */
+  coordinate(frame: Uint8Array): Promise<Buffer | undefined>;
+}
+
+interface Running {
+  readonly settings: WorkerSettings;
+  readonly coordinator: Coordinator;
+  readonly peers: readonly (PeerClient | undefined)[];
+  readonly listener: ReplicaListener;
+  readonly store: Store;
+  readonly ranges: RangeScans;
+  readonly desk: RangeDesk;
+  readonly report: ThreadReport;
+  readonly waits: WaitsSwitch;
+  readonly send: Send;
+}
+
+type Send = (message: WorkerMessage, transfer?: ArrayBuffer[]) => void;
+
+/** Starts a worker. Rejects with a `KvorumError` where the store or the replica port cannot be opened. */
+export async function startWorker(shell: WorkerShell): Promise<Worker> {
+  const { port1: control, port2: mainsEnd } = new MessageChannel();
+  const running = await start(shell, control);
+  takeCommands(control, running);
+  return {
+    ready: { kind: 'worker-ready', threadId: shell.threadId, replicaPort: running.listener.port },
+    control: mainsEnd,
+    coordinate: (frame) =>
+      running.coordinator.coordinate(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)),
+  };
+}
+
+async function start(shell: WorkerShell, control: MessagePort): Promise<Running> {
+  const { settings } = shell;
+  const send: Send = (message, transfer = []) => control.postMessage(message, transfer);
+  const report = new ThreadReport(shell.threadId);
+  const store = await Store.open(
+    {
+      directory: settings.dataDirectory,
+      durability: settings.durability,
+      storeBytesMax: settings.storeBytesMax,
+      first: shell.isFirst,
+    },
+    (key) => {
+      report.corruptRecords++;
+      log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
+    },
+  );
+  const clock = new Clock(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
+  const turn = settings.mode === 'batched' ? new Turn(() => runTurn()) : undefined;
+  const onFatal = (error: unknown): void => sendFatal(send, error);
+  const replica = new LocalReplica({ store, clock, turn, onFatal });
+  const peers = createPeers(shell, send);
+  const runTurn = (): void => {
+    for (const peer of peers) peer?.flush();
+    replica.run();
+  };
+  const { topology, timeoutMs, readRepair } = settings;
+  const { replicationFactor, rangeMsMax } = settings;
+  const ranges = new RangeScans({
+    store,
+    peers,
+    replicationFactor,
+    rangeMsMax,
+    timeoutMs,
+    clock,
+    peerScansMax: peerScansMax(settings),
+    operationsSoFar: () => replica.batches,
+  });
+  const listener = await listenForPeers({
+    host: settings.host,
+    ports: replicaPortsToTry(settings),
+    token: token(settings),
+    frameBytesMax: settings.frameBytesMax,
+    replica,
+    ranges,
+    onHello: (url) => peers.find((peer) => peer?.status.url === url)?.greet() ?? Promise.resolve(),
+  });
+  const sequential = settings.mode === 'sync';
+  const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
+  const options = { topology, replica, peers, sequential, turn, clock, timeoutMs, readRepair, sendOutcomes };
+  const coordinator = new Coordinator(options);
+  const desk = new RangeDesk(ranges, send);
+  const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
+  return { settings, coordinator, peers, listener, store, ranges, desk, report, waits, send };
+}
+
+function createPeers({ settings, index: workerIndex }: WorkerShell, send: Send): (PeerClient | undefined)[] {
+  const topology = topologyDigest(settings.topology);
+  return settings.topology.nodes.map((node, index) => {
+    if (index === settings.topology.selfIndex) return undefined;
+    return new PeerClient({
+      identity: { id: node.id, url: node.url, topology, token: token(settings) },
+      batching: settings.mode === 'batched',
+      batchBytesMax: settings.batchBytesMax,
+      batchesInFlightMax: settings.peerBatchesInFlightMax,
+      connectionsMax: settings.peerConnectionsMax,
+      queueBytesMax: settings.peerQueueBytesMax,
+      timeoutMs: settings.timeoutMs,
+      workerIndex,
+      onStateChange: ({ url, state, error }, before) => {
+        // Nodes that start together find each other absent at first; that is no warning.
+        log(send, before === 'up' ? 'warn' : 'info', `peer is ${state}`, { url, error });
+      },
+    });
+  });
+}
+
+/** What peers show to prove the cluster secret. */
+function token(settings: WorkerSettings): string {
+  return replicaProof(settings.clusterSecret, topologyDigest(settings.topology));
+}
+
+function replicaPortsToTry(settings: WorkerSettings): number[] {
+  if (settings.replicaPort === 0) return [0];
+  return Array.from({ length: settings.workers }, (_, index) => settings.replicaPort + index);
+}
+
+function takeCommands(port: MessagePort, running: Running): void {
+  port.on('message', (command: WorkerCommand) => {
+    if (command.kind === 'announce') void announce(running);
+    else if (command.kind === 'report') sendReport(running, command.id);
+    else if (command.kind === 'stop') void stop(running);
+    else if (command.kind === 'waits-start') void startWaits(running, command.options, command.module);
+    else if (command.kind === 'waits-stop') running.send({ kind: 'waits', recording: running.waits.stop() });
+    else running.desk.take(command);
+  });
+}
+
+/**
+ * Scans for peers at once: as many as all of them may have, within this worker's share of the store's reader slots. What
+ * is left of those is for the threads themselves and for clients' scans.
+ */
+function peerScansMax(settings: WorkerSettings): number {
+  const share = Math.floor(peerReadersMax / settings.workers);
+  return Math.min(settings.rangesMax * settings.topology.nodes.length, share);
+}
+
+/** Finds every peer that is up and has it find us; then this node can serve. */
+async function announce({ settings, peers, report, send }: Running): Promise<void> {
+  const self = settings.topology.nodes[settings.topology.selfIndex];
+  await Promise.all(
+    peers.map(async (peer) => {
+      await peer?.wake();
+      await peer?.announce(self?.url ?? '');
+    }),
+  );
+  report.reset();
+  send({ kind: 'announced' });
+}
+
+function sendReport({ report, send, ...measured }: Running, id: number): void {
+  send({ kind: 'report', id, report: report.make(measured) });
+}
+
+async function startWaits({ waits, send }: Running, options: WaitOptions, module: string): Promise<void> {
+  try {
+    await waits.start(options, module);
+  } catch (error) {
+    log(send, 'error', 'waits cannot be recorded', { error: messageOf(error) });
+  }
+  send({ kind: 'waits-started' });
+}
+
+async function stop({ listener, peers, store, coordinator, ranges, report, send }: Running): Promise<void> {
+  coordinator.close();
+  ranges.close();
+  report.close();
+  await listener.close();
+  await Promise.all(peers.map((peer) => peer?.close() ?? Promise.resolve()));
+  try {
+    await store.close();
+  } catch (error) {
+    sendFatal(send, error);
+  }
+  send({ kind: 'stopped' });
+}
+
+/** The store failed: nothing more is acknowledged, and the main thread ends the process. */
+function sendFatal(send: Send, error: unknown): void {
+  send({ kind: 'fatal', message: messageOf(error) });
+}
+
+function log(send: Send, level: LogLevel, message: string, fields: Record<string, unknown>): void {
+  send({ kind: 'log', level, message, fields });
+}
