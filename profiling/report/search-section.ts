@@ -7,7 +7,11 @@ import { quantity } from './quantity.ts';
 import { table, type Cell } from './table.ts';
 
 export function searchSteps(caption: string, steps: readonly SearchStep[]): Html {
-  return html`${steps.length > 1 && figure(searchFigure(caption, steps))}${table({
+  return html`${steps.length > 1 && figure(searchFigure(caption, steps))}${searchTable(caption, steps)}`;
+}
+
+export function searchTable(caption: string, steps: readonly SearchStep[]): Html {
+  return table({
     caption: `${caption}: the runs tried, in order`,
     columns: [
       { title: 'Run', unit: 'count' },
@@ -29,7 +33,7 @@ export function searchSteps(caption: string, steps: readonly SearchStep[]): Html
       held ? '✓ held' : '✕ not held',
       reason,
     ]),
-  })}`;
+  });
 }
 
 /** p99 over the rate: where the curve turns up is where the cluster ends. */

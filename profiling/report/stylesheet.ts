@@ -80,6 +80,7 @@ figcaption .quiet{font-weight:400;font-size:.875rem;display:block}
 .bars .range::before{content:"";position:absolute;left:0;right:0;top:3px;border-top:2px solid var(--text)}
 .bars .figure{text-align:right;font-variant-numeric:tabular-nums}
 .bars .figure .quiet{display:block;font-size:.75rem}
+.bars .group{grid-column:1/-1;font-weight:600;margin-top:8px}
 .bars .part{position:absolute;top:0;bottom:0;border-right:1px solid var(--page)}
 .keys{list-style:none;display:flex;flex-wrap:wrap;gap:4px 16px;margin:8px 0;padding:0;font-size:.8125rem}
 .keys i{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px;vertical-align:-1px;print-color-adjust:exact;-webkit-print-color-adjust:exact}
@@ -118,6 +119,18 @@ export const benchStyles = `
 .key-figures dd.quiet{font-size:.8125rem;font-weight:400}
 @media (max-width:640px){.verdict.main .verdict-sentence{font-size:1.3rem}.key-figures{grid-template-columns:repeat(auto-fill,minmax(130px,1fr))}}
 @media print{.invalid-banner{position:static}}
+`;
+
+/** Sentences of a comparison. */
+export const compareStyles = `
+.bought{margin:20px 0}
+.bought article{background:var(--panel);border:1px solid var(--line);border-left:6px solid var(--link);border-radius:8px;padding:12px 20px;margin:12px 0}
+.bought h2{border:0;padding:0;margin:0 0 6px}
+.bought .lead{font-size:1.35rem;line-height:1.3;font-weight:600;max-width:none;margin:12px 0 4px}
+.bought ul{margin:4px 0 8px;padding-left:20px}
+.bought li{margin:4px 0;max-width:95ch}
+.note{max-width:none;border:2px solid var(--warn);background:var(--warn-ground);border-radius:8px;padding:8px 16px}
+.note strong{color:var(--warn)}
 `;
 
 const print = `
