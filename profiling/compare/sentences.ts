@@ -15,7 +15,7 @@ import {
   type SummaryRow,
   type VerdictCounts,
 } from './result.ts';
-import { changeBetween } from './spread.ts';
+import { chanceOfParting, changeBetween } from './spread.ts';
 
 export interface RowPair {
   readonly from: SummaryRow;
@@ -29,6 +29,16 @@ export function stepSentences(
 ): string[] {
   const held = maximum === null ? [] : [maximumSentence(from, to, maximum)];
   return [...held, ...pairs.map(pointSentence)].map((sentence) => `${op.toUpperCase()}: ${sentence}`);
+}
+
+/** How far a reader may trust the sentences; undefined where nothing was measured. */
+export function ruleSentence(summary: readonly SummaryRow[]): string | undefined {
+  const least = Math.min(...summary.map(({ verdicts }) => rounds(verdicts) - verdicts.invalid));
+  if (!Number.isFinite(least)) return undefined;
+  const rule = 'A difference is named where the ranges of the rounds do not overlap';
+  if (least < 2) return `${rule}; that needs two rounds or more`;
+  const chance = Math.round(1 / chanceOfParting(least, least));
+  return `${rule}; with ${least} rounds chance alone does that in 1 of ${chance} measures`;
 }
 
 function maximumSentence(from: string, to: string, { from: before, to: after, verdict, ratio }: Change): string {

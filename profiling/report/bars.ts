@@ -6,7 +6,7 @@ import type { Spread } from '../compare/result.ts';
 import { html, type Html } from './html.ts';
 import { seriesColours } from './palette.ts';
 import { quantity, type Unit } from './quantity.ts';
-import { tableBehind, type Cell } from './table.ts';
+import { tableBehind, type Cell, type TableOptions } from './table.ts';
 
 export interface RangeBar {
   /** Bars of the same group stand together under its name. */
@@ -22,8 +22,20 @@ export interface RangeBar {
 export interface StackedBar {
   readonly group?: string;
   readonly label: string;
-  /** By the name of the part. */
-  readonly parts: ReadonlyMap<string, number>;
+  /** Those of a section follow each other. Empty: not measured. */
+  readonly parts: readonly BarPart[];
+}
+
+export interface BarPart {
+  /** Stands under its parts: `n1`. */
+  readonly section: string;
+  /** Parts of the same name have the same colour: `main`. */
+  readonly name: string;
+  readonly value: number;
+}
+
+interface PartNames {
+  readonly names: readonly string[];
 }
 
 export interface Bars<Bar> {
@@ -65,29 +77,21 @@ export function rangeBars({ title, summary, unit, bars }: Bars<RangeBar>): Html 
   });
 }
 
-/** Bars of parts in the colours of a common legend. */
-export function stackedBars({ title, summary, unit, bars }: Bars<StackedBar>): Html {
-  const names = [...new Set(bars.flatMap(({ parts }) => [...parts.keys()]))];
+/** Bars of parts in the colours of a common legend, `names` in its order. */
+export function stackedBars({ title, summary, unit, bars, names }: Bars<StackedBar> & PartNames): Html {
   const colours = new Map(names.map((name, index) => [name, `var(--series-${(index % seriesColours) + 1})`]));
   const longest = Math.max(...bars.map(({ parts }) => total(parts))) || 1;
+  const percent = (value: number): string => `${((value / longest) * 100).toFixed(2)}%`;
   const rows = inGroups(bars, ({ label, parts }) => {
-    if (parts.size === 0) return row(label, null, html`<span class="quiet">${quantity(null, unit)}</span>`);
-    let from = 0;
-    const pieces = names.flatMap((name) => {
-      const value = parts.get(name) ?? 0;
-      if (value === 0) return [];
-      const left = from;
-      from += value;
-      const place = `left:${((left / longest) * 100).toFixed(2)}%;width:${((value / longest) * 100).toFixed(2)}%`;
-      return [
-        html`<div
-          class="part"
-          style="${place};background:${colours.get(name)}"
-          title="${name}: ${quantity(value, unit)}"
-        ></div>`,
-      ];
+    if (parts.length === 0) return row(label, null, html`<span class="quiet">${quantity(null, unit)}</span>`);
+    const pieces = placed(parts).map(({ section, name, value, from }) => {
+      const place = `left:${percent(from)};width:${percent(value)};background:${colours.get(name)}`;
+      return html`<div class="part" style="${place}" title="${section} ${name}: ${quantity(value, unit)}"></div>`;
     });
-    return row(label, html`${pieces}`, html`${quantity(total(parts), unit)}`);
+    const under = placed(sectionsOf(parts)).map(({ section, value, from }) => {
+      return html`<span style="left:${percent(from)};width:${percent(value)}">${section}</span>`;
+    });
+    return row(label, html`${pieces}`, html`${quantity(total(parts), unit)}`, under);
   });
   const legend = names.map((name) => html`<li><i style="background:${colours.get(name)}"></i>${name}</li>`);
   return drawn(title, summary, {
@@ -95,16 +99,24 @@ export function stackedBars({ title, summary, unit, bars }: Bars<StackedBar>): H
         ${legend}
       </ul>
       ${rows}`,
-    behind: tableBehind('Table', {
-      caption: title,
-      columns: [{ title: '', unit: 'text' }, ...names.map((name) => ({ title: name, unit })), { title: 'All', unit }],
-      rows: bars.map(({ group, label, parts }): Cell[] => [
-        group === undefined ? label : `${group}: ${label}`,
-        ...names.map((name) => parts.get(name) ?? (parts.size === 0 ? null : '–')),
-        parts.size === 0 ? null : total(parts),
-      ]),
-    }),
+    behind: tableBehind('Table', partsTable(title, unit, bars)),
   });
+}
+
+function partsTable(caption: string, unit: Unit, bars: readonly StackedBar[]): TableOptions {
+  const nameOf = ({ section, name }: BarPart): string => `${section} ${name}`;
+  const names = [...new Set(bars.flatMap(({ parts }) => parts.map(nameOf)))].sort((one, other) => {
+    return one.localeCompare(other, 'en', { numeric: true });
+  });
+  return {
+    caption,
+    columns: [{ title: '', unit: 'text' }, { title: 'All', unit }, ...names.map((title) => ({ title, unit }))],
+    rows: bars.map(({ group, label, parts }): Cell[] => [
+      group === undefined ? label : `${group}: ${label}`,
+      parts.length === 0 ? null : total(parts),
+      ...names.map((name) => parts.find((part) => nameOf(part) === name)?.value ?? (parts.length === 0 ? null : '–')),
+    ]),
+  };
 }
 
 /** `3.9 ms to 4.4 ms`. */
@@ -132,12 +144,29 @@ function inGroups<Bar extends { readonly group?: string }>(bars: readonly Bar[],
   </div> `;
 }
 
-function row(label: string, track: Html | null, figure: Html): Html {
-  return html`<div>${label}</div>
-    <div class="track" aria-hidden="true">${track}</div>
+function row(label: string, track: Html | null, figure: Html, sections: readonly Html[] = []): Html {
+  return html`<div class="name">${label}</div>
+    <div aria-hidden="true">
+      <div class="track">${track}</div>
+      ${sections.length > 0 && html`<div class="sections">${sections}</div>`}
+    </div>
     <div class="figure">${figure}</div> `;
 }
 
-function total(parts: ReadonlyMap<string, number>): number {
-  return [...parts.values()].reduce((sum, value) => sum + value, 0);
+/** Each behind the one before it. */
+function placed<Part extends { readonly value: number }>(parts: readonly Part[]): (Part & { readonly from: number })[] {
+  let from = 0;
+  return parts.map((part) => {
+    from += part.value;
+    return { ...part, from: from - part.value };
+  });
+}
+
+function sectionsOf(parts: readonly BarPart[]): { readonly section: string; readonly value: number }[] {
+  const sections = [...new Set(parts.map(({ section }) => section))];
+  return sections.map((section) => ({ section, value: total(parts.filter((part) => part.section === section)) }));
+}
+
+function total(parts: readonly BarPart[]): number {
+  return parts.reduce((sum, { value }) => sum + value, 0);
 }

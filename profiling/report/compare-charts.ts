@@ -7,17 +7,20 @@ import {
   measureKinds,
   type CompareResult,
   type LoadPoint,
+  type MaximumSearch,
   type MeasureName,
   type SummaryRow,
 } from '../compare/result.ts';
 import { sumOf } from '../load/histogram.ts';
 import type { LoadOperation } from '../load/result.ts';
-import { rangeBars, stackedBars } from './bars.ts';
+import { rangeBars, stackedBars, type BarPart } from './bars.ts';
+import type { Dash, LineChart } from './chart.ts';
 import { figure } from './figure.ts';
 import { html, type Html } from './html.ts';
 import { seriesColours } from './palette.ts';
-import { percentileChart } from './percentile-chart.ts';
+import { percentileChart, type LatencyRun } from './percentile-chart.ts';
 import { quantity, type Unit } from './quantity.ts';
+import { table, type Cell } from './table.ts';
 
 /** Costs that get a chart, besides CPU; everything stands in the tables. */
 const costs: readonly MeasureName[] = [
@@ -31,9 +34,9 @@ const costs: readonly MeasureName[] = [
 export function maximumChart({ searches, subjects }: CompareResult, op: LoadOperation): Html | null {
   const found = searches.filter((search) => search.op === op);
   if (found.length === 0) return null;
-  return rangeBars({
+  const bars = rangeBars({
     title: `Highest rate held, ${op.toUpperCase()}`,
-    summary: 'The bracket reaches from the least to the greatest of the rounds.',
+    summary: 'Median of the rounds; the bracket reaches from the least to the greatest of them.',
     unit: 'rate',
     bars: found.map(({ subject, best, spread }) => ({
       label: subject,
@@ -42,30 +45,81 @@ export function maximumChart({ searches, subjects }: CompareResult, op: LoadOper
       colour: colourOf(subjects.map(({ name }) => name).indexOf(subject)),
     })),
   });
+  return html`${bars}${missedTable(found, op)}`;
 }
 
-/** One chart for each load, the subjects overlaid. */
+/** What the maxima ended at. */
+function missedTable(searches: readonly MaximumSearch[], op: LoadOperation): Html {
+  return table({
+    caption: `Above the highest rate held, ${op.toUpperCase()}`,
+    columns: [
+      { title: '', unit: 'text' },
+      { title: 'Held', unit: 'rate' },
+      { title: 'Lowest rate not held', unit: 'rate' },
+      { title: 'What it failed on', unit: 'text' },
+    ],
+    rows: searches.map(({ subject, best, missed, steps }): Cell[] => [
+      subject,
+      best ?? 'none',
+      missed ?? 'none tried',
+      steps.findLast(({ rate, held }) => !held && rate === missed)?.reason ?? '–',
+    ]),
+  });
+}
+
+/**
+ * One chart for each load, the subjects overlaid, their rounds pooled: a round's slow requests weigh as much as the others,
+ * where a median round would hide them.
+ */
 export function latencyCharts(result: CompareResult, op: LoadOperation): Html[] {
   return pointsOf(result, op).map((point) => {
-    const runs = result.subjects.flatMap(({ name }) => {
-      const rounds = result.runs.filter((run) => {
-        return run.subject === name && run.op === op && pointKey(run.point) === pointKey(point);
-      });
-      // What a saturated generator measured says nothing of the subject.
-      const valid = rounds.filter(({ result: { verdict } }) => verdict.kind !== 'invalid');
-      const latency = sumOf(valid.map((run) => run.result.latency));
-      return latency.count === 0 ? [] : [{ label: name, latency, rounds: valid.length }];
-    });
-    if (runs.length === 0)
-      return html`<p class="quiet">Latency of ${op.toUpperCase()} at ${pointName(point)}: not measured.</p>`;
-    const rounds = Math.max(...runs.map((run) => run.rounds));
+    const pooled = result.subjects.map(({ name }) => pooledLatency(result, { op, point, subject: name }));
+    const at = `${op.toUpperCase()} at ${pointName(point)}`;
+    if (pooled.every(({ latency }) => latency.count === 0)) {
+      return html`<p class="quiet">Latency of ${at}: not measured.</p>`;
+    }
     return figure({
-      title: `Latency by percentile, ${op.toUpperCase()} at ${pointName(point)}`,
-      summary: `${rounds === 1 ? 'One round.' : `${rounds} rounds together.`} ${missedNote(result, op, point)}`.trim(),
-      chart: percentileChart(runs),
+      title: `Latency by percentile, ${at}`,
+      summary: `${pooledText(pooled)} ${missedNote(result, op, point)}`.trim(),
+      chart: toldApart(percentileChart(pooled)),
       height: 280,
     });
   });
+}
+
+interface Pooled extends LatencyRun {
+  readonly subject: string;
+  readonly rounds: number;
+}
+
+/** What a saturated generator measured says nothing of the subject, and what was cut short is of another length. */
+function pooledLatency(result: CompareResult, place: RowPlace): Pooled {
+  const { op, point, subject } = place;
+  const rounds = result.runs.filter((run) => {
+    const isHere = run.subject === subject && run.op === op && pointKey(run.point) === pointKey(point);
+    return isHere && !run.result.cutShort && run.result.verdict.kind !== 'invalid';
+  });
+  const rate = rowOf(result, place)?.rate;
+  const label = point.kind === 'rate' || rate === undefined ? subject : `${subject} at ${quantity(rate, 'rate')}`;
+  return { label, subject, rounds: rounds.length, latency: sumOf(rounds.map((run) => run.result.latency)) };
+}
+
+function pooledText(pooled: readonly Pooled[]): string {
+  const counts = new Set(pooled.map(({ rounds }) => rounds));
+  if (counts.size > 1) {
+    return `Rounds pooled: ${pooled.map(({ subject, rounds }) => `${subject} ${rounds || 'none'}`).join(', ')}.`;
+  }
+  const [count] = counts;
+  return count === 1 ? 'One round.' : `The requests of all ${count} rounds pooled.`;
+}
+
+/** By dashes beside the colours. */
+function toldApart(chart: LineChart): LineChart {
+  const dashes: readonly Dash[] = ['solid', 'long', 'dotted', 'dashed'];
+  return {
+    ...chart,
+    series: chart.series.map((series, index) => ({ ...series, dash: dashes[index % dashes.length] ?? 'solid' })),
+  };
 }
 
 /** Where a rate was missed, latency grows with the length of the run. */
@@ -86,10 +140,11 @@ export function costCharts(result: CompareResult, op: LoadOperation): Html {
   });
   if (rows.length === 0) return html``;
   const cpu = stackedBars({
-    title: `CPU a request by thread, ${op.toUpperCase()}`,
-    summary: 'All nodes together; native: all threads without JavaScript (libuv, V8, LMDB). Medians of the rounds.',
+    title: `CPU a request by node and thread, ${op.toUpperCase()}`,
+    summary: 'native: all threads without JavaScript (libuv, V8, LMDB). Medians of the rounds.',
     unit: 'us',
-    bars: rows.map(({ group, row }) => ({ group, label: row.subject, parts: cpuByThread(row) })),
+    bars: rows.map(({ group, row }) => ({ group, label: row.subject, parts: cpuParts(row) })),
+    names: [...new Set(rows.flatMap(({ row }) => row.threads.map(({ thread }) => thread)))].sort(byThread),
   });
   const others = costs.map((measure) => {
     return rangeBars({
@@ -106,19 +161,25 @@ export function costCharts(result: CompareResult, op: LoadOperation): Html {
   return html`${cpu}${others}`;
 }
 
-/** Threads of the same name on all nodes together, main first and native last. */
-function cpuByThread({ threads }: SummaryRow): ReadonlyMap<string, number> {
-  const place = (name: string): number => ['main', 'native'].indexOf(name);
-  const names = [...new Set(threads.map(({ thread }) => thread))].sort((left, right) => {
-    const order = [place(left), place(right)].map((at) => (at === -1 ? 0.5 : at));
-    return (order[0] ?? 0) - (order[1] ?? 0) || left.localeCompare(right, 'en', { numeric: true });
-  });
-  return new Map(
-    names.map((name) => {
-      const same = threads.filter(({ thread }) => thread === name);
-      return [name, same.reduce((sum, { cpuUs }) => sum + cpuUs.median, 0)];
-    }),
+/** By node, and in each by thread. */
+function cpuParts({ threads }: SummaryRow): BarPart[] {
+  const nodes = [...new Set(threads.map(({ node }) => node))].sort(inOrder);
+  return nodes.flatMap((section) =>
+    threads
+      .filter(({ node }) => node === section)
+      .toSorted((left, right) => byThread(left.thread, right.thread))
+      .map(({ thread, cpuUs }) => ({ section, name: thread, value: cpuUs.median })),
   );
+}
+
+/** Main first and native last. */
+function byThread(left: string, right: string): number {
+  const place = (name: string): number => (name === 'main' ? 0 : name === 'native' ? 2 : 1);
+  return place(left) - place(right) || inOrder(left, right);
+}
+
+function inOrder(left: string, right: string): number {
+  return left.localeCompare(right, 'en', { numeric: true });
 }
 
 /** The loads that the operation met, in order. */

@@ -3,7 +3,7 @@
  * tables for each operation, then how it was measured.
  */
 import type { ComparedStep, CompareResult, CompareSettings } from '../compare/result.ts';
-import { chanceOfParting } from '../compare/spread.ts';
+import { ruleSentence } from '../compare/sentences.ts';
 import type { LoadOperation } from '../load/result.ts';
 import { costCharts, latencyCharts, maximumChart, opsOf } from './compare-charts.ts';
 import { measureTables, profileTable, runTable } from './compare-tables.ts';
@@ -35,6 +35,7 @@ export async function renderCompareReport(result: CompareResult): Promise<string
 
 function verdictSection(result: CompareResult): Html {
   const { steps, cutShort, summary } = result;
+  const rule = ruleSentence(summary);
   const invalid = summary.reduce((sum, { verdicts }) => sum + verdicts.invalid, 0);
   const pairs = [...new Map(steps.map(({ from, to }) => [`${from} → ${to}`, { from, to }]))];
   return html`<section class="bought" aria-label="What each step bought">
@@ -47,7 +48,7 @@ function verdictSection(result: CompareResult): Html {
       ),
     )}
     ${pairs.length === 0 && html`<p class="note">Nothing to compare: no two subjects were measured.</p>`}
-    <p class="quiet">${ruleText(result)}</p>
+    ${rule !== undefined && html`<p class="quiet">${rule}.</p>`}
   </section> `;
 }
 
@@ -64,15 +65,6 @@ function stepBlock(name: string, steps: readonly ComparedStep[]): Html {
         </ul> `;
     })}
   </article> `;
-}
-
-/** How far a reader may trust the sentences. */
-function ruleText({ summary }: CompareResult): string {
-  const rounds = Math.min(...summary.map(({ verdicts }) => verdicts.held + verdicts.missed + verdicts.failed));
-  const rule = 'A difference is named where the ranges of the rounds do not overlap';
-  if (!Number.isFinite(rounds) || rounds < 2) return `${rule}; that needs two rounds or more.`;
-  const chance = Math.round(1 / chanceOfParting(rounds, rounds));
-  return `${rule}; with ${rounds} rounds chance alone does that in 1 of ${chance} measures.`;
 }
 
 function operationSection(result: CompareResult, op: LoadOperation): Html {
@@ -122,10 +114,18 @@ function methodSection(result: CompareResult): Html {
     }
     ${describedTable('Where it ran', environments)}
     ${settings !== null && describedTable('What was sent', [{ name: 'Value', entries: describeSettings(settings) }])}
+    ${settings === null && sourceCommands(result)}
     <h3>To repeat it</h3>
     ${commandBlock(command)}
     <p class="quiet">Started ${startedAt}.</p>
   </section> `;
+}
+
+/** Each once: the runs of a file of a comparison were all made by one command. */
+function sourceCommands({ runs }: CompareResult): Html {
+  const commands = [...new Set(runs.map((run) => run.result.command))];
+  return html`<h3>How the files were made</h3>
+    ${commands.map(commandBlock)}`;
 }
 
 function describeSettings(settings: CompareSettings): Described['entries'] {

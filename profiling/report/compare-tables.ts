@@ -1,15 +1,16 @@
 /** A comparison in tables: every measure of every subject with its range and what each step changed; every run. */
-import { pointName } from '../compare/load-point.ts';
+import { pointKey, pointName } from '../compare/load-point.ts';
 import {
   measureKinds,
   type Change,
   type CompareResult,
   type LoadPoint,
   type MeasureName,
+  type ModeProfile,
   type Spread,
+  type SummaryRow,
   type VerdictCounts,
 } from '../compare/result.ts';
-import { pointKey } from '../compare/load-point.ts';
 import { percentileUs } from '../load/histogram.ts';
 import type { LoadOperation } from '../load/result.ts';
 import { rangeText } from './bars.ts';
@@ -26,13 +27,18 @@ export function measureTables(result: CompareResult, op: LoadOperation): Html[] 
 function measureTable(result: CompareResult, op: LoadOperation, point: LoadPoint): Html {
   const rows = result.subjects.map(({ name }) => rowOf(result, { op, point, subject: name }));
   const steps = result.steps.filter((step) => step.op === op);
-  const changes = steps.map(
-    ({ points }) => points.find((one) => pointKey(one.point) === pointKey(point))?.changes ?? [],
-  );
+  const changes = steps.map(({ from, to, points }) => ({
+    list: points.find((one) => pointKey(one.point) === pointKey(point))?.changes ?? [],
+    isHeld: [from, to].every((name) => isHeld(rows.find((row) => row?.subject === name))),
+  }));
   const measures = (Object.keys(measureKinds) as MeasureName[]).map((measure): Cell[] => [
     measureKinds[measure].title,
     ...rows.map((row) => spreadText(row?.measures[measure] ?? null, unitOf(measure))),
-    ...changes.map((list) => changeText(list.find((change) => change.measure === measure))),
+    ...changes.map(({ list, isHeld: held }) => {
+      // Of a rate that was missed latency says how long the run was.
+      if (measureKinds[measure].isLatency && !held && list.length > 0) return 'no verdict: rate not held';
+      return changeText(list.find((change) => change.measure === measure));
+    }),
   ]);
   return table({
     caption: `${op.toUpperCase()} at ${pointName(point)}: median and range of the rounds`,
@@ -50,8 +56,9 @@ function measureTable(result: CompareResult, op: LoadOperation, point: LoadPoint
 
 function threadRows(rows: readonly ReturnType<typeof rowOf>[], steps: number): Cell[][] {
   const names = new Set(rows.flatMap((row) => (row?.threads ?? []).map(({ node, thread }) => `${node} ${thread}`)));
+  const inOrder = (left: string, right: string): number => left.localeCompare(right, 'en', { numeric: true });
   const blank = Array.from({ length: steps }, () => '');
-  return [...names].toSorted().map((name) => [
+  return [...names].sort(inOrder).map((name) => [
     `CPU a request, ${name}`,
     ...rows.map((row) => {
       if (row === undefined || row.threads.length === 0) return null;
@@ -103,33 +110,57 @@ export function profileTable({ profiles = [], profileSentences = [] }: CompareRe
   return html`<ul>
       ${profileSentences.map((sentence) => html`<li>${sentence}</li>`)}
     </ul>
-    ${table({
-      caption: 'What a request cost the whole cluster under the profilers',
-      columns: [
-        { title: 'Mode', unit: 'text' },
-        { title: 'Operation', unit: 'text' },
-        { title: 'Rate', unit: 'rate' },
-        { title: 'CPU', unit: 'us' },
-        { title: 'Heap, bytes', unit: 'count' },
-        { title: 'Off the heap, bytes', unit: 'count' },
-        { title: 'Promises', unit: 'count', digits: 1 },
-        { title: 'Collections', unit: 'us' },
-        { title: 'Blocked on mutexes', unit: 'us' },
-        { title: 'Report', unit: 'text' },
-      ],
-      rows: profiles.map(({ mode, op, rate, directory, costs }): Cell[] => [
-        mode,
-        op,
-        rate,
-        costs.cpuUs,
-        costs.heapBytes,
-        costs.offHeapBytes,
-        costs.promises,
-        costs.gcUs,
-        costs.lockUs,
-        directory,
-      ]),
-    })}`;
+    ${
+      profiles.length > 0 &&
+      table({
+        caption: 'What a request cost the whole cluster under the profilers',
+        columns: [
+          { title: 'Mode', unit: 'text' },
+          { title: 'Operation', unit: 'text' },
+          { title: 'Rate', unit: 'rate' },
+          { title: 'CPU', unit: 'us' },
+          { title: 'Heap, bytes', unit: 'count' },
+          { title: 'Off the heap, bytes', unit: 'count' },
+          { title: 'Promises', unit: 'count', digits: 1 },
+          { title: 'Collections', unit: 'us' },
+          { title: 'Blocked on mutexes', unit: 'us' },
+        ],
+        rows: profiles.map(({ mode, op, rate, costs }): Cell[] => [
+          mode,
+          op,
+          rate,
+          costs.cpuUs,
+          costs.heapBytes,
+          costs.offHeapBytes,
+          costs.promises,
+          costs.gcUs,
+          costs.lockUs,
+        ]),
+      })
+    }
+    ${reportLinks(profiles)}`;
+}
+
+/** Relative to where the page lies, unless the directory was given from the root. */
+function reportLinks(profiles: readonly ModeProfile[]): Html {
+  const byDirectory = new Map(profiles.map(({ directory, mode }) => [directory, mode]));
+  return html`<ul>
+    ${[...byDirectory].map(([directory, mode]) => {
+      const path = `${directory.replace(/\/+$/, '')}/report.html`;
+      return html`<li>Profile of ${mode}: <a href="${pathAsLink(path)}">${path}</a></li> `;
+    })}
+  </ul> `;
+}
+
+/** With nothing in it that a browser would take for a scheme, a host or a query. */
+function pathAsLink(path: string): string {
+  return path.replace(/^\/+/, '/').split('/').map(encodeURIComponent).join('/');
+}
+
+function isHeld(row: SummaryRow | undefined): boolean {
+  if (row === undefined) return false;
+  const { held, missed, failed, invalid } = row.verdicts;
+  return held > 0 && missed + failed + invalid === 0;
 }
 
 function spreadText(spread: Spread | null, unit: Unit): string | null {

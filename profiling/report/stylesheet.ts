@@ -72,7 +72,7 @@ figcaption .quiet{font-weight:400;font-size:.875rem;display:block}
 .ramp{display:flex;align-items:center;gap:8px;margin:6px 0 0 64px;font-size:.8125rem;flex-wrap:wrap}
 .ramp i{width:min(220px,40vw);height:12px;border-radius:3px;border:1px solid var(--line);print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .ramp output{color:var(--quiet)}
-.bars{display:grid;grid-template-columns:minmax(72px,max-content) minmax(90px,1fr) minmax(64px,max-content);gap:6px 12px;align-items:center;margin:8px 0;font-size:.875rem}
+.bars{display:grid;grid-template-columns:fit-content(30%) minmax(90px,1fr) fit-content(40%);gap:6px 12px;align-items:center;margin:8px 0;font-size:.875rem}
 .bars .track{position:relative;height:20px;background:var(--panel);border-radius:3px}
 .bars .bar,.bars .track{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .bars .bar{position:absolute;inset:0 auto 0 0;border-radius:3px}
@@ -81,7 +81,10 @@ figcaption .quiet{font-weight:400;font-size:.875rem;display:block}
 .bars .figure{text-align:right;font-variant-numeric:tabular-nums}
 .bars .figure .quiet{display:block;font-size:.75rem}
 .bars .group{grid-column:1/-1;font-weight:600;margin-top:8px}
+.bars .name{overflow-wrap:anywhere}
 .bars .part{position:absolute;top:0;bottom:0;border-right:1px solid var(--page)}
+.bars .sections{position:relative;height:16px;font-size:.6875rem;line-height:16px;color:var(--quiet)}
+.bars .sections span{position:absolute;overflow:hidden;white-space:nowrap;padding-left:4px;border-left:2px solid var(--text)}
 .keys{list-style:none;display:flex;flex-wrap:wrap;gap:4px 16px;margin:8px 0;padding:0;font-size:.8125rem}
 .keys i{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px;vertical-align:-1px;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 @media (max-width:640px){.legend{margin-left:0}.ramp{margin-left:0}.legend output{min-width:0}}

@@ -11,7 +11,7 @@ import {
   type MeasureName,
   type SummaryRow,
 } from '../../profiling/compare/result.ts';
-import { chanceOfParting } from '../../profiling/compare/spread.ts';
+import { ruleSentence } from '../../profiling/compare/sentences.ts';
 import { perSecond } from '../../profiling/load/verdict.ts';
 import { paint, printable, renderTable } from './output.ts';
 
@@ -112,17 +112,8 @@ function stepsText({ steps, summary }: CompareResult): string {
     paint('bold', printable(pair)),
     ...sentences.map((sentence) => `  ${printable(sentence)}`),
   ]);
-  return [...lines, ...rulesText(summary), ''].join('\n');
-}
-
-/** How far a reader may trust the words above. */
-function rulesText(summary: readonly SummaryRow[]): string[] {
-  const rounds = Math.min(...summary.map(({ verdicts }) => verdicts.held + verdicts.missed + verdicts.failed));
-  if (!Number.isFinite(rounds)) return [];
-  const rule = 'A difference is named where the ranges of the rounds do not overlap';
-  if (rounds < 2) return ['', `${rule}; that needs two rounds or more`];
-  const chance = Math.round(1 / chanceOfParting(rounds, rounds));
-  return ['', `${rule}; with ${rounds} rounds chance alone does that in 1 of ${chance} measures`];
+  const rule = ruleSentence(summary);
+  return [...lines, ...(rule === undefined ? [] : ['', rule]), ''].join('\n');
 }
 
 function table(head: Row, rows: readonly Row[]): string {
