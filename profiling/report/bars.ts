@@ -105,9 +105,9 @@ export function stackedBars({ title, summary, unit, bars, names }: Bars<StackedB
 
 function partsTable(caption: string, unit: Unit, bars: readonly StackedBar[]): TableOptions {
   const nameOf = ({ section, name }: BarPart): string => `${section} ${name}`;
-  const names = [...new Set(bars.flatMap(({ parts }) => parts.map(nameOf)))].sort((one, other) => {
-    return one.localeCompare(other, 'en', { numeric: true });
-  });
+  // Of the bar with most parts first, so that the others' stand in its order.
+  const longest = bars.toSorted((left, right) => right.parts.length - left.parts.length);
+  const names = [...new Set(longest.flatMap(({ parts }) => parts.map(nameOf)))];
   return {
     caption,
     columns: [{ title: '', unit: 'text' }, { title: 'All', unit }, ...names.map((title) => ({ title, unit }))],

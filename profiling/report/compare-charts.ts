@@ -10,6 +10,7 @@ import {
   type MaximumSearch,
   type MeasureName,
   type SummaryRow,
+  type ThreadRow,
 } from '../compare/result.ts';
 import { sumOf } from '../load/histogram.ts';
 import type { LoadOperation } from '../load/result.ts';
@@ -110,7 +111,7 @@ function pooledText(pooled: readonly Pooled[]): string {
     return `Rounds pooled: ${pooled.map(({ subject, rounds }) => `${subject} ${rounds || 'none'}`).join(', ')}.`;
   }
   const [count] = counts;
-  return count === 1 ? 'One round.' : `The requests of all ${count} rounds pooled.`;
+  return count === 1 ? 'One round.' : `The requests of ${count} rounds, pooled.`;
 }
 
 /** By dashes beside the colours. */
@@ -163,13 +164,13 @@ export function costCharts(result: CompareResult, op: LoadOperation): Html {
 
 /** By node, and in each by thread. */
 function cpuParts({ threads }: SummaryRow): BarPart[] {
-  const nodes = [...new Set(threads.map(({ node }) => node))].sort(inOrder);
-  return nodes.flatMap((section) =>
-    threads
-      .filter(({ node }) => node === section)
-      .toSorted((left, right) => byThread(left.thread, right.thread))
-      .map(({ thread, cpuUs }) => ({ section, name: thread, value: cpuUs.median })),
-  );
+  return threads
+    .toSorted(byNodeAndThread)
+    .map(({ node, thread, cpuUs }) => ({ section: node, name: thread, value: cpuUs.median }));
+}
+
+export function byNodeAndThread(left: ThreadRow, right: ThreadRow): number {
+  return inOrder(left.node, right.node) || byThread(left.thread, right.thread);
 }
 
 /** Main first and native last. */

@@ -85,7 +85,7 @@ function methodSection(result: CompareResult): Html {
   const environments = subjects.map(({ name, source, environment, idleCpuMsPerSecond }): Described => ({
     name,
     entries: [
-      ['Source', source],
+      ...(settings === null ? ([['File', source]] as const) : []),
       ...describeEnvironment(environment),
       [
         'CPU while idle, all nodes',

@@ -14,7 +14,7 @@ import {
 import { percentileUs } from '../load/histogram.ts';
 import type { LoadOperation } from '../load/result.ts';
 import { rangeText } from './bars.ts';
-import { pointsOf, rowOf, unitOf } from './compare-charts.ts';
+import { byNodeAndThread, pointsOf, rowOf, unitOf } from './compare-charts.ts';
 import { html, type Html } from './html.ts';
 import { quantity, type Unit } from './quantity.ts';
 import { table, type Cell } from './table.ts';
@@ -55,10 +55,10 @@ function measureTable(result: CompareResult, op: LoadOperation, point: LoadPoint
 }
 
 function threadRows(rows: readonly ReturnType<typeof rowOf>[], steps: number): Cell[][] {
-  const names = new Set(rows.flatMap((row) => (row?.threads ?? []).map(({ node, thread }) => `${node} ${thread}`)));
-  const inOrder = (left: string, right: string): number => left.localeCompare(right, 'en', { numeric: true });
+  const threads = rows.flatMap((row) => row?.threads ?? []).toSorted(byNodeAndThread);
+  const names = new Set(threads.map(({ node, thread }) => `${node} ${thread}`));
   const blank = Array.from({ length: steps }, () => '');
-  return [...names].sort(inOrder).map((name) => [
+  return [...names].map((name) => [
     `CPU a request, ${name}`,
     ...rows.map((row) => {
       if (row === undefined || row.threads.length === 0) return null;

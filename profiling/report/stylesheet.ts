@@ -84,7 +84,8 @@ figcaption .quiet{font-weight:400;font-size:.875rem;display:block}
 .bars .name{overflow-wrap:anywhere}
 .bars .part{position:absolute;top:0;bottom:0;border-right:1px solid var(--page)}
 .bars .sections{position:relative;height:16px;font-size:.6875rem;line-height:16px;color:var(--quiet)}
-.bars .sections span{position:absolute;overflow:hidden;white-space:nowrap;padding-left:4px;border-left:2px solid var(--text)}
+.bars .sections span{position:absolute;height:100%;overflow:hidden;border-left:2px solid var(--text)}
+.bars .sections span::before{content:"";display:inline-block;width:4px}
 .keys{list-style:none;display:flex;flex-wrap:wrap;gap:4px 16px;margin:8px 0;padding:0;font-size:.8125rem}
 .keys i{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px;vertical-align:-1px;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 @media (max-width:640px){.legend{margin-left:0}.ramp{margin-left:0}.legend output{min-width:0}}
@@ -127,6 +128,7 @@ export const benchStyles = `
 /** Sentences of a comparison. */
 export const compareStyles = `
 .bought{margin:20px 0}
+.bought,.note,figcaption,summary,main>section>ul{overflow-wrap:anywhere}
 .bought article{background:var(--panel);border:1px solid var(--line);border-left:6px solid var(--link);border-radius:8px;padding:12px 20px;margin:12px 0}
 .bought h2{border:0;padding:0;margin:0 0 6px}
 .bought .lead{font-size:1.35rem;line-height:1.3;font-weight:600;max-width:none;margin:12px 0 4px}
