@@ -119,10 +119,18 @@ function partsTable(caption: string, unit: Unit, bars: readonly StackedBar[]): T
   };
 }
 
-/** `3.9 ms to 4.4 ms`. */
+/** `3.9 to 4.4 ms`, `980 µs to 1.2 ms`. */
 export function rangeText({ min, max }: Spread, unit: Unit): string {
   const [low, high] = [quantity(min, unit), quantity(max, unit)];
-  return low === high ? low : `${low} to ${high}`;
+  if (low === high) return low;
+  return unitOf(low) === unitOf(high)
+    ? `${low.slice(0, low.length - unitOf(low).length)} to ${high}`
+    : `${low} to ${high}`;
+}
+
+/** With the space before it; empty for a bare number. */
+function unitOf(figure: string): string {
+  return /\s?[^\d\s.]+$/.exec(figure)?.[0] ?? '';
 }
 
 interface Drawn {

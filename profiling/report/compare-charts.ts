@@ -175,8 +175,12 @@ export function byNodeAndThread(left: ThreadRow, right: ThreadRow): number {
 
 /** Main first and native last. */
 function byThread(left: string, right: string): number {
-  const place = (name: string): number => (name === 'main' ? 0 : name === 'native' ? 2 : 1);
-  return place(left) - place(right) || inOrder(left, right);
+  return threadPlace(left) - threadPlace(right) || inOrder(left, right);
+}
+
+function threadPlace(name: string): number {
+  if (name === 'main') return 0;
+  return name === 'native' ? 2 : 1;
 }
 
 function inOrder(left: string, right: string): number {

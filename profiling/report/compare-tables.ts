@@ -166,7 +166,8 @@ function isHeld(row: SummaryRow | undefined): boolean {
 function spreadText(spread: Spread | null, unit: Unit): string | null {
   if (spread === null) return null;
   const median = quantity(spread.median, unit);
-  return spread.count < 2 ? median : `${median} (${rangeText(spread, unit)})`;
+  const range = rangeText(spread, unit);
+  return range === median ? median : `${median} (${range})`;
 }
 
 function changeText(change: Change | undefined): string {

@@ -6,7 +6,7 @@ import { formatRatio } from '../../../profiling/compare/format.ts';
 import { measureKinds, type CompareResult, type Spread } from '../../../profiling/compare/result.ts';
 import { percentileUs, sumOf } from '../../../profiling/load/histogram.ts';
 import { renderCompareReport } from '../../../profiling/report/compare-report.ts';
-import { quantity } from '../../../profiling/report/quantity.ts';
+import { quantity, type Unit } from '../../../profiling/report/quantity.ts';
 import { heldRun, invalidRun } from '../../support/bench-results.ts';
 import { sharedBrowser, skipWithoutChromium as skip } from '../../support/browser.ts';
 import { comparedModes, comparison, profiledComparison } from '../../support/compare-results.ts';
@@ -54,10 +54,13 @@ function rowOf(result: CompareResult, subject: string, point: string): CompareRe
   return found;
 }
 
-function spreadText(spread: Spread | null, unit: Parameters<typeof quantity>[1]): string {
+/** All of them are in one unit here. */
+function spreadText(spread: Spread | null, unit: Unit): string {
   assert.ok(spread);
-  const [median, min, max] = [spread.median, spread.min, spread.max].map((value) => quantity(value, unit));
-  return plain(`${median} (${min === max ? min : `${min} to ${max}`})`);
+  const [median = '', min = '', max = ''] = [spread.median, spread.min, spread.max].map((value) =>
+    quantity(value, unit),
+  );
+  return plain(min === max && min === median ? median : `${median} (${min.replace(/\s?\D+$/, '')} to ${max})`);
 }
 
 test('the sentences come first, then each operation, then how it was measured', { skip }, async () => {
