@@ -17,10 +17,10 @@ import { figure } from './figure.ts';
 import { html, type Html } from './html.ts';
 import { seriesColours } from './palette.ts';
 import { percentileChart } from './percentile-chart.ts';
-import { quantity, type Unit } from './quantity.ts';
+import { typeset, type Unit } from './quantity.ts';
 
 /** Costs that get a chart, besides CPU; everything stands in the tables. */
-const costs: readonly MeasureName[] = [
+const costMeasures: readonly MeasureName[] = [
   'runQueueUs',
   'voluntarySwitches',
   'involuntarySwitches',
@@ -57,10 +57,10 @@ export function latencyCharts(result: CompareResult, op: LoadOperation): Html[] 
       return latency.count === 0 ? [] : [{ label: name, latency, rounds: valid.length }];
     });
     if (runs.length === 0)
-      return html`<p class="quiet">Latency of ${op.toUpperCase()} at ${pointName(point)}: not measured.</p>`;
+      return html`<p class="quiet">Latency of ${op.toUpperCase()} at ${pointText(point)}: not measured.</p>`;
     const rounds = Math.max(...runs.map((run) => run.rounds));
     return figure({
-      title: `Latency by percentile, ${op.toUpperCase()} at ${pointName(point)}`,
+      title: `Latency by percentile, ${op.toUpperCase()} at ${pointText(point)}`,
       summary: `${rounds === 1 ? 'One round.' : `${rounds} rounds together.`} ${missedNote(result, op, point)}`.trim(),
       chart: percentileChart(runs),
       height: 280,
@@ -81,7 +81,7 @@ export function costCharts(result: CompareResult, op: LoadOperation): Html {
   const rows = pointsOf(result, op).flatMap((point) => {
     return result.subjects.flatMap(({ name }, index) => {
       const row = rowOf(result, { op, point, subject: name });
-      return row === undefined ? [] : [{ group: groupName(point), row, colour: colourOf(index) }];
+      return row === undefined ? [] : [{ group: pointText(point), row, colour: colourOf(index) }];
     });
   });
   if (rows.length === 0) return html``;
@@ -91,7 +91,7 @@ export function costCharts(result: CompareResult, op: LoadOperation): Html {
     unit: 'us',
     bars: rows.map(({ group, row }) => ({ group, label: row.subject, parts: cpuByThread(row) })),
   });
-  const others = costs.map((measure) => {
+  const others = costMeasures.map((measure) => {
     return rangeBars({
       title: `${measureKinds[measure].title}, ${op.toUpperCase()}`,
       unit: unitOf(measure),
@@ -127,6 +127,11 @@ export function pointsOf({ summary }: CompareResult, op: LoadOperation): LoadPoi
   return [...new Map(points.map((point) => [pointKey(point), point])).values()];
 }
 
+/** `1 000/s`, `60% of its own maximum`. */
+export function pointText(point: LoadPoint): string {
+  return typeset(pointName(point));
+}
+
 export interface RowPlace {
   readonly op: LoadOperation;
   readonly point: LoadPoint;
@@ -147,10 +152,6 @@ export function unitOf(measure: MeasureName): Unit {
   const { unit, isLatency } = measureKinds[measure];
   const units = { 'requests/s': 'rate', us: isLatency ? 'latency' : 'us', bytes: 'bytes', switches: 'count' } as const;
   return units[unit];
-}
-
-function groupName(point: LoadPoint): string {
-  return point.kind === 'rate' ? quantity(point.rate, 'rate') : pointName(point);
 }
 
 function colourOf(index: number): number {

@@ -73,9 +73,8 @@ export function tableBehind(summary: string, options: TableOptions): Html {
 function head({ title, unit }: Column): Html {
   if (unit === 'text') return html`<th scope="col">${title}</th>`;
   const { name } = unitsInTables[unit];
-  return html`<th scope="col" class="number">
-    ${title}${name === '' ? null : html` <span class="quiet">${name}</span>`}
-  </th>`;
+  const behind = name === '' ? null : html`  <span class="quiet">${name}</span>`;
+  return html`<th scope="col" class="number">${title}${behind}</th>`;
 }
 
 function body(cell: Cell, column: Column | undefined, isHead: boolean): Html {
