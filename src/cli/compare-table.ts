@@ -108,11 +108,13 @@ function stepsText({ steps, summary }: CompareResult): string {
     const key = `${from} -> ${to}`;
     byPair.set(key, [...(byPair.get(key) ?? []), ...sentences]);
   }
-  const lines = [...byPair].flatMap(([pair, sentences]) => [
-    paint('bold', printable(pair)),
-    ...sentences.map((sentence) => `  ${printable(sentence)}`),
-  ]);
-  return [...lines, ...rulesText(summary), ''].join('\n');
+  const tables = [...byPair].map(([pair, sentences]) =>
+    table(
+      [pair],
+      sentences.map((sentence) => [sentence]),
+    ),
+  );
+  return [...tables, ...rulesText(summary)].join('\n');
 }
 
 /** How far a reader may trust the words above. */
@@ -120,9 +122,9 @@ function rulesText(summary: readonly SummaryRow[]): string[] {
   const rounds = Math.min(...summary.map(({ verdicts }) => verdicts.held + verdicts.missed + verdicts.failed));
   if (!Number.isFinite(rounds)) return [];
   const rule = 'A difference is named where the ranges of the rounds do not overlap';
-  if (rounds < 2) return ['', `${rule}; that needs two rounds or more`];
+  if (rounds < 2) return [`${rule}; that needs two rounds or more\n`];
   const chance = Math.round(1 / chanceOfParting(rounds, rounds));
-  return ['', `${rule}; with ${rounds} rounds chance alone does that in 1 of ${chance} measures`];
+  return [`${rule}; with ${rounds} rounds chance alone does that in 1 of ${chance} measures\n`];
 }
 
 function table(head: Row, rows: readonly Row[]): string {
