@@ -55,14 +55,10 @@ export function rangeBars({ title, summary, unit, bars }: Bars<RangeBar>): Html 
     const bracket =
       count > 1 && html`<div class="range" style="left:${percent(min)};width:${percent(max - min)}"></div>`;
     const bar = html`<div class="bar" style="width:${percent(median)};background:var(--series-${colour})"></div>`;
-    const range = count > 1 && html`<span class="quiet">${rangeText(spread, unit)}</span>`;
+    const range = max > min && html`<span class="quiet">${rangeText(spread, unit)}</span>`;
     return row(label, html`${bar}${bracket}`, html`${quantity(median, unit)}${range}`);
   });
-  const head = [
-    { title: 'Median', unit },
-    { title: 'Least', unit },
-    { title: 'Most', unit },
-  ] as const;
+  const head = ['Median', 'Least', 'Most'].map((name) => ({ title: name, unit }));
   return drawn(title, summary, {
     body: rows,
     behind: tableBehind('Table', {

@@ -20,11 +20,11 @@ import { figure } from './figure.ts';
 import { html, type Html } from './html.ts';
 import { seriesColours } from './palette.ts';
 import { percentileChart, type LatencyRun } from './percentile-chart.ts';
-import { quantity, type Unit } from './quantity.ts';
+import { quantity, typeset, type Unit } from './quantity.ts';
 import { table, type Cell } from './table.ts';
 
 /** Costs that get a chart, besides CPU; everything stands in the tables. */
-const costs: readonly MeasureName[] = [
+const costMeasures: readonly MeasureName[] = [
   'runQueueUs',
   'voluntarySwitches',
   'involuntarySwitches',
@@ -75,7 +75,7 @@ function missedTable(searches: readonly MaximumSearch[], op: LoadOperation): Htm
 export function latencyCharts(result: CompareResult, op: LoadOperation): Html[] {
   return pointsOf(result, op).map((point) => {
     const pooled = result.subjects.map(({ name }) => pooledLatency(result, { op, point, subject: name }));
-    const at = `${op.toUpperCase()} at ${pointName(point)}`;
+    const at = `${op.toUpperCase()} at ${pointText(point)}`;
     if (pooled.every(({ latency }) => latency.count === 0)) {
       return html`<p class="quiet">Latency of ${at}: not measured.</p>`;
     }
@@ -136,7 +136,7 @@ export function costCharts(result: CompareResult, op: LoadOperation): Html {
   const rows = pointsOf(result, op).flatMap((point) => {
     return result.subjects.flatMap(({ name }, index) => {
       const row = rowOf(result, { op, point, subject: name });
-      return row === undefined ? [] : [{ group: groupName(point), row, colour: colourOf(index) }];
+      return row === undefined ? [] : [{ group: pointText(point), row, colour: colourOf(index) }];
     });
   });
   if (rows.length === 0) return html``;
@@ -147,7 +147,7 @@ export function costCharts(result: CompareResult, op: LoadOperation): Html {
     bars: rows.map(({ group, row }) => ({ group, label: row.subject, parts: cpuParts(row) })),
     names: [...new Set(rows.flatMap(({ row }) => row.threads.map(({ thread }) => thread)))].sort(byThread),
   });
-  const others = costs.map((measure) => {
+  const others = costMeasures.map((measure) => {
     return rangeBars({
       title: `${measureKinds[measure].title}, ${op.toUpperCase()}`,
       unit: unitOf(measure),
@@ -193,6 +193,11 @@ export function pointsOf({ summary }: CompareResult, op: LoadOperation): LoadPoi
   return [...new Map(points.map((point) => [pointKey(point), point])).values()];
 }
 
+/** `1 000/s`, `60% of its own maximum`. */
+export function pointText(point: LoadPoint): string {
+  return typeset(pointName(point));
+}
+
 export interface RowPlace {
   readonly op: LoadOperation;
   readonly point: LoadPoint;
@@ -213,10 +218,6 @@ export function unitOf(measure: MeasureName): Unit {
   const { unit, isLatency } = measureKinds[measure];
   const units = { 'requests/s': 'rate', us: isLatency ? 'latency' : 'us', bytes: 'bytes', switches: 'count' } as const;
   return units[unit];
-}
-
-function groupName(point: LoadPoint): string {
-  return point.kind === 'rate' ? quantity(point.rate, 'rate') : pointName(point);
 }
 
 function colourOf(index: number): number {

@@ -10,7 +10,7 @@ import { measureTables, profileTable, runTable } from './compare-tables.ts';
 import { commandBlock, describedTable, describeEnvironment, type Described } from './environment-section.ts';
 import { html, type Html } from './html.ts';
 import { renderPage } from './page.ts';
-import { quantity } from './quantity.ts';
+import { quantity, typeset } from './quantity.ts';
 import { searchTable } from './search-section.ts';
 import { compareStyles } from './stylesheet.ts';
 
@@ -59,9 +59,9 @@ function stepBlock(name: string, steps: readonly ComparedStep[]): Html {
       const [first, ...others] = sentences;
       const lead = maximum === null ? undefined : first;
       const rest = maximum === null ? sentences : others;
-      return html`${lead !== undefined && html`<p class="lead">${lead}</p> `}
+      return html`${lead !== undefined && html`<p class="lead">${typeset(lead)}</p> `}
         <ul>
-          ${rest.map((sentence) => html`<li>${sentence}</li> `)}
+          ${rest.map((sentence) => html`<li>${typeset(sentence)}</li> `)}
         </ul> `;
     })}
   </article> `;

@@ -1,5 +1,5 @@
 /** A comparison in tables: every measure of every subject with its range and what each step changed; every run. */
-import { pointKey, pointName } from '../compare/load-point.ts';
+import { pointKey } from '../compare/load-point.ts';
 import {
   measureKinds,
   type Change,
@@ -14,9 +14,9 @@ import {
 import { percentileUs } from '../load/histogram.ts';
 import type { LoadOperation } from '../load/result.ts';
 import { rangeText } from './bars.ts';
-import { byNodeAndThread, pointsOf, rowOf, unitOf } from './compare-charts.ts';
+import { byNodeAndThread, pointsOf, pointText, rowOf, unitOf } from './compare-charts.ts';
 import { html, type Html } from './html.ts';
-import { quantity, type Unit } from './quantity.ts';
+import { quantity, typeset, type Unit } from './quantity.ts';
 import { table, type Cell } from './table.ts';
 
 /** One table for each load: measures down, subjects and steps across. */
@@ -41,7 +41,7 @@ function measureTable(result: CompareResult, op: LoadOperation, point: LoadPoint
     }),
   ]);
   return table({
-    caption: `${op.toUpperCase()} at ${pointName(point)}: median and range of the rounds`,
+    caption: `${op.toUpperCase()} at ${pointText(point)}: median and range of the rounds`,
     columns: ['', ...result.subjects.map(({ name }) => name), ...steps.map(({ from, to }) => `${from} → ${to}`)].map(
       (title) => ({ title, unit: 'text' as const }),
     ),
@@ -92,7 +92,7 @@ export function runTable({ runs }: CompareResult): Html {
         index + 1,
         subject,
         op,
-        pointName(point),
+        pointText(point),
         round,
         verdict.kind.toUpperCase() + (cutShort ? ', cut short' : ''),
         workload.rate,
@@ -108,7 +108,7 @@ export function runTable({ runs }: CompareResult): Html {
 export function profileTable({ profiles = [], profileSentences = [] }: CompareResult): Html | null {
   if (profiles.length === 0 && profileSentences.length === 0) return null;
   return html`<ul>
-      ${profileSentences.map((sentence) => html`<li>${sentence}</li>`)}
+      ${profileSentences.map((sentence) => html`<li>${typeset(sentence)}</li>`)}
     </ul>
     ${
       profiles.length > 0 &&

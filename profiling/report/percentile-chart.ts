@@ -42,7 +42,7 @@ export function percentileAxis(count: number): number[] {
   const nines = Math.min(Math.log10(Math.max(count, 1)), ninesMax);
   const steps = Math.floor(nines * pointsPerNine + 1e-9);
   const xs = Array.from({ length: steps + 1 }, (_, step) => 10 ** (step / pointsPerNine));
-  return [...new Set([...xs, ...(count >= 2 ? [2] : []), count])].sort((a, b) => a - b);
+  return [...new Set([...xs, ...(count >= 2 ? [2, count] : [])])].sort((a, b) => a - b);
 }
 
 /** Null past the last request of the run: its curve ends there. */

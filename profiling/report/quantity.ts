@@ -63,6 +63,14 @@ export function grouped(value: number, digits: number): string {
   return sign + groups + (fraction === undefined ? '' : `.${fraction}`);
 }
 
+/** Sentences that others wrote for the terminal, with the separators and units of the page: `6,000/s`, `300 us`. */
+export function typeset(sentence: string): string {
+  return sentence
+    .replace(/(?<=\d),(?=\d{3}(?!\d))/g, thin)
+    .replace(/(\d) us\b/g, `$1${thin}µs`)
+    .replace(/(\d) (?=(?:ms|s|[kM]?B|[KM]iB)\b)/g, `$1${thin}`);
+}
+
 /** Three significant digits where there is a fraction, all digits of a whole number, no zeros at the end. */
 function significant(value: number): string {
   if (Number.isInteger(value)) return grouped(value, 0);

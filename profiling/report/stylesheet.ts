@@ -44,7 +44,7 @@ thead th{border-bottom:2px solid var(--line);vertical-align:bottom}
 tbody th{font-weight:500}
 th.number,td.number{text-align:right}
 td.number,tbody th{white-space:nowrap}
-tbody th,td{overflow-wrap:anywhere}
+tbody th,td{overflow-wrap:break-word}
 thead th{max-width:11em}
 td.missing{color:var(--quiet)}
 details{margin:10px 0}
@@ -76,7 +76,7 @@ figcaption .quiet{font-weight:400;font-size:.875rem;display:block}
 .bars .track{position:relative;height:20px;background:var(--panel);border-radius:3px}
 .bars .bar,.bars .track{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .bars .bar{position:absolute;inset:0 auto 0 0;border-radius:3px}
-.bars .range{position:absolute;top:50%;height:8px;margin-top:-4px;border:solid var(--text);border-width:0 2px;min-width:2px}
+.bars .range{position:absolute;top:50%;transform:translateX(-1px);height:8px;margin-top:-4px;border:solid var(--text);border-width:0 2px;min-width:2px}
 .bars .range::before{content:"";position:absolute;left:0;right:0;top:3px;border-top:2px solid var(--text)}
 .bars .figure{text-align:right;font-variant-numeric:tabular-nums}
 .bars .figure .quiet{display:block;font-size:.75rem}

@@ -73,9 +73,10 @@ export function tableBehind(summary: string, options: TableOptions): Html {
 function head({ title, unit }: Column): Html {
   if (unit === 'text') return html`<th scope="col">${title}</th>`;
   const { name } = unitsInTables[unit];
-  return html`<th scope="col" class="number">
-    ${title}${name === '' ? null : html` <span class="quiet">${name}</span>`}
-  </th>`;
+  if (name === '') return html`<th scope="col" class="number">${title}</th>`;
+  // The unit never starts a line of its own.
+  const parts = [title, '\u00a0', html`<span class="quiet">${name}</span>`];
+  return html`<th scope="col" class="number">${parts}</th>`;
 }
 
 function body(cell: Cell, column: Column | undefined, isHead: boolean): Html {

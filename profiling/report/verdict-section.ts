@@ -5,12 +5,11 @@
  */
 import { meanUs, percentileUs } from '../load/histogram.ts';
 import type { BenchResult, Verdict } from '../load/result.ts';
+import { heldShare } from '../load/saturation.ts';
+import { errorCount } from '../load/verdict.ts';
 import { html, type Html } from './html.ts';
-import { quantity } from './quantity.ts';
+import { quantity, typeset } from './quantity.ts';
 import { table, type Cell } from './table.ts';
-
-/** From here on a rate counts as held. */
-const heldShare = 0.98;
 
 const words: Readonly<Record<Verdict['kind'], string>> = {
   held: 'HELD',
@@ -39,7 +38,9 @@ function verdictBlock(result: BenchResult, { isMain, isAlone }: { isMain: boolea
     ${isAlone ? null : html`<p class="verdict-label">${label}</p>`}
     <p class="verdict-sentence">
       <span class="verdict-word"><span aria-hidden="true">${marks[verdict.kind]}</span> ${words[verdict.kind]}</span>
-      ${cutShort && html`<span class="verdict-word cut-short">CUT SHORT</span> `}<span>${sentence(verdict)}</span>
+      ${cutShort && html`<span class="verdict-word cut-short">CUT SHORT</span> `}<span
+        >${typeset(sentence(verdict))}</span
+      >
     </p>
     ${cutShort && html`<p class="quiet">Interrupted after ${quantity(totals.seconds, 'seconds')}: all figures are of the part that ran.</p>`}
   </div> `;
@@ -57,7 +58,8 @@ function sentence({ kind, sentence: text }: Verdict): string {
 export function keyFigures(result: BenchResult): Html {
   const { workload, totals, latency } = result;
   const share = workload.rate === 0 ? 0 : totals.rate / workload.rate;
-  const errors = totals.failed + totals.unanswered;
+  const errors = errorCount(result);
+  const unsent = totals.failed + totals.unanswered - errors;
   const text = `${quantity(Math.round(totals.rate), 'rate')} of ${quantity(workload.rate, 'rate')}`;
   const figures: (readonly [string, string, string?])[] = [
     ['Target rate', quantity(workload.rate, 'rate'), workload.arrival === 'poisson' ? 'Poisson arrivals' : 'constant'],
@@ -66,7 +68,11 @@ export function keyFigures(result: BenchResult): Html {
     ['Latency p99', percentile(result, 99), '1 in 100 is slower'],
     ['Latency p99.9', percentile(result, 99.9), '1 in 1 000 is slower'],
     ['Slowest', latency.count === 0 ? quantity(null, 'latency') : quantity(latency.maxUs, 'latency')],
-    ['Failed or unanswered', quantity(errors, 'count'), `of ${quantity(totals.due, 'count')} due`],
+    [
+      'Errors',
+      quantity(errors, 'count'),
+      `of ${quantity(totals.due, 'count')} due${unsent > 0 ? `, ${quantity(unsent, 'count')} not sent or cut off` : ''}`,
+    ],
     ['CPU a request', quantity(cpuPerRequestUs(result), 'us'), 'all nodes together'],
   ];
   return html`<section aria-label="Key figures">
@@ -122,7 +128,7 @@ export function runTable(results: readonly BenchResult[]): Html {
         workload.rate === 0 ? null : totals.rate / workload.rate,
         ...[50, 90, 99, 99.9].map((share) => known(percentileUs(latency, share))),
         known(latency.maxUs),
-        totals.failed + totals.unanswered,
+        errorCount(result),
         cpuPerRequestUs(result),
       ];
     }),

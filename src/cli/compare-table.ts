@@ -108,12 +108,14 @@ function stepsText({ steps, summary }: CompareResult): string {
     const key = `${from} -> ${to}`;
     byPair.set(key, [...(byPair.get(key) ?? []), ...sentences]);
   }
-  const lines = [...byPair].flatMap(([pair, sentences]) => [
-    paint('bold', printable(pair)),
-    ...sentences.map((sentence) => `  ${printable(sentence)}`),
-  ]);
+  const tables = [...byPair].map(([pair, sentences]) =>
+    table(
+      [pair],
+      sentences.map((sentence) => [sentence]),
+    ),
+  );
   const rule = ruleSentence(summary);
-  return [...lines, ...(rule === undefined ? [] : ['', rule]), ''].join('\n');
+  return [...tables, ...(rule === undefined ? [] : [`${rule}\n`])].join('\n');
 }
 
 function table(head: Row, rows: readonly Row[]): string {

@@ -45,7 +45,10 @@ export interface PauseEntry {
   readonly duration: number;
 }
 
-/** Garbage collections of one isolate. They come a few dozen times a second, so that counting them costs nothing. */
+/**
+ * Garbage collections of one isolate. Seeing one costs about 0.15 ms (Node 20: a PerformanceObserver's entry and
+ * callback); at 5,000 PUT/s they come 6 times a second in the main thread, so that is 0.1% of a core.
+ */
 export class CollectionPauses {
   readonly #byKind = new Map([...Object.values(pauseKinds), otherKind].map((kind) => [kind, { count: 0, seconds: 0 }]));
 

@@ -34,7 +34,7 @@ test('a short comparison of two modes, from the clusters to the files', async (t
     assert.match(text, /^MAXIMUM OF PUT +HELD +NOT HELD\n/);
     assert.match(text, /\nPUT AT 50\/s +async +batched\nRounds held +\d of 1/);
     assert.match(text, /\nLatency p99\.9 +\S+ ms/);
-    assert.match(text, /\nasync -> batched\n +PUT: /);
+    assert.match(text, /\nasync -> batched\nPUT: /);
     assert.match(stopped.stderr, /^Comparing async, batched under put: about \d+ min\n/);
     assert.match(stopped.stderr, /async: filled\n/);
     assert.match(stopped.stderr, /\[\d\/\d\] round 1, put at 50\/s, \w+: /);
@@ -176,7 +176,7 @@ test('what is wrong is said in one line that names the flag, with exit code 2', 
     [['--b', missing], '--b needs --a: the file to compare with'],
     [['--a', missing, '--b', missing, '--rounds', '2'], '--rounds says how to run clusters, which --a and --b do not'],
     [['--a', missing, '--b', missing], `Bad --a "${missing}": cannot be read`],
-    [['--profile'], 'Unknown option "--profile"'],
+    [['--profile'], 'Option "--profile" needs a value: DIR'],
   ];
   const outcomes = await Promise.all(wrong.map(([args]) => kvorum(['compare', ...args])));
   for (const [index, { code, stderr, stdout }] of outcomes.entries()) {
