@@ -40,10 +40,9 @@ export function formatRatio(ratio: number): string {
   return ratio >= 1 ? `${percent}% more` : `${percent}% less`;
 }
 
-/** Decimal, as in the reports' tables. */
 function formatBytes(value: number): string {
-  if (value >= 1e6) return `${shortNumber(value / 1e6)} MB`;
-  if (value >= 10_000) return `${shortNumber(value / 1000)} kB`;
+  if (value >= 1024 ** 2) return `${shortNumber(value / 1024 ** 2)} MiB`;
+  if (value >= 10 * 1024) return `${shortNumber(value / 1024)} KiB`;
   return `${shortNumber(value)} B`;
 }
 

@@ -68,7 +68,7 @@ export function typeset(sentence: string): string {
   return sentence
     .replace(/(?<=\d),(?=\d{3}(?!\d))/g, thin)
     .replace(/(\d) us\b/g, `$1${thin}µs`)
-    .replace(/(\d) (?=(?:ms|s|[kM]?B|[KM]iB)\b)/g, `$1${thin}`);
+    .replace(/(\d) (?=(?:ms|s|B|[KM]iB)\b)/g, `$1${thin}`);
 }
 
 /** Three significant digits where there is a fraction, all digits of a whole number, no zeros at the end. */

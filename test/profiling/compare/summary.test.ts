@@ -142,7 +142,7 @@ test('figures read well', () => {
     ['cpuUs', 52.13, '52.1 us'],
     ['voluntarySwitches', 2.345, '2.35'],
     ['peerBytes', 212.4, '212 B'],
-    ['residentBytes', 186.2e6, '186 MB'],
+    ['residentBytes', 186.2 * 1024 ** 2, '186 MiB'],
   ] as const) {
     assert.equal(formatMeasure(measure, value), text);
   }
