@@ -103,10 +103,13 @@ export function stackedBars({ title, summary, unit, bars }: Bars<StackedBar>): H
   });
 }
 
-/** `3.9 ms to 4.4 ms`. */
+/** `3.9 to 4.4 ms`, `980 µs to 1.2 ms`. */
 export function rangeText({ min, max }: Spread, unit: Unit): string {
   const [low, high] = [quantity(min, unit), quantity(max, unit)];
-  return low === high ? low : `${low} to ${high}`;
+  if (low === high) return low;
+  const unitName = /[^\d.]*$/;
+  const isSameUnit = unitName.exec(low)?.[0] === unitName.exec(high)?.[0];
+  return `${isSameUnit ? low.replace(unitName, '') : low} to ${high}`;
 }
 
 interface Drawn {

@@ -134,7 +134,7 @@ export function profileTable({ profiles = [], profileSentences = [] }: CompareRe
 function spreadText(spread: Spread | null, unit: Unit): string | null {
   if (spread === null) return null;
   const median = quantity(spread.median, unit);
-  return spread.count < 2 ? median : `${median} (${rangeText(spread, unit)})`;
+  return spread.count < 2 || spread.min === spread.max ? median : `${median} (${rangeText(spread, unit)})`;
 }
 
 function changeText(change: Change | undefined): string {
