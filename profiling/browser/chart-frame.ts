@@ -2,7 +2,7 @@
 import { onThemeChange } from './page.ts';
 
 /** Room for the labels of the left axis, above and to the right of the plot, and for the axis below, in CSS pixels. */
-export const gutter = { left: 64, right: 18, top: 10, bottom: 34 } as const;
+export const gutter = { left: 64, right: 28, top: 10, bottom: 34 } as const;
 
 export const axisFont = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 

@@ -74,16 +74,18 @@ function draw(canvas: HTMLCanvasElement, { host, map, most }: Drawing): Area {
 
 function drawCells(context: CanvasRenderingContext2D, area: Area, { map, most }: Drawing): void {
   const { columns, edgesUs, secondsPerColumn, secondsMax } = map;
-  const rowHeight = area.height / (edgesUs.length - 1);
   const columnWidth = (area.width * secondsPerColumn) / secondsMax;
+  // Whole pixels, so that no seams show between neighbours.
+  const leftOf = (column: number): number => area.left + Math.round(column * columnWidth);
+  const topOf = (row: number): number => area.top + Math.round(area.height * (1 - row / (edgesUs.length - 1)));
   // A gap between cells only where they are big enough to have one.
   const gap = columnWidth > 6 ? 1 : 0;
   for (const [column, counts] of columns.entries()) {
     for (const [row, count] of counts.entries()) {
       if (count === 0) continue;
       context.fillStyle = heat(most === 1 ? 1 : Math.log(count) / Math.log(most));
-      const top = area.top + area.height - (row + 1) * rowHeight;
-      context.fillRect(area.left + column * columnWidth, top, columnWidth - gap + 0.3, rowHeight - gap + 0.3);
+      const [left, top] = [leftOf(column), topOf(row + 1)];
+      context.fillRect(left, top, leftOf(column + 1) - left - gap, topOf(row) - top - gap);
     }
   }
 }

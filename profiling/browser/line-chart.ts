@@ -31,7 +31,10 @@ export function drawLines(host: HTMLElement, chart: LineChart): void {
   });
 }
 
+/** Between the marks of an axis: no half operations, and bytes by powers of two. */
 const wholeSteps = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat();
+
+const byteSteps = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 /** A logarithmic axis has no 0; less than a microsecond is as good as one. */
 function drawable(value: number | null, isLogarithmic: boolean): number | null {
@@ -81,8 +84,8 @@ function plotOptions(host: HTMLElement, chart: LineChart, { legend, isLogarithmi
         ...axis,
         size: gutter.left,
         values: (_, ticks) => ticks.map((tick) => quantity(tick, y.unit)),
-        // No half operations.
         ...(y.unit === 'count' && { incrs: wholeSteps }),
+        ...(y.unit === 'bytes' && { incrs: byteSteps }),
         ...(isLogarithmic && { splits: (_, __, min, max) => logarithmicTicks(min, max), filter: (_, ticks) => ticks }),
       },
     ],

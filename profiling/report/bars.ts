@@ -119,14 +119,9 @@ function partsTable(caption: string, unit: Unit, bars: readonly StackedBar[]): T
 export function rangeText({ min, max }: Spread, unit: Unit): string {
   const [low, high] = [quantity(min, unit), quantity(max, unit)];
   if (low === high) return low;
-  return unitOf(low) === unitOf(high)
-    ? `${low.slice(0, low.length - unitOf(low).length)} to ${high}`
-    : `${low} to ${high}`;
-}
-
-/** With the space before it; empty for a bare number. */
-function unitOf(figure: string): string {
-  return /\s?[^\d\s.]+$/.exec(figure)?.[0] ?? '';
+  const unitName = /[^\d.]*$/;
+  const isSameUnit = unitName.exec(low)?.[0] === unitName.exec(high)?.[0];
+  return `${isSameUnit ? low.replace(unitName, '') : low} to ${high}`;
 }
 
 interface Drawn {

@@ -81,11 +81,12 @@ function latencySection(results: readonly BenchResult[]): Html {
 }
 
 function timeSection(main: BenchResult, isOverlay: boolean): Html {
-  const { figures, missing } = timeCharts(main);
+  const { figures, secondsPerPoint, missing } = timeCharts(main);
   return html`<section>
     <h2>Over time${isOverlay ? `: ${main.label}` : ''}</h2>
     <p class="quiet">
       All charts share the time axis: the cursor (or the arrow keys on a chart) shows the same second in each.
+      ${secondsPerPoint > 1 && `Each point is of the ${secondsPerPoint} s that end there: the mean, or the most that were waiting.`}
     </p>
     ${figures.map(figure)} ${missing.length > 0 && html`<p class="quiet">Not measured: ${missing.join('; ')}.</p>`}
   </section> `;

@@ -22,9 +22,9 @@ const latencySteps = [
 ] as const;
 
 const byteSteps = [
-  [1e9, 'GB'],
-  [1e6, 'MB'],
-  [1e3, 'kB'],
+  [1024 ** 3, 'GiB'],
+  [1024 ** 2, 'MiB'],
+  [1024, 'KiB'],
   [1, 'B'],
 ] as const;
 
@@ -80,8 +80,8 @@ function significant(value: number): string {
 }
 
 function scaled(value: number, steps: readonly (readonly [number, string])[]): string {
-  // Rounded first, so that 999.7 us becomes 1 ms and not 1 000 us.
+  // The step is that of the rounded value, so that 999.7 us becomes 1 ms and not 1 000 us.
   const rounded = Number(value.toPrecision(3));
   const [divisor, name] = steps.find(([least]) => Math.abs(rounded) >= least) ?? steps.at(-1) ?? [1, ''];
-  return value === 0 ? '0' : `${significant(divisor === 1 ? value : rounded / divisor)}${thin}${name}`;
+  return value === 0 ? '0' : `${significant(value / divisor)}${thin}${name}`;
 }

@@ -38,6 +38,7 @@ const tables = `
 .table{overflow-x:auto;margin:12px 0}
 table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums;min-width:min(100%,560px)}
 caption{text-align:left;color:var(--quiet);padding:0 0 6px;caption-side:top}
+caption span{display:block;position:sticky;left:0;width:fit-content;max-width:min(100%,calc(100vw - 48px))}
 th,td{padding:5px 12px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600}
 thead th{border-bottom:2px solid var(--line);vertical-align:bottom}

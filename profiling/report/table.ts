@@ -34,7 +34,7 @@ const unitsInTables: Readonly<Record<Unit, UnitInTables>> = {
   us: { name: 'µs', factor: 1, digits: 1 },
   ms: { name: 'ms', factor: 1, digits: 2 },
   seconds: { name: 's', factor: 1, digits: 0 },
-  bytes: { name: 'MB', factor: 1e-6, digits: 2 },
+  bytes: { name: 'MiB', factor: 1 / 1024 ** 2, digits: 2 },
   share: { name: '%', factor: 100, digits: 1 },
   cores: { name: 'cores', factor: 1, digits: 2 },
 };
@@ -43,7 +43,7 @@ export function table({ caption, columns, rows }: TableOptions): Html {
   return html`<div class="table" tabindex="0" role="group" aria-label="${caption}">
     <table>
       <caption>
-        ${caption}
+        <span>${caption}</span>
       </caption>
       <thead>
         <tr>

@@ -15,6 +15,8 @@ import { groupsOf, spanOf } from './second-groups.ts';
 
 export interface TimeCharts {
   readonly figures: readonly Figure[];
+  /** More than 1 where a run is so long that seconds go together. */
+  readonly secondsPerPoint: number;
   /** Titles of the charts for which nothing was measured. */
   readonly missing: readonly string[];
 }
@@ -30,7 +32,7 @@ interface TimeChart {
 export function timeCharts(result: BenchResult): TimeCharts {
   const samples = result.nodes.flatMap(({ series }) => series.map(byStart));
   const span = Math.max(spanOf(result.seconds), spanOf(samples));
-  if (span === 0) return { figures: [], missing: ['anything second by second'] };
+  if (span === 0) return { figures: [], secondsPerPoint: 1, missing: ['anything second by second'] };
   const charts = [...clientCharts(result, span), ...nodeCharts(result, span)];
   const { size, groups } = groupsOf(result.seconds, span);
   const x = {
@@ -42,6 +44,7 @@ export function timeCharts(result: BenchResult): TimeCharts {
   const isMeasured = ({ series }: TimeChart): boolean =>
     series.some(({ values }) => values.some((one) => one !== null));
   return {
+    secondsPerPoint: size,
     figures: charts.filter(isMeasured).map(({ title, note, y, series }) => {
       const chart: LineChart = { kind: 'lines', x, y, series, sync: 'time' };
       const summary = [note, summaryOf(series, y.unit)].filter((text) => text !== undefined).join(' ');

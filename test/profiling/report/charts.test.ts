@@ -92,6 +92,12 @@ test('timeCharts() names what was not measured instead of drawing it as nothing'
   assert.ok(figures.some(({ title }) => title === 'Operations in flight in the nodes'));
 });
 
+test('timeCharts() of a long run has few points and says of how many seconds each is', () => {
+  const { figures, secondsPerPoint } = timeCharts(heldRun({ seconds: 1000, rate: 5 }));
+  assert.equal(secondsPerPoint, 5);
+  for (const { chart } of figures) assert.ok(chart.kind === 'lines' && chart.x.values.length === 200);
+});
+
 test('timeCharts() shows what a node said of a second at the end of that second, as it does with the client', () => {
   const run = heldRun({ seconds: 10, stallSecond: 6 });
   const { figures } = timeCharts(run);
