@@ -22,6 +22,7 @@ export interface ProfileOptions {
   readonly ops: readonly LoadOperation[];
   /** Requests a second of each operation; null: `shareOfMaximum` of what the cluster holds, found first. */
   readonly rateOf: (op: LoadOperation) => number | null;
+  /** Its warm-up is the load before the first run: V8 compiles the hot path in the first seconds. */
   readonly workload: Omit<Workload, 'op' | 'rate' | 'targets'>;
   /** Of the nodes, those that get the load. */
   readonly targets: readonly string[];
@@ -46,8 +47,6 @@ export type ProfileEvent =
 export const shareOfMaximum = 0.7;
 const searchMs = { durationMs: 3000, warmupMs: 1000 };
 const search = { startRate: 500, p99MsMax: 50, precision: 0.1, stepsMax: 24 };
-/** V8 compiles the hot path in the first seconds of load. */
-const warmUpMs = 10_000;
 /** Each run's own: connections, and whatever the instrument changed. */
 const runWarmupMs = 1000;
 
@@ -120,12 +119,12 @@ class OperationProfile {
 
   /** A given rate is met by a warm cluster too; the search for one warms it. */
   async #rate(): Promise<number> {
-    const { rateOf, onEvent } = this.#options;
+    const { rateOf, workload, onEvent } = this.#options;
     const op = this.#op;
     const rate = rateOf(op);
     if (rate !== null) {
       onEvent?.({ kind: 'warming', op });
-      await this.#load(rate, { durationMs: warmUpMs, warmupMs: 0 });
+      if (workload.warmupMs > 0) await this.#load(rate, { durationMs: workload.warmupMs, warmupMs: 0 });
       return rate;
     }
     const { best, steps } = await findMax((tried) => this.#load(tried, searchMs), {

@@ -2,6 +2,7 @@
  * `kvorum compare`: the modes against each other, or earlier results. Measures nothing itself: clusters, load and
  * arithmetic are in profiling/compare; here are flags, progress, files and exit codes.
  */
+import { dirname, relative } from 'node:path';
 import type { Compared, CompareModesOptions, ModesEvent } from '../../profiling/compare/compare-modes.ts';
 import { expectedMs } from '../../profiling/compare/expected-time.ts';
 import type { CompareResult } from '../../profiling/compare/result.ts';
@@ -105,7 +106,14 @@ async function keep(
   if (json !== undefined) writeFile('json', json, `${JSON.stringify(result)}\n`);
   if (report === undefined) return;
   const { renderCompareReport } = await import('../../profiling/report/compare-report.ts');
-  writeFile('report', report, await renderCompareReport(result));
+  writeFile('report', report, await renderCompareReport(seenFrom(dirname(report), result)));
+}
+
+/** The profiles' directories as the report's links need them: from where it lies. */
+function seenFrom(place: string, result: CompareResult): CompareResult {
+  if (result.profiles === undefined) return result;
+  const profiles = result.profiles.map((one) => ({ ...one, directory: relative(place, one.directory) }));
+  return { ...result, profiles };
 }
 
 function tell(event: ModesEvent): void {

@@ -38,6 +38,7 @@ export interface ProfilePlan {
 const operations = ['put', 'get', 'delete', 'mixed'] as const;
 const directoryPrefix = 'kvorum-profile-';
 const durationDefault = '15s';
+const warmupDefault = '10s';
 const opsDefault = 'put,get';
 
 /** Those of the bench that mean the same here. */
@@ -55,6 +56,11 @@ export const profileOptions: readonly Option[] = [
   { flag: 'op', placeholder: 'LIST', about: `One or more of ${operations.join(', ')} (default ${opsDefault})` },
   { flag: 'rate', placeholder: 'N', about: 'Requests a second (default: 70% of what the cluster holds, found first)' },
   { flag: 'duration', placeholder: 'TIME', about: `Of each run; default ${durationDefault}` },
+  {
+    flag: 'warmup',
+    placeholder: 'TIME',
+    about: `Load before the first run, where --rate is given; default ${warmupDefault}`,
+  },
   { flag: 'fill', isNegatable: true, about: 'Put every key once before (default; --no-fill leaves it out)' },
   {
     flag: 'instruments',
@@ -102,10 +108,10 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
   };
 }
 
-/** What the bench reads of them: one operation, and a length that differs where none is given. */
+/** What the bench reads of them: one operation, and times that differ where none are given. */
 function loadFlags(flags: Flags): Flags {
   const rest = [...flags].filter(([flag]) => flag !== 'op');
-  return new Map([['duration', durationDefault], ...rest]);
+  return new Map([['duration', durationDefault], ['warmup', warmupDefault], ...rest]);
 }
 
 /** Clinic itself sees one thread; its pages of the others are drawn from recordings of ours. */
