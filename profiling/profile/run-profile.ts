@@ -22,6 +22,7 @@ export interface ProfileOptions {
   readonly ops: readonly LoadOperation[];
   /** Requests a second of each operation; null: `shareOfMaximum` of what the cluster holds, found first. */
   readonly rateOf: (op: LoadOperation) => number | null;
+  /** Its warm-up goes before a rate that is given: V8 compiles the hot path in the first seconds of load. */
   readonly workload: Omit<Workload, 'op' | 'rate' | 'targets'>;
   /** Of the nodes, those that get the load. */
   readonly targets: readonly string[];
@@ -46,10 +47,8 @@ export type ProfileEvent =
 export const shareOfMaximum = 0.7;
 const searchMs = { durationMs: 3000, warmupMs: 1000 };
 const search = { startRate: 500, p99MsMax: 50, precision: 0.1, stepsMax: 24 };
-/** V8 compiles the hot path in the first seconds of load. */
-const warmUpMs = 10_000;
 /** Each run's own: connections, and whatever the instrument changed. */
-const runWarmupMs = 1000;
+const runWarmupMsMax = 1000;
 
 /** Throws `KvorumError` where the cluster cannot be measured at all; an instrument that fails is left out and told of. */
 export async function profileCluster(options: ProfileOptions): Promise<ProfileResult> {
@@ -118,14 +117,20 @@ class OperationProfile {
     return this.#options.signal?.aborted === true;
   }
 
+  get #runWarmupMs(): number {
+    return Math.min(this.#options.workload.warmupMs, runWarmupMsMax);
+  }
+
   /** A given rate is met by a warm cluster too; the search for one warms it. */
   async #rate(): Promise<number> {
     const { rateOf, onEvent } = this.#options;
     const op = this.#op;
     const rate = rateOf(op);
+    const { warmupMs } = this.#options.workload;
     if (rate !== null) {
+      if (warmupMs === 0) return rate;
       onEvent?.({ kind: 'warming', op });
-      await this.#load(rate, { durationMs: warmUpMs, warmupMs: 0 });
+      await this.#load(rate, { durationMs: warmupMs, warmupMs: 0 });
       return rate;
     }
     const { best, steps } = await findMax((tried) => this.#load(tried, searchMs), {
@@ -143,7 +148,7 @@ class OperationProfile {
 
   #load(rate: number, times?: { readonly durationMs: number; readonly warmupMs: number }): Promise<BenchResult> {
     const { workload, targets, engine, signal, command } = this.#options;
-    const whole = { ...workload, warmupMs: runWarmupMs, ...times, op: this.#op, rate, targets };
+    const whole = { ...workload, warmupMs: this.#runWarmupMs, ...times, op: this.#op, rate, targets };
     return runBench(whole, { engine, command, ...(signal && { signal }) });
   }
 
@@ -154,7 +159,7 @@ class OperationProfile {
         nodes,
         op: this.#op,
         rate,
-        loadMs: workload.durationMs + runWarmupMs,
+        loadMs: workload.durationMs + this.#runWarmupMs,
         directory,
         resolve: this.#resolve,
         load: () => this.#load(rate),

@@ -41,7 +41,7 @@ caption{text-align:left;color:var(--quiet);padding:0 0 6px;caption-side:top}
 th,td{padding:5px 12px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600}
 thead th{border-bottom:2px solid var(--line);vertical-align:bottom}
-tbody th{font-weight:500}
+tbody th{font-weight:500;min-width:7.5rem}
 th.number,td.number{text-align:right;white-space:nowrap}
 td.missing{color:var(--quiet)}
 details{margin:10px 0}
