@@ -60,6 +60,7 @@ export async function profileCluster(options: ProfileOptions): Promise<ProfileRe
   for (const op of options.ops) {
     if (options.signal?.aborted === true) break;
     const profiled = await new OperationProfile(options, op, String(environment.cluster['mode'] ?? '')).run();
+    if (profiled === undefined) break;
     runs.push(profiled.run);
     files.push(...profiled.files);
   }
@@ -94,8 +95,10 @@ class OperationProfile {
     this.#mode = mode;
   }
 
-  async run(): Promise<{ run: ProfileRun; files: ProfileFile[] }> {
+  /** Undefined where it was stopped before anything was measured. */
+  async run(): Promise<{ run: ProfileRun; files: ProfileFile[] } | undefined> {
     const rate = await this.#rate();
+    if (this.#isStopped || rate === undefined) return undefined;
     const files: ProfileFile[] = [];
     const measured: Partial<ProfileRun> = {};
     const bench = await this.#load(rate);
@@ -122,7 +125,7 @@ class OperationProfile {
   }
 
   /** A given rate is met by a warm cluster too; the search for one warms it. */
-  async #rate(): Promise<number> {
+  async #rate(): Promise<number | undefined> {
     const { rateOf, onEvent } = this.#options;
     const op = this.#op;
     const rate = rateOf(op);
@@ -138,6 +141,7 @@ class OperationProfile {
       onStep: (step) => onEvent?.({ kind: 'step', op, step }),
     });
     const held = steps.filter((step) => step.held).at(-1);
+    if (this.#isStopped) return undefined;
     if (best === undefined || held === undefined) {
       throw new KvorumError('profile-failed', `Cannot profile ${op}: no rate from ${search.startRate}/s on was held`);
     }
