@@ -156,7 +156,8 @@ test('a running cluster, by one node and the secret in a file; afterwards every 
   const nodes = new Set(read(out).runs[0]?.cpu?.threads.map(({ node }) => node));
   assert.deepEqual([...nodes], ['n1', 'n2', 'n3']);
   for (const { url } of cluster.nodes) {
-    assert.equal((await profilerState({ name: 'node', url, secret })).recording, null);
+    const { state, sessions } = await profilerState({ name: 'node', url, secret });
+    assert.deepEqual([state, sessions], ['off', 0]);
   }
 });
 
