@@ -176,7 +176,7 @@ test('what is wrong is said in one line that names the flag, with exit code 2', 
     [['--b', missing], '--b needs --a: the file to compare with'],
     [['--a', missing, '--b', missing, '--rounds', '2'], '--rounds says how to run clusters, which --a and --b do not'],
     [['--a', missing, '--b', missing], `Bad --a "${missing}": cannot be read`],
-    [['--profile'], 'Unknown option "--profile"'],
+    [['--profile'], 'Option "--profile" needs a value: DIR'],
   ];
   const outcomes = await Promise.all(wrong.map(([args]) => kvorum(['compare', ...args])));
   for (const [index, { code, stderr, stdout }] of outcomes.entries()) {
