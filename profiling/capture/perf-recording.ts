@@ -6,9 +6,7 @@ import { attribute, unattributedShare } from '../attribution/attribute.ts';
 import { partsOf } from '../attribution/costs.ts';
 import { treeOfStacks, type ResolveFrame, type StackTree } from '../attribution/stack-tree.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
-import { AdminClient } from '../cluster/admin-client.ts';
-import { threadName } from '../cluster/node-metrics.ts';
-import { isNodeProcess } from '../cluster/process-accounts.ts';
+import { localProcess } from '../cluster/local-process.ts';
 import type { PerfThread } from './perf-script.ts';
 import { perfHertz, recordPerf, type PerfOptions } from './perf.ts';
 import { requestCounts, type ProfileTarget } from './profile-client.ts';
@@ -26,7 +24,6 @@ export interface PerfThreadTree {
   readonly tree: StackTree;
 }
 
-const statusMsMax = 5000;
 const usPerSample = 1e6 / perfHertz;
 
 /** Records nodes of this machine. Throws `profile-failed`. */
@@ -82,27 +79,9 @@ interface ProcessOfNode {
 }
 
 async function processOf({ name, url }: ProfileTarget): Promise<ProcessOfNode> {
-  const client = new AdminClient(url);
-  const text = await client.text('/v0/status', statusMsMax);
-  client.close();
-  const process = text === null ? undefined : processIn(text);
-  if (process === undefined) throw new KvorumError('profile-failed', `Cannot profile "${url}": it tells no threads`);
-  const names = new Map(process.threads.map(({ osThreadId, thread }) => [osThreadId ?? 0, threadName(thread)]));
-  if (isNodeProcess(process.pid, [...names.keys()])) return { node: name, pid: process.pid, names };
+  const found = await localProcess(url);
+  if (found !== null) return { node: name, pid: found.pid, names: found.threads };
   throw new KvorumError('profile-failed', `Cannot use perf on "${url}": the node is no process of this machine`);
-}
-
-interface ProcessStatus {
-  readonly pid: number;
-  readonly threads: readonly { readonly thread: string; readonly osThreadId: number | null }[];
-}
-
-function processIn(status: string): ProcessStatus | undefined {
-  try {
-    return (JSON.parse(status) as { process?: ProcessStatus }).process;
-  } catch {
-    return undefined;
-  }
 }
 
 async function countRequests(targets: readonly ProfileTarget[]): Promise<number> {

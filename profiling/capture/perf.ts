@@ -3,11 +3,12 @@
  * included, which V8's profiler does not see.
  *
  * The nodes have to be started with `perfNodeOptions`, or JavaScript shows as addresses. They then write
- * `/tmp/perf-PID.map`, which grows with all code that is compiled; `removePerfMaps` takes it away when they have ended.
+ * `/tmp/perf-PID.map`, which grows with all code that is compiled, and V8 opens an `isolate-*-PID-v8.log` for each thread
+ * in the directory that they run in; `removePerfMaps` takes both away when they have ended.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -95,11 +96,17 @@ export async function readPerfFile(file: string, resolve: ResolveFrame): Promise
  */
 export function perfMaps(pids: readonly number[]): string[] {
   const all = new Set(pids.flatMap((pid) => [pid, ...parentOf(pid)]));
-  return [...all].map((pid) => `/tmp/perf-${pid}.map`).filter((file) => existsSync(file));
+  const maps = [...all].map((pid) => `/tmp/perf-${pid}.map`).filter((file) => existsSync(file));
+  return [...maps, ...[...all].flatMap(isolateLogs)];
 }
 
 export function removePerfMaps(files: readonly string[]): void {
   for (const file of files) rmSync(file, { force: true });
+}
+
+/** By the id in their names nothing else is taken for one. Nodes of `startLocalCluster` run in this process's directory. */
+function isolateLogs(pid: number): string[] {
+  return readdirSync('.').filter((name) => /^isolate-0x[0-9a-f]+-(\d+)-v8\.log$/.exec(name)?.[1] === String(pid));
 }
 
 function parentOf(pid: number): number[] {

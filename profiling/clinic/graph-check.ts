@@ -22,7 +22,7 @@ export interface GraphCheckOptions {
 }
 
 const drawMsMaxDefault = 30_000;
-const browserNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+const browserNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 
 /** Never throws: what prevents the check is its result. */
 export async function checkGraph(html: string, tool: ClinicTool, options: GraphCheckOptions = {}): Promise<GraphCheck> {
@@ -38,6 +38,7 @@ export async function checkGraph(html: string, tool: ClinicTool, options: GraphC
   }
 }
 
+/** The browser that is on PATH, by any of its names. */
 export function findChromium(): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   return folders.flatMap((folder) => browserNames.map((name) => join(folder, name))).find(isExecutable);

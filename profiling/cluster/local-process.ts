@@ -1,4 +1,7 @@
-/** Which process of this machine a node is, as far as it is one. */
+/**
+ * Which process of this machine a node is, as far as it is one, and which of its threads run JavaScript. Tolerant: the node
+ * may be of another version, and then it is taken for one that does not tell.
+ */
 import { AdminClient } from './admin-client.ts';
 import { threadName } from './node-metrics.ts';
 import { isNodeProcess } from './process-accounts.ts';
@@ -10,27 +13,48 @@ export interface LocalProcess {
 }
 
 const statusMsMax = 5000;
+const statusTriesMax = 3;
 
 /** Asks the node; null where it runs elsewhere, does not tell, or the system has no `/proc`. */
 export async function localProcess(url: string): Promise<LocalProcess | null> {
   const client = new AdminClient(url);
-  const text = await client.text('/v0/status', statusMsMax);
+  let found: LocalProcess | null = null;
+  for (let tries = 0; tries < statusTriesMax; tries++) {
+    const status = await client.text('/v0/status', statusMsMax);
+    const described = status === null ? null : parseProcess(status);
+    if (described === null || !isNodeProcess(described.pid, [...described.threads.keys()])) break;
+    found = described;
+    // A worker under load may not report in time; its thread would be taken for a native one.
+    if (described.threads.size >= described.threadCount) break;
+  }
   client.close();
-  const told = text === null ? undefined : processIn(text);
-  if (told === undefined) return null;
-  const threads = new Map(told.threads.map(({ osThreadId, thread }) => [osThreadId ?? 0, threadName(thread)]));
-  return isNodeProcess(told.pid, [...threads.keys()]) ? { pid: told.pid, threads } : null;
+  return found;
 }
 
-interface ProcessStatus {
-  readonly pid: number;
-  readonly threads: readonly { readonly thread: string; readonly osThreadId: number | null }[];
+/** Null where it does not tell of its process. */
+function parseProcess(text: string): (LocalProcess & { readonly threadCount: number }) | null {
+  const status = parseJson(text);
+  const described = field(status, 'process');
+  const pid = field(described, 'pid');
+  if (typeof pid !== 'number' || !Number.isSafeInteger(pid)) return null;
+  const threads = new Map<number, string>();
+  const listed = field(described, 'threads');
+  for (const entry of Array.isArray(listed) ? (listed as readonly unknown[]) : []) {
+    const [thread, osThreadId] = [field(entry, 'thread'), field(entry, 'osThreadId')];
+    if (typeof thread === 'string' && typeof osThreadId === 'number') threads.set(osThreadId, threadName(thread));
+  }
+  const workers = field(status, 'workers');
+  return { pid, threads, threadCount: 1 + (typeof workers === 'number' ? workers : 0) };
 }
 
-function processIn(status: string): ProcessStatus | undefined {
+function parseJson(text: string): unknown {
   try {
-    return (JSON.parse(status) as { readonly process?: ProcessStatus }).process;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

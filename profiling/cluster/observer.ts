@@ -8,10 +8,10 @@
  */
 import type { NodeObservation, NodeSample, ThreadObservation } from '../load/result.ts';
 import { AdminClient } from './admin-client.ts';
-import { growthOf, intervalBetween, readMetrics, threadName, type MetricsReading } from './node-metrics.ts';
+import { localProcess, type LocalProcess } from './local-process.ts';
+import { growthOf, intervalBetween, readMetrics, type MetricsReading } from './node-metrics.ts';
 import {
   accountBetween,
-  isNodeProcess,
   readProcess,
   sumOfAccounts,
   type ProcessAccount,
@@ -30,9 +30,6 @@ const intervalMs = 1000;
 const answerMsMax = 900;
 /** For the last answer, on which the sums hang: a node under more load than it holds may be slow to give it. */
 const lastAnswerMsMax = 5000;
-/** Asked before there is anything to disturb. */
-const statusMsMax = 5000;
-const statusTriesMax = 3;
 /** Two days; a longer window is observed to its end, but without further samples. */
 const samplesMax = 172_800;
 
@@ -58,36 +55,14 @@ export async function observeNodes(urls: readonly string[]): Promise<NodeObserve
   };
 }
 
-interface NodeProcessView {
-  readonly pid: number;
-  /** Names of the JavaScript threads by the system's thread id. */
-  readonly threads: ReadonlyMap<number, string>;
-}
-
 async function openWatch(url: string): Promise<NodeWatch> {
-  return new NodeWatch(url, isLoopback(url) ? await findProcess(url) : null);
-}
-
-/** Null where the node does not tell, or tells of a process that is not here. */
-async function findProcess(url: string): Promise<NodeProcessView | null> {
-  const client = new AdminClient(url);
-  let view: NodeProcessView | null = null;
-  for (let tries = 0; tries < statusTriesMax; tries++) {
-    const status = await client.text('/v0/status', statusMsMax);
-    const described = status === null ? null : parseProcess(status);
-    if (described === null || !isNodeProcess(described.pid, [...described.threads.keys()])) break;
-    view = described;
-    // A worker under load may not report in time; its thread would be taken for a native one.
-    if (described.threads.size >= described.threadCount) break;
-  }
-  client.close();
-  return view;
+  return new NodeWatch(url, isLoopback(url) ? await localProcess(url) : null);
 }
 
 /** One node during one window. */
 class NodeWatch {
   readonly #url: string;
-  readonly #process: NodeProcessView | null;
+  readonly #process: LocalProcess | null;
   #client: AdminClient | undefined;
   #startedMs = 0;
   #firstReading: MetricsReading | null = null;
@@ -101,7 +76,7 @@ class NodeWatch {
   #samples: NodeSample[] = [];
   #scrape: Promise<void> | undefined;
 
-  constructor(url: string, view: NodeProcessView | null) {
+  constructor(url: string, view: LocalProcess | null) {
     this.#url = url;
     this.#process = view;
   }
@@ -212,34 +187,6 @@ class NodeWatch {
     }
     return [...byName].map(([thread, accounts]) => ({ thread, ...sumOfAccounts(accounts) }));
   }
-}
-
-/** Tolerant: the node may be of another version. Null where it does not tell of its process. */
-function parseProcess(text: string): (NodeProcessView & { readonly threadCount: number }) | null {
-  const status = parseJson(text);
-  const described = field(status, 'process');
-  const pid = field(described, 'pid');
-  if (typeof pid !== 'number' || !Number.isSafeInteger(pid)) return null;
-  const threads = new Map<number, string>();
-  const listed = field(described, 'threads');
-  for (const entry of Array.isArray(listed) ? (listed as readonly unknown[]) : []) {
-    const [thread, osThreadId] = [field(entry, 'thread'), field(entry, 'osThreadId')];
-    if (typeof thread === 'string' && typeof osThreadId === 'number') threads.set(osThreadId, threadName(thread));
-  }
-  const workers = field(status, 'workers');
-  return { pid, threads, threadCount: 1 + (typeof workers === 'number' ? workers : 0) };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
 function isLoopback(url: string): boolean {

@@ -22,7 +22,7 @@ export interface ProfileOptions {
   readonly ops: readonly LoadOperation[];
   /** Requests a second of each operation; null: `shareOfMaximum` of what the cluster holds, found first. */
   readonly rateOf: (op: LoadOperation) => number | null;
-  /** Its warm-up is the load before the first run: V8 compiles the hot path in the first seconds. */
+  /** Its warm-up goes before a rate that is given: V8 compiles the hot path in the first seconds of load. */
   readonly workload: Omit<Workload, 'op' | 'rate' | 'targets'>;
   /** Of the nodes, those that get the load. */
   readonly targets: readonly string[];
@@ -48,7 +48,7 @@ export const shareOfMaximum = 0.7;
 const searchMs = { durationMs: 3000, warmupMs: 1000 };
 const search = { startRate: 500, p99MsMax: 50, precision: 0.1, stepsMax: 24 };
 /** Each run's own: connections, and whatever the instrument changed. */
-const runWarmupMs = 1000;
+const runWarmupMsMax = 1000;
 
 /** Throws `KvorumError` where the cluster cannot be measured at all; an instrument that fails is left out and told of. */
 export async function profileCluster(options: ProfileOptions): Promise<ProfileResult> {
@@ -60,6 +60,7 @@ export async function profileCluster(options: ProfileOptions): Promise<ProfileRe
   for (const op of options.ops) {
     if (options.signal?.aborted === true) break;
     const profiled = await new OperationProfile(options, op, String(environment.cluster['mode'] ?? '')).run();
+    if (profiled === undefined) break;
     runs.push(profiled.run);
     files.push(...profiled.files);
   }
@@ -94,8 +95,10 @@ class OperationProfile {
     this.#mode = mode;
   }
 
-  async run(): Promise<{ run: ProfileRun; files: ProfileFile[] }> {
+  /** Undefined where it was stopped before anything was measured. */
+  async run(): Promise<{ run: ProfileRun; files: ProfileFile[] } | undefined> {
     const rate = await this.#rate();
+    if (this.#isStopped || rate === undefined) return undefined;
     const files: ProfileFile[] = [];
     const measured: Partial<ProfileRun> = {};
     const bench = await this.#load(rate);
@@ -117,14 +120,20 @@ class OperationProfile {
     return this.#options.signal?.aborted === true;
   }
 
+  get #runWarmupMs(): number {
+    return Math.min(this.#options.workload.warmupMs, runWarmupMsMax);
+  }
+
   /** A given rate is met by a warm cluster too; the search for one warms it. */
-  async #rate(): Promise<number> {
-    const { rateOf, workload, onEvent } = this.#options;
+  async #rate(): Promise<number | undefined> {
+    const { rateOf, onEvent } = this.#options;
     const op = this.#op;
     const rate = rateOf(op);
+    const { warmupMs } = this.#options.workload;
     if (rate !== null) {
+      if (warmupMs === 0) return rate;
       onEvent?.({ kind: 'warming', op });
-      if (workload.warmupMs > 0) await this.#load(rate, { durationMs: workload.warmupMs, warmupMs: 0 });
+      await this.#load(rate, { durationMs: warmupMs, warmupMs: 0 });
       return rate;
     }
     const { best, steps } = await findMax((tried) => this.#load(tried, searchMs), {
@@ -132,6 +141,7 @@ class OperationProfile {
       onStep: (step) => onEvent?.({ kind: 'step', op, step }),
     });
     const held = steps.filter((step) => step.held).at(-1);
+    if (this.#isStopped) return undefined;
     if (best === undefined || held === undefined) {
       throw new KvorumError('profile-failed', `Cannot profile ${op}: no rate from ${search.startRate}/s on was held`);
     }
@@ -142,7 +152,7 @@ class OperationProfile {
 
   #load(rate: number, times?: { readonly durationMs: number; readonly warmupMs: number }): Promise<BenchResult> {
     const { workload, targets, engine, signal, command } = this.#options;
-    const whole = { ...workload, warmupMs: runWarmupMs, ...times, op: this.#op, rate, targets };
+    const whole = { ...workload, warmupMs: this.#runWarmupMs, ...times, op: this.#op, rate, targets };
     return runBench(whole, { engine, command, ...(signal && { signal }) });
   }
 
@@ -153,7 +163,7 @@ class OperationProfile {
         nodes,
         op: this.#op,
         rate,
-        loadMs: workload.durationMs + runWarmupMs,
+        loadMs: workload.durationMs + this.#runWarmupMs,
         directory,
         resolve: this.#resolve,
         load: () => this.#load(rate),

@@ -24,7 +24,8 @@ export function runTitle({ op, mode, rateAsked }: ProfileRun): string {
 
 /** What one operation costs and waits for. */
 export function runSentences(run: ProfileRun): string[] {
-  return [...profileSentences(run), ...waitSentences(run), ...lockSentences(run), ...overheadSentences(run)];
+  const costs = profileSentences(run).map((sentence) => `${sentence}.`);
+  return [...costs, ...waitSentences(run), ...lockSentences(run), ...overheadSentences(run)];
 }
 
 /** What a lock profile blames, for comparisons. */
@@ -75,7 +76,9 @@ function failureLines({ failed = [] }: ProfileRun): string[] {
   return failed.map(({ instrument, reason }) => `Not measured, ${instrumentTitle(instrument)}: ${reason}`);
 }
 
-/** `+8%`. */
+/** `+8%`; no sign where it rounds to nothing. */
 export function signed(share: number): string {
-  return `${share < 0 ? '-' : '+'}${showShare(Math.abs(share))}`;
+  const text = showShare(Math.abs(share));
+  if (text === '0%') return text;
+  return `${share < 0 ? '-' : '+'}${text}`;
 }

@@ -20,6 +20,11 @@ export function costTables(runs: readonly ProfileRun[]): Html {
       </p>
       ${partsTable('CPU of one request', 'us', runs.map(cpuColumn))} ${runs.map((run) => threadPartsTable(run, 'cpu'))}
       ${runs.map(threadTimes)}
+      <p class="quiet">
+        The first two columns are the system's account, idle and blocked are V8's samples. V8 calls a thread idle until
+        it runs again, so the wait for a core after a wake-up is in two columns, and a row may add up to more than the
+        whole.
+      </p>
       ${
         runs.some(({ perf }) => perf !== undefined) &&
         html`<h3>By perf</h3>
@@ -136,7 +141,7 @@ function threadPartsTable(run: ProfileRun, kind: 'cpu' | 'allocation'): Html | u
       categoryTitles[part],
       ...sums.map((sum) => (unit === 'us' ? (sum.get(part) ?? 0) : Math.round(sum.get(part) ?? 0))),
     ]);
-  const what = kind === 'cpu' ? 'microseconds of CPU' : 'bytes allocated';
+  const what = kind === 'cpu' ? 'microseconds of CPU' : 'bytes allocated on the heap';
   return table({
     caption: `${run.op.toUpperCase()} by thread: ${what} of one request, self`,
     columns: [{ title: 'Part', unit: 'text' }, ...names.map((title) => ({ title, unit }))],
@@ -166,14 +171,7 @@ function threadTimes({ op, cpu }: ProfileRun): Html | undefined {
         thread.idleUs / wholeUs,
         thread.unattributedShare,
       ]),
-      ...(cpu.native ?? []).map(({ node, cpuUs }): Cell[] => [
-        `${node} native`,
-        cpuUs / wholeUs,
-        null,
-        null,
-        null,
-        null,
-      ]),
+      ...(cpu.native ?? []).map(({ node, cpuUs }): Cell[] => [`${node} native`, cpuUs / wholeUs, '–', '–', '–', '–']),
     ],
   });
 }

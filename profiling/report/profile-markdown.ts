@@ -19,15 +19,16 @@ const workParts = categories.filter((part) => !outsideWork.has(part));
 
 /** The whole document. */
 export function profileMarkdown(result: ProfileResult): string {
-  const { label, command, startedAt, environment, runs } = result;
+  const { label, command, startedAt, environment, runs, cutShort } = result;
   const { machine, cores, kernel, node, kvorum, commit, nodeCount } = environment;
   const settings = Object.entries(environment.cluster).map(([name, value]) => `${name} ${value}`);
   return joinBlocks([
     `# Profile: ${label}`,
     `\`${command}\`, ${startedAt}. Kvorum ${kvorum}${commit === null ? '' : ` at ${commit}`}, Node ${node}, ${nodeCount} ` +
-      `nodes (${settings.join(', ')}) on ${cores} cores of ${machine}, ${kernel}.`,
+      `${nodeCount === 1 ? 'node' : 'nodes'} (${settings.join(', ')}) on ${cores} cores of ${machine}, ${kernel}.`,
+    ...(cutShort === true ? ['**Cut short: only a part was measured.**'] : []),
     ...runs.flatMap((run) => runBlocks(run)),
-    ...overviewBlocks(runs),
+    ...(runs.length === 0 ? [] : overviewBlocks(runs)),
   ]);
 }
 

@@ -12,9 +12,11 @@ import type { Baseline } from '../profile/profile-files.ts';
 import { runSentences, runTitle } from '../profile/summary.ts';
 import { commandBlock, describedTable, describeEnvironment } from './environment-section.ts';
 import { html, type Html } from './html.ts';
+import { profileKeyFigures } from './profile-key-figures.ts';
 import { renderPage } from './page.ts';
 import { costTables } from './profile-cost-tables.ts';
 import { clinicTable, failedList, filesTable, lockTables, overheadTable } from './profile-tables.ts';
+import { benchStyles } from './stylesheet.ts';
 import { waitsSection, waitsStyles } from './waits-section.ts';
 
 export interface ProfileReportOptions {
@@ -32,7 +34,7 @@ export async function renderProfileReport({ directory, result, baseline }: Profi
     title: `Kvorum profile: ${result.label}`,
     data: { flames: data },
     scripts: anyFlame?.scripts ?? [],
-    styles: [...(anyFlame?.styles ?? []), waitsStyles],
+    styles: [...(anyFlame?.styles ?? []), benchStyles, waitsStyles],
     body: html`${introduction(result)} ${costTables(result.runs)}
     ${result.runs.map((run) => runSection(run, flames.get(run.op)))} ${clinicTable(result)}
     ${environmentSection(result)}`,
@@ -54,8 +56,14 @@ function flamesOf(
     hasBefore ? { baseline: flameRun(before, baseline.result.label, baseline.directory) } : {},
   );
   const section = flameSection(run.op, data);
-  return [[run.op, { ...section, body: html`${reading(data)} ${section.body}` }]];
+  return [[run.op, { ...section, body: html`${reading(data)} ${wallTime} ${section.body}` }]];
 }
+
+const wallTime = html`<p>
+  V8's profiler samples wall time: in the graphs under “CPU” a thread that waits in native storage code, for fdatasync
+  or for LMDB's writer lock, looks as busy as one that works. The tables of CPU take these waits out, by what the system
+  accounts to the thread. perf (“CPU with native code”, where it could be used) sees only what runs.
+</p>`;
 
 function flameRun(run: ProfileRun, label: string, directory: string): FlameRun {
   const { cpu, allocation, perf } = run;
@@ -72,10 +80,11 @@ function flameRun(run: ProfileRun, label: string, directory: string): FlameRun {
 
 function introduction({ runs, cutShort }: ProfileResult): Html {
   return html`<section>
-    ${cutShort === true && html`<p class="verdict warn">Cut short: only a part was measured.</p>`}
+    ${cutShort === true && html`<p class="verdict missed">Cut short: only a part was measured.</p>`}
     ${runs.map(
       (run) =>
         html`<h2>${runTitle(run)}</h2>
+          ${profileKeyFigures(run)}
           <ul>
             ${runSentences(run).map((sentence) => html`<li>${sentence}</li>`)}
           </ul>

@@ -102,9 +102,9 @@ export function overheadTable({ without, instruments }: Overhead): Html {
         ...without.map((load, index): Cell[] => [
           `none, ${index === 0 ? 'first' : 'last'}`,
           ...cells(load),
-          '',
-          '',
-          '',
+          '–',
+          '–',
+          '–',
         ]),
         ...instruments.map((one): Cell[] => [
           instrumentTitle(one.instrument),

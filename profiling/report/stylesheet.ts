@@ -42,7 +42,7 @@ caption span{display:block;position:sticky;left:0;width:fit-content;max-width:mi
 th,td{padding:5px 12px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600}
 thead th{border-bottom:2px solid var(--line);vertical-align:bottom}
-tbody th{font-weight:500}
+tbody th{font-weight:500;min-width:7.5rem}
 th.number,td.number{text-align:right}
 td.number,tbody th{white-space:nowrap}
 tbody th,td{overflow-wrap:break-word}

@@ -58,8 +58,8 @@ function operationSection(operation: OperationWaits, { durability }: WaitTable):
     ${
       overlaps.length > 0 &&
       html`<p class="quiet">
-        Beside the stages and in none of them twice:
-        ${overlaps.map(({ label, share }) => `${label} ${quantity(share, 'share')}`).join(', ')}.
+        Inside the stages, not beside them, as shares of the operations' time:
+        ${overlaps.map(({ label, share }) => `${label} ${quantity(share, 'share')}`).join('; ')}.
       </p>`
     }`;
 }
@@ -167,6 +167,9 @@ function histogramTable(rows: readonly WaitRow[]): Html {
   });
 }
 
+/** A thread without JavaScript has neither. */
+const none = '–';
+
 function threadTable({ threads }: WaitTable): Html {
   return table({
     caption: 'Beside the path, per thread; these overlap the stages and are never added to them',
@@ -181,12 +184,12 @@ function threadTable({ threads }: WaitTable): Html {
     ],
     rows: threads.map(({ node, thread, loopDelay, cpuUs, runQueueUs, gc }): Cell[] => [
       `${node} ${thread}`,
-      loopDelay?.p50Us ?? null,
-      loopDelay?.p99Us ?? null,
+      loopDelay?.p50Us ?? none,
+      loopDelay?.p99Us ?? none,
       cpuUs === null ? null : cpuUs / 1000,
       runQueueUs === null ? null : runQueueUs / 1000,
-      loopDelay === null ? null : gc.reduce((sum, { count }) => sum + count, 0),
-      loopDelay === null ? null : gc.reduce((sum, { totalUs }) => sum + totalUs, 0) / 1000,
+      loopDelay === null ? none : gc.reduce((sum, { count }) => sum + count, 0),
+      loopDelay === null ? none : gc.reduce((sum, { totalUs }) => sum + totalUs, 0) / 1000,
     ]),
   });
 }

@@ -12,7 +12,7 @@ import type { BenchResult, SearchStep, Workload } from '../../profiling/load/res
 import { selectEngine } from '../../profiling/load/select-engine.ts';
 import { perSecond } from '../../profiling/load/verdict.ts';
 import { wrk2Text } from '../../profiling/load/wrk2-text.ts';
-import { assertWritable, writeFiles } from './bench-files.ts';
+import { assertWritable, writeFiles } from './output-files.ts';
 import { benchOptions, planBench, type BenchPlan } from './bench-flags.ts';
 import { BenchProgress } from './bench-progress.ts';
 import { searchSentence, stepsTable, warnings } from './bench-text.ts';

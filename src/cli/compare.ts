@@ -10,7 +10,7 @@ import { perSecond } from '../../profiling/load/verdict.ts';
 import type { Environment, Flags } from '../config.ts';
 import { pointName } from '../../profiling/compare/load-point.ts';
 import type { Command, Invocation } from './command.ts';
-import { assertWritable, writeFile } from './bench-files.ts';
+import { assertWritable, writeFile } from './output-files.ts';
 import { commandOf } from './bench-flags.ts';
 import { compareOptions, compareOrder, type CompareOrder } from './compare-options.ts';
 import { compareText } from './compare-table.ts';

@@ -39,7 +39,7 @@ const operations = ['put', 'get', 'delete', 'mixed'] as const;
 const directoryPrefix = 'kvorum-profile-';
 const durationDefault = '15s';
 const warmupDefault = '10s';
-const opsDefault = 'put,get';
+const opsDefault = ['put', 'get'] as const;
 
 /** Those of the bench that mean the same here. */
 const sharedFlags = new Set(benchOptions.map(({ flag }) => flag));
@@ -53,13 +53,17 @@ export const profileOptions: readonly Option[] = [
     placeholder: 'DIR',
     about: `Where everything goes; new or empty (default ${directoryPrefix} and the time)`,
   },
-  { flag: 'op', placeholder: 'LIST', about: `One or more of ${operations.join(', ')} (default ${opsDefault})` },
+  {
+    flag: 'op',
+    placeholder: 'LIST',
+    about: `One or more of ${operations.join(', ')} (default ${opsDefault.join(',')})`,
+  },
   { flag: 'rate', placeholder: 'N', about: 'Requests a second (default: 70% of what the cluster holds, found first)' },
   { flag: 'duration', placeholder: 'TIME', about: `Of each run; default ${durationDefault}` },
   {
     flag: 'warmup',
     placeholder: 'TIME',
-    about: `Load before the first run, where --rate is given; default ${warmupDefault}`,
+    about: `Load before a --rate, not measured; default ${warmupDefault}, and at most 1s of it before each run`,
   },
   { flag: 'fill', isNegatable: true, about: 'Put every key once before (default; --no-fill leaves it out)' },
   {
@@ -94,7 +98,7 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
     cluster,
     targets: choiceFlag(flags, 'targets', ['one', 'all'], 'one'),
     workload,
-    ops: listFlag(flags, 'op', operations, ['put', 'get']),
+    ops: listFlag(flags, 'op', operations, opsDefault),
     rate: flags.has('rate') ? rate : null,
     engine: engineOf(flags, workload),
     fills: flags.get('fill') !== false,
@@ -108,7 +112,7 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
   };
 }
 
-/** What the bench reads of them: one operation, and times that differ where none are given. */
+/** What the bench reads of them: one operation, and a length that differs where none is given. */
 function loadFlags(flags: Flags): Flags {
   const rest = [...flags].filter(([flag]) => flag !== 'op');
   return new Map([['duration', durationDefault], ['warmup', warmupDefault], ...rest]);

@@ -93,20 +93,23 @@ async function measureOwn(
   cluster: Extract<ProfilePlan['cluster'], { kind: 'own' }>,
   signal: AbortSignal,
 ): Promise<ProfileResult> {
-  const [{ startLocalCluster }, { clusterSecret }, { perfNodeOptions }] = await Promise.all([
+  const [{ startLocalCluster }, { clusterSecret }, perf] = await Promise.all([
     import('../../profiling/cluster/local-cluster.ts'),
     import('../../profiling/capture/profile-client.ts'),
     import('../../profiling/capture/perf.ts'),
   ]);
   writeNotice(`Starting ${cluster.count} nodes`);
-  const usesPerf = plan.instruments.includes('perf');
-  await using own = await startLocalCluster({
-    ...cluster,
-    ...(usesPerf && { environment: { NODE_OPTIONS: perfNodeOptions } }),
-  });
-  const secret = plan.secret ?? clusterSecret({}, own.directory);
-  const nodes = own.nodes.map(({ name, url, pid }) => ({ name, url, pid, secret }));
-  return await measureNodes(plan, nodes, signal);
+  const environment = plan.instruments.includes('perf') ? { NODE_OPTIONS: perf.perfNodeOptions } : {};
+  let leftBehind: readonly string[] = [];
+  try {
+    await using own = await startLocalCluster({ ...cluster, environment });
+    const secret = plan.secret ?? clusterSecret({}, own.directory);
+    const nodes = own.nodes.map(({ name, url, pid }) => ({ name, url, pid, secret }));
+    leftBehind = perf.perfMaps(own.nodes.map(({ pid }) => pid));
+    return await measureNodes(plan, nodes, signal);
+  } finally {
+    perf.removePerfMaps(leftBehind);
+  }
 }
 
 /** All nodes of the cluster, whichever of them were named: each does its part of the work. */

@@ -1,157 +1,261 @@
-/** `kvorum profile` as a user meets it: a real profile, its baseline, a cluster that runs, and what it refuses. */
+/** `kvorum profile` as a user runs it: a real profile and what it leaves, a running cluster, an interruption, bad input. */
 import assert from 'node:assert/strict';
+import type { Buffer } from 'node:buffer';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
-import { profileSchema, type ProfileResult } from '../../profiling/capture/result.ts';
-import { profilerState } from '../../profiling/capture/profile-client.ts';
-import { startLocalCluster } from '../../profiling/cluster/local-cluster.ts';
+import { createInterface } from 'node:readline';
+import { test, type TestContext } from 'node:test';
+import type { ProfileResult } from '../../profiling/capture/result.ts';
 import { sharedBrowser, skipWithoutChromium } from '../support/browser.ts';
-import { eventually } from '../support/eventually.ts';
-import { assertFits, assertReadable, assertStructured } from '../support/report-page.ts';
+import { profilerState } from '../../profiling/capture/profile-client.ts';
+import { startCluster } from '../support/cluster.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { kvorum, spawnKvorum, refusedUrl } from './kvorum.ts';
+import { kvorum, refusedUrl, spawnKvorum, type Ended } from './kvorum.ts';
 
 const openPage = sharedBrowser();
-const short = ['--rate', '100', '--duration', '1s', '--warmup', '1s', '--keys', '50', '--connections', '4'];
-const isLinux = existsSync('/proc/self/schedstat');
+const load = ['--op', 'put', '--rate', '200', '--keys', '100', '--connections', '8', '--warmup', '500ms'];
+const written = ['profile.json', 'profile.md', 'report.html'];
 
-function resultIn(directory: string): ProfileResult {
+function profile(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  return kvorum(['profile', ...args], { environment, timeoutMs: 120_000 });
+}
+
+function read(directory: string): ProfileResult {
   return JSON.parse(readFileSync(join(directory, 'profile.json'), 'utf8')) as ProfileResult;
 }
 
-async function checkReport(t: TestContext, directory: string): Promise<void> {
-  const html = readFileSync(join(directory, 'report.html'), 'utf8');
-  for (const [width, colorScheme] of [
-    [1280, 'light'],
-    [400, 'dark'],
-  ] as const) {
-    await t.test(`its report at ${width} px, ${colorScheme}`, { skip: skipWithoutChromium }, async () => {
-      const { page, complaints } = await openPage(html, { viewport: { width, height: 900 }, colorScheme });
-      await page.locator('.flame canvas').first().waitFor();
-      await assertStructured(page);
-      await assertReadable(page);
-      await assertFits(page);
-      assert.deepEqual(complaints, []);
-    });
+/** Every heading once on its level under the one above it, every row of a table as wide as its head. */
+function assertMarkdown(text: string): void {
+  const path: string[] = [];
+  const seen = new Set<string>();
+  let width: number | undefined;
+  for (const line of text.split('\n')) {
+    const level = /^(#+) /.exec(line)?.[1]?.length;
+    if (level !== undefined) {
+      path.length = level - 1;
+      path[level - 1] = line;
+      const whole = path.join(' / ');
+      assert.ok(!seen.has(whole), `twice: ${whole}`);
+      seen.add(whole);
+    }
+    const cells = line.startsWith('|') ? line.replaceAll('\\|', '').split('|').length : undefined;
+    if (cells !== undefined && width !== undefined) assert.equal(cells, width, line);
+    width = cells;
+  }
+  assert.ok(!/undefined|NaN|\[object/.test(text), text);
+}
+
+/** No console error, nothing loaded from elsewhere, nothing wider than the window; its text. */
+async function assertReport(directory: string): Promise<string> {
+  const { page, complaints } = await openPage(readFileSync(join(directory, 'report.html'), 'utf8'));
+  await page.waitForSelector('.flame canvas');
+  assert.deepEqual(complaints, []);
+  await page.setViewportSize({ width: 400, height: 800 });
+  assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 400);
+  return page.locator('main').innerText();
+}
+
+test('a profile of a cluster of its own, and one against it', async (t) => {
+  const directory = temporaryDirectory(t);
+  const [first, second] = [join(directory, 'first'), join(directory, 'second')];
+  const instruments = ['cpu', 'allocation', 'waits'];
+  const common = ['--up', '3', ...load, '--duration', '1s'];
+  const ended = await profile([...common, '--instruments', instruments.join(','), '--out', first]);
+  assert.equal(ended.code, 0, ended.stderr);
+  assertTold(ended, first);
+  const result = read(first);
+  assertMeasured(result);
+  assertFiles(result, first);
+  assertMarkdown(readFileSync(join(first, 'profile.md'), 'utf8'));
+
+  const short = ['--up', '1', ...load, '--duration', '500ms'];
+  const baseline = await profile([...short, '--instruments', 'cpu', '--baseline', first, '--out', second]);
+  assert.equal(baseline.code, 0, baseline.stderr);
+  await t.test('the reports open without complaints', { skip: skipWithoutChromium }, async () => {
+    const text = await assertReport(first);
+    for (const words of ['CPU a request', 'Replication', 'samples wall time', 'Waiting: PUT']) {
+      assert.ok(text.includes(words), `${words}: ${text}`);
+    }
+    assert.ok(!text.includes('Compared with'));
+    assert.match(await assertReport(second), /Compared with batched put/);
+  });
+});
+
+function assertTold({ stdout, stderr }: Ended, directory: string): void {
+  assert.deepEqual(stderr.trimEnd().split('\n').slice(0, 3), [
+    'Starting 3 nodes',
+    'Putting every key once',
+    'put: warming up',
+  ]);
+  assert.match(stderr, /^put under no instrument: .+\nput under V8's CPU profiler, 1,000 us: .+$/m);
+  for (const name of written) assert.ok(stderr.includes(`Wrote ${join(directory, name)}\n`), stderr);
+  assert.match(stdout.toString(), /^PUT at 200\/s, batched:\n {2}Under PUT replication takes [\d.]+% of CPU/);
+}
+
+function assertMeasured({ runs, cutShort }: ProfileResult): void {
+  assert.equal(cutShort, false);
+  const [run, ...others] = runs;
+  assert.ok(run?.cpu && run.allocation && run.waits && run.overhead);
+  assert.deepEqual([others, run.failed, run.op, run.rateAsked], [[], [], 'put', 200]);
+  const names = ['n1', 'n2', 'n3'].flatMap((node) => [`${node} main`, `${node} worker 1`]);
+  for (const { threads, requests } of [run.cpu, run.allocation]) {
+    assert.deepEqual(threads.map(({ node, thread }) => `${node} ${thread}`).toSorted(), names);
+    assert.ok(requests > 0);
+    const weight = (thread: (typeof threads)[number]): number => thread.parts.reduce((sum, { self }) => sum + self, 0);
+    const whole = threads.reduce((sum, thread) => sum + weight(thread), 0);
+    const unknown = threads.reduce((sum, thread) => sum + weight(thread) * thread.unattributedShare, 0);
+    assert.ok(unknown / whole < 0.05, `${unknown} of ${whole}`);
+  }
+  const [all] = run.waits.operations;
+  assert.ok(all && all.count > 0);
+  const explainedUs = all.rows.reduce((sum, { stage, meanUs }) => sum + (stage === 'unaccounted' ? 0 : meanUs), 0);
+  assert.ok(Math.abs(explainedUs - all.meanUs) <= 0.1 * all.meanUs, `${explainedUs} of ${all.meanUs}`);
+  assert.equal(run.overhead.without.length, 2);
+  assert.deepEqual(
+    run.overhead.instruments.map(({ instrument }) => instrument),
+    ['cpu', 'allocation', 'waits'],
+  );
+}
+
+/** All are there; JSON where Chrome reads JSON, `stack weight` lines in folded ones; the worker's own code is in both. */
+function assertFiles({ files }: ProfileResult, directory: string): void {
+  for (const suffix of ['.cpuprofile', '.heapprofile', '.heap.folded']) {
+    assert.ok(
+      files.some(({ path }) => path.endsWith(suffix)),
+      suffix,
+    );
+  }
+  for (const { path } of files) {
+    const text = readFileSync(join(directory, path), 'utf8');
+    if (!path.endsWith('.folded')) assert.equal(typeof JSON.parse(text), 'object', path);
+    else for (const line of text.trimEnd().split('\n')) assert.match(line, /^.+ \d+$/, path);
+  }
+  for (const name of ['n1-worker-1.folded', 'n1-worker-1.heap.folded']) {
+    assert.match(readFileSync(join(directory, 'put', name), 'utf8'), /workers\/[\w-]+\.ts/, name);
   }
 }
 
-test('a profile of an own cluster, and a second one against it', async (t) => {
+test('a running cluster, by one node and the secret in a file; afterwards every profiler is off', async (t) => {
   const directory = temporaryDirectory(t);
-  const [first, second] = [join(directory, 'first'), join(directory, 'second')];
-  const instruments = ['--instruments', 'cpu,allocation,waits'];
-  const ended = await kvorum(['profile', '--up', '3', '--op', 'put', ...short, ...instruments, '--out', first], {
-    timeoutMs: 120_000,
-  });
+  const secret = 'correct horse';
+  const environments = Array.from({ length: 3 }, () => ({ KVORUM_CLUSTER_SECRET: secret }));
+  const cluster = await startCluster(t, { nodes: 3, environments });
+  const secretFile = join(directory, 'secret');
+  writeFileSync(secretFile, `${secret}\n`);
+  const out = join(directory, 'out');
+  const target = ['--target', cluster.node(0).url, '--no-fill', ...load, '--duration', '300ms'];
+  const without = await profile([...target, '--out', out]);
+  assert.equal(without.code, 2, without.stderr);
+  assert.match(without.stderr, /--secret-file|KVORUM_CLUSTER_SECRET/);
+  assert.ok(!existsSync(out));
+
+  const ended = await profile([...target, '--secret-file', secretFile, '--instruments', 'cpu', '--out', out]);
   assert.equal(ended.code, 0, ended.stderr);
-  const result = resultIn(first);
-  const [run] = result.runs;
-  assert.deepEqual([result.schema, run?.op, run?.mode, run?.rateAsked], [profileSchema, 'put', 'batched', 100]);
-
-  await t.test('says on the terminal and in tables where the CPU goes', () => {
-    assert.match(ended.stdout.toString(), /^PUT at 100\/s, batched:\n {2}Under PUT replication takes [\d.]+% of CPU/);
-    assert.match(ended.stderr, /put under V8's CPU profiler, 1,000 us: /);
-    const markdown = readFileSync(join(first, 'profile.md'), 'utf8');
-    for (const part of ['Storage', 'HTTP client between nodes', 'Turn batching', 'What the instruments cost']) {
-      assert.ok(markdown.includes(part), part);
-    }
-  });
-
-  await t.test('knows whose the CPU and the allocation are', () => {
-    for (const threads of [run?.cpu?.threads, run?.allocation?.threads]) {
-      assert.deepEqual(
-        threads?.map(({ node, thread }) => `${node} ${thread}`),
-        ['n1', 'n2', 'n3'].flatMap((node) => [`${node} main`, `${node} worker 1`]),
-      );
-    }
-    const storage = run?.cpu?.threads.find(({ thread }) => thread === 'worker 1')?.parts;
-    assert.ok((storage?.find(({ part }) => part === 'storage')?.total ?? 0) > 0);
-    const whole = run?.cpu?.threads.reduce((sum, { cpuUs }) => sum + cpuUs, 0) ?? 0;
-    const lost = run?.cpu?.threads.reduce((sum, { cpuUs, unattributedShare: share }) => sum + cpuUs * share, 0) ?? 0;
-    assert.ok(lost / whole < 0.05, `${lost} of ${whole}`);
-  });
-
-  await t.test('explains the waiting to within a tenth', () => {
-    assert.ok((run?.waits?.operations[0]?.count ?? 0) > 0);
-    assert.ok((run?.waits?.operations[0]?.accountedShare ?? 0) > 0.9);
-  });
-
-  await t.test('measures what each instrument costs', { skip: !isLinux && 'needs /proc' }, () => {
-    assert.equal(run?.overhead?.without.length, 2);
-    for (const { cpuUsPerRequest } of run?.overhead?.instruments ?? []) assert.ok((cpuUsPerRequest ?? 0) > 0);
-  });
-
-  await t.test('leaves raw files that hold functions of the workers', () => {
-    const cpu = JSON.parse(readFileSync(join(first, 'put/n1-worker-1.cpuprofile'), 'utf8')) as { nodes: unknown[] };
-    assert.ok(cpu.nodes.length > 10);
-    assert.match(readFileSync(join(first, 'put/n1-worker-1.folded'), 'utf8'), /workers\/\w[\w-]*\.ts/);
-    assert.match(readFileSync(join(first, 'put/n1-worker-1.heap.folded'), 'utf8'), /workers\/\w[\w-]*\.ts/);
-    assert.ok(result.files.every(({ path }) => existsSync(join(first, path))));
-  });
-
-  await checkReport(t, first);
-
-  const against = await kvorum(
-    ['profile', '--up', '3', '--op', 'put', ...short, '--instruments', 'cpu', '--baseline', first, '--out', second],
-    { timeoutMs: 120_000 },
-  );
-  assert.equal(against.code, 0, against.stderr);
-  await t.test('the second report compares its flame graphs', { skip: skipWithoutChromium }, async () => {
-    const { page, complaints } = await openPage(readFileSync(join(second, 'report.html'), 'utf8'));
-    await page.locator('.flame canvas').first().waitFor();
-    assert.match(await page.locator('main').innerText(), /Compared with batched put/);
-    assert.deepEqual(complaints, []);
-  });
-});
-
-test('a profile of a cluster that runs, cut short by Ctrl-C', async (t) => {
-  await using cluster = await startLocalCluster({ count: 3 });
-  const [node] = cluster.nodes;
-  const out = join(temporaryDirectory(t), 'out');
-  const secretFile = join(cluster.directory, 'cluster-secret');
-  const target = ['--target', node?.url ?? '', '--secret-file', secretFile];
-  const long = ['--rate', '50', '--duration', '60s', '--warmup', '0s', '--keys', '20', '--connections', '2'];
-  const child = spawnKvorum(['profile', ...target, '--op', 'get', ...long, '--instruments', 'cpu', '--out', out]);
-  let stderr = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  await eventually(() => assert.match(stderr, /get: warming up/));
-  child.kill('SIGINT');
-  assert.equal(await ended, 130, stderr);
-  assert.equal(resultIn(out).cutShort, true);
-  assert.match(readFileSync(join(out, 'report.html'), 'utf8'), /Cut short/);
-  const secret = readFileSync(secretFile, 'utf8').trim();
-  for (const { name, url } of cluster.nodes) assert.equal((await profilerState({ name, url, secret })).state, 'off');
-});
-
-test('what is wrong is said in one line that names the flag, before anything runs', async (t) => {
-  const directory = temporaryDirectory(t);
-  const full = join(directory, 'full');
-  mkdirSync(full);
-  writeFileSync(join(full, 'precious'), '');
-  const out = ['--out', join(directory, 'new')];
-  const wrong: readonly (readonly [args: readonly string[], message: string, code: number])[] = [
-    [['--up', '3', '--op', 'put,scan', ...out], 'Bad --op "put,scan": expected one or more of put, get', 2],
-    [['--up', '3', '--instruments', 'xray', ...out], 'Bad --instruments "xray": expected one or more of cpu', 2],
-    [['--up', '3', '--rate', '0', ...out], 'Bad --rate "0"', 2],
-    [['--up', '3', '--duration', 'soon', ...out], 'Bad --duration "soon"', 2],
-    [['--up', '3', '--clinic', 'top', ...out], 'Bad --clinic "top": expected one or more of flame', 2],
-    [['--clinic', 'flame', ...out], '--clinic starts nodes of its own', 2],
-    [['--up', '3', '--target', 'http://a', ...out], 'Two clusters: give --target or --up, not both', 2],
-    [['--target', 'http://a', ...out], 'Profiling needs the cluster secret', 2],
-    [['--up', '3', '--baseline', full, ...out], `Bad --baseline "${full}": it holds no "profile.json"`, 2],
-    [['--up', '3', '--out', full], `Cannot write --out "${full}": it is not empty`, 1],
-    [['--up', '3', '--out', join(full, 'precious')], 'Cannot write --out', 1],
-    [['--target', 'http://a', '--instruments', 'perf', ...out], 'Cannot use --instruments "perf"', 1],
-  ];
-  const outcomes = await Promise.all(wrong.map(([args]) => kvorum(['profile', ...args])));
-  for (const [index, { code, stderr, stdout }] of outcomes.entries()) {
-    const [args, message, expected] = wrong[index] ?? [[], '', 0];
-    assert.ok(stderr.includes(message) && stderr.trimEnd().split('\n').length === 1, `${args.join(' ')}: ${stderr}`);
-    assert.deepEqual([code, stdout.length], [expected, 0], args.join(' '));
+  assert.ok(!ended.stderr.includes('Putting every key'));
+  const nodes = new Set(read(out).runs[0]?.cpu?.threads.map(({ node }) => node));
+  assert.deepEqual([...nodes], ['n1', 'n2', 'n3']);
+  for (const { url } of cluster.nodes) {
+    const { state, sessions } = await profilerState({ name: 'node', url, secret });
+    assert.deepEqual([state, sessions], ['off', 0]);
   }
-  const unreachable = ['--target', await refusedUrl(), '--instruments', 'cpu', '--op', 'get', ...out];
-  const { code, stderr } = await kvorum(['profile', ...unreachable], { environment: { KVORUM_CLUSTER_SECRET: 'x' } });
+});
+
+test('SIGINT ends it with what was measured, marked as cut short, exit code 130', async (t) => {
+  for (const [at, runs] of [
+    ['put: warming up', 0],
+    ['put under no instrument: ', 1],
+  ] as const) {
+    const out = join(temporaryDirectory(t), 'out');
+    const args = ['--up', '1', ...load, '--duration', '1s', '--instruments', 'cpu,allocation', '--out', out];
+    const { stderr, stdout, code } = await interrupted(t, args, at);
+    assert.equal(code, 130, stderr);
+    assert.ok(stderr.includes('Stopping; what was measured is kept\n'), stderr);
+    assert.match(stdout, /Cut short/);
+    const result = read(out);
+    assert.deepEqual([result.cutShort, result.runs.length], [true, runs]);
+    for (const name of written.slice(1)) assert.match(readFileSync(join(out, name), 'utf8'), /Cut short/, name);
+    assertMarkdown(readFileSync(join(out, 'profile.md'), 'utf8'));
+  }
+});
+
+/** Runs until a line begins with `at`, sends SIGINT and waits for the end. */
+async function interrupted(t: TestContext, args: readonly string[], at: string) {
+  const child = spawnKvorum(['profile', ...args]);
+  t.after(() => child.kill('SIGKILL'));
+  assert.ok(child.stdout && child.stderr);
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    stderr += `${line}\n`;
+    if (line.startsWith(at)) child.kill('SIGINT');
+  });
+  await once(child, 'close');
+  return { code: child.exitCode, stdout, stderr };
+}
+
+test('bad input is named in one line, exit code 2, and nothing is made', async (t) => {
+  const directory = temporaryDirectory(t);
+  const out = join(directory, 'out');
+  const lists = 'separated by commas, each once';
+  for (const [args, message] of [
+    [['--op', 'put,take'], `Bad --op "put,take": expected one or more of put, get, delete, mixed, ${lists}`],
+    [['--op', 'put,put'], `Bad --op "put,put": expected one or more of put, get, delete, mixed, ${lists}`],
+    [
+      ['--instruments', ''],
+      `Bad --instruments "": expected one or more of cpu, allocation, collections, promises, waits, perf, locks, ${lists}`,
+    ],
+    [
+      ['--clinic', 'flames'],
+      `Bad --clinic "flames": expected one or more of flame, bubbleprof, doctor, heapprofiler, ${lists}`,
+    ],
+    [
+      ['--clinic', 'flame', '--target', 'http://localhost:1'],
+      '--clinic starts nodes of its own: give --up N and leave --target out',
+    ],
+    [['--warmup', 'long'], 'Bad --warmup "long": expected a time like 500ms, 30s or 3m, from 0s to 24h'],
+    [['--rate', '0'], 'Bad --rate "0": expected a number above 0, up to 1000000'],
+    [['--up', '3', '--target', 'http://localhost:1'], 'Two clusters: give --target or --up, not both'],
+    [['--find-max'], 'Unknown option "--find-max"'],
+    [['--up', '1', '--baseline', directory], `Bad --baseline "${directory}": it holds no "profile.json"`],
+  ] as const) {
+    const { code, stderr, stdout } = await profile([...args, '--out', out]);
+    assert.ok(stderr.startsWith(`kvorum: ${message}`), stderr);
+    assert.deepEqual([code, stderr.trimEnd().split('\n').length, stdout.length], [2, 1, 0], stderr);
+    assert.ok(!existsSync(out));
+  }
+});
+
+test('a directory that cannot be written to or holds files is refused before anything runs', async (t) => {
+  const directory = temporaryDirectory(t);
+  const [full, file] = [join(directory, 'full'), join(directory, 'file')];
+  mkdirSync(full);
+  writeFileSync(join(full, 'kept'), 'kept');
+  writeFileSync(file, '');
+  for (const [out, why] of [
+    [full, 'it is not empty; choose a new directory'],
+    [join(file, 'below'), 'ENOTDIR'],
+  ] as const) {
+    const { code, stderr } = await profile(['--up', '1', '--instruments', 'cpu', '--out', out]);
+    assert.ok(stderr.startsWith(`kvorum: Cannot write --out "${out}": ${why}`), stderr);
+    assert.equal(code, 1);
+  }
+  assert.equal(readFileSync(join(full, 'kept'), 'utf8'), 'kept');
+});
+
+test('an instrument that cannot be used is an error where it was asked for', async (t) => {
+  const out = join(temporaryDirectory(t), 'out');
+  const target = ['--target', await refusedUrl(), '--instruments', 'perf', '--out', out];
+  const { code, stderr } = await profile(target, { KVORUM_CLUSTER_SECRET: 'any' });
+  assert.equal(stderr, 'kvorum: Cannot use --instruments "perf": nodes must be started for it, by --up\n');
+  assert.equal(code, 1);
+});
+
+test('a node that cannot be reached is exit code 5', async (t) => {
+  const out = join(temporaryDirectory(t), 'out');
+  const url = await refusedUrl();
+  const target = ['--target', url, '--instruments', 'cpu', '--out', out];
+  const { code, stderr } = await profile(target, { KVORUM_CLUSTER_SECRET: 'any' });
+  assert.ok(stderr.includes(url), stderr);
   assert.equal(code, 5, stderr);
 });

@@ -3,19 +3,18 @@
  * file, the way people open a report, and everything that a report must never do is collected.
  */
 import assert from 'node:assert/strict';
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { findChromium } from '../../profiling/clinic/graph-check.ts';
 
-const names = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome'];
 const executablePath = findChromium();
 
 /** What `skip` of a test is to be: false, or why there is no browser. */
-export const skipWithoutChromium: false | string =
-  executablePath === undefined ? `needs one of ${names.join(', ')} on PATH` : false;
+export const skipWithoutChromium: false | string = executablePath === undefined ? 'needs chromium on PATH' : false;
 
 export interface OpenedPage {
   readonly page: Page;
@@ -61,22 +60,4 @@ async function openFile(page: Page, url: string): Promise<OpenedPage> {
   });
   await page.goto(url, { waitUntil: 'load' });
   return { page, complaints };
-}
-
-function findChromium(): string | undefined {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    for (const name of names) {
-      if (isExecutable(join(folder, name))) return join(folder, name);
-    }
-  }
-  return undefined;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,51 +1,67 @@
+/** What an instrument costs: changes against the mean of the runs without any, and what is not known stays so. */
 import assert from 'node:assert/strict';
-import test from 'node:test';
-import { observedLoad, overheadOf, withoutInstrument } from '../../../profiling/profile/overhead.ts';
-import type { BenchResult, NodeObservation } from '../../../profiling/load/result.ts';
-import { resultOf } from '../../support/load.ts';
+import { test } from 'node:test';
+import { observedLoad, overheadOf, type ObservedLoad } from '../../../profiling/profile/overhead.ts';
+import { heldRun } from '../../support/bench-results.ts';
 
-function withNodes(result: BenchResult, cpuUs: readonly (number | null)[]): BenchResult {
-  const nodes = cpuUs.map((us): NodeObservation => {
-    const thread = { thread: 'main', cpuUs: us ?? 0, runQueueUs: 0, voluntarySwitches: 0, involuntarySwitches: 0 };
-    const threads = us === null ? null : [thread];
-    const rest = { residentBytesMax: null, peerBytesSent: null, peerBytesReceived: null, series: [] };
-    return { url: 'http://a', pid: 1, threads, ...rest };
-  });
-  return { ...result, nodes };
+function load(instrument: string, rate: number, p99Us: number, cpuUsPerRequest: number | null): ObservedLoad {
+  return { instrument, rate, p50Us: 1, p99Us, cpuUsPerRequest, failed: 0, verdict: 'HELD' };
 }
 
-test('observedLoad() adds up the CPU of all nodes and divides it by the requests', () => {
-  const load = observedLoad('cpu', withNodes(resultOf(100, { p99Us: 2000 }), [3000, 1000]));
-  assert.deepEqual([load.rate, load.p99Us, load.cpuUsPerRequest, load.failed], [100, 2000, 40, 0]);
-});
+const cases: readonly {
+  readonly name: string;
+  readonly loads: readonly ObservedLoad[];
+  /** Rate, p99 and CPU of the one instrument. */
+  readonly changes: readonly (number | null)[];
+}[] = [
+  {
+    name: 'against the mean of both runs without',
+    loads: [load('none', 90, 900, 80), load('cpu', 50, 2000, 110), load('none', 110, 1100, 120)],
+    changes: [-0.5, 1, 0.1],
+  },
+  {
+    name: 'against the first alone where it was cut short',
+    loads: [load('none', 100, 1000, 100), load('cpu', 100, 1500, 200)],
+    changes: [0, 0.5, 1],
+  },
+  {
+    name: 'CPU is not known where one run without does not know it',
+    loads: [load('none', 100, 1000, null), load('cpu', 100, 1000, 100), load('none', 100, 1000, 100)],
+    changes: [0, 0, null],
+  },
+  {
+    name: 'CPU is not known where the run under the instrument does not know it',
+    loads: [load('none', 100, 1000, 100), load('cpu', 100, 1000, null)],
+    changes: [0, 0, null],
+  },
+  { name: 'nothing to compare with', loads: [load('cpu', 100, 1000, 100)], changes: [null, null, null] },
+];
 
-test('observedLoad() does not know the CPU where a node runs elsewhere', () => {
-  assert.equal(observedLoad('cpu', withNodes(resultOf(100), [3000, null])).cpuUsPerRequest, null);
-  assert.equal(observedLoad('cpu', withNodes(resultOf(100), [])).cpuUsPerRequest, null);
-});
-
-test('overheadOf() compares each instrument with the mean of the runs without', () => {
-  const load = (instrument: string, cpu: number, p99Us: number): ReturnType<typeof observedLoad> =>
-    observedLoad(instrument, withNodes(resultOf(100, { p99Us }), [cpu * 100]));
-  const { without, instruments } = overheadOf([
-    load(withoutInstrument, 40, 1000),
-    load('cpu', 66, 1500),
-    load('waits', 60, 500),
-    load(withoutInstrument, 80, 1000),
-  ]);
-  assert.equal(without.length, 2);
-  const changes = instruments.map(({ instrument, rateChange, p99Change, cpuChange }) => {
-    return [instrument, rateChange, p99Change?.toFixed(2), cpuChange?.toFixed(2)];
+for (const { name, loads, changes } of cases) {
+  test(`overheadOf(): ${name}`, () => {
+    const { without, instruments } = overheadOf(loads);
+    assert.deepEqual(
+      without.map(({ instrument }) => instrument),
+      loads.flatMap(({ instrument }) => (instrument === 'none' ? ['none'] : [])),
+    );
+    const [one, ...others] = instruments;
+    assert.deepEqual(others, []);
+    const found = [one?.rateChange, one?.p99Change, one?.cpuChange];
+    assert.deepEqual(
+      found.map((change) => (typeof change === 'number' ? Math.round(change * 1e9) / 1e9 : change)),
+      changes,
+    );
   });
-  assert.deepEqual(changes, [
-    ['cpu', 0, '0.50', '0.10'],
-    ['waits', 0, '-0.50', '0.00'],
-  ]);
-});
+}
 
-test('overheadOf() says no change where a run without did not tell', () => {
-  const unknown = observedLoad(withoutInstrument, withNodes(resultOf(100), [null]));
-  const known = observedLoad('cpu', withNodes(resultOf(100), [100]));
-  assert.equal(overheadOf([unknown, known]).instruments[0]?.cpuChange, null);
-  assert.equal(overheadOf([known]).instruments[0]?.rateChange, null);
+test('observedLoad() does not know the CPU where a node told nothing of its threads', () => {
+  const result = heldRun();
+  const [node] = result.nodes;
+  assert.ok(node);
+  const known = observedLoad('cpu', { ...result, nodes: [{ ...node, threads: [] }] });
+  assert.equal(known.cpuUsPerRequest, 0);
+  const elsewhere = observedLoad('cpu', { ...result, nodes: [node, { ...node, threads: null }] });
+  assert.equal(elsewhere.cpuUsPerRequest, null);
+  assert.equal(observedLoad('cpu', { ...result, nodes: [] }).cpuUsPerRequest, null);
+  assert.equal(known.failed, result.totals.failed + result.totals.unanswered);
 });
