@@ -33,7 +33,7 @@ export function judgeRun(run: Judged): Verdict {
     return { kind: 'failed', sentence: `FAILED: ${share}: ${namedErrors(run)}` };
   }
   if (totals.due === 0) return { kind: 'missed', sentence: 'MISSED: nothing was measured' };
-  const p99 = `p99 ${milliseconds(percentileUs(latency, 99))}`;
+  const p99 = latency.count === 0 ? 'no request answered' : `p99 ${milliseconds(percentileUs(latency, 99))}`;
   const offered = totals.due / totals.seconds;
   if (totals.rate >= heldShare * offered) {
     return { kind: 'held', sentence: `HELD ${perSecond(workload.rate)}: ${p99}, no errors` };
