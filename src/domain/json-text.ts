@@ -24,15 +24,16 @@ let words: Uint32Array = new Uint32Array(0);
  * and what is below U+0020).
  */
 export function isPlainJsonText(bytes: Buffer, start: number, end: number): boolean {
+  // First, since it says at once of most binary values that they are none.
+  if (!isUtf8(bytes.subarray(start, end))) return false;
   const firstWord = start + ((wordBytes - ((bytes.byteOffset + start) % wordBytes)) % wordBytes);
   const lastWord = end - ((bytes.byteOffset + end) % wordBytes);
-  const isPlain =
-    firstWord < lastWord
-      ? hasPlainBytes(bytes, start, firstWord) &&
-        hasPlainWords(bytes, firstWord, lastWord) &&
-        hasPlainBytes(bytes, lastWord, end)
-      : hasPlainBytes(bytes, start, end);
-  return isPlain && isUtf8(bytes.subarray(start, end));
+  if (firstWord >= lastWord) return hasPlainBytes(bytes, start, end);
+  return (
+    hasPlainBytes(bytes, start, firstWord) &&
+    hasPlainWords(bytes, firstWord, lastWord) &&
+    hasPlainBytes(bytes, lastWord, end)
+  );
 }
 
 /** How many characters base64 makes of so many bytes, padding included. */

@@ -77,8 +77,8 @@ function jsonFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {
   return {
     write: (page, at, entry) => {
       if (!keysOnly) {
-        const isText = isUtf8(valueOf(entry));
-        if (!isText || hasPlainText(entry)) return writeMember(page, at, entry, { isText, chunked });
+        const isPlain = hasPlainText(entry);
+        if (isPlain || !isUtf8(valueOf(entry))) return writeMember(page, at, entry, { isText: isPlain, chunked });
       }
       const line = jsonLine(entry, keysOnly);
       const size = Buffer.byteLength(line);
