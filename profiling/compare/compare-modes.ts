@@ -121,26 +121,25 @@ async function idleSubjects(contenders: readonly Contender[], signal: AbortSigna
   });
 }
 
+/** What the settings say of every load that is put on a cluster. */
+export function commonLoad(
+  settings: CompareSettings,
+): Omit<Workload, 'op' | 'rate' | 'durationMs' | 'targets' | 'seed'> {
+  const { readShare, arrival, connections, warmupMs, keys, distribution, valueBytes, ack, from } = settings;
+  return { readShare, arrival, connections, warmupMs, keys, distribution, valueBytes, ack, from };
+}
+
+/** Of a cluster's URLs, those that get the load. */
+export function targetsOf({ targets }: CompareSettings, urls: readonly string[]): readonly string[] {
+  return targets === 'one' ? urls.slice(0, 1) : urls;
+}
+
 function measureRun(order: RunOrder, contenders: readonly Contender[], options: CompareModesOptions) {
   const { settings, signal, command } = options;
   const { subject, op, rate } = order;
   const urls = contenders.find(({ mode }) => mode === subject)?.cluster.nodes.map(({ url }) => url) ?? [];
-  const workload: Workload = {
-    op,
-    rate,
-    readShare: settings.readShare,
-    arrival: settings.arrival,
-    connections: settings.connections,
-    durationMs: order.durationMs,
-    warmupMs: settings.warmupMs,
-    keys: settings.keys,
-    distribution: settings.distribution,
-    valueBytes: settings.valueBytes,
-    ack: settings.ack,
-    from: settings.from,
-    targets: settings.targets === 'one' ? urls.slice(0, 1) : urls,
-    seed: order.seed,
-  };
+  const { durationMs, seed } = order;
+  const workload = { ...commonLoad(settings), op, rate, durationMs, targets: targetsOf(settings, urls), seed };
   return runBench(workload, { label: `${subject} ${op} ${perSecond(rate)}`, command, ...(signal && { signal }) });
 }
 

@@ -5,11 +5,11 @@
 import { join } from 'node:path';
 import { comparisonSentences } from '../attribution/sentences.ts';
 import { clusterSecret } from '../capture/profile-client.ts';
-import type { ComparedCluster } from '../compare/compare-modes.ts';
+import { commonLoad, targetsOf, type ComparedCluster } from '../compare/compare-modes.ts';
 import type { CompareResult, CompareSettings, ModeProfile } from '../compare/result.ts';
 import { builtInEngine } from '../load/built-in-engine.ts';
 import type { LoadOperation } from '../load/result.ts';
-import { instrumentNames } from './instrument-names.ts';
+import { instrumentNames, type InstrumentName } from './instrument-names.ts';
 import { instrumentObstacles } from './instrument-obstacles.ts';
 import { makeProfileDirectory, writeProfile } from './profile-files.ts';
 import { profileCluster, type ProfileEvent } from './run-profile.ts';
@@ -33,30 +33,34 @@ const warmUpMs = 10_000;
 /** The result of the comparison with what the profiles say. */
 export async function profileModes(options: ProfileModesOptions): Promise<CompareResult> {
   const { clusters, result, signal } = options;
+  // The nodes were not started for perf's stacks; futex calls need nothing of them.
+  const obstacles = await instrumentObstacles(instrumentNames, 'running');
+  const instruments = instrumentNames.filter((name) => !obstacles.has(name));
   const profiles: ModeProfile[] = [];
   for (const cluster of clusters) {
     if (signal?.aborted === true) break;
-    profiles.push(...(await profileMode(cluster, options)));
+    profiles.push(...(await profileMode(cluster, { ...options, instruments })));
   }
   const sentences = options.settings.ops.flatMap((op) => comparisonSentences(profiles.filter((one) => one.op === op)));
   return { ...result, profiles, profileSentences: sentences, cutShort: signal?.aborted === true };
 }
 
-async function profileMode({ mode, cluster }: ComparedCluster, options: ProfileModesOptions): Promise<ModeProfile[]> {
-  const { result, settings, signal, onEvent, environment } = options;
+async function profileMode(
+  { mode, cluster }: ComparedCluster,
+  options: ProfileModesOptions & { readonly instruments: readonly InstrumentName[] },
+): Promise<ModeProfile[]> {
+  const { result, settings, instruments, signal, onEvent, environment } = options;
   const directory = join(options.directory, mode);
   makeProfileDirectory(directory);
-  // The nodes were not started for perf's stacks; futex calls need nothing of them.
-  const obstacles = await instrumentObstacles(instrumentNames, 'running');
   const secret = clusterSecret(environment, cluster.directory);
   const urls = cluster.nodes.map(({ url }) => url);
   const profile = await profileCluster({
     nodes: cluster.nodes.map(({ name, url, pid }) => ({ name, url, pid, secret })),
     ops: settings.ops,
     rateOf: (op) => commonRate(result, op, settings),
-    workload: { ...settings, warmupMs: warmUpMs, seed: 1 },
-    targets: settings.targets === 'one' ? urls.slice(0, 1) : urls,
-    instruments: instrumentNames.filter((name) => !obstacles.has(name)),
+    workload: { ...commonLoad(settings), durationMs: settings.durationMs, warmupMs: warmUpMs, seed: 1 },
+    targets: targetsOf(settings, urls),
+    instruments,
     directory,
     command: result.command,
     engine: builtInEngine(),
