@@ -1,7 +1,7 @@
 /**
  * What an instrument costs: a run under it beside runs of the same load without any, in the same session. Pure.
  */
-import { percentileUs } from '../load/histogram.ts';
+import { figuresOf } from '../compare/figures.ts';
 import type { BenchResult } from '../load/result.ts';
 
 /** One run of the load, with an instrument or without. */
@@ -32,16 +32,15 @@ export interface Overhead {
 
 export const withoutInstrument = 'none';
 
-export function observedLoad(instrument: string, { totals, latency, nodes, verdict }: BenchResult): ObservedLoad {
-  const threads = nodes.map((node) => node.threads);
-  const isKnown = threads.length > 0 && !threads.includes(null) && totals.completed > 0;
-  const cpuUs = threads.flatMap((all) => all ?? []).reduce((sum, thread) => sum + thread.cpuUs, 0);
+export function observedLoad(instrument: string, result: BenchResult): ObservedLoad {
+  const { totals, verdict } = result;
+  const { achieved, p50Us, p99Us, cpuUs } = figuresOf(result);
   return {
     instrument,
-    rate: totals.rate,
-    p50Us: percentileUs(latency, 50),
-    p99Us: percentileUs(latency, 99),
-    cpuUsPerRequest: isKnown ? cpuUs / totals.completed : null,
+    rate: achieved ?? 0,
+    p50Us: p50Us ?? 0,
+    p99Us: p99Us ?? 0,
+    cpuUsPerRequest: cpuUs,
     failed: totals.failed + totals.unanswered,
     verdict: verdict.sentence,
   };
