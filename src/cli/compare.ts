@@ -3,9 +3,11 @@
  * arithmetic are in profiling/compare; here are flags, progress, files and exit codes.
  */
 import { dirname, relative } from 'node:path';
-import type { Compared, CompareModesOptions, ModesEvent } from '../../profiling/compare/compare-modes.ts';
+import type { Compared, ModesEvent } from '../../profiling/compare/compare-modes.ts';
 import { expectedMs } from '../../profiling/compare/expected-time.ts';
 import type { CompareResult } from '../../profiling/compare/result.ts';
+import type { ProfileModesOptions } from '../../profiling/profile/profile-modes.ts';
+import type { ProfileEvent } from '../../profiling/profile/run-profile.ts';
 import { perSecond } from '../../profiling/load/verdict.ts';
 import type { Environment, Flags } from '../config.ts';
 import { pointName } from '../../profiling/compare/load-point.ts';
@@ -70,27 +72,30 @@ async function carryOut(order: CompareOrder, flags: Flags, environment: Environm
   });
   const minutes = Math.ceil(expectedMs(order.modes.length, order.settings) / 60_000);
   writeNotice(`Comparing ${order.modes.join(', ')} under ${order.settings.ops.join(', ')}: about ${minutes} min`);
-  const { settings, profileDirectory } = order;
-  const afterwards = profileDirectory === undefined ? undefined : await profiling(profileDirectory);
-  return compareModes({ ...order, command, signal: stop.signal, onEvent: tell, ...(afterwards && { afterwards }) });
+  const profiling = order.profileDirectory === undefined ? undefined : await prepareProfiling(order.profileDirectory);
+  const { settings } = order;
+  const { signal } = stop;
+  return compareModes({
+    ...order,
+    command,
+    signal,
+    onEvent: tell,
+    ...(profiling && {
+      afterwards: (clusters, result) => profiling({ clusters, result, settings, environment, signal }),
+    }),
+  });
+}
 
-  async function profiling(directory: string): Promise<NonNullable<CompareModesOptions['afterwards']>> {
-    const [{ profileModes }, { makeProfileDirectory }] = await Promise.all([
-      import('../../profiling/profile/profile-modes.ts'),
-      import('../../profiling/profile/profile-files.ts'),
-    ]);
-    makeProfileDirectory(directory, 'profile');
-    return (clusters, result) =>
-      profileModes({
-        clusters,
-        result,
-        settings,
-        directory,
-        environment,
-        signal: stop.signal,
-        onEvent: (mode, event) => writeNotice(printable(`${mode}: ${profileProgress(event)}`)),
-      });
-  }
+/** Tries the directory before anything runs; what it resolves to profiles the modes into it. */
+async function prepareProfiling(directory: string) {
+  const [{ profileModes }, { makeProfileDirectory }] = await Promise.all([
+    import('../../profiling/profile/profile-modes.ts'),
+    import('../../profiling/profile/profile-files.ts'),
+  ]);
+  makeProfileDirectory(directory, 'profile');
+  const onEvent = (mode: string, event: ProfileEvent): void =>
+    writeNotice(printable(`${mode}: ${profileProgress(event)}`));
+  return (order: Omit<ProfileModesOptions, 'directory' | 'onEvent'>) => profileModes({ ...order, directory, onEvent });
 }
 
 function pathOf(flags: Flags, flag: string): string | undefined {
