@@ -2,18 +2,21 @@
  * The replica port: takes operation frames from peers' workers straight into this worker thread, so that replica traffic
  * never passes through the main thread.
  *
- * Every request proves the cluster secret. A frame that does not parse is refused whole. The port knows two paths
- * (`replicaPaths`) and is never reachable through the client port.
+ * Every request proves the cluster secret. A frame that does not parse is refused whole. Frames come in requests of their
+ * own, or over a link that a request was upgraded to (RFC 9110 section 7.8; `replica-link.ts`). The port knows the paths of
+ * `replicaPaths` only and is never reachable through the client port.
  */
 import { Buffer } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { KvorumError, messageOf } from '../src/domain/errors.ts';
-import { readEntries, type Entry } from '../src/domain/frame.ts';
+import type { Duplex } from 'node:stream';
+import { KvorumError } from '../src/domain/errors.ts';
 import { pagesInFlight } from '../src/domain/range.ts';
-import { encodeRemote, replicaMarks, waitsField } from '../src/domain/wait-marks.ts';
+import { waitsField } from '../src/domain/wait-marks.ts';
 import { replicaPaths } from '../src/domain/worker-protocol.ts';
+import { executeFrame } from './frame-execution.ts';
+import { acceptLink } from './replica-link.ts';
 import type { LocalReplica } from './local-replica.ts';
 import { decodeBounds, type RangeScans } from './range-scans.ts';
 import { wholePage } from './range-page.ts';
@@ -52,8 +55,16 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
     if (request.url === replicaPaths.range) return receiveRange(request, response, options.ranges);
     return refuse(response, 404, 'no such path');
   });
+  const links = new Set<Duplex>();
+  server.on('upgrade', (request, socket, head) => {
+    if (!provesSecret(request, expected)) return refuseUpgrade(socket, 401, 'the cluster secret does not match');
+    if (request.url !== replicaPaths.link) return refuseUpgrade(socket, 404, 'no such path');
+    links.add(socket);
+    socket.on('close', () => links.delete(socket));
+    return acceptLink(socket, head, options);
+  });
   const port = await listenOnFirstFree(server, options);
-  return { port, close: () => closeServer(server) };
+  return { port, close: () => closeServer(server, links) };
 }
 
 function provesSecret(request: IncomingMessage, expected: Buffer): boolean {
@@ -63,32 +74,16 @@ function provesSecret(request: IncomingMessage, expected: Buffer): boolean {
 
 function receiveOperations(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
   // A peer that records waits asks how long each part of this takes here.
-  const receivedAt = request.headers[waitsField] === undefined ? 0 : performance.now();
+  const receivedAt = request.headers[waitsField] === undefined ? undefined : performance.now();
   receiveBody(request, response, options.frameBytesMax, (body) => {
-    const entries = parseFrame(body, response);
-    if (entries === undefined) return;
-    const marks = receivedAt === 0 ? undefined : replicaMarks(performance.now());
-    const respond = (replies: Buffer): void => {
+    const refused = executeFrame(options.replica, body, receivedAt, (replies, durations) => {
       const fields = ['content-length', String(replies.length)];
-      if (marks !== undefined) {
-        marks.repliedAt = performance.now();
-        fields.push(waitsField, encodeRemote(receivedAt, marks));
-      }
+      if (durations !== '') fields.push(waitsField, durations);
       response.writeHead(200, fields);
       response.end(replies);
-    };
-    options.replica.submit(entries, respond, marks);
+    });
+    if (refused !== undefined) refuse(response, 400, refused);
   });
-}
-
-function parseFrame(body: Buffer, response: ServerResponse): Entry[] | undefined {
-  try {
-    return readEntries(body);
-  } catch (error) {
-    if (!(error instanceof KvorumError)) throw error;
-    refuse(response, 400, messageOf(error));
-    return undefined;
-  }
 }
 
 function receiveHello(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
@@ -145,6 +140,12 @@ function refuse(response: ServerResponse, status: number, reason: string): void 
   response.writeHead(status, { 'content-type': 'text/plain', connection: 'close' }).end(`${reason}\n`);
 }
 
+function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
+  socket.on('error', () => socket.destroy());
+  const fields = `connection: close\r\ncontent-type: text/plain\r\ncontent-length: ${reason.length + 1}`;
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${fields}\r\n\r\n${reason}\n`);
+}
+
 async function listenOnFirstFree(server: Server, options: ReplicaListenerOptions): Promise<number> {
   server.on('clientError', (_error, socket) => socket.destroy());
   for (const port of options.ports) {
@@ -169,9 +170,11 @@ function tryListen(server: Server, port: number, host: string | undefined): Prom
   });
 }
 
-function closeServer(server: Server): Promise<void> {
+/** Links are no connections of the server any more: it would wait for them for ever. */
+function closeServer(server: Server, links: ReadonlySet<Duplex>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
     server.closeAllConnections();
+    for (const link of links) link.destroy();
   });
 }
