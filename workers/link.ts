@@ -1,10 +1,11 @@
 /**
  * One end of a link: a connection between two workers on which questions and answers travel in any order.
  *
- * What one event-loop turn sends leaves in one write. A message longer than a piece waits its turn behind what the socket
- * has taken, a piece at a time and fairly with others of its kind; shorter ones overtake it, so that a large answer does
- * not hold up small ones. HTTP/1.1 could not do either: one exchange at a time a connection, and a connection of undici's
- * is taken into use again only a turn after its last answer.
+ * A message leaves at once, before whatever this thread does next: the peer works while this thread is in its own
+ * transaction. One longer than a piece waits its turn behind what the socket has taken, a piece at a time and fairly with
+ * others of its kind; shorter ones overtake it, so that a large answer does not hold up small ones. HTTP/1.1 could do
+ * neither: one exchange at a time a connection, and a connection of undici's is taken into use again only a turn after its
+ * last answer.
  */
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
@@ -33,7 +34,6 @@ export class Link {
   /** Longer messages that are not wholly sent, the next one first. */
   readonly #long: OutgoingMessage[] = [];
   #error = new Error('the link was closed');
-  #isCorked = false;
 
   constructor(socket: Duplex, options: LinkOptions) {
     this.#socket = socket;
@@ -63,7 +63,7 @@ export class Link {
       this.#long.push(outgoing);
       this.#pump();
     } else {
-      this.#write(outgoing.next(PIECE_BYTES));
+      this.#socket.write(outgoing.next(PIECE_BYTES));
       this.#holdBack();
     }
   }
@@ -73,24 +73,12 @@ export class Link {
     this.#socket.destroy();
   }
 
-  #write(piece: Buffer): void {
-    if (!this.#isCorked) {
-      this.#isCorked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#isCorked = false;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(piece);
-  }
-
   /** Gives the socket as much of the long messages as it may hold, a piece of each in turn. */
   #pump(): void {
     while (this.#socket.writableLength < PIECE_BYTES) {
       const message = this.#long.shift();
       if (message === undefined) break;
-      this.#write(message.next(PIECE_BYTES));
+      this.#socket.write(message.next(PIECE_BYTES));
       if (message.left > 0) this.#long.push(message);
     }
     this.#holdBack();
