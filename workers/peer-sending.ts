@@ -1,5 +1,5 @@
 /**
- * When undici writes a request to a socket: its diagnostics channel says so of every request, and a request of ours is
+ * When undici writes a request to a socket (what goes over a link is written when it is given to it): its diagnostics channel says so of every request, and a request of ours is
  * recognised by its body. Subscribed to only while somebody records waits.
  *
  * The wait for a socket is counted from the call of `dispatch`, not from `undici:request:create`: a request that finds

@@ -16,7 +16,7 @@ export const categoryTitles = {
   dispatch: 'Dispatch and message passing',
   codec: 'Frame codec',
   coordination: 'Coordination',
-  'http-client': 'HTTP client between nodes',
+  'http-client': 'Client between nodes',
   'replica-listener': 'Replica listener',
   storage: 'Storage',
   metrics: 'Metrics and logs',
@@ -55,6 +55,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/http/profile.ts', 'profiler'],
   ['src/dispatch/', 'dispatch'],
   ['src/domain/frame.ts', 'codec'],
+  ['src/domain/link-message.ts', 'codec'],
   ['src/domain/record.ts', 'codec'],
   ['src/domain/reply.ts', 'codec'],
   ['src/domain/range-entries.ts', 'codec'],
@@ -105,7 +106,10 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['workers/clock.ts', 'coordination'],
   ['workers/semaphore.ts', 'caller'],
   ['workers/peer-', 'http-client'],
-  ['workers/replica-listener.ts', 'replica-listener'],
+  // Both ends of a link: whoever sends over it.
+  ['workers/link.ts', 'caller'],
+  ['workers/replica-', 'replica-listener'],
+  ['workers/frame-execution.ts', 'replica-listener'],
   ['workers/local-replica.ts', 'storage'],
   ['workers/store', 'storage'],
   ['workers/large-values.ts', 'storage'],
@@ -127,7 +131,7 @@ export const packageTable: Readonly<Record<string, Owner>> = {
 
 /**
  * Modules of Node that serve one part only: `node:http` is there for the replica port (the client port has a front of its
- * own, the client is undici), the worker modules for messages between threads. All others belong to their callers.
+ * own, the client is undici; a link is neither), the worker modules for messages between threads. All others belong to their callers.
  */
 export const nodeTable: readonly (readonly [prefix: string, owner: Owner])[] = [
   ['node:_http_', 'replica-listener'],

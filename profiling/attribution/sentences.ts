@@ -123,7 +123,7 @@ function cpuSentences({ op, cpu }: ProfileRun): string[] {
   const native = cpu.native === null ? '' : `, native threads ${showMicros(nativeCpuUs(cpu) / cpu.requests)}`;
   return [
     `Under ${name} replication takes ${showShare(replication)} of CPU (coordination ${showShare(share('coordination'))}, ` +
-      `the HTTP client between nodes ${showShare(share('http-client'))}, the replica listener ` +
+      `the client between nodes ${showShare(share('http-client'))}, the replica listener ` +
       `${showShare(share('replica-listener'))}); of that, network between nodes, the sockets below the client and the ` +
       `listener, is ${showShare(network)}`,
     `The rest of ${name}: ${listOf(others)}`,
