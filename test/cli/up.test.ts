@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { freePorts } from '../../profiling/cluster/free-ports.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
-import { freePorts, kvorum, listen, portOf, spawnKvorum } from './kvorum.ts';
+import { kvorum, listen, portOf, spawnKvorum } from './kvorum.ts';
 
 interface NodeLine {
   readonly name: string;
@@ -32,7 +33,7 @@ function temporaryDirectory(t: TestContext): string {
 
 /** `kvorum up` with JSON output, once its nodes are ready. */
 async function startUp(t: TestContext, directory: string, ...more: string[]): Promise<Up> {
-  const port = await freePorts(2);
+  const [port] = await freePorts(2);
   const args = ['up', '-n', '2', '--port', String(port), '--data', directory, '--output', 'json', ...more];
   const process = spawnKvorum(args);
   t.after(() => process.kill('SIGKILL'));
@@ -116,7 +117,7 @@ test('kvorum up takes its nodes with it when it is killed', async (t) => {
 });
 
 test('kvorum up names the port that is taken', async (t) => {
-  const server = await listen(await freePorts(1));
+  const server = await listen();
   t.after(() => server.close());
   const { code, stdout, stderr } = await kvorum([
     'up',
@@ -134,7 +135,8 @@ test('kvorum up names the port that is taken', async (t) => {
 test('kvorum up shows the last line of a node that cannot start, and stops the others', async (t) => {
   const directory = temporaryDirectory(t);
   const { nodes } = await startUp(t, directory);
-  const { code, stderr } = await kvorum(['up', '-n', '2', '--port', String(await freePorts(2)), '--data', directory]);
+  const [port] = await freePorts(2);
+  const { code, stderr } = await kvorum(['up', '-n', '2', '--port', String(port), '--data', directory]);
   assert.equal(code, 1);
   assert.match(
     stderr,
@@ -144,7 +146,7 @@ test('kvorum up shows the last line of a node that cannot start, and stops the o
 });
 
 test('kvorum serve refuses a data directory that it cannot make in one line with exit code 1', async () => {
-  const port = await freePorts(1);
+  const [port] = await freePorts(1);
   const { code, stderr } = await kvorum([
     'serve',
     '--port',
@@ -159,7 +161,7 @@ test('kvorum serve refuses a data directory that it cannot make in one line with
 });
 
 test('kvorum serve stops with 0 on SIGTERM', async (t) => {
-  const port = await freePorts(1);
+  const [port] = await freePorts(1);
   const node = spawnKvorum(['serve', '--port', String(port), '--data', temporaryDirectory(t)]);
   t.after(() => node.kill('SIGKILL'));
   const lines: readonly unknown[] = await once(node.stdout as NodeJS.ReadableStream, 'data');
@@ -169,7 +171,7 @@ test('kvorum serve stops with 0 on SIGTERM', async (t) => {
 });
 
 test('kvorum serve stops at once with 130 on a second signal', async (t) => {
-  const port = await freePorts(1);
+  const [port] = await freePorts(1);
   const node = spawnKvorum(['serve', '--port', String(port), '--data', temporaryDirectory(t)]);
   t.after(() => node.kill('SIGKILL'));
   await once(node.stdout as NodeJS.ReadableStream, 'data');
