@@ -164,6 +164,39 @@ export function choiceFlag<T extends string>(flags: Flags, flag: string, of: rea
   return of.find((one) => one === given) ?? refuse(flag, given, `${of.slice(0, -1).join(', ')} or ${of.at(-1)}`);
 }
 
+/** The parts of a flag that takes a list, none of them empty. Throws `bad-setting`. */
+export function listFlag(flags: Flags, flag: string, fallback: readonly string[]): readonly string[] {
+  const given = flags.get(flag);
+  if (given === undefined) return fallback;
+  const parts = partsOf(given);
+  return parts.includes('') ? refuse(flag, given, 'values separated by commas') : parts;
+}
+
+export interface Choices<T> {
+  readonly of: readonly T[];
+  readonly fallback: readonly T[];
+  /** How many at least; 1 by default. */
+  readonly least?: 1 | 2;
+}
+
+/** The value of a flag that takes several words of a closed set, each once, in the order given. Throws `bad-setting`. */
+export function choicesFlag<T extends string>(flags: Flags, flag: string, choices: Choices<T>): readonly T[] {
+  const { of, fallback, least = 1 } = choices;
+  const given = flags.get(flag);
+  if (given === undefined) return fallback;
+  const parts = partsOf(given);
+  const chosen = parts.flatMap((part) => of.find((one) => one === part) ?? []);
+  if (chosen.length === parts.length && new Set(chosen).size === chosen.length && chosen.length >= least) return chosen;
+  const many = least === 1 ? 'one or more' : 'two or more';
+  return refuse(flag, given, `${many} of ${of.join(', ')}, separated by commas, each once`);
+}
+
+function partsOf(given: string | boolean): string[] {
+  return String(given)
+    .split(',')
+    .map((part) => part.trim());
+}
+
 /** A command line that says again what was said, but no secret. */
 export function commandOf(name: string, flags: Flags): string {
   const parts = [...flags].map(([flag, value]) => {

@@ -8,7 +8,15 @@ import type { Flags } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { durabilities, modes, type Mode } from '../domain/worker-protocol.ts';
-import { choiceFlag, timeFlag, workloadOf, workloadOptions } from './bench-flags.ts';
+import {
+  choiceFlag,
+  choicesFlag,
+  listFlag,
+  timeFlag,
+  workloadOf,
+  workloadOptions,
+  type Choices,
+} from './bench-flags.ts';
 import { outputOption, type Option } from './command.ts';
 import { countFlag } from './parse.ts';
 
@@ -81,7 +89,7 @@ export function compareOrder(flags: Flags): CompareOrder {
     const [data, profile] = [flags.get('data'), flags.get('profile')];
     return {
       kind: 'modes',
-      modes: choicesOf(flags, 'modes', { of: modes, least: 2, otherwise: modes }),
+      modes: filledChoices(flags, 'modes', { of: modes, least: 2, fallback: modes }),
       settings: compareSettings(flags),
       dataDirectory: data === undefined ? undefined : String(data),
       profileDirectory: profile === undefined ? undefined : String(profile),
@@ -96,7 +104,7 @@ export function compareOrder(flags: Flags): CompareOrder {
     const message = `--${stray.flag} says how to run clusters, which --a and --b do not: leave one or the other out`;
     throw new KvorumError('bad-setting', message);
   }
-  return { kind: 'files', a: listOf(flags, 'a', []), b: listOf(flags, 'b', []) };
+  return { kind: 'files', a: listFlag(flags, 'a', []), b: listFlag(flags, 'b', []) };
 }
 
 function compareSettings(flags: Flags): CompareSettings {
@@ -123,7 +131,7 @@ function compareSettings(flags: Flags): CompareSettings {
     valueBytes,
     ack,
     from,
-    ops: choicesOf(flags, 'op', { of: ops, least: 1, otherwise: ['put', 'get'] }),
+    ops: filledChoices(flags, 'op', { of: ops, fallback: ['put', 'get'] }),
     rates: ratesOf(flags),
     maximumShare,
     rounds: countFlag(flags, 'rounds', roundsMax) ?? 3,
@@ -136,36 +144,17 @@ function compareSettings(flags: Flags): CompareSettings {
 }
 
 function ratesOf(flags: Flags): readonly number[] {
-  const given = listOf(flags, 'rates', ratesDefault.map(String));
+  const given = listFlag(flags, 'rates', ratesDefault.map(String));
   const rates = given.map((text) => (/^\d{1,7}$/.test(text) ? Number(text) : NaN));
   const areGood = rates.every((rate) => rate >= 1 && rate <= rateMax) && new Set(rates).size === rates.length;
   if (areGood && rates.length <= ratesMax) return rates;
   throw bad(flags, 'rates', `up to ${ratesMax} different whole numbers from 1 to ${rateMax}, separated by commas`);
 }
 
-interface Choices<T> {
-  readonly of: readonly T[];
-  readonly least: 1 | 2;
-  readonly otherwise: readonly T[];
-}
-
-/** Different values of a closed set, in the order given. */
-function choicesOf<T extends string>(flags: Flags, flag: string, { of, least, otherwise }: Choices<T>): readonly T[] {
-  const given = listOf(flags, flag, otherwise);
-  const chosen = given.flatMap((text) => of.find((one) => one === text) ?? []);
-  if (chosen.length === given.length && new Set(chosen).size === chosen.length && chosen.length >= least) return chosen;
-  const many = least === 1 ? 'one or more' : 'two or more';
-  throw bad(flags, flag, `${many} of ${of.join(', ')}, separated by commas, each once`);
-}
-
-function listOf(flags: Flags, flag: string, otherwise: readonly string[]): readonly string[] {
-  const given = flags.get(flag);
-  if (given === undefined) return otherwise;
-  const parts = String(given)
-    .split(',')
-    .map((part) => part.trim());
-  if (parts.includes('')) throw bad(flags, flag, 'values separated by commas');
-  return parts;
+/** As everywhere in a comparison, an empty part is told before the words are looked at. */
+function filledChoices<T extends string>(flags: Flags, flag: string, choices: Choices<T>): readonly T[] {
+  listFlag(flags, flag, choices.fallback);
+  return choicesFlag(flags, flag, choices);
 }
 
 function bad(flags: Flags, flag: string, expected: string): KvorumError {

@@ -7,6 +7,7 @@ import { KvorumError } from '../domain/errors.ts';
 import {
   benchOptions,
   choiceFlag,
+  choicesFlag,
   clusterOf,
   commandOf,
   engineOf,
@@ -93,12 +94,12 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
     throw new KvorumError('bad-setting', '--clinic starts nodes of its own: give --up N and leave --target out');
   }
   const { op: _op, rate, ...workload } = workloadOf(loadFlags(flags));
-  const instruments = listFlag(flags, 'instruments', instrumentNames, instrumentsFor(clinic));
+  const instruments = choicesFlag(flags, 'instruments', { of: instrumentNames, fallback: instrumentsFor(clinic) });
   return {
     cluster,
     targets: choiceFlag(flags, 'targets', ['one', 'all'], 'one'),
     workload,
-    ops: listFlag(flags, 'op', operations, opsDefault),
+    ops: choicesFlag(flags, 'op', { of: operations, fallback: opsDefault }),
     rate: flags.has('rate') ? rate : null,
     engine: engineOf(flags, workload),
     fills: flags.get('fill') !== false,
@@ -126,23 +127,7 @@ function instrumentsFor(clinic: readonly ClinicTool[]): readonly InstrumentName[
 }
 
 function clinicOf(flags: Flags): readonly ClinicTool[] {
-  return flags.get('clinic') === 'all' ? clinicTools : listFlag(flags, 'clinic', clinicTools, []);
-}
-
-/** Different values of a closed set. Throws `bad-setting`. */
-function listFlag<T extends string>(
-  flags: Flags,
-  flag: string,
-  of: readonly T[],
-  fallback: readonly T[],
-): readonly T[] {
-  const given = flags.get(flag);
-  if (given === undefined) return fallback;
-  const parts = String(given).split(',');
-  const known = parts.flatMap((part) => of.find((one) => one === part.trim()) ?? []);
-  if (known.length === parts.length && new Set(known).size === known.length) return known;
-  const message = `Bad --${flag} "${given}": expected one or more of ${of.join(', ')}, separated by commas, each once`;
-  throw new KvorumError('bad-setting', message);
+  return flags.get('clinic') === 'all' ? clinicTools : choicesFlag(flags, 'clinic', { of: clinicTools, fallback: [] });
 }
 
 function textOf(flags: Flags, flag: string): string | undefined {
