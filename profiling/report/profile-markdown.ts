@@ -14,6 +14,7 @@ import {
   showShare,
 } from '../attribution/sentences.ts';
 import type { FailedThread, ProfileResult, ProfileRun, ThreadName } from '../capture/result.ts';
+import { figureTable } from './markdown-table.ts';
 
 const workParts = categories.filter((part) => !outsideWork.has(part));
 
@@ -50,7 +51,7 @@ export function partsTable(runs: readonly ProfileRun[], kind: 'cpu' | 'allocatio
     ]);
   const native = columns.flatMap((column) => cells(column, { self: column.native ?? 0, total: column.native ?? 0 }));
   const hasNative = columns.some((column) => column.native !== null);
-  return table(
+  return figureTable(
     ['Part', ...columns.flatMap(({ name }) => [`${name} self`, 'share', 'with callees'])],
     [
       ...rows,
@@ -75,7 +76,7 @@ export function threadsTable(run: ProfileRun, kind: 'cpu' | 'allocation'): strin
   const rows = categories
     .filter((part) => cluster.has(part))
     .map((part) => [categoryTitles[part], ...sums.map((sum) => perRequest(sum, part)), perRequest(cluster, part)]);
-  return table(['Part', ...names, 'cluster'], rows);
+  return figureTable(['Part', ...names, 'cluster'], rows);
 }
 
 /** Every thread of every node: how it spent the window. */
@@ -91,7 +92,7 @@ export function threadTimesTable({ cpu }: ProfileRun): string {
     showShare(thread.unattributedShare),
   ]);
   const native = (cpu.native ?? []).map(({ node, cpuUs }) => [`${node} native`, ofWindow(cpuUs), '', '', '', '']);
-  return table(
+  return figureTable(
     ['Thread', 'CPU', 'waiting for a core', 'blocked in storage', 'idle', 'unattributed'],
     [...rows, ...native],
   );
@@ -113,7 +114,7 @@ export function collectionsTable({ collections, promises }: ProfileRun): string 
       pauses.join('; '),
     ];
   });
-  return table(['Thread', 'heap a request', 'off heap a request', 'promises a request', 'pauses'], rows);
+  return figureTable(['Thread', 'heap a request', 'off heap a request', 'promises a request', 'pauses'], rows);
 }
 
 /** One run in a table of parts; all figures are of one request. */
@@ -169,7 +170,7 @@ function costsTable(runs: readonly ProfileRun[]): string {
     title,
     ...values.map((value) => (value === null ? 'not measured' : show(value))),
   ];
-  return table(
+  return figureTable(
     ['', ...runs.map(({ op, mode }) => `${op.toUpperCase()} ${mode}`)],
     [
       row(
@@ -216,7 +217,7 @@ function perfTable({ perf }: ProfileRun): string {
       const cells = sums.map((sum) => showMicros((sum.get(part)?.self ?? 0) / perf.requests));
       return [categoryTitles[part], ...cells, showMicros(self / perf.requests), showShare(self / (whole || 1))];
     });
-  return table(['Part', ...names, 'cluster', 'share'], rows);
+  return figureTable(['Part', ...names, 'cluster', 'share'], rows);
 }
 
 function failures({ cpu, allocation, collections, promises }: ProfileRun): string[] {
@@ -247,11 +248,4 @@ function heading(title: string, body: string): string {
 
 function joinBlocks(blocks: readonly string[]): string {
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  const rule = head.map((_, index) => (index === 0 ? '---' : '---:'));
-  return [line(head), line(rule), ...rows.map(line)].join('\n');
 }
