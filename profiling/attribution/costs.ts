@@ -91,10 +91,15 @@ export function allocationCosts(tree: StackTree, recordedMs: number, windowMs: n
   };
 }
 
+/** A thread, by what its parts cost. */
+export interface WithParts {
+  readonly parts: readonly PartCost[];
+}
+
 /** The parts of several threads together. */
-export function sumOfParts(all: readonly (readonly PartCost[])[]): PartCost[] {
+export function sumOfParts(threads: readonly WithParts[]): PartCost[] {
   const sums = new Map<Category, { self: number; total: number }>();
-  for (const { part, self, total } of all.flat()) {
+  for (const { part, self, total } of threads.flatMap(({ parts }) => parts)) {
     const sum = sums.get(part) ?? { self: 0, total: 0 };
     sums.set(part, { self: sum.self + self, total: sum.total + total });
   }

@@ -53,18 +53,18 @@ interface CostColumn {
 }
 
 function cpuColumn({ op, cpu }: ProfileRun): CostColumn {
-  const parts = sumOfParts((cpu?.threads ?? []).map((thread) => thread.parts));
+  const parts = sumOfParts(cpu?.threads ?? []);
   const native = cpu === undefined || cpu.native === null ? null : nativeCpuUs(cpu);
   return { name: op.toUpperCase(), window: cpu, parts, native };
 }
 
 function perfColumn({ op, perf }: ProfileRun): CostColumn {
-  const parts = sumOfParts((perf?.threads ?? []).map((thread) => thread.parts));
+  const parts = sumOfParts(perf?.threads ?? []);
   return { name: op.toUpperCase(), window: perf, parts, native: null };
 }
 
 function allocationColumn({ op, allocation }: ProfileRun): CostColumn {
-  const parts = sumOfParts((allocation?.threads ?? []).map((thread) => thread.parts));
+  const parts = sumOfParts(allocation?.threads ?? []);
   return { name: op.toUpperCase(), window: allocation, parts, native: null };
 }
 

@@ -3,7 +3,7 @@
  * cluster unless a heading says otherwise.
  */
 import { categories, categoryTitles, outsideWork, type Category } from '../attribution/categories.ts';
-import { sumOfParts, type PartCost } from '../attribution/costs.ts';
+import { sumOfParts, type PartCost, type WithParts } from '../attribution/costs.ts';
 import {
   nativeCpuUs,
   profileSentences,
@@ -67,10 +67,8 @@ export function threadsTable(run: ProfileRun, kind: 'cpu' | 'allocation'): strin
   if (measurement === undefined || measurement.requests === 0) return '';
   const show = kind === 'cpu' ? showMicros : showBytes;
   const names = [...new Set(measurement.threads.map(({ thread }) => thread))];
-  const sums = names.map((name) =>
-    partSums(measurement.threads.filter(({ thread }) => thread === name).map(({ parts }) => parts)),
-  );
-  const cluster = partSums(measurement.threads.map(({ parts }) => parts));
+  const sums = names.map((name) => partSums(measurement.threads.filter(({ thread }) => thread === name)));
+  const cluster = partSums(measurement.threads);
   const perRequest = (sum: ReadonlyMap<Category, PartCost>, part: Category): string =>
     show((sum.get(part)?.self ?? 0) / measurement.requests);
   const rows = categories
@@ -130,7 +128,7 @@ function columnOf(run: ProfileRun, kind: 'cpu' | 'allocation'): PartsColumn[] {
   const measurement = run[kind];
   if (measurement === undefined || measurement.requests === 0) return [];
   const { requests } = measurement;
-  const sums = sumOfParts(measurement.threads.map(({ parts }) => parts));
+  const sums = sumOfParts(measurement.threads);
   const parts = sums.map(({ part, self, total }) => ({ part, self: self / requests, total: total / requests }));
   const cpu = kind === 'cpu' ? run.cpu : undefined;
   const native = cpu === undefined || cpu.native === null ? null : nativeCpuUs(cpu) / requests;
@@ -205,10 +203,8 @@ function costsTable(runs: readonly ProfileRun[]): string {
 function perfTable({ perf }: ProfileRun): string {
   if (perf === undefined || perf.requests === 0) return '';
   const names = [...new Set(perf.threads.map(({ thread }) => thread))];
-  const sums = names.map((name) =>
-    partSums(perf.threads.filter(({ thread }) => thread === name).map(({ parts }) => parts)),
-  );
-  const cluster = partSums(perf.threads.map(({ parts }) => parts));
+  const sums = names.map((name) => partSums(perf.threads.filter(({ thread }) => thread === name)));
+  const cluster = partSums(perf.threads);
   const whole = perf.threads.reduce((sum, { cpuUs }) => sum + cpuUs, 0);
   const rows = categories
     .filter((part) => cluster.has(part))
@@ -230,8 +226,8 @@ function byPart(parts: readonly PartCost[]): Map<Category, PartCost> {
   return new Map(parts.map((one) => [one.part, one]));
 }
 
-function partSums(all: readonly (readonly PartCost[])[]): Map<Category, PartCost> {
-  return byPart(sumOfParts(all));
+function partSums(threads: readonly WithParts[]): Map<Category, PartCost> {
+  return byPart(sumOfParts(threads));
 }
 
 function threadLabel({ node, thread }: ThreadName): string {
