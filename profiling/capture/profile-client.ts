@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { clusterSecretFile, profileProof } from '../../src/domain/cluster-proof.ts';
 import { KvorumError, messageOf } from '../../src/domain/errors.ts';
 import { recordingSchema, type ProfilerState, type Recording, type RecordingKind } from '../../src/domain/recording.ts';
+import { parsePrometheus, type ParsedFamily } from '../cluster/prometheus-text.ts';
 
 /** A node to be profiled. */
 export interface ProfileTarget {
@@ -78,12 +79,22 @@ export async function profilerState(target: ProfileTarget): Promise<ProfilerStat
 export async function requestCounts(target: ProfileTarget): Promise<RequestCounts> {
   const { status, body } = await ask(target, 'GET', '/metrics', {});
   if (status !== 200) throw failed(target, `"/metrics" answers ${status}`);
+  const family = 'kvorum_http_request_seconds';
+  const samples = metricsOf(body, target).get(family)?.samples ?? [];
   const counts: Record<string, number> = {};
-  const line = /^kvorum_http_request_seconds_count\{[^}]*method="([^"]+)"[^}]*\} (\S+)$/gm;
-  for (const [, method = '', count] of body.toString('utf8').matchAll(line)) {
-    counts[method] = (counts[method] ?? 0) + Number(count);
+  for (const { name, labels, value } of samples) {
+    const method = labels['method'] ?? '';
+    if (name === `${family}_count`) counts[method] = (counts[method] ?? 0) + value;
   }
   return counts;
+}
+
+function metricsOf(body: Buffer, target: ProfileTarget): ReadonlyMap<string, ParsedFamily> {
+  try {
+    return parsePrometheus(body.toString('utf8'));
+  } catch (error) {
+    throw failed(target, `"/metrics" cannot be read: ${messageOf(error)}`, error);
+  }
 }
 
 /** The request, with the proof; throws `KvorumError` with what the node said where it refuses. */
