@@ -85,30 +85,6 @@ export function attribute(tree: StackTree, { nativeStorageFactor = 1 }: Attribut
   };
 }
 
-/** The attribution of several recordings together, each multiplied by its factor. */
-export function sumOfAttributions(parts: readonly { attribution: Attribution; factor: number }[]): Attribution {
-  const sum = (value: (one: Attribution) => number): number =>
-    parts.reduce((so, { attribution, factor }) => so + value(attribution) * factor, 0);
-  const unknown = new Map<string, number>();
-  for (const { attribution, factor } of parts) {
-    for (const { label, self } of attribution.unknown) add(unknown, label, self * factor);
-  }
-  return {
-    weight: sum(({ weight }) => weight),
-    work: sum(({ work }) => work),
-    categories: categories.map((category) => {
-      return {
-        category,
-        self: sum((one) => weightOf(one, category).self),
-        total: sum((one) => weightOf(one, category).total),
-      };
-    }),
-    network: sum(({ network }) => network),
-    nativeStorage: sum(({ nativeStorage }) => nativeStorage),
-    unknown: heaviest(unknown),
-  };
-}
-
 export function weightOf({ categories: all }: Attribution, category: Category): CategoryWeight {
   return all.find((one) => one.category === category) ?? { category, self: 0, total: 0 };
 }
