@@ -10,7 +10,7 @@ import { MIB } from '../domain/units.ts';
 import { settingsTable } from '../settings.ts';
 import { planCluster } from './cluster-plan.ts';
 import type { Option } from './command.ts';
-import { countFlag, outputFormat } from './parse.ts';
+import { choiceFlag, countFlag, outputFormat, refuseFlag } from './parse.ts';
 import { settingOptions } from './setting-options.ts';
 
 export interface BenchPlan {
@@ -101,7 +101,7 @@ export function planBench(flags: Flags, environment: Environment): BenchPlan {
   const workload = workloadOf(flags);
   const targetCount = cluster.kind === 'running' ? cluster.urls.length : cluster.count;
   if (targets === 'all' && workload.connections < targetCount) {
-    refuse('connections', workload.connections, `at least one for each of the ${targetCount} targets`);
+    refuseFlag('connections', workload.connections, `at least one for each of the ${targetCount} targets`);
   }
   return {
     cluster,
@@ -122,7 +122,7 @@ export function workloadOf(flags: Flags): Omit<Workload, 'targets'> {
   const keys = countFlag(flags, 'keys', keysMax) ?? 100_000;
   const ack = countFlag(flags, 'ack', nodesMax) ?? null;
   const from = countFlag(flags, 'from', nodesMax) ?? null;
-  if (ack !== null && from !== null && ack > from) refuse('ack', ack, `at most --from, which is ${from}`);
+  if (ack !== null && from !== null && ack > from) refuseFlag('ack', ack, `at most --from, which is ${from}`);
   return {
     op: choiceFlag(flags, 'op', operations, 'put'),
     readShare: numberFlag(flags, 'read-share', { min: 0, max: 1, fallback: 0.5 }),
@@ -152,24 +152,17 @@ export function timeFlag(
   const timeMs = Math.round(Number(digits) * (unitMs[unit] ?? NaN));
   if (timeMs >= minMs && timeMs <= durationMsMax) return timeMs;
   const least = minMs === 0 ? '0s' : `${minMs}ms`;
-  return refuse(flag, given, `a time like 500ms, 30s or 3m, from ${least} to 24h`);
+  return refuseFlag(flag, given, `a time like 500ms, 30s or 3m, from ${least} to 24h`);
 }
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** The value of a flag that takes one of several words. Throws `bad-setting`. */
-export function choiceFlag<T extends string>(flags: Flags, flag: string, of: readonly T[], fallback: T): T {
-  const given = flags.get(flag);
-  if (given === undefined) return fallback;
-  return of.find((one) => one === given) ?? refuse(flag, given, `${of.slice(0, -1).join(', ')} or ${of.at(-1)}`);
-}
 
 /** The parts of a flag that takes a list, none of them empty. Throws `bad-setting`. */
 export function listFlag(flags: Flags, flag: string, fallback: readonly string[]): readonly string[] {
   const given = flags.get(flag);
   if (given === undefined) return fallback;
   const parts = partsOf(given);
-  return parts.includes('') ? refuse(flag, given, 'values separated by commas') : parts;
+  return parts.includes('') ? refuseFlag(flag, given, 'values separated by commas') : parts;
 }
 
 export interface Choices<T> {
@@ -188,7 +181,7 @@ export function choicesFlag<T extends string>(flags: Flags, flag: string, choice
   const chosen = parts.flatMap((part) => of.find((one) => one === part) ?? []);
   if (chosen.length === parts.length && new Set(chosen).size === chosen.length && chosen.length >= least) return chosen;
   const many = least === 1 ? 'one or more' : 'two or more';
-  return refuse(flag, given, `${many} of ${of.join(', ')}, separated by commas, each once`);
+  return refuseFlag(flag, given, `${many} of ${of.join(', ')}, separated by commas, each once`);
 }
 
 function partsOf(given: string | boolean): string[] {
@@ -213,7 +206,7 @@ export function urlsFlag(flags: Flags, flag: string, fallback: string): readonly
   return given.split(',').map((part) => {
     const url = URL.canParse(part) ? new URL(part) : undefined;
     if (url?.protocol === 'http:' && url.hostname !== '') return url.origin;
-    return refuse(flag, given, `URLs like ${targetDefault}, separated by commas`);
+    return refuseFlag(flag, given, `URLs like ${targetDefault}, separated by commas`);
   });
 }
 
@@ -246,8 +239,8 @@ function nodeFlags(flags: Flags): Flags {
 export function engineOf(flags: Flags, { arrival }: Pick<Workload, 'arrival'>): EngineChoice {
   const wrk2Path = fileFlag(flags, 'wrk2');
   const asked = choiceFlag(flags, 'engine', engines, wrk2Path === undefined ? 'auto' : 'wrk2');
-  if (wrk2Path !== undefined && asked === 'built-in') refuse('engine', asked, 'wrk2 or auto together with --wrk2');
-  if (arrival === 'poisson' && asked === 'wrk2') refuse('arrival', arrival, 'constant together with wrk2');
+  if (wrk2Path !== undefined && asked === 'built-in') refuseFlag('engine', asked, 'wrk2 or auto together with --wrk2');
+  if (arrival === 'poisson' && asked === 'wrk2') refuseFlag('arrival', arrival, 'constant together with wrk2');
   const requestTimeoutMs = timeFlag(flags, 'request-timeout', { minMs: 1, fallbackMs: 10_000 });
   return { name: arrival === 'poisson' ? 'built-in' : asked, wrk2Path, requestTimeoutMs };
 }
@@ -262,7 +255,7 @@ function searchOf(flags: Flags): BenchPlan['search'] {
 function fileFlag(flags: Flags, flag: string): string | undefined {
   const given = flags.get(flag);
   if (given === undefined) return undefined;
-  return given === '' ? refuse(flag, given, 'a path') : String(given);
+  return given === '' ? refuseFlag(flag, given, 'a path') : String(given);
 }
 
 interface NumberBounds {
@@ -281,11 +274,7 @@ function numberFlag(flags: Flags, flag: string, bounds: NumberBounds): number {
   const value = (isWhole ? /^\d{1,12}$/ : /^\d{1,12}(?:\.\d{1,9})?$/).test(String(given)) ? Number(given) : NaN;
   if ((isAbove ? value > min : value >= min) && value <= max) return value;
   const range = isAbove ? `above ${min}, up to ${max}` : `from ${min} to ${max}`;
-  return refuse(flag, given, `a ${isWhole ? 'whole ' : ''}number ${range}`);
-}
-
-function refuse(flag: string, given: string | number | boolean, expected: string): never {
-  throw new KvorumError('bad-setting', `Bad --${flag} "${given}": expected ${expected}`);
+  return refuseFlag(flag, given, `a ${isWhole ? 'whole ' : ''}number ${range}`);
 }
 
 function quoted(value: string): string {

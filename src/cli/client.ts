@@ -5,11 +5,12 @@
 import { Buffer } from 'node:buffer';
 import type { Agent, Dispatcher } from 'undici';
 import type { Environment, Flags } from '../config.ts';
-import { codeOf, KvorumError, messageOf } from '../domain/errors.ts';
+import { codeOf, messageOf } from '../domain/errors.ts';
 import { parseDuration } from '../setting-kinds.ts';
 import type { Option } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice } from './output.ts';
+import { refuseFlag } from './parse.ts';
 
 export interface Answer {
   readonly kind: 'answered';
@@ -79,7 +80,7 @@ export function nodeUrl(flags: Flags, environment: Environment): string {
   const given = String(flags.get('url') ?? (environment[urlEnvironmentName] || urlDefault));
   const url = URL.canParse(given) ? new URL(given) : undefined;
   if (url !== undefined && ['http:', 'https:'].includes(url.protocol)) return url.origin;
-  throw new KvorumError('bad-setting', `Bad --url "${given}": expected a URL like ${urlDefault}`);
+  return refuseFlag('url', given, `a URL like ${urlDefault}`);
 }
 
 export function clientTimeoutMs(flags: Flags): number {
@@ -87,7 +88,7 @@ export function clientTimeoutMs(flags: Flags): number {
   if (given === undefined) return timeoutMsDefault;
   const timeoutMs = parseDuration(String(given));
   if (timeoutMs !== undefined && timeoutMs > 0) return timeoutMs;
-  throw new KvorumError('bad-setting', `Bad --timeout-ms "${given}": expected a duration like 500, 500ms or 2s`);
+  return refuseFlag('timeout-ms', given, 'a duration like 500, 500ms or 2s');
 }
 
 /** All bytes of an answer, or why they did not all come. */

@@ -8,17 +8,9 @@ import type { Flags } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { durabilities, modes, type Mode } from '../domain/worker-protocol.ts';
-import {
-  choiceFlag,
-  choicesFlag,
-  listFlag,
-  timeFlag,
-  workloadOf,
-  workloadOptions,
-  type Choices,
-} from './bench-flags.ts';
+import { choicesFlag, listFlag, timeFlag, workloadOf, workloadOptions, type Choices } from './bench-flags.ts';
 import { outputOption, type Option } from './command.ts';
-import { countFlag } from './parse.ts';
+import { choiceFlag, countFlag, refuseFlag } from './parse.ts';
 
 const ops: readonly LoadOperation[] = ['put', 'get', 'delete', 'mixed'];
 const rateMax = 1_000_000;
@@ -112,13 +104,13 @@ function compareSettings(flags: Flags): CompareSettings {
   const workload = workloadOf(new Map([...workloadDefaults, ...others]));
   const nodes = countFlag(flags, 'nodes', nodesMax) ?? 3;
   for (const flag of ['ack', 'from'] as const) {
-    if ((workload[flag] ?? 0) > nodes) throw bad(flags, flag, `at most --nodes, which is ${nodes}`);
+    if ((workload[flag] ?? 0) > nodes) refuse(flags, flag, `at most --nodes, which is ${nodes}`);
   }
   const targets = choiceFlag(flags, 'targets', ['one', 'all'] as const, 'one');
   if (targets === 'all' && workload.connections < nodes) {
-    throw bad(flags, 'connections', `at least one for each of the ${nodes} nodes`);
+    refuse(flags, 'connections', `at least one for each of the ${nodes} nodes`);
   }
-  if (workload.durationMs < durationMsMin) throw bad(flags, 'duration', `a time from ${durationMsMin}ms`);
+  if (workload.durationMs < durationMsMin) refuse(flags, 'duration', `a time from ${durationMsMin}ms`);
   const { readShare, arrival, connections, durationMs, warmupMs, keys, distribution, valueBytes, ack, from } = workload;
   return {
     readShare,
@@ -148,7 +140,7 @@ function ratesOf(flags: Flags): readonly number[] {
   const rates = given.map((text) => (/^\d{1,7}$/.test(text) ? Number(text) : NaN));
   const areGood = rates.every((rate) => rate >= 1 && rate <= rateMax) && new Set(rates).size === rates.length;
   if (areGood && rates.length <= ratesMax) return rates;
-  throw bad(flags, 'rates', `up to ${ratesMax} different whole numbers from 1 to ${rateMax}, separated by commas`);
+  return refuse(flags, 'rates', `up to ${ratesMax} different whole numbers from 1 to ${rateMax}, separated by commas`);
 }
 
 /** As everywhere in a comparison, an empty part is told before the words are looked at. */
@@ -157,8 +149,8 @@ function filledChoices<T extends string>(flags: Flags, flag: string, choices: Ch
   return choicesFlag(flags, flag, choices);
 }
 
-function bad(flags: Flags, flag: string, expected: string): KvorumError {
-  return new KvorumError('bad-setting', `Bad --${flag} "${flags.get(flag) ?? ''}": expected ${expected}`);
+function refuse(flags: Flags, flag: string, expected: string): never {
+  return refuseFlag(flag, flags.get(flag) ?? '', expected);
 }
 
 function option(flag: string, placeholder: string, about: string): Option {

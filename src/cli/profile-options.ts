@@ -6,7 +6,6 @@ import type { Environment, Flags } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import {
   benchOptions,
-  choiceFlag,
   choicesFlag,
   clusterOf,
   commandOf,
@@ -16,6 +15,7 @@ import {
   type EngineChoice,
 } from './bench-flags.ts';
 import type { Option } from './command.ts';
+import { choiceFlag } from './parse.ts';
 
 export interface ProfilePlan {
   readonly cluster: ClusterChoice;
