@@ -2,7 +2,7 @@
  * The flags of `kvorum bench` as a plan of what to run, or one sentence that says which flag is wrong and what is
  * accepted.
  */
-import type { Workload } from '../../profiling/load/result.ts';
+import { arrivals, distributions, loadOperations, type Workload } from '../../profiling/load/result.ts';
 import type { Environment, Flags } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
@@ -38,9 +38,6 @@ export interface EngineChoice {
   readonly requestTimeoutMs: number;
 }
 
-const operations = ['put', 'get', 'delete', 'mixed'] as const;
-const distributions = ['uniform', 'zipfian', 'latest', 'sequential'] as const;
-const arrivals = ['constant', 'poisson'] as const;
 const engines = ['auto', 'wrk2', 'built-in'] as const;
 const targetChoices = ['one', 'all'] as const;
 
@@ -57,7 +54,7 @@ const nodeOptions = settingOptions(notForUp);
 
 /** The flags that put a load together; other commands that run one take them too. */
 export const workloadOptions: readonly Option[] = [
-  { flag: 'op', placeholder: operations.join('|'), about: 'What is sent; default put' },
+  { flag: 'op', placeholder: loadOperations.join('|'), about: 'What is sent; default put' },
   { flag: 'read-share', placeholder: 'SHARE', about: 'Share of GETs in mixed, 0 to 1; default 0.5' },
   { flag: 'rate', placeholder: 'N', about: 'Requests a second over all connections; default 1000' },
   { flag: 'arrival', placeholder: arrivals.join('|'), about: 'Evenly spaced or at random; default constant' },
@@ -124,7 +121,7 @@ export function workloadOf(flags: Flags): Omit<Workload, 'targets'> {
   const from = countFlag(flags, 'from', nodesMax) ?? null;
   if (ack !== null && from !== null && ack > from) refuseFlag('ack', ack, `at most --from, which is ${from}`);
   return {
-    op: choiceFlag(flags, 'op', operations, 'put'),
+    op: choiceFlag(flags, 'op', loadOperations, 'put'),
     readShare: numberFlag(flags, 'read-share', { min: 0, max: 1, fallback: 0.5 }),
     rate: numberFlag(flags, 'rate', { min: 0, max: rateMax, fallback: 1000, isAbove: true }),
     arrival: choiceFlag(flags, 'arrival', arrivals, 'constant'),

@@ -3,7 +3,7 @@
  * described they are those of `kvorum bench`.
  */
 import type { CompareSettings } from '../../profiling/compare/result.ts';
-import type { LoadOperation } from '../../profiling/load/result.ts';
+import { loadOperations } from '../../profiling/load/result.ts';
 import type { Flags } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
@@ -12,7 +12,6 @@ import { choicesFlag, listFlag, timeFlag, workloadOf, workloadOptions, type Choi
 import { outputOption, type Option } from './command.ts';
 import { choiceFlag, countFlag, refuseFlag } from './parse.ts';
 
-const ops: readonly LoadOperation[] = ['put', 'get', 'delete', 'mixed'];
 const rateMax = 1_000_000;
 const ratesMax = 16;
 /** As in the study. */
@@ -36,7 +35,7 @@ const ownFlags = new Set(['op', 'rate', 'seed', ...workloadDefaults.map(([flag])
 /** What says how to run; nothing of it goes together with files. */
 const runOptions: readonly Option[] = [
   option('modes', 'LIST', `Modes in the order of comparison, two or more of ${modes.join(', ')} (default all)`),
-  option('op', 'LIST', `Operations, of ${ops.join(', ')} (default put,get)`),
+  option('op', 'LIST', `Operations, of ${loadOperations.join(', ')} (default put,get)`),
   option('rates', 'LIST', `Requests a second that every mode meets (default ${ratesDefault.join(',')})`),
   option('rounds', 'N', 'How often each maximum is looked for, and each load is put on each mode (default 3)'),
   option('p99', 'TIME', 'Bound of the 99th percentile for a rate to count as a maximum held (default 50ms)'),
@@ -123,7 +122,7 @@ function compareSettings(flags: Flags): CompareSettings {
     valueBytes,
     ack,
     from,
-    ops: filledChoices(flags, 'op', { of: ops, fallback: ['put', 'get'] }),
+    ops: filledChoices(flags, 'op', { of: loadOperations, fallback: ['put', 'get'] }),
     rates: ratesOf(flags),
     maximumShare,
     rounds: countFlag(flags, 'rounds', roundsMax) ?? 3,

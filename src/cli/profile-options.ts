@@ -1,6 +1,6 @@
 /** The options of `kvorum profile`, and what they become. */
 import { clinicTools, type ClinicTool } from '../../profiling/clinic/tools.ts';
-import type { LoadOperation, Workload } from '../../profiling/load/result.ts';
+import { loadOperations, type LoadOperation, type Workload } from '../../profiling/load/result.ts';
 import { instrumentNames, type InstrumentName } from '../../profiling/profile/instrument-names.ts';
 import type { Environment, Flags } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
@@ -36,7 +36,6 @@ export interface ProfilePlan {
   readonly command: string;
 }
 
-const operations = ['put', 'get', 'delete', 'mixed'] as const;
 const directoryPrefix = 'kvorum-profile-';
 const durationDefault = '15s';
 const warmupDefault = '10s';
@@ -57,7 +56,7 @@ export const profileOptions: readonly Option[] = [
   {
     flag: 'op',
     placeholder: 'LIST',
-    about: `One or more of ${operations.join(', ')} (default ${opsDefault.join(',')})`,
+    about: `One or more of ${loadOperations.join(', ')} (default ${opsDefault.join(',')})`,
   },
   { flag: 'rate', placeholder: 'N', about: 'Requests a second (default: 70% of what the cluster holds, found first)' },
   { flag: 'duration', placeholder: 'TIME', about: `Of each run; default ${durationDefault}` },
@@ -99,7 +98,7 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
     cluster,
     targets: choiceFlag(flags, 'targets', ['one', 'all'], 'one'),
     workload,
-    ops: choicesFlag(flags, 'op', { of: operations, fallback: opsDefault }),
+    ops: choicesFlag(flags, 'op', { of: loadOperations, fallback: opsDefault }),
     rate: flags.has('rate') ? rate : null,
     engine: engineOf(flags, workload),
     fills: flags.get('fill') !== false,
