@@ -10,7 +10,7 @@ import { MIB } from '../domain/units.ts';
 import { settingsTable } from '../settings.ts';
 import { planCluster } from './cluster-plan.ts';
 import type { Option } from './command.ts';
-import { choiceFlag, countFlag, outputFormat, refuseFlag } from './parse.ts';
+import { choiceFlag, countFlag, outputFormat, refuseFlag, textFlag } from './parse.ts';
 import { settingOptions } from './setting-options.ts';
 
 export interface BenchPlan {
@@ -250,9 +250,8 @@ function searchOf(flags: Flags): BenchPlan['search'] {
 }
 
 function fileFlag(flags: Flags, flag: string): string | undefined {
-  const given = flags.get(flag);
-  if (given === undefined) return undefined;
-  return given === '' ? refuseFlag(flag, given, 'a path') : String(given);
+  const given = textFlag(flags, flag);
+  return given === '' ? refuseFlag(flag, given, 'a path') : given;
 }
 
 interface NumberBounds {

@@ -10,7 +10,7 @@ import { nodesMax } from '../domain/topology.ts';
 import { durabilities, modes, type Mode } from '../domain/worker-protocol.ts';
 import { choicesFlag, listFlag, timeFlag, workloadOf, workloadOptions, type Choices } from './bench-flags.ts';
 import { outputOption, type Option } from './command.ts';
-import { choiceFlag, countFlag, refuseFlag } from './parse.ts';
+import { choiceFlag, countFlag, refuseFlag, textFlag } from './parse.ts';
 
 const rateMax = 1_000_000;
 const ratesMax = 16;
@@ -77,13 +77,12 @@ export type CompareOrder =
 export function compareOrder(flags: Flags): CompareOrder {
   const [a, b] = [flags.get('a'), flags.get('b')];
   if (a === undefined && b === undefined) {
-    const [data, profile] = [flags.get('data'), flags.get('profile')];
     return {
       kind: 'modes',
       modes: filledChoices(flags, 'modes', { of: modes, least: 2, fallback: modes }),
       settings: compareSettings(flags),
-      dataDirectory: data === undefined ? undefined : String(data),
-      profileDirectory: profile === undefined ? undefined : String(profile),
+      dataDirectory: textFlag(flags, 'data'),
+      profileDirectory: textFlag(flags, 'profile'),
     };
   }
   if (a === undefined || b === undefined) {

@@ -39,6 +39,12 @@ export function outputFormat(flags: Flags): 'table' | 'json' {
   return choiceFlag(flags, outputOption.flag, ['table', 'json'], 'table');
 }
 
+/** The value of a flag that takes any text, or undefined where it is not given. */
+export function textFlag(flags: Flags, flag: string): string | undefined {
+  const given = flags.get(flag);
+  return given === undefined ? undefined : String(given);
+}
+
 /** The value of a flag that takes one of several words. Throws `bad-setting`. */
 export function choiceFlag<T extends string>(flags: Flags, flag: string, of: readonly T[], fallback: T): T {
   const given = flags.get(flag);

@@ -15,7 +15,7 @@ import {
   type EngineChoice,
 } from './bench-flags.ts';
 import type { Option } from './command.ts';
-import { choiceFlag } from './parse.ts';
+import { choiceFlag, textFlag } from './parse.ts';
 
 export interface ProfilePlan {
   readonly cluster: ClusterChoice;
@@ -105,9 +105,9 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
     instruments,
     areNamed: flags.has('instruments'),
     clinic,
-    directory: String(flags.get('out') ?? directoryPrefix + timeStamp()),
-    baseline: textOf(flags, 'baseline'),
-    secretFile: textOf(flags, 'secret-file'),
+    directory: textFlag(flags, 'out') ?? directoryPrefix + timeStamp(),
+    baseline: textFlag(flags, 'baseline'),
+    secretFile: textFlag(flags, 'secret-file'),
     command: commandOf('profile', flags),
   };
 }
@@ -127,11 +127,6 @@ function instrumentsFor(clinic: readonly ClinicTool[]): readonly InstrumentName[
 
 function clinicOf(flags: Flags): readonly ClinicTool[] {
   return flags.get('clinic') === 'all' ? clinicTools : choicesFlag(flags, 'clinic', { of: clinicTools, fallback: [] });
-}
-
-function textOf(flags: Flags, flag: string): string | undefined {
-  const given = flags.get(flag);
-  return given === undefined ? undefined : String(given);
 }
 
 /** `20260131-235959`, UTC. */
