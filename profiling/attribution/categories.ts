@@ -75,6 +75,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/wait-', 'profiler'],
   ['src/domain/worker-protocol.ts', 'dispatch'],
   ['src/domain/errors.ts', 'caller'],
+  ['src/domain/foreign-json.ts', 'caller'],
   ['src/domain/operation.ts', 'caller'],
   ['src/domain/range.ts', 'caller'],
   ['src/domain/steps.ts', 'caller'],

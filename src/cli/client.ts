@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer';
 import type { Agent, Dispatcher } from 'undici';
 import type { Environment, Flags } from '../config.ts';
 import { codeOf, messageOf } from '../domain/errors.ts';
+import { parseJson, textFieldOf } from '../domain/foreign-json.ts';
 import { parseDuration } from '../setting-kinds.ts';
 import type { Option } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
@@ -154,12 +155,6 @@ function reasonOf(error: unknown): string {
 
 /** The `detail` of an application/problem+json body, or its title. */
 function problemDetail(body: Buffer): string | undefined {
-  try {
-    const problem: unknown = JSON.parse(body.toString());
-    if (typeof problem !== 'object' || problem === null) return undefined;
-    if ('detail' in problem && typeof problem.detail === 'string') return problem.detail;
-    return 'title' in problem && typeof problem.title === 'string' ? problem.title : undefined;
-  } catch {
-    return undefined;
-  }
+  const problem = parseJson(body.toString());
+  return textFieldOf(problem, 'detail') ?? textFieldOf(problem, 'title');
 }
