@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 import { freePorts } from '../../profiling/cluster/free-ports.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
+import { eventually } from '../support/eventually.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { kvorum, listen, portOf, spawnKvorum } from './kvorum.ts';
 
 interface NodeLine {
@@ -23,12 +23,6 @@ interface Up {
   readonly process: ChildProcess;
   readonly nodes: readonly NodeLine[];
   readonly stderr: () => string;
-}
-
-function temporaryDirectory(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'kvorum-up-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 10 }));
-  return directory;
 }
 
 /** `kvorum up` with JSON output, once its nodes are ready. */
@@ -55,15 +49,6 @@ function isAlive({ pid }: NodeLine): boolean {
     return process.kill(pid, 0);
   } catch {
     return false;
-  }
-}
-
-/** Polls, since these are not our children: nothing tells us of their end. */
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, 'timed out');
-    await setTimeout(10);
   }
 }
 
@@ -103,7 +88,7 @@ test('kvorum up keeps data and secret over a restart, the secret for its owner o
 test('kvorum up goes on without a node that dies, and ends with 1 when all are dead', async (t) => {
   const { process: up, nodes, stderr } = await startUp(t, temporaryDirectory(t));
   process.kill(nodes[1]?.pid ?? 0, 'SIGKILL');
-  await until(() => stderr().includes(`Node n2 (${nodes[1]?.url}) died: signal SIGKILL`));
+  await eventually(() => assert.ok(stderr().includes(`Node n2 (${nodes[1]?.url}) died: signal SIGKILL`)));
   assert.equal(up.exitCode, null);
   process.kill(nodes[0]?.pid ?? 0, 'SIGKILL');
   assert.equal(await exitCodeOf(up), 1);
@@ -113,7 +98,8 @@ test('kvorum up goes on without a node that dies, and ends with 1 when all are d
 test('kvorum up takes its nodes with it when it is killed', async (t) => {
   const { process: up, nodes } = await startUp(t, temporaryDirectory(t));
   up.kill('SIGKILL');
-  await until(() => !nodes.some(isAlive));
+  // These are not our children: nothing tells us of their end.
+  await eventually(() => assert.ok(!nodes.some(isAlive)));
 });
 
 test('kvorum up names the port that is taken', async (t) => {
