@@ -34,7 +34,9 @@ export type Category = keyof typeof categoryTitles;
 export const categories = Object.keys(categoryTitles) as readonly Category[];
 
 /** Not work of the node: left out before shares are made. */
-export const outsideWork: ReadonlySet<Category> = new Set(['idle', 'profiler']);
+export function isOutsideWork(part: Category | undefined): boolean {
+  return part === 'idle' || part === 'profiler';
+}
 
 /** What the study calls replication: counting replies, asking peers, and answering them. */
 export const replicationParts: readonly Category[] = ['coordination', 'http-client', 'replica-listener'];
@@ -76,6 +78,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/wait-', 'profiler'],
   ['src/domain/worker-protocol.ts', 'dispatch'],
   ['src/domain/errors.ts', 'caller'],
+  ['src/domain/foreign-json.ts', 'caller'],
   ['src/domain/operation.ts', 'caller'],
   ['src/domain/range.ts', 'caller'],
   ['src/domain/steps.ts', 'caller'],

@@ -113,7 +113,7 @@ function cpuSentences({ op, cpu }: ProfileRun): string[] {
   const name = op.toUpperCase();
   const whole = wholeCpuUs(cpu);
   if (whole === 0) return [];
-  const parts = sumOfParts(cpu.threads.map((thread) => thread.parts));
+  const parts = sumOfParts(cpu.threads);
   const share = (part: Category): number => selfOf(parts, part) / whole;
   const network = sumOf(cpu.threads.map(({ networkUs }) => networkUs)) / whole;
   const replication = sumOf(replicationParts.map(share));
@@ -163,7 +163,7 @@ function allocationSentences(run: ProfileRun): string[] {
   if (allocation === undefined) return said;
   const bytes = sumOf(allocation.threads.map((thread) => thread.bytes));
   if (bytes === 0) return said;
-  const parts = sumOfParts(allocation.threads.map((thread) => thread.parts));
+  const parts = sumOfParts(allocation.threads);
   const shares = [...parts]
     .sort((one, other) => other.self - one.self)
     .slice(0, 5)
@@ -175,12 +175,12 @@ function perfSentences({ op, perf }: ProfileRun): string[] {
   if (perf === undefined) return [];
   const whole = sumOf(perf.threads.map(({ cpuUs }) => cpuUs));
   if (whole === 0) return [];
-  const parts = sumOfParts(perf.threads.map((thread) => thread.parts));
+  const parts = sumOfParts(perf.threads);
   const replication = sumOf(replicationParts.map((part) => selfOf(parts, part))) / whole;
   const shares = [`replication ${showShare(replication)}`, ...rest(parts, whole)];
   const native = perf.threads.filter(({ thread }) => thread === 'native');
   const nativeUs = sumOf(native.map(({ cpuUs }) => cpuUs));
-  const nativeShares = rest(sumOfParts(native.map((thread) => thread.parts)), nativeUs);
+  const nativeShares = rest(sumOfParts(native), nativeUs);
   return [
     `By perf, with native threads and the kernel, the CPU of a ${op.toUpperCase()} is: ${listOf(shares)}`,
     ...(nativeUs === 0

@@ -34,7 +34,7 @@ export function profileKeyFigures(run: ProfileRun): Html {
 function replicationShare({ cpu }: ProfileRun): number | null {
   const wholeUs = cpu === undefined ? 0 : wholeCpuUs(cpu);
   if (cpu === undefined || wholeUs === 0) return null;
-  const parts = sumOfParts(cpu.threads.map((thread) => thread.parts));
+  const parts = sumOfParts(cpu.threads);
   const own = parts.filter(({ part }) => replicationParts.includes(part));
   return own.reduce((sum, { self }) => sum + self, 0) / wholeUs;
 }

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { freePorts } from '../../profiling/cluster/free-ports.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
-import { freePorts, kvorum, listen, portOf, spawnKvorum } from './kvorum.ts';
+import { eventually } from '../support/eventually.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { kvorum, listen, portOf, spawnKvorum } from './kvorum.ts';
 
 interface NodeLine {
   readonly name: string;
@@ -24,15 +25,9 @@ interface Up {
   readonly stderr: () => string;
 }
 
-function temporaryDirectory(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'kvorum-up-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 10 }));
-  return directory;
-}
-
 /** `kvorum up` with JSON output, once its nodes are ready. */
 async function startUp(t: TestContext, directory: string, ...more: string[]): Promise<Up> {
-  const port = await freePorts(2);
+  const [port] = await freePorts(2);
   const args = ['up', '-n', '2', '--port', String(port), '--data', directory, '--output', 'json', ...more];
   const process = spawnKvorum(args);
   t.after(() => process.kill('SIGKILL'));
@@ -54,15 +49,6 @@ function isAlive({ pid }: NodeLine): boolean {
     return process.kill(pid, 0);
   } catch {
     return false;
-  }
-}
-
-/** Polls, since these are not our children: nothing tells us of their end. */
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, 'timed out');
-    await setTimeout(10);
   }
 }
 
@@ -102,7 +88,7 @@ test('kvorum up keeps data and secret over a restart, the secret for its owner o
 test('kvorum up goes on without a node that dies, and ends with 1 when all are dead', async (t) => {
   const { process: up, nodes, stderr } = await startUp(t, temporaryDirectory(t));
   process.kill(nodes[1]?.pid ?? 0, 'SIGKILL');
-  await until(() => stderr().includes(`Node n2 (${nodes[1]?.url}) died: signal SIGKILL`));
+  await eventually(() => assert.ok(stderr().includes(`Node n2 (${nodes[1]?.url}) died: signal SIGKILL`)));
   assert.equal(up.exitCode, null);
   process.kill(nodes[0]?.pid ?? 0, 'SIGKILL');
   assert.equal(await exitCodeOf(up), 1);
@@ -112,11 +98,12 @@ test('kvorum up goes on without a node that dies, and ends with 1 when all are d
 test('kvorum up takes its nodes with it when it is killed', async (t) => {
   const { process: up, nodes } = await startUp(t, temporaryDirectory(t));
   up.kill('SIGKILL');
-  await until(() => !nodes.some(isAlive));
+  // These are not our children: nothing tells us of their end.
+  await eventually(() => assert.ok(!nodes.some(isAlive)));
 });
 
 test('kvorum up names the port that is taken', async (t) => {
-  const server = await listen(await freePorts(1));
+  const server = await listen();
   t.after(() => server.close());
   const { code, stdout, stderr } = await kvorum([
     'up',
@@ -134,7 +121,8 @@ test('kvorum up names the port that is taken', async (t) => {
 test('kvorum up shows the last line of a node that cannot start, and stops the others', async (t) => {
   const directory = temporaryDirectory(t);
   const { nodes } = await startUp(t, directory);
-  const { code, stderr } = await kvorum(['up', '-n', '2', '--port', String(await freePorts(2)), '--data', directory]);
+  const [port] = await freePorts(2);
+  const { code, stderr } = await kvorum(['up', '-n', '2', '--port', String(port), '--data', directory]);
   assert.equal(code, 1);
   assert.match(
     stderr,
@@ -144,7 +132,7 @@ test('kvorum up shows the last line of a node that cannot start, and stops the o
 });
 
 test('kvorum serve refuses a data directory that it cannot make in one line with exit code 1', async () => {
-  const port = await freePorts(1);
+  const [port] = await freePorts(1);
   const { code, stderr } = await kvorum([
     'serve',
     '--port',
@@ -159,7 +147,7 @@ test('kvorum serve refuses a data directory that it cannot make in one line with
 });
 
 test('kvorum serve stops with 0 on SIGTERM', async (t) => {
-  const port = await freePorts(1);
+  const [port] = await freePorts(1);
   const node = spawnKvorum(['serve', '--port', String(port), '--data', temporaryDirectory(t)]);
   t.after(() => node.kill('SIGKILL'));
   const lines: readonly unknown[] = await once(node.stdout as NodeJS.ReadableStream, 'data');
@@ -169,7 +157,7 @@ test('kvorum serve stops with 0 on SIGTERM', async (t) => {
 });
 
 test('kvorum serve stops at once with 130 on a second signal', async (t) => {
-  const port = await freePorts(1);
+  const [port] = await freePorts(1);
   const node = spawnKvorum(['serve', '--port', String(port), '--data', temporaryDirectory(t)]);
   t.after(() => node.kill('SIGKILL'));
   await once(node.stdout as NodeJS.ReadableStream, 'data');
