@@ -55,16 +55,16 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
     if (request.url === replicaPaths.range) return receiveRange(request, response, options.ranges);
     return refuse(response, 404, 'no such path');
   });
-  const links = new Set<Duplex>();
+  const upgraded = new Set<Duplex>();
   server.on('upgrade', (request, socket, head) => {
+    upgraded.add(socket);
+    socket.on('close', () => upgraded.delete(socket));
     if (!provesSecret(request, expected)) return refuseUpgrade(socket, 401, 'the cluster secret does not match');
     if (request.url !== replicaPaths.link) return refuseUpgrade(socket, 404, 'no such path');
-    links.add(socket);
-    socket.on('close', () => links.delete(socket));
     return acceptLink(socket, head, options);
   });
   const port = await listenOnFirstFree(server, options);
-  return { port, close: () => closeServer(server, links) };
+  return { port, close: () => closeServer(server, upgraded) };
 }
 
 function provesSecret(request: IncomingMessage, expected: Buffer): boolean {
@@ -143,7 +143,8 @@ function refuse(response: ServerResponse, status: number, reason: string): void 
 function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
   socket.on('error', () => socket.destroy());
   const fields = `connection: close\r\ncontent-type: text/plain\r\ncontent-length: ${reason.length + 1}`;
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${fields}\r\n\r\n${reason}\n`);
+  // The server looks after the socket no more: without this it would stay until the client closes its side, if ever.
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${fields}\r\n\r\n${reason}\n`, () => socket.destroy());
 }
 
 async function listenOnFirstFree(server: Server, options: ReplicaListenerOptions): Promise<number> {
@@ -170,11 +171,11 @@ function tryListen(server: Server, port: number, host: string | undefined): Prom
   });
 }
 
-/** Links are no connections of the server any more: it would wait for them for ever. */
-function closeServer(server: Server, links: ReadonlySet<Duplex>): Promise<void> {
+/** Upgraded sockets are no connections of the server any more: it would wait for them for ever. */
+function closeServer(server: Server, upgraded: ReadonlySet<Duplex>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
     server.closeAllConnections();
-    for (const link of links) link.destroy();
+    for (const socket of upgraded) socket.destroy();
   });
 }
