@@ -14,7 +14,7 @@ import type { Duplex } from 'node:stream';
 import { KvorumError } from '../src/domain/errors.ts';
 import { pagesInFlight } from '../src/domain/range.ts';
 import { waitsField } from '../src/domain/wait-marks.ts';
-import { replicaPaths } from '../src/domain/worker-protocol.ts';
+import { linkProtocol, replicaPaths } from '../src/domain/worker-protocol.ts';
 import { executeFrame } from './frame-execution.ts';
 import { acceptLink } from './replica-link.ts';
 import type { LocalReplica } from './local-replica.ts';
@@ -61,6 +61,7 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
     socket.on('close', () => upgraded.delete(socket));
     if (!provesSecret(request, expected)) return refuseUpgrade(socket, 401, 'the cluster secret does not match');
     if (request.url !== replicaPaths.link) return refuseUpgrade(socket, 404, 'no such path');
+    if (request.headers.upgrade !== linkProtocol) return refuseUpgrade(socket, 400, `only to ${linkProtocol}`);
     return acceptLink(socket, head, options);
   });
   const port = await listenOnFirstFree(server, options);
