@@ -47,7 +47,9 @@ const RANGE_BODY_BYTES_MAX = 8192;
 /** Listens on the first free port. Throws `listen-failed`. */
 export async function listenForPeers(options: ReplicaListenerOptions): Promise<ReplicaListener> {
   const expected = Buffer.from(options.token);
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 30_000 }, (request, response) => {
+  // TCP's own `keepAlive` ends a link whose peer's machine is gone without a word: nothing else here looks at idle links.
+  const settings = { keepAlive: true, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 30_000 };
+  const server = createServer(settings, (request, response) => {
     if (!provesSecret(request, expected)) return refuse(response, 401, 'the cluster secret does not match');
     if (request.method !== 'POST') return refuse(response, 405, 'only POST');
     if (request.url === replicaPaths.operations) return receiveOperations(request, response, options);
