@@ -14,6 +14,8 @@ export class PeerLink {
   readonly #link: Link;
   readonly #questions = new Map<number, Question>();
   #number = 0;
+  /** Why the link has ended, where it has. */
+  #lost: Error | undefined;
 
   /** `onLost` is called once when the link has ended, after every open question has failed. */
   constructor(socket: Duplex, onLost: (error: Error) => void) {
@@ -22,6 +24,7 @@ export class PeerLink {
       sendingBytesMax: Number.POSITIVE_INFINITY,
       onMessage: (message) => this.#takeAnswer(message),
       onClosed: (error) => {
+        this.#lost = error;
         this.#failAll(error);
         onLost(error);
       },
@@ -30,11 +33,13 @@ export class PeerLink {
 
   ask(question: Question): void {
     const { body, marks } = question;
+    const lost = this.#lost;
+    if (lost !== undefined) return process.nextTick(() => question.onError(lost));
     this.#number = (this.#number + 1) >>> 0;
     this.#questions.set(this.#number, question);
     const kind = marks === undefined ? messageKinds.question : messageKinds.questionWithDurations;
     if (marks !== undefined) marks.headersAt = performance.now();
-    this.#link.send({ number: this.#number, kind, durations: '', body });
+    return this.#link.send({ number: this.#number, kind, durations: '', body });
   }
 
   /** Fails every open question with `error`. */

@@ -14,7 +14,7 @@ import type { Duplex } from 'node:stream';
 import { KvorumError } from '../src/domain/errors.ts';
 import { pagesInFlight } from '../src/domain/range.ts';
 import { waitsField } from '../src/domain/wait-marks.ts';
-import { replicaPaths } from '../src/domain/worker-protocol.ts';
+import { linkProtocol, replicaPaths } from '../src/domain/worker-protocol.ts';
 import { executeFrame } from './frame-execution.ts';
 import { acceptLink } from './replica-link.ts';
 import type { LocalReplica } from './local-replica.ts';
@@ -47,7 +47,9 @@ const RANGE_BODY_BYTES_MAX = 8192;
 /** Listens on the first free port. Throws `listen-failed`. */
 export async function listenForPeers(options: ReplicaListenerOptions): Promise<ReplicaListener> {
   const expected = Buffer.from(options.token);
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 30_000 }, (request, response) => {
+  // TCP's own `keepAlive` ends a link whose peer's machine is gone without a word: nothing else here looks at idle links.
+  const settings = { keepAlive: true, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 30_000 };
+  const server = createServer(settings, (request, response) => {
     if (!provesSecret(request, expected)) return refuse(response, 401, 'the cluster secret does not match');
     if (request.method !== 'POST') return refuse(response, 405, 'only POST');
     if (request.url === replicaPaths.operations) return receiveOperations(request, response, options);
@@ -55,16 +57,17 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
     if (request.url === replicaPaths.range) return receiveRange(request, response, options.ranges);
     return refuse(response, 404, 'no such path');
   });
-  const links = new Set<Duplex>();
+  const upgraded = new Set<Duplex>();
   server.on('upgrade', (request, socket, head) => {
+    upgraded.add(socket);
+    socket.on('close', () => upgraded.delete(socket));
     if (!provesSecret(request, expected)) return refuseUpgrade(socket, 401, 'the cluster secret does not match');
     if (request.url !== replicaPaths.link) return refuseUpgrade(socket, 404, 'no such path');
-    links.add(socket);
-    socket.on('close', () => links.delete(socket));
+    if (request.headers.upgrade !== linkProtocol) return refuseUpgrade(socket, 400, `only to ${linkProtocol}`);
     return acceptLink(socket, head, options);
   });
   const port = await listenOnFirstFree(server, options);
-  return { port, close: () => closeServer(server, links) };
+  return { port, close: () => closeServer(server, upgraded) };
 }
 
 function provesSecret(request: IncomingMessage, expected: Buffer): boolean {
@@ -143,7 +146,8 @@ function refuse(response: ServerResponse, status: number, reason: string): void 
 function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
   socket.on('error', () => socket.destroy());
   const fields = `connection: close\r\ncontent-type: text/plain\r\ncontent-length: ${reason.length + 1}`;
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${fields}\r\n\r\n${reason}\n`);
+  // The server looks after the socket no more: without this it would stay until the client closes its side, if ever.
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${fields}\r\n\r\n${reason}\n`, () => socket.destroy());
 }
 
 async function listenOnFirstFree(server: Server, options: ReplicaListenerOptions): Promise<number> {
@@ -170,11 +174,11 @@ function tryListen(server: Server, port: number, host: string | undefined): Prom
   });
 }
 
-/** Links are no connections of the server any more: it would wait for them for ever. */
-function closeServer(server: Server, links: ReadonlySet<Duplex>): Promise<void> {
+/** Upgraded sockets are no connections of the server any more: it would wait for them for ever. */
+function closeServer(server: Server, upgraded: ReadonlySet<Duplex>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
     server.closeAllConnections();
-    for (const link of links) link.destroy();
+    for (const socket of upgraded) socket.destroy();
   });
 }
