@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { stopWithParentEnvironmentName, withoutSettings } from '../../src/domain/child-environment.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
 import { freePorts } from '../cluster/free-ports.ts';
 
@@ -32,8 +33,6 @@ export interface ObservedClusterOptions {
 
 /** Only profilers look at these nodes, and they write much to their own streams. */
 const quiet = ['--log-level', 'warn'];
-/** As `kvorum up` has it: the node stops when the channel to its parent closes. */
-const stopWithParent = { KVORUM_STOP_WITH_PARENT: '1' };
 const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const pauseMs = 50;
 
@@ -60,8 +59,7 @@ export async function planCluster(options: ObservedClusterOptions): Promise<Obse
 }
 
 function startNode(args: readonly string[]): ChildProcess {
-  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('KVORUM_'));
-  const env = { ...Object.fromEntries(own), ...stopWithParent };
+  const env = { ...withoutSettings(process.env), [stopWithParentEnvironmentName]: '1' };
   return spawn(process.execPath, [...args], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env });
 }
 
