@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stopWithParentEnvironmentName, withoutSettings } from '../../src/domain/child-environment.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
+import { nodeName } from '../../src/domain/topology.ts';
 import { freePorts } from '../cluster/free-ports.ts';
 
 export interface ObservedCluster extends AsyncDisposable {
@@ -43,7 +44,7 @@ export async function planCluster(options: ObservedClusterOptions): Promise<Obse
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
   const nodes = urls.map((url, index) => {
     const own = ['--port', String(ports[index]), '--self', url, '--cluster', urls.join(',')];
-    return [program, 'serve', ...own, '--data', join(directory, `n${index + 1}`), ...quiet, ...flags];
+    return [program, 'serve', ...own, '--data', join(directory, nodeName(index)), ...quiet, ...flags];
   });
   const [observed = [], ...others] = nodes;
   const children: ChildProcess[] = [];
