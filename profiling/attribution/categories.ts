@@ -70,6 +70,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/version.ts', 'coordination'],
   ['src/domain/range-merge.ts', 'coordination'],
   ['src/domain/cluster-proof.ts', 'lifecycle'],
+  ['src/domain/child-environment.ts', 'lifecycle'],
   ['src/domain/key.ts', 'parse-admit'],
   ['src/domain/metrics.ts', 'metrics'],
   ['src/domain/thread-metrics.ts', 'metrics'],

@@ -89,6 +89,11 @@ export function nativeCpuUs({ native }: CpuMeasurement): number {
   return sumOf((native ?? []).map(({ cpuUs }) => cpuUs));
 }
 
+/** What of the parts' own cost is replication. */
+export function replicationOf(parts: readonly PartCost[]): number {
+  return sumOf(replicationParts.map((part) => selfOf(parts, part)));
+}
+
 export function showMicros(us: number): string {
   return `${showNumber(us)} us`;
 }
@@ -116,7 +121,7 @@ function cpuSentences({ op, cpu }: ProfileRun): string[] {
   const parts = sumOfParts(cpu.threads);
   const share = (part: Category): number => selfOf(parts, part) / whole;
   const network = sumOf(cpu.threads.map(({ networkUs }) => networkUs)) / whole;
-  const replication = sumOf(replicationParts.map(share));
+  const replication = replicationOf(parts) / whole;
   const others = rest(parts, whole);
   const main = sumOf(cpu.threads.filter(({ thread }) => thread === 'main').map(({ cpuUs }) => cpuUs));
   const workers = whole - main - nativeCpuUs(cpu);
@@ -176,7 +181,7 @@ function perfSentences({ op, perf }: ProfileRun): string[] {
   const whole = sumOf(perf.threads.map(({ cpuUs }) => cpuUs));
   if (whole === 0) return [];
   const parts = sumOfParts(perf.threads);
-  const replication = sumOf(replicationParts.map((part) => selfOf(parts, part))) / whole;
+  const replication = replicationOf(parts) / whole;
   const shares = [`replication ${showShare(replication)}`, ...rest(parts, whole)];
   const native = perf.threads.filter(({ thread }) => thread === 'native');
   const nativeUs = sumOf(native.map(({ cpuUs }) => cpuUs));

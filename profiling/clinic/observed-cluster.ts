@@ -7,7 +7,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { stopWithParentEnvironmentName, withoutSettings } from '../../src/domain/child-environment.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
+import { nodeName } from '../../src/domain/topology.ts';
 import { freePorts } from '../cluster/free-ports.ts';
 
 export interface ObservedCluster extends AsyncDisposable {
@@ -32,8 +34,6 @@ export interface ObservedClusterOptions {
 
 /** Only profilers look at these nodes, and they write much to their own streams. */
 const quiet = ['--log-level', 'warn'];
-/** As `kvorum up` has it: the node stops when the channel to its parent closes. */
-const stopWithParent = { KVORUM_STOP_WITH_PARENT: '1' };
 const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const pauseMs = 50;
 
@@ -44,7 +44,7 @@ export async function planCluster(options: ObservedClusterOptions): Promise<Obse
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
   const nodes = urls.map((url, index) => {
     const own = ['--port', String(ports[index]), '--self', url, '--cluster', urls.join(',')];
-    return [program, 'serve', ...own, '--data', join(directory, `n${index + 1}`), ...quiet, ...flags];
+    return [program, 'serve', ...own, '--data', join(directory, nodeName(index)), ...quiet, ...flags];
   });
   const [observed = [], ...others] = nodes;
   const children: ChildProcess[] = [];
@@ -60,8 +60,7 @@ export async function planCluster(options: ObservedClusterOptions): Promise<Obse
 }
 
 function startNode(args: readonly string[]): ChildProcess {
-  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('KVORUM_'));
-  const env = { ...Object.fromEntries(own), ...stopWithParent };
+  const env = { ...withoutSettings(process.env), [stopWithParentEnvironmentName]: '1' };
   return spawn(process.execPath, [...args], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env });
 }
 

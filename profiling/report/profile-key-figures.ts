@@ -1,7 +1,6 @@
 /** The figures of a profile that people quote, before its sentences: what one request costs and where it waits. */
-import { replicationParts } from '../attribution/categories.ts';
 import { sumOfParts } from '../attribution/costs.ts';
-import { requestCosts, showBytes, wholeCpuUs } from '../attribution/sentences.ts';
+import { replicationOf, requestCosts, showBytes, wholeCpuUs } from '../attribution/sentences.ts';
 import type { ProfileRun } from '../capture/result.ts';
 import { html, type Html } from './html.ts';
 import { notMeasured, quantity } from './quantity.ts';
@@ -34,7 +33,5 @@ export function profileKeyFigures(run: ProfileRun): Html {
 function replicationShare({ cpu }: ProfileRun): number | null {
   const wholeUs = cpu === undefined ? 0 : wholeCpuUs(cpu);
   if (cpu === undefined || wholeUs === 0) return null;
-  const parts = sumOfParts(cpu.threads);
-  const own = parts.filter(({ part }) => replicationParts.includes(part));
-  return own.reduce((sum, { self }) => sum + self, 0) / wholeUs;
+  return replicationOf(sumOfParts(cpu.threads)) / wholeUs;
 }

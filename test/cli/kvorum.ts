@@ -7,6 +7,7 @@ import { Buffer } from 'node:buffer';
 import { fileURLToPath } from 'node:url';
 import type { TestContext } from 'node:test';
 import { freePorts } from '../../profiling/cluster/free-ports.ts';
+import { withoutSettings } from '../../src/domain/child-environment.ts';
 
 export interface Ended {
   readonly code: number | null;
@@ -42,7 +43,7 @@ export function spawnKvorum(
   timeoutMs = 60_000,
 ): ChildProcess {
   return spawn(process.execPath, [program, ...args], {
-    env: { ...cleanEnvironment(), ...environment },
+    env: { ...withoutSettings(process.env), ...environment },
     timeout: timeoutMs,
   });
 }
@@ -78,8 +79,4 @@ function collect(child: ChildProcess, stream: 'stdout' | 'stderr'): Buffer[] {
   const chunks: Buffer[] = [];
   child[stream]?.on('data', (chunk: Buffer) => chunks.push(chunk));
   return chunks;
-}
-
-function cleanEnvironment(): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KVORUM_')));
 }
