@@ -1,6 +1,6 @@
 /**
- * `kvorum bench`: load on a cluster at a given rate, or the highest rate that it holds. The measuring is done by
- * profiling/load; here are the flags, the terminal, the files and the exit code.
+ * What `kvorum bench` does: load on a cluster at a given rate, or the highest rate that it holds. The measuring is done by
+ * profiling/load; here are the terminal, the files and the exit code.
  */
 import { startLocalCluster } from '../../profiling/cluster/local-cluster.ts';
 import { nodesOf, runBench } from '../../profiling/load/bench.ts';
@@ -13,10 +13,10 @@ import { selectEngine } from '../../profiling/load/select-engine.ts';
 import { perSecond } from '../../profiling/load/verdict.ts';
 import { wrk2Text } from '../../profiling/load/wrk2-text.ts';
 import { assertWritable, writeFiles } from './output-files.ts';
-import { benchOptions, planBench, type BenchPlan } from './bench-flags.ts';
+import { planBench, type BenchPlan } from './bench-flags.ts';
 import { BenchProgress } from './bench-progress.ts';
 import { searchSentence, stepsTable, warnings } from './bench-text.ts';
-import type { Command, Invocation } from './command.ts';
+import type { Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice, writeResult } from './output.ts';
 import { stopSignal } from './signals.ts';
@@ -24,29 +24,7 @@ import { stopSignal } from './signals.ts';
 /** How close the found rate comes to the next one that is not held. */
 const searchPrecision = 0.05;
 
-export const benchCommand: Command = {
-  name: 'bench',
-  summary: 'Put load on a cluster at a given rate, and say whether it holds',
-  usage: '[--target URL,... | --up N] [--rate N | --find-max] [options]',
-  details:
-    'Requests are sent on a schedule and not when the last one was answered; latency counts from when a request ' +
-    'should have been sent, so that a stall is not hidden. A rate is held where at least 98% of it is answered without ' +
-    'an error. --find-max doubles the rate until it is not held and then halves the interval down to 5%; a rate that is ' +
-    'not held is tried twice. Exit code 0: held; 1: not held, errors, or the generator could not keep the schedule; ' +
-    '5: a target cannot be reached or is not ready; 130: interrupted, what was measured is still written. The other ' +
-    'options are for the nodes of --up.',
-  positionals: { min: 0, max: 0 },
-  options: benchOptions,
-  examples: [
-    'kvorum bench --rate 6000 --duration 3m',
-    'kvorum bench --up 3 --mode async --op get --fill --report get.html',
-    'kvorum bench --op mixed --read-share 0.9 --distribution zipfian --targets all --json mixed.json',
-    'kvorum bench --up 3 --find-max --p99 20ms',
-  ],
-  run: bench,
-};
-
-async function bench({ flags, environment }: Invocation): Promise<ExitCode> {
+export async function bench({ flags, environment }: Invocation): Promise<ExitCode> {
   const plan = planBench(flags, environment);
   assertWritable({ json: plan.jsonFile, report: plan.reportFile });
   const engine = selectEngine(plan.engine);

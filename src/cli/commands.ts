@@ -1,5 +1,5 @@
 /** The one table of commands, in the order in which help lists them. */
-import { benchCommand } from './bench.ts';
+import { benchCommand } from './bench-command.ts';
 import type { Command } from './command.ts';
 import { compareCommand } from './compare.ts';
 import { configCommand } from './config-command.ts';

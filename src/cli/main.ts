@@ -1,47 +1,7 @@
 #!/usr/bin/env node
-/**
- * The `kvorum` program: finds the command, parses its line, runs it, and turns how it ended into an exit code. What is
- * wrong with a command line or a setting is said in one line on stderr, never as a stack trace.
- */
-import { version } from '../version.ts';
-import { commands } from './commands.ts';
-import { exitCodes, type ExitCode } from './exit-codes.ts';
-import { reportFailure } from './failure.ts';
-import { commandHelp, overview, unknownCommand } from './help.ts';
-import { exitQuietlyOnBrokenPipe, printable, writeNotice, writeResult } from './output.ts';
-import { parseLine } from './parse.ts';
-
-async function runLine([name, ...args]: readonly string[]): Promise<ExitCode> {
-  if (name === undefined) {
-    writeNotice(overview(commands));
-    return exitCodes.usage;
-  }
-  if (name === '--help' || name === '-h') return show(overview(commands));
-  if (name === '--version' || name === '-v') return show(`${version}\n`);
-  const command = commands.find((one) => one.name === name);
-  if (command === undefined) return refuse(unknownCommand(name, commands));
-  const line = parseLine(command, args);
-  switch (line.kind) {
-    case 'help':
-      return show(commandHelp(command));
-    case 'wrong':
-      return refuse(`${line.message} (kvorum ${name} --help)`);
-    case 'run':
-      return command.run({ ...line, environment: process.env });
-    default:
-      return line satisfies never;
-  }
-}
-
-async function show(text: string): Promise<ExitCode> {
-  await writeResult(text);
-  return exitCodes.ok;
-}
-
-function refuse(message: string): ExitCode {
-  writeNotice(`kvorum: ${printable(message)}`);
-  return exitCodes.usage;
-}
+/** The `kvorum` program: the process around one command line. */
+import { runCommandLine } from './command-line.ts';
+import { exitQuietlyOnBrokenPipe } from './output.ts';
 
 exitQuietlyOnBrokenPipe();
-process.exitCode = await runLine(process.argv.slice(2)).catch(reportFailure);
+process.exitCode = await runCommandLine(process.argv.slice(2), process.env);

@@ -1,7 +1,6 @@
 /** The files of `--json` and `--report`: whether they can be written is asked before the run, not after it. */
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import type { BenchResult } from '../../profiling/load/result.ts';
-import { renderBenchReport } from '../../profiling/report/bench-report.ts';
 import { codeOf, KvorumError, messageOf } from '../domain/errors.ts';
 import { writeNotice } from './output.ts';
 
@@ -24,7 +23,9 @@ export async function writeFiles(
   result: BenchResult,
 ): Promise<void> {
   if (jsonFile !== undefined) writeFile('json', jsonFile, `${JSON.stringify(result)}\n`);
-  if (reportFile !== undefined) writeFile('report', reportFile, await renderBenchReport([result]));
+  if (reportFile === undefined) return;
+  const { renderBenchReport } = await import('../../profiling/report/bench-report.ts');
+  writeFile('report', reportFile, await renderBenchReport([result]));
 }
 
 /** Throws `output-unwritable`. */

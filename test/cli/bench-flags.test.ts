@@ -1,7 +1,7 @@
 /** The flags of `kvorum bench`: what they become, and what is said of wrong ones. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { benchCommand } from '../../src/cli/bench.ts';
+import { benchCommand } from '../../src/cli/bench-command.ts';
 import { choicesFlag, listFlag, planBench, type BenchPlan } from '../../src/cli/bench-flags.ts';
 import { parseLine } from '../../src/cli/parse.ts';
 

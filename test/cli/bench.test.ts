@@ -9,6 +9,7 @@ import type { BenchResult } from '../../profiling/load/result.ts';
 import { fakeWrk2 } from '../support/fake-wrk2.ts';
 import { requestServer } from '../support/load.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { kvorumInProcess } from './in-process.ts';
 import { kvorum, refusedUrl, spawnKvorum } from './kvorum.ts';
 
 const short = ['--engine', 'built-in', '--warmup', '0s', '--duration', '300ms', '--rate', '100', '--connections', '4'];
@@ -41,7 +42,7 @@ test('a wrong flag is named with what is accepted, in one line, exit code 2', as
     [['--wrk2', '/no/such'], 'Bad --wrk2 "/no/such": expected wrk2, a program with the option -R, --rate'],
     [['--durration', '3s'], 'Unknown option "--durration"; did you mean "--duration"? (kvorum bench --help)'],
   ] as const) {
-    const { code, stderr, stdout } = await kvorum(['bench', ...args]);
+    const { code, stderr, stdout } = await kvorumInProcess(['bench', ...args]);
     assert.equal(code, 2);
     assert.equal(stderr, `kvorum: ${message}\n`);
     assert.equal(stdout.length, 0);
@@ -171,10 +172,10 @@ test('files that cannot be written are refused before the run', async (t) => {
     asked++;
     return '201 Created';
   });
-  const missing = await kvorum(['bench', '--target', url, ...short, '--json', join(directory, 'no/run.json')]);
+  const missing = await kvorumInProcess(['bench', '--target', url, ...short, '--json', join(directory, 'no/run.json')]);
   assert.equal(missing.code, 1);
   assert.match(missing.stderr, /^kvorum: Cannot write --json ".*no\/run\.json": its directory does not exist\n$/);
-  const isDirectory = await kvorum(['bench', '--target', url, ...short, '--report', directory]);
+  const isDirectory = await kvorumInProcess(['bench', '--target', url, ...short, '--report', directory]);
   assert.equal(isDirectory.code, 1);
   assert.match(isDirectory.stderr, /^kvorum: Cannot write --report ".*": it is a directory\n$/);
   assert.equal(asked, 0);

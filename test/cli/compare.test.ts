@@ -8,6 +8,7 @@ import { compareSchema, measureKinds, type CompareResult, type LoadPoint } from 
 import { eventually } from '../support/eventually.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { fakeResult } from '../profiling/compare/fake-results.ts';
+import { kvorumInProcess } from './in-process.ts';
 import { kvorum, spawnKvorum } from './kvorum.ts';
 
 const isLinux = existsSync('/proc/self/schedstat');
@@ -91,7 +92,7 @@ test('a short comparison of two modes, from the clusters to the files', async (t
   });
 
   await t.test('its file can be compared with itself', async () => {
-    const { code, stdout, stderr } = await kvorum(['compare', '--a', json, '--b', json, '--output', 'json']);
+    const { code, stdout, stderr } = await kvorumInProcess(['compare', '--a', json, '--b', json, '--output', 'json']);
     assert.equal(code, 0, stderr);
     const { subjects, steps } = JSON.parse(stdout.toString()) as CompareResult;
     assert.deepEqual(
@@ -142,7 +143,7 @@ test('earlier results are compared, with verdicts where there are several a side
   };
   const a = [save('a1', 4000), save('a2', 4400)].join(',');
   const b = [save('b1', 1000), save('b2', 1100)].join(',');
-  const { code, stdout, stderr } = await kvorum(['compare', '--a', a, '--b', b]);
+  const { code, stdout, stderr } = await kvorumInProcess(['compare', '--a', a, '--b', b]);
   assert.equal(code, 0, stderr);
   assert.match(stdout.toString(), /latency p99 75% less \(1\.05 ms after 4\.20 ms\)/);
   assert.match(stdout.toString(), /with 2 rounds chance alone does that in 1 of 3 measures/);
@@ -178,7 +179,7 @@ test('what is wrong is said in one line that names the flag, with exit code 2', 
     [['--a', missing, '--b', missing], `Bad --a "${missing}": cannot be read`],
     [['--profile'], 'Option "--profile" needs a value: DIR'],
   ];
-  const outcomes = await Promise.all(wrong.map(([args]) => kvorum(['compare', ...args])));
+  const outcomes = await Promise.all(wrong.map(([args]) => kvorumInProcess(['compare', ...args])));
   for (const [index, { code, stderr, stdout }] of outcomes.entries()) {
     const [args, message] = wrong[index] ?? [[], ''];
     assert.ok(stderr.includes(message) && stderr.trimEnd().split('\n').length === 1, `${args.join(' ')}: ${stderr}`);
@@ -190,7 +191,7 @@ test('a file that cannot be written is refused before anything runs, with exit c
   const directory = temporaryDirectory(t);
   for (const flag of ['json', 'report']) {
     const path = join(directory, 'no', 'such', 'directory');
-    const { code, stderr } = await kvorum(['compare', `--${flag}`, path]);
+    const { code, stderr } = await kvorumInProcess(['compare', `--${flag}`, path]);
     assert.deepEqual([code, stderr], [1, `kvorum: Cannot write --${flag} "${path}": its directory does not exist\n`]);
   }
   const { code, stderr } = await kvorum(['compare', '--data', join(directory, 'missing')]);

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { commands } from '../../src/cli/commands.ts';
+import { kvorumInProcess } from './in-process.ts';
 import { kvorum, spawnKvorum } from './kvorum.ts';
 
 for (const { name, examples } of commands) {
   test(`kvorum ${name} --help exits 0 and shows an example`, async () => {
-    const [own, byHelp] = await Promise.all([kvorum([name, '--help']), kvorum(['help', name])]);
+    const [own, byHelp] = await Promise.all([kvorumInProcess([name, '--help']), kvorumInProcess(['help', name])]);
     assert.equal(own.code, 0);
     assert.equal(own.stderr, '');
     assert.match(own.stdout.toString(), new RegExp(`^Usage: kvorum ${name}`, 'm'));
@@ -56,7 +57,7 @@ const wrongLines: readonly [args: string[], message: string][] = [
 
 for (const [args, message] of wrongLines) {
   test(`kvorum ${args.join(' ')} is refused in one line with exit code 2`, async () => {
-    const { code, stdout, stderr } = await kvorum(args);
+    const { code, stdout, stderr } = await kvorumInProcess(args);
     assert.deepEqual({ code, stdout: stdout.toString(), stderr }, { code: 2, stdout: '', stderr: `${message}\n` });
   });
 }

@@ -11,6 +11,7 @@ import { sharedBrowser, skipWithoutChromium } from '../support/browser.ts';
 import { profilerState } from '../../profiling/capture/profile-client.ts';
 import { startCluster } from '../support/cluster.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { kvorumInProcess } from './in-process.ts';
 import { kvorum, refusedUrl, spawnKvorum, type Ended } from './kvorum.ts';
 
 const openPage = sharedBrowser();
@@ -219,7 +220,7 @@ test('bad input is named in one line, exit code 2, and nothing is made', async (
     [['--find-max'], 'Unknown option "--find-max"'],
     [['--up', '1', '--baseline', directory], `Bad --baseline "${directory}": it holds no "profile.json"`],
   ] as const) {
-    const { code, stderr, stdout } = await profile([...args, '--out', out]);
+    const { code, stderr, stdout } = await kvorumInProcess(['profile', ...args, '--out', out]);
     assert.ok(stderr.startsWith(`kvorum: ${message}`), stderr);
     assert.deepEqual([code, stderr.trimEnd().split('\n').length, stdout.length], [2, 1, 0], stderr);
     assert.ok(!existsSync(out));
@@ -236,7 +237,7 @@ test('a directory that cannot be written to or holds files is refused before any
     [full, 'it is not empty; choose a new directory'],
     [join(file, 'below'), 'ENOTDIR'],
   ] as const) {
-    const { code, stderr } = await profile(['--up', '1', '--instruments', 'cpu', '--out', out]);
+    const { code, stderr } = await kvorumInProcess(['profile', '--up', '1', '--instruments', 'cpu', '--out', out]);
     assert.ok(stderr.startsWith(`kvorum: Cannot write --out "${out}": ${why}`), stderr);
     assert.equal(code, 1);
   }
@@ -246,7 +247,7 @@ test('a directory that cannot be written to or holds files is refused before any
 test('an instrument that cannot be used is an error where it was asked for', async (t) => {
   const out = join(temporaryDirectory(t), 'out');
   const target = ['--target', await refusedUrl(), '--instruments', 'perf', '--out', out];
-  const { code, stderr } = await profile(target, { KVORUM_CLUSTER_SECRET: 'any' });
+  const { code, stderr } = await kvorumInProcess(['profile', ...target], { KVORUM_CLUSTER_SECRET: 'any' });
   assert.equal(stderr, 'kvorum: Cannot use --instruments "perf": nodes must be started for it, by --up\n');
   assert.equal(code, 1);
 });

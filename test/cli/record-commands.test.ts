@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { kvorumInProcess } from './in-process.ts';
 import { fakeNode, kvorum, refusedUrl } from './kvorum.ts';
 
 /** Every byte, and sequences that are no UTF-8. */
@@ -36,7 +37,7 @@ const exits: readonly [args: string[], status: number, code: number, stderr: Reg
 for (const [args, status, code, stderr] of exits) {
   test(`kvorum ${args.join(' ')} exits ${code} on ${status}`, async (t) => {
     const url = await fakeNode(t, problem(status, 'some detail'));
-    const ended = await kvorum([...args, '--url', url]);
+    const ended = await kvorumInProcess([...args, '--url', url]);
     assert.equal(ended.code, code);
     assert.match(ended.stderr, stderr);
     assert.equal(ended.stdout.length, 0);
@@ -50,7 +51,7 @@ for (const args of [
 ]) {
   test(`kvorum ${args.join(' ')} exits 5 where nothing listens`, async () => {
     const url = await refusedUrl();
-    const { code, stderr } = await kvorum([...args, '--url', url]);
+    const { code, stderr } = await kvorumInProcess([...args, '--url', url]);
     assert.equal(code, 5);
     assert.equal(stderr, `kvorum: Cannot reach ${url}: connection refused; is a node running there?\n`);
   });
@@ -67,7 +68,7 @@ test('kvorum get exits 5 where both addresses of localhost refuse', async () => 
 
 test('kvorum get exits 5 where the node accepts and never answers', async (t) => {
   const url = await fakeNode(t, () => {});
-  const { code, stderr } = await kvorum(['get', 'k', '--url', url, '--timeout-ms', '50']);
+  const { code, stderr } = await kvorumInProcess(['get', 'k', '--url', url, '--timeout-ms', '50']);
   assert.deepEqual({ code, stderr }, { code: 5, stderr: `kvorum: Cannot reach ${url}: no answer in time\n` });
 });
 
@@ -76,7 +77,7 @@ test('kvorum get exits 5 where the value breaks off', async (t) => {
     response.writeHead(200, { 'content-length': '100' });
     response.write('half', () => response.destroy());
   });
-  const { code, stderr } = await kvorum(['get', 'k', '--url', url]);
+  const { code, stderr } = await kvorumInProcess(['get', 'k', '--url', url]);
   assert.equal(code, 5);
   assert.match(stderr, /^kvorum: Cannot reach .*\n$/);
 });
@@ -123,20 +124,21 @@ test('kvorum put takes the value from the argument, from stdin and from a file',
     [['-'], binary],
     [['--file', file], ''],
   ] as const) {
-    const { code, stderr } = await kvorum(['put', 'k', ...args, '--url', url], { stdin });
+    const line = ['put', 'k', ...args, '--url', url];
+    const { code, stderr } = await (stdin === '' ? kvorumInProcess(line) : kvorum(line, { stdin }));
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   }
   assert.deepEqual(received, [Buffer.from('héllo'), Buffer.alloc(0), binary, binary]);
 });
 
 test('kvorum put says which file it cannot read', async () => {
-  const { code, stderr } = await kvorum(['put', 'k', '--file', '/nowhere/value']);
+  const { code, stderr } = await kvorumInProcess(['put', 'k', '--file', '/nowhere/value']);
   assert.equal(code, 1);
   assert.match(stderr, /^kvorum: Cannot read "\/nowhere\/value": ENOENT/);
 });
 
 test("kvorum shows a node's text without its control characters", async (t) => {
   const url = await fakeNode(t, problem(500, 'red \u001b[31m text'));
-  const { stderr } = await kvorum(['get', 'k', '--url', url]);
+  const { stderr } = await kvorumInProcess(['get', 'k', '--url', url]);
   assert.match(stderr, /red \\x1b\[31m text/);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { test } from 'node:test';
+import { kvorumInProcess } from './in-process.ts';
 import { fakeNode, kvorum, refusedUrl } from './kvorum.ts';
 
 const lines = [
@@ -22,7 +23,7 @@ function answering(fields: Record<string, string>, trailers: Record<string, stri
 
 test('kvorum scan shows a table in which no control character is left', async (t) => {
   const url = await fakeNode(t, answering({}));
-  const { code, stdout, stderr } = await kvorum(['scan', 'a', '--url', url]);
+  const { code, stdout, stderr } = await kvorumInProcess(['scan', 'a', '--url', url]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   const text = stdout.toString();
   assert.doesNotMatch(text, /[\0-\x09\x0b-\x1f\x7f-\x9f]/);
@@ -41,9 +42,9 @@ test('kvorum scan asks for what its options say', async (t) => {
     asked.push(`${request.url} ${request.headers.accept}`);
     response.end();
   });
-  await kvorum(['scan', 'a b', '--url', url]);
-  await kvorum(['scan', 'é', 'z&', '--cluster', '--limit', '5', '--keys', '--output', 'ndjson', '--url', url]);
-  await kvorum(['scan', 'a', '--output', 'raw', '--url', url]);
+  await kvorumInProcess(['scan', 'a b', '--url', url]);
+  await kvorumInProcess(['scan', 'é', 'z&', '--cluster', '--limit', '5', '--keys', '--output', 'ndjson', '--url', url]);
+  await kvorumInProcess(['scan', 'a', '--output', 'raw', '--url', url]);
   assert.deepEqual(asked, [
     '/v0/entities?start=a%20b application/x-ndjson',
     '/v0/entities?start=%C3%A9&end=z%26&limit=5&keys=1&cluster=1 application/x-ndjson',
@@ -69,14 +70,14 @@ test('kvorum scan shows a record whose line comes in many pieces', async (t) => 
     };
     send(0);
   });
-  const { stdout } = await kvorum(['scan', 'a', '--url', url]);
+  const { stdout } = await kvorumInProcess(['scan', 'a', '--url', url]);
   assert.match(stdout.toString(), /^KEY +VALUE\nключ +(?:значение){9}\n$/);
 });
 
 test('kvorum scan says where to go on when the limit cut the range', async (t) => {
   const link = '</v0/entities?start=next%20key%0A&limit=4>; rel="next"';
   for (const url of [await fakeNode(t, answering({ link })), await fakeNode(t, answering({}, { link }))]) {
-    const { code, stderr } = await kvorum(['scan', 'a', '--limit', '4', '--url', url]);
+    const { code, stderr } = await kvorumInProcess(['scan', 'a', '--limit', '4', '--url', url]);
     assert.deepEqual({ code, stderr }, { code: 0, stderr: 'kvorum: More follow from "next key\\n"\n' });
   }
 });
@@ -88,7 +89,7 @@ test('kvorum scan fails where the node broke off, whatever came before', async (
     ['failed', 1, /broke off, records are missing: failed\n$/],
   ] as const) {
     const url = await fakeNode(t, answering({}, { 'kvorum-error': trailer }));
-    const { code, stdout, stderr } = await kvorum(['scan', 'a', '--output', 'ndjson', '--url', url]);
+    const { code, stdout, stderr } = await kvorumInProcess(['scan', 'a', '--output', 'ndjson', '--url', url]);
     assert.equal(code, expected);
     assert.match(stderr, message);
     assert.equal(stdout.toString().split('\n').length, lines.length + 1);
@@ -115,16 +116,16 @@ test('kvorum scan tells refusals by their exit codes', async (t) => {
     [400, 1],
   ] as const) {
     const url = await fakeNode(t, refusing(status));
-    const { code, stderr } = await kvorum(['scan', 'a', '--url', url]);
+    const { code, stderr } = await kvorumInProcess(['scan', 'a', '--url', url]);
     assert.equal(code, expected);
     assert.match(stderr, /the detail/);
   }
-  assert.equal((await kvorum(['scan', 'a', '--url', await refusedUrl()])).code, 5);
+  assert.equal((await kvorumInProcess(['scan', 'a', '--url', await refusedUrl()])).code, 5);
 });
 
 test('kvorum scan refuses a wrong command line', async () => {
   for (const args of [[], ['a', 'b', 'c'], ['a', '--limit', '0'], ['a', '--output', 'json'], ['a', '--keys=1']]) {
-    const { code, stderr } = await kvorum(['scan', ...args]);
+    const { code, stderr } = await kvorumInProcess(['scan', ...args]);
     assert.equal(code, 2, stderr);
   }
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
 import { test } from 'node:test';
+import { kvorumInProcess } from './in-process.ts';
 import { fakeNode, kvorum, refusedUrl } from './kvorum.ts';
 
 interface Description {
@@ -38,7 +39,7 @@ test('kvorum status shows every node of the cluster and exits 0 if all are ready
 test('kvorum status exits 1 and shows the node that cannot be reached', async (t) => {
   const gone = await refusedUrl();
   const url = await fakeNode(t, describing({ peers: () => [gone] }));
-  const { code, stdout } = await kvorum(['status', '--url', url, '--output', 'json']);
+  const { code, stdout } = await kvorumInProcess(['status', '--url', url, '--output', 'json']);
   assert.equal(code, 1);
   const { nodes } = JSON.parse(stdout.toString()) as { nodes: { url: string; state: string }[] };
   assert.equal(nodes.find((node) => node.url === gone)?.state, 'unreachable');
@@ -46,7 +47,7 @@ test('kvorum status exits 1 and shows the node that cannot be reached', async (t
 
 test('kvorum status exits 1 while a node is draining', async (t) => {
   const url = await fakeNode(t, describing({ state: 'draining', peers: () => [] }));
-  const { code, stdout } = await kvorum(['status', '--url', url]);
+  const { code, stdout } = await kvorumInProcess(['status', '--url', url]);
   assert.equal(code, 1);
   assert.match(stdout.toString(), /draining/);
 });
@@ -54,13 +55,13 @@ test('kvorum status exits 1 while a node is draining', async (t) => {
 test('kvorum status says so where nodes have different lists of nodes', async (t) => {
   const second = await fakeNode(t, describing({ topology: 't2', peers: () => [] }));
   const first = await fakeNode(t, describing({ topology: 't1', peers: () => [second] }));
-  const { stderr } = await kvorum(['status', '--url', first]);
+  const { stderr } = await kvorumInProcess(['status', '--url', first]);
   assert.match(stderr, /different --cluster lists/);
 });
 
 test('kvorum status exits 5 where the node asked cannot be reached', async () => {
   const url = await refusedUrl();
-  const { code, stdout, stderr } = await kvorum(['status', '--url', url]);
+  const { code, stdout, stderr } = await kvorumInProcess(['status', '--url', url]);
   assert.equal(code, 5);
   assert.equal(stdout.length, 0);
   assert.match(stderr, /^kvorum: Cannot reach /);
@@ -68,7 +69,7 @@ test('kvorum status exits 5 where the node asked cannot be reached', async () =>
 
 test('kvorum status bears a server that is no node', async (t) => {
   const url = await fakeNode(t, (_, response) => response.end('<html>'));
-  const { code, stdout } = await kvorum(['status', '--url', url]);
+  const { code, stdout } = await kvorumInProcess(['status', '--url', url]);
   assert.equal(code, 1);
   assert.match(stdout.toString(), /unknown/);
 });
