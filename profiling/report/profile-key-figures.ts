@@ -2,14 +2,15 @@
 import { sumOfParts } from '../attribution/costs.ts';
 import { replicationOf, requestCosts, showBytes, wholeCpuUs } from '../attribution/sentences.ts';
 import type { ProfileRun } from '../capture/result.ts';
-import { html, type Html } from './html.ts';
+import type { Html } from './html.ts';
+import { keyFigureList, type KeyFigure } from './key-figures.ts';
 import { notMeasured, quantity } from './quantity.ts';
 
 export function profileKeyFigures(run: ProfileRun): Html {
   const { cpuUs, heapBytes, offHeapBytes } = requestCosts(run);
   const [all] = run.waits?.operations ?? [];
   const isTimed = all !== undefined && all.count > 0;
-  const figures: (readonly [name: string, value: string, note: string])[] = [
+  const figures: readonly KeyFigure[] = [
     ['CPU a request', quantity(cpuUs, 'us'), 'all threads of all nodes'],
     ['Replication', quantity(replicationShare(run), 'share'), 'of CPU'],
     ['Heap a request', heapBytes === null ? notMeasured : showBytes(heapBytes), 'allocated, all nodes'],
@@ -17,16 +18,7 @@ export function profileKeyFigures(run: ProfileRun): Html {
     ['Mean time in the node', quantity(isTimed ? all.meanUs : null, 'latency'), 'from request to answer'],
     ['Explained by stages', quantity(isTimed ? all.accountedShare : null, 'share'), 'of that time'],
   ];
-  return html`<dl class="key-figures" aria-label="Key figures">
-    ${figures.map(
-      ([name, value, note]) =>
-        html`<div>
-          <dt>${name}</dt>
-          <dd>${value}</dd>
-          <dd class="quiet">${note}</dd>
-        </div> `,
-    )}
-  </dl> `;
+  return keyFigureList(figures, 'Key figures');
 }
 
 /** Coordination, the client between nodes and the replica listener, of the CPU of all threads. */
