@@ -3,8 +3,9 @@
  * undici.
  *
  * With peer protocol `link` one request is upgraded to a link, over which all urgent frames then travel (peer-link.ts);
- * large frames, and all frames with protocol `http`, are requests of their own. Those go through `dispatch`, undici's callback interface: a promise and a stream per request would cost more than
- * the rest of the round trip. Idle sockets close here before they close at the peer (see `replica-listener.ts`).
+ * large frames, and all frames with protocol `http`, are requests of their own. Those go through `dispatch`, undici's
+ * callback interface: a promise and a stream per request would cost more than the rest of the round trip. Idle sockets
+ * close here before they close at the peer (see `replica-listener.ts`).
  */
 import { Buffer } from 'node:buffer';
 import { Pool, request, type Dispatcher } from 'undici';

@@ -40,7 +40,7 @@ export async function kvorum(
 export function spawnKvorum(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
-  timeoutMs = 60_000,
+  timeoutMs = 180_000,
 ): ChildProcess {
   return spawn(process.execPath, [program, ...args], {
     env: { ...withoutSettings(process.env), ...environment },

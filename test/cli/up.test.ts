@@ -9,6 +9,7 @@ import { freePorts } from '../../profiling/cluster/free-ports.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
 import { eventually } from '../support/eventually.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { kvorumInProcess } from './in-process.ts';
 import { kvorum, listen, portOf, spawnKvorum } from './kvorum.ts';
 
 interface NodeLine {
@@ -52,47 +53,67 @@ function isAlive({ pid }: NodeLine): boolean {
   }
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`kvorum up starts nodes that replicate, and ends them and itself with 0 on ${signal}`, async (t) => {
-    const directory = temporaryDirectory(t);
-    const { process, nodes } = await startUp(t, directory);
+test('kvorum up', async (t) => {
+  const directory = temporaryDirectory(t);
+  const secretFile = join(directory, 'cluster-secret');
+  let secret = '';
+  let port = '';
+
+  await t.test('starts nodes that replicate, and ends them and itself with 0 on SIGINT', async (sub) => {
+    const { process, nodes } = await startUp(sub, directory);
     const [first, second] = nodes;
     assert.ok(first !== undefined && second !== undefined);
     assert.deepEqual([first.dataDirectory, second.logFile], [join(directory, 'n1'), join(directory, 'n2.log')]);
     assert.equal((await kvorum(['put', 'greeting', 'hello', '--url', first.url])).code, 0);
-    assert.equal((await kvorum(['get', 'greeting', '--url', second.url])).stdout.toString(), 'hello');
-    assert.equal((await kvorum(['status', '--url', first.url])).code, 0);
-    process.kill(signal);
-    assert.equal(await exitCodeOf(process), 0);
-    assert.deepEqual(nodes.map(isAlive), [false, false]);
+    assert.equal((await kvorumInProcess(['get', 'greeting', '--url', second.url])).stdout.toString(), 'hello');
+    assert.equal((await kvorumInProcess(['status', '--url', first.url])).code, 0);
+    secret = readFileSync(secretFile, 'utf8');
+    ({ port } = new URL(first.url));
+    await assertEnds(process, nodes, 'SIGINT');
   });
-}
 
-test('kvorum up keeps data and secret over a restart, the secret for its owner only', async (t) => {
-  const directory = temporaryDirectory(t);
-  const secretFile = join(directory, 'cluster-secret');
-  const first = await startUp(t, directory);
-  const secret = readFileSync(secretFile, 'utf8');
-  const port = new URL(first.nodes[0]?.url ?? '').port;
-  await kvorum(['put', 'greeting', 'hello', '--url', first.nodes[0]?.url ?? '']);
-  first.process.kill('SIGTERM');
-  assert.equal(await exitCodeOf(first.process), 0);
-  const second = await startUp(t, directory, '--port', port);
-  assert.equal((await kvorum(['get', 'greeting', '--url', second.nodes[1]?.url ?? ''])).stdout.toString(), 'hello');
-  assert.equal(readFileSync(secretFile, 'utf8'), secret);
-  assert.equal(statSync(secretFile).mode & 0o777, 0o600);
-  second.process.kill('SIGTERM');
-  assert.equal(await exitCodeOf(second.process), 0);
+  await t.test(
+    'keeps data and secret over a restart, the secret for its owner only, and ends on SIGTERM',
+    async (sub) => {
+      const { process, nodes } = await startUp(sub, directory, '--port', port);
+      const got = await kvorumInProcess(['get', 'greeting', '--url', nodes[1]?.url ?? '']);
+      assert.equal(got.stdout.toString(), 'hello');
+      assert.equal(readFileSync(secretFile, 'utf8'), secret);
+      assert.equal(statSync(secretFile).mode & 0o777, 0o600);
+      await assertEnds(process, nodes, 'SIGTERM');
+    },
+  );
 });
 
-test('kvorum up goes on without a node that dies, and ends with 1 when all are dead', async (t) => {
-  const { process: up, nodes, stderr } = await startUp(t, temporaryDirectory(t));
-  process.kill(nodes[1]?.pid ?? 0, 'SIGKILL');
-  await eventually(() => assert.ok(stderr().includes(`Node n2 (${nodes[1]?.url}) died: signal SIGKILL`)));
-  assert.equal(up.exitCode, null);
-  process.kill(nodes[0]?.pid ?? 0, 'SIGKILL');
-  assert.equal(await exitCodeOf(up), 1);
-  assert.match(stderr(), /Node n1 .* died: signal SIGKILL/);
+async function assertEnds(up: ChildProcess, nodes: readonly NodeLine[], signal: NodeJS.Signals): Promise<void> {
+  up.kill(signal);
+  assert.equal(await exitCodeOf(up), 0);
+  assert.deepEqual(nodes.map(isAlive), [false, false]);
+}
+
+test('kvorum up beside another one, and beyond the end of its nodes', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { process: up, nodes, stderr } = await startUp(t, directory);
+
+  await t.test('shows the last line of a node that cannot start, and stops the others', async () => {
+    const [port] = await freePorts(2);
+    const again = await kvorum(['up', '-n', '2', '--port', String(port), '--data', directory]);
+    assert.equal(again.code, 1);
+    assert.match(
+      again.stderr,
+      /^kvorum: Node n[12] \(http:.*\) ended before it was ready; its last line in .*n[12]\.log: kvorum: .*\n$/,
+    );
+    assert.deepEqual(nodes.map(isAlive), [true, true]);
+  });
+
+  await t.test('goes on without a node that dies, and ends with 1 when all are dead', async () => {
+    process.kill(nodes[1]?.pid ?? 0, 'SIGKILL');
+    await eventually(() => assert.ok(stderr().includes(`Node n2 (${nodes[1]?.url}) died: signal SIGKILL`)));
+    assert.equal(up.exitCode, null);
+    process.kill(nodes[0]?.pid ?? 0, 'SIGKILL');
+    assert.equal(await exitCodeOf(up), 1);
+    assert.match(stderr(), /Node n1 .* died: signal SIGKILL/);
+  });
 });
 
 test('kvorum up takes its nodes with it when it is killed', async (t) => {
@@ -116,19 +137,6 @@ test('kvorum up names the port that is taken', async (t) => {
   ]);
   assert.deepEqual({ code, stdout: stdout.length }, { code: 1, stdout: 0 });
   assert.match(stderr, new RegExp(`^kvorum: Port ${portOf(server)} is taken`));
-});
-
-test('kvorum up shows the last line of a node that cannot start, and stops the others', async (t) => {
-  const directory = temporaryDirectory(t);
-  const { nodes } = await startUp(t, directory);
-  const [port] = await freePorts(2);
-  const { code, stderr } = await kvorum(['up', '-n', '2', '--port', String(port), '--data', directory]);
-  assert.equal(code, 1);
-  assert.match(
-    stderr,
-    /^kvorum: Node n[12] \(http:.*\) ended before it was ready; its last line in .*n[12]\.log: kvorum: .*\n$/,
-  );
-  assert.deepEqual(nodes.map(isAlive), [true, true]);
 });
 
 test('kvorum serve refuses a data directory that it cannot make in one line with exit code 1', async () => {

@@ -1,7 +1,7 @@
 /** Range queries of real nodes, over sockets. */
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
-import { test, type TestContext } from 'node:test';
+import { after, test, type TestContext } from 'node:test';
 import { ask, entityTarget, problemCode } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
@@ -17,6 +17,9 @@ async function putAll(cluster: Cluster, records: Readonly<Record<string, string 
   }
 }
 
+/** One node for the tests that need no more; each has keys of its own. */
+const shared = await startCluster({ after }, oneNode);
+
 const url = (cluster: Cluster, index = 0): string => cluster.node(index).url;
 const openReaders = (cluster: Cluster): Promise<number> => metricTotal(url(cluster), 'kvorum_range_readers_open');
 
@@ -28,7 +31,7 @@ async function putMuch(cluster: Cluster): Promise<number> {
 }
 
 test('a range is chunked, one chunk of key, newline and value a record, in byte order of the key', async (t) => {
-  const cluster = await startCluster(t, oneNode);
+  const cluster = shared;
   const large = 'large '.repeat(100_000);
   const records = { b: 'two\nlines\r\n', a: '', é: 'after z', Z: 'before a', aa: 'x', large };
   await putAll(cluster, { ...records, gone: 'deleted' });
@@ -50,42 +53,44 @@ test('a range is chunked, one chunk of key, newline and value a record, in byte 
 });
 
 test('a range as JSON lines names key, version and value', async (t) => {
-  const cluster = await startCluster(t, oneNode);
-  await putAll(cluster, { a: 'text "quoted"', b: Buffer.from([0xff, 0]), c: '' });
-  const answer = await askRange(t, url(cluster), '/v0/entities?start=a', { accept: 'application/x-ndjson' });
+  const cluster = shared;
+  await putAll(cluster, { 'json a': 'text "quoted"', 'json b': Buffer.from([0xff, 0]), 'json c': '' });
+  const answer = await askRange(t, url(cluster), '/v0/entities?start=json&end=jsoo', {
+    accept: 'application/x-ndjson',
+  });
   assert.equal(answer.headers.get('content-type'), 'application/x-ndjson');
   const lines = answer.chunks.map((line) => JSON.parse(line) as { version: number });
   assert.ok(lines.every(({ version }) => Number.isSafeInteger(version) && version > 0));
   assert.deepEqual(
     lines.map((line) => ({ ...line, version: 0 })),
     [
-      { key: 'a', version: 0, value: 'text "quoted"' },
-      { key: 'b', version: 0, value64: '/wA=' },
-      { key: 'c', version: 0, value: '' },
+      { key: 'json a', version: 0, value: 'text "quoted"' },
+      { key: 'json b', version: 0, value64: '/wA=' },
+      { key: 'json c', version: 0, value: '' },
     ],
   );
 });
 
 test('HTTP/1.0 gets the records without chunks, ended by the connection', async (t) => {
-  const cluster = await startCluster(t, oneNode);
-  await putAll(cluster, { a: '1', b: '2' });
-  const { headers, body } = await askRange(t, url(cluster), '/v0/entities?start=a', { version: '1.0' });
+  const cluster = shared;
+  await putAll(cluster, { old1: '1', old2: '2' });
+  const { headers, body } = await askRange(t, url(cluster), '/v0/entities?start=old&end=ole', { version: '1.0' });
   assert.equal(headers.get('transfer-encoding'), undefined);
-  assert.equal(body.toString(), 'a\n1b\n2');
+  assert.equal(body.toString(), 'old1\n1old2\n2');
 });
 
 test('answers to requests behind a range come after it, on the same connection', async (t) => {
-  const cluster = await startCluster(t, oneNode);
-  await putAll(cluster, { a: 'x'.repeat(200_000), b: 'y' });
+  const cluster = shared;
+  await putAll(cluster, { p1: 'x'.repeat(200_000), p2: 'y' });
   const raw = await RawConnection.open(t, url(cluster));
-  raw.send('GET /v0/entities?start=a&limit=2&keys=1 HTTP/1.1\r\nhost: x\r\n\r\n');
-  raw.send(`GET ${entityTarget('b')} HTTP/1.1\r\nhost: x\r\n\r\n`);
-  raw.send('GET /v0/entities?start=q HTTP/1.1\r\nhost: x\r\n\r\n');
-  raw.send(`GET ${entityTarget('b')} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+  raw.send('GET /v0/entities?start=p&end=q&limit=2&keys=1 HTTP/1.1\r\nhost: x\r\n\r\n');
+  raw.send(`GET ${entityTarget('p2')} HTTP/1.1\r\nhost: x\r\n\r\n`);
+  raw.send('GET /v0/entities?start=q&end=r HTTP/1.1\r\nhost: x\r\n\r\n');
+  raw.send(`GET ${entityTarget('p2')} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
   const range = await raw.answer();
   assert.equal(range.status, 200);
   assert.equal(range.headers.get('transfer-encoding'), 'chunked');
-  const chunks = '2\r\na\n\r\n2\r\nb\n\r\n0\r\n\r\n';
+  const chunks = '3\r\np1\n\r\n3\r\np2\n\r\n0\r\n\r\n';
   assert.equal((await raw.take(chunks.length)).toString(), chunks);
   assert.equal((await raw.answer()).body.toString(), 'y');
   const empty = await raw.answer();
@@ -95,17 +100,18 @@ test('answers to requests behind a range come after it, on the same connection',
 });
 
 test('limit and the next link lead through everything exactly once', async (t) => {
-  const cluster = await startCluster(t, oneNode);
-  const records = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`key ${index} +&é`, `${index}`]));
+  const cluster = shared;
+  // Behind the keys of all other tests, so that a range without an end is of these alone.
+  const records = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`ö ${index} +&é`, `${index}`]));
   await putAll(cluster, records);
   for (const [limit, query] of [
     [1, ''],
     [7, '&keys=1&cluster=1'],
-    [25, '&end=l'],
+    [25, '&end=%C3%B7'],
     [1000, ''],
   ] as const) {
     const seen: string[] = [];
-    let target: string | undefined = `/v0/entities?start=k&limit=${limit}${query}`;
+    let target: string | undefined = `/v0/entities?start=%C3%B6&limit=${limit}${query}`;
     while (target !== undefined) {
       const answer = await askRange(t, url(cluster), target);
       assert.ok(answer.chunks.length <= limit && answer.chunks.length > 0);
@@ -117,7 +123,7 @@ test('limit and the next link lead through everything exactly once', async (t) =
 });
 
 test('where a limited range is too long to be held back, the next link is a trailer', async (t) => {
-  const cluster = await startCluster(t, oneNode);
+  const cluster = shared;
   const value = 'v'.repeat(100_000);
   await putAll(cluster, Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`k${index + 10}`, value])));
   const answer = await askRange(t, url(cluster), '/v0/entities?start=k&limit=11');
@@ -127,8 +133,8 @@ test('where a limited range is too long to be held back, the next link is a trai
   assert.equal(answer.trailers.get('link'), '</v0/entities?start=k21&limit=11>; rel="next"');
 });
 
-test('bad range requests are refused', async (t) => {
-  const cluster = await startCluster(t, oneNode);
+test('bad range requests are refused', async () => {
+  const cluster = shared;
   for (const query of ['', '?start=', '?end=a', '?start=a&limit=0', '?start=%ff', '?start=a&start=b', '?start=a&x=1']) {
     const answer = await ask(url(cluster), `/v0/entities${query}`);
     assert.deepEqual([answer.status, problemCode(answer)], [400, 'bad-parameter'], query);
@@ -138,11 +144,13 @@ test('bad range requests are refused', async (t) => {
 });
 
 test('a client that does not read stops the scan; one that leaves frees its reader', async (t) => {
-  const cluster = await startCluster(t, oneNode);
+  const cluster = shared;
   const total = await putMuch(cluster);
-  const request = new RangeRequest(t, url(cluster), '/v0/entities?start=much');
+  const sentBytes = 'kvorum_range_bytes_total';
+  const sentBefore = await metricTotal(url(cluster), sentBytes);
+  const request = new RangeRequest(t, url(cluster), '/v0/entities?start=much&end=mucj');
   await eventually(async () => assert.equal(await openReaders(cluster), 1));
-  const sent = (): Promise<number> => metricTotal(url(cluster), 'kvorum_range_bytes_total');
+  const sent = async (): Promise<number> => (await metricTotal(url(cluster), sentBytes)) - sentBefore;
   let last = -1;
   await eventually(async () => {
     const before = last;
@@ -158,9 +166,9 @@ test('a client that does not read stops the scan; one that leaves frees its read
 });
 
 test('a client that starts to read late gets everything, as it was', async (t) => {
-  const cluster = await startCluster(t, oneNode);
+  const cluster = shared;
   const total = await putMuch(cluster);
-  const request = new RangeRequest(t, url(cluster), '/v0/entities?start=much');
+  const request = new RangeRequest(t, url(cluster), '/v0/entities?start=much&end=mucj');
   await eventually(async () => assert.equal(await openReaders(cluster), 1));
   await putAll(cluster, { much2: 'changed', much5: 'added' });
   assert.equal((await cluster.del(0, 'much3')).status, 202);
@@ -176,28 +184,31 @@ test('a client that starts to read late gets everything, as it was', async (t) =
   assert.equal(await openReaders(cluster), 0);
 });
 
-test('past --range-ms-max the reader is freed and the answer is no whole one', async (t) => {
+test('past --range-ms-max', async (t) => {
   const cluster = await startCluster(t, { ...oneNode, flags: ['--range-ms-max', '100'] });
-  await putMuch(cluster);
-  const request = new RangeRequest(t, url(cluster), '/v0/entities?start=much');
-  await eventually(async () => assert.equal(await metricTotal(url(cluster), 'kvorum_ranges_started_total'), 1));
-  await eventually(async () => assert.equal(await openReaders(cluster), 0));
-  assert.equal(await answerIfWhole(request), undefined, 'it broke off within a record');
-});
+  const started = (): Promise<number> => metricTotal(url(cluster), 'kvorum_ranges_started_total');
 
-test('past --range-ms-max the trailer says so where a record is complete', async (t) => {
-  const cluster = await startCluster(t, { ...oneNode, flags: ['--range-ms-max', '300'] });
-  const value = 'v'.repeat(100_000);
-  for (let index = 0; index < 160; index++) await putAll(cluster, { [`k${index + 100}`]: value });
-  const request = new RangeRequest(t, url(cluster), '/v0/entities?start=k');
-  await eventually(async () => assert.equal(await metricTotal(url(cluster), 'kvorum_ranges_started_total'), 1));
-  await eventually(async () => assert.equal(await openReaders(cluster), 0));
-  const outcome = await answerIfWhole(request);
-  // A page ends anywhere, so that the last record may be cut: then the connection breaks.
-  if (outcome === undefined) return;
-  assert.match(outcome.trailers.get('kvorum-error') ?? '', /^range-timeout; /);
-  assert.match(outcome.headers.get('trailer') ?? '', /kvorum-error/);
-  assert.ok(outcome.chunks.length < 160);
+  await t.test('the reader is freed and the answer is no whole one', async (sub) => {
+    await putMuch(cluster);
+    const request = new RangeRequest(sub, url(cluster), '/v0/entities?start=much');
+    await eventually(async () => assert.equal(await started(), 1));
+    await eventually(async () => assert.equal(await openReaders(cluster), 0));
+    assert.equal(await answerIfWhole(request), undefined, 'it broke off within a record');
+  });
+
+  await t.test('the trailer says so where a record is complete', async (sub) => {
+    const value = 'v'.repeat(100_000);
+    for (let index = 0; index < 160; index++) await putAll(cluster, { [`k${index + 100}`]: value });
+    const request = new RangeRequest(sub, url(cluster), '/v0/entities?start=k&end=l');
+    await eventually(async () => assert.equal(await started(), 2));
+    await eventually(async () => assert.equal(await openReaders(cluster), 0));
+    const outcome = await answerIfWhole(request);
+    // A page ends anywhere, so that the last record may be cut: then the connection breaks.
+    if (outcome === undefined) return;
+    assert.match(outcome.trailers.get('kvorum-error') ?? '', /^range-timeout; /);
+    assert.match(outcome.headers.get('trailer') ?? '', /kvorum-error/);
+    assert.ok(outcome.chunks.length < 160);
+  });
 });
 
 test('more ranges than --ranges-max are refused with 503', async (t) => {
@@ -214,50 +225,64 @@ test('more ranges than --ranges-max are refused with 503', async (t) => {
 const scanCluster = (t: TestContext, cluster: Cluster, node: number, query = 'start=k') =>
   askRange(t, url(cluster, node), `/v0/entities?${query}&cluster=1`);
 
-test('a cluster scan shows every record once, the newest of each, with a node down and after missed writes', async (t) => {
+test('where every node has every record', async (t) => {
   const cluster = await startCluster(t, { nodes: 3, durability: 'commit' });
-  await putAll(cluster, { k1: 'old', k2: 'old', k3: 'old', k4: 'same' });
-  await cluster.stop(2);
-  await putAll(cluster, { k1: 'new', k5: 'added' });
-  assert.equal((await cluster.del(0, 'k2')).status, 202);
-  const expected = ['k1\nnew', 'k3\nold', 'k4\nsame', 'k5\nadded'];
-  for (const node of [0, 1]) {
-    await eventually(async () => assert.deepEqual((await scanCluster(t, cluster, node)).chunks, expected));
-  }
-  await cluster.start(2);
-  await eventually(async () => assert.deepEqual((await scanCluster(t, cluster, 2)).chunks, expected));
-  const own = await askRange(t, url(cluster, 2), '/v0/entities?start=k');
-  assert.deepEqual(own.chunks, ['k1\nold', 'k2\nold', 'k3\nold', 'k4\nsame']);
+
+  await t.test(
+    'a cluster scan shows every record once, the newest of each, with a node down and after missed writes',
+    async (sub) => {
+      await putAll(cluster, { k1: 'old', k2: 'old', k3: 'old', k4: 'same' });
+      await cluster.stop(2);
+      await putAll(cluster, { k1: 'new', k5: 'added' });
+      assert.equal((await cluster.del(0, 'k2')).status, 202);
+      const expected = ['k1\nnew', 'k3\nold', 'k4\nsame', 'k5\nadded'];
+      for (const node of [0, 1]) {
+        await eventually(async () => assert.deepEqual((await scanCluster(sub, cluster, node)).chunks, expected));
+      }
+      await cluster.start(2);
+      await eventually(async () => assert.deepEqual((await scanCluster(sub, cluster, 2)).chunks, expected));
+      const own = await askRange(sub, url(cluster, 2), '/v0/entities?start=k');
+      assert.deepEqual(own.chunks, ['k1\nold', 'k2\nold', 'k3\nold', 'k4\nsame']);
+    },
+  );
+
+  await t.test('a cluster scan whose peer is killed in the midst of it is whole', async (sub) => {
+    const { keys, found, error } = await scanAndKill(sub, cluster);
+    assert.deepEqual(found, keys);
+    assert.equal(error, undefined);
+  });
 });
 
-test('a cluster scan that some records may be missing from is refused with 504', async (t) => {
+test('where each record is on one node', async (t) => {
   const cluster = await startCluster(t, { nodes: 3, durability: 'commit', flags: ['--replication-factor', '1'] });
-  await putAll(cluster, { k1: '1', k2: '2', k3: '3', k4: '4', k5: '5' });
-  await eventually(async () => assert.equal((await scanCluster(t, cluster, 0)).chunks.length, 5));
-  await cluster.stop(2);
-  const refused = await ask(url(cluster), '/v0/entities?start=k&cluster=1');
-  assert.deepEqual([refused.status, problemCode(refused)], [504, 'not-enough-replicas']);
+
+  await t.test('a cluster scan whose peer is killed in the midst of it is whole or broken off', async (sub) => {
+    await putAll(cluster, { k1: '1', k2: '2', k3: '3', k4: '4', k5: '5' });
+    await eventually(async () => assert.equal((await scanCluster(sub, cluster, 0)).chunks.length, 5));
+    const { keys, found, error } = await scanAndKill(sub, cluster);
+    // What the killed node had sent already still comes: then the answer may be whole without it.
+    if (found !== undefined && error === undefined) assert.deepEqual(found, keys);
+    if (error !== undefined) assert.match(error, /^not-enough-replicas; /);
+  });
+
+  await t.test('a cluster scan that some records may be missing from is refused with 504', async () => {
+    const refused = await ask(url(cluster), '/v0/entities?start=k&cluster=1');
+    assert.deepEqual([refused.status, problemCode(refused)], [504, 'not-enough-replicas']);
+  });
 });
 
-test('a cluster scan whose peer is killed in the midst of it is whole or broken off, never short', async (t) => {
-  for (const [factor, isWhole] of [
-    ['3', true],
-    ['1', false],
-  ] as const) {
-    const cluster = await startCluster(t, { nodes: 3, durability: 'commit', flags: ['--replication-factor', factor] });
-    const value = 'v'.repeat(100_000);
-    const keys = Array.from({ length: 300 }, (_, index) => `k${index + 1000}`);
-    await Promise.all(keys.map((key) => cluster.put(0, key, value)));
-    const request = new RangeRequest(t, url(cluster), '/v0/entities?start=k&cluster=1');
-    // After the first bytes the status is said, and cannot be 504 any more.
-    await eventually(async () => assert.ok((await metricTotal(url(cluster), 'kvorum_range_bytes_total')) > 0));
-    await cluster.stop(2, 'SIGKILL');
-    const outcome = await answerIfWhole(request);
-    const found = outcome?.chunks.map((chunk) => chunk.slice(0, chunk.indexOf('\n')));
-    const error = outcome?.trailers.get('kvorum-error');
-    // What the killed node had sent already still comes: then the answer may be whole without it.
-    if (isWhole || (outcome !== undefined && error === undefined)) assert.deepEqual(found, keys);
-    if (isWhole) assert.equal(error, undefined);
-    else if (error !== undefined) assert.match(error, /^not-enough-replicas; /);
-  }
-});
+/** Kills a node while another one sends the records of the cluster; what of them came, if the answer was not broken off. */
+async function scanAndKill(t: TestContext, cluster: Cluster) {
+  const value = 'v'.repeat(100_000);
+  const keys = Array.from({ length: 300 }, (_, index) => `scan ${index + 1000}`);
+  await Promise.all(keys.map((key) => cluster.put(0, key, value)));
+  const sentBytes = (): Promise<number> => metricTotal(url(cluster), 'kvorum_range_bytes_total');
+  const before = await sentBytes();
+  const request = new RangeRequest(t, url(cluster), '/v0/entities?start=scan&cluster=1');
+  // After the first bytes the status is said, and cannot be 504 any more.
+  await eventually(async () => assert.ok((await sentBytes()) > before));
+  await cluster.stop(2, 'SIGKILL');
+  const outcome = await answerIfWhole(request);
+  const found = outcome?.chunks.map((chunk) => chunk.slice(0, chunk.indexOf('\n')));
+  return { keys, found, error: outcome?.trailers.get('kvorum-error') };
+}

@@ -80,38 +80,48 @@ const cases: readonly { mode: Mode; durability: Durability }[] = [
 ];
 
 for (const { mode, durability } of cases) {
-  test(`in mode ${mode} at durability ${durability} the stages add up to the server-side latency`, async (t) => {
+  test(`in mode ${mode} at durability ${durability}`, async (t) => {
     const cluster = await startCluster(t, { nodes: 3, mode, durability, environments });
-    // Connections between the nodes, and code that runs for the first time, are not what is looked at.
-    await load(t, cluster, { rounds: 6, connections: 6 });
-    const before = await serverLatency(cluster);
-    const recorded = await recordLoad(t, cluster, { rounds: 40, connections: 6 });
-    const after = await serverLatency(cluster);
-    const table = waitTable(recorded);
-
-    const all = ofMethod(table.operations, 'all');
-    assert.equal(all.count, 240);
-    assert.deepEqual([table.mode, table.durability, table.skipped, table.unfinished], [mode, durability, 0, 0]);
-    for (const waits of table.operations) {
-      assert.ok(waits.accountedShare > 1 - unaccountedMax, `${waits.method}: ${waits.accountedShare}`);
-      assert.equal(waits.deciders.none, 0);
-      for (const bar of waits.bars) {
-        const unaccounted = bar.parts.find(({ stage }) => stage === 'unaccounted')?.share ?? 0;
-        assert.ok(Math.abs(unaccounted) < unaccountedMax, `${waits.method} ${bar.name}: ${unaccounted}`);
-      }
-    }
-    // The nodes' own account of the same requests, by other code: from the parsed head to the answer.
-    const fromHeadUs = all.meanUs - meanOf(all, 'read');
-    const metricsUs = (after.sumUs - before.sumUs) / (after.count - before.count);
-    assert.ok(Math.abs(fromHeadUs - metricsUs) < unaccountedMax * metricsUs, `${fromHeadUs} against ${metricsUs} us`);
-
-    assertStages(ofMethod(table.operations, 'PUT'), ofMethod(table.operations, 'GET'), mode);
-    assertThreads(
-      table.threads.map(({ node, thread }) => `${node} ${thread}`),
-      mode,
+    await t.test('the stages add up to the server-side latency', (sub) =>
+      assertAddsUp(sub, cluster, { mode, durability }),
     );
-    for (const target of targetsOf(cluster)) assert.equal((await profilerState(target)).state, 'off');
+    await t.test('large values are timed, written and read in steps', () => assertLargeTimed(cluster));
+    await t.test('an operation of which the peers know nothing any more is timed as waiting in vain', () =>
+      assertWaitsInVain(cluster),
+    );
   });
+}
+
+async function assertAddsUp(t: TestContext, cluster: Cluster, { mode, durability }: (typeof cases)[number]) {
+  // Connections between the nodes, and code that runs for the first time, are not what is looked at.
+  await load(t, cluster, { rounds: 6, connections: 6 });
+  const before = await serverLatency(cluster);
+  const recorded = await recordLoad(t, cluster, { rounds: 40, connections: 6 });
+  const after = await serverLatency(cluster);
+  const table = waitTable(recorded);
+
+  const all = ofMethod(table.operations, 'all');
+  assert.equal(all.count, 240);
+  assert.deepEqual([table.mode, table.durability, table.skipped, table.unfinished], [mode, durability, 0, 0]);
+  for (const waits of table.operations) {
+    assert.ok(waits.accountedShare > 1 - unaccountedMax, `${waits.method}: ${waits.accountedShare}`);
+    assert.equal(waits.deciders.none, 0);
+    for (const bar of waits.bars) {
+      const unaccounted = bar.parts.find(({ stage }) => stage === 'unaccounted')?.share ?? 0;
+      assert.ok(Math.abs(unaccounted) < unaccountedMax, `${waits.method} ${bar.name}: ${unaccounted}`);
+    }
+  }
+  // The nodes' own account of the same requests, by other code: from the parsed head to the answer.
+  const fromHeadUs = all.meanUs - meanOf(all, 'read');
+  const metricsUs = (after.sumUs - before.sumUs) / (after.count - before.count);
+  assert.ok(Math.abs(fromHeadUs - metricsUs) < unaccountedMax * metricsUs, `${fromHeadUs} against ${metricsUs} us`);
+
+  assertStages(ofMethod(table.operations, 'PUT'), ofMethod(table.operations, 'GET'), mode);
+  assertThreads(
+    table.threads.map(({ node, thread }) => `${node} ${thread}`),
+    mode,
+  );
+  for (const target of targetsOf(cluster)) assert.equal((await profilerState(target)).state, 'off');
 }
 
 /** What must take time, since every operation of the mode passes it, and what must not, since none does. */
@@ -148,8 +158,7 @@ async function serverLatency(cluster: Cluster): Promise<{ count: number; sumUs: 
   return { count: total('count'), sumUs: total('sum') * 1e6 };
 }
 
-test('an operation of which the peers know nothing any more is timed as waiting in vain', async (t) => {
-  const cluster = await startCluster(t, { nodes: 3, environments });
+async function assertWaitsInVain(cluster: Cluster): Promise<void> {
   await Promise.all([cluster.stop(1), cluster.stop(2)]);
   const [target] = targetsOf(cluster);
   assert.ok(target);
@@ -162,10 +171,9 @@ test('an operation of which the peers know nothing any more is timed as waiting 
   assert.equal(put.count, 1);
   assert.ok(put.accountedShare > 1 - unaccountedMax);
   assert.ok(meanOf(put, 'unanswered') > 0);
-});
+}
 
-test('large values are timed, written and read in steps', async (t) => {
-  const cluster = await startCluster(t, { nodes: 3, environments });
+async function assertLargeTimed(cluster: Cluster): Promise<void> {
   const [target] = targetsOf(cluster);
   assert.ok(target);
   const value = 'x'.repeat(3 * 1024 * 1024);
@@ -182,7 +190,7 @@ test('large values are timed, written and read in steps', async (t) => {
   const put = ofMethod(operations, 'PUT');
   assert.ok(meanOf(put, 'body') > 0);
   assert.ok(meanOf(put, 'ownLarge') + meanOf(put, 'peerLarge') > 0);
-});
+}
 
 test('one operation in so many is timed, and the next recording starts anew', async (t) => {
   const cluster = await startCluster(t, { nodes: 1, durability: 'commit', environments });

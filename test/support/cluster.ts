@@ -3,7 +3,6 @@ import type { Buffer } from 'node:buffer';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { freePorts } from '../../profiling/cluster/free-ports.ts';
 import type { Durability, Mode } from '../../src/domain/worker-protocol.ts';
 import { ask, entityTarget, type Answer, type EntityAsk } from './client.ts';
@@ -67,15 +66,20 @@ export class Cluster {
   }
 }
 
+/** Whose end a cluster does not outlive: a test, or with node:test's own `after` all tests of a file. */
+export interface ClusterOwner {
+  readonly after: (clean: () => Promise<void>) => void;
+}
+
 /** Starts a cluster and waits until every node serves; it is killed after the test. */
-export async function startCluster(t: TestContext, options: ClusterOptions): Promise<Cluster> {
+export async function startCluster(t: ClusterOwner, options: ClusterOptions): Promise<Cluster> {
   const cluster = await prepareCluster(t, options);
   await cluster.startAll();
   return cluster;
 }
 
 /** A cluster whose nodes are not started yet. */
-export async function prepareCluster(t: TestContext, options: ClusterOptions): Promise<Cluster> {
+export async function prepareCluster(t: ClusterOwner, options: ClusterOptions): Promise<Cluster> {
   const { mode = 'batched', durability = 'fsync', flags = [], environments = [] } = options;
   const directory = mkdtempSync(join(tmpdir(), 'kvorum-cluster-'));
   const ports = await freePorts(options.nodes);

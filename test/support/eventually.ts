@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 
 const PAUSE_MS = 20;
 /** Far above what any step takes on a loaded machine, so that no test depends on speed. */
-export const patienceMs = 30_000;
+export const patienceMs = 90_000;
 
 /** Calls `attempt` until it resolves without throwing; throws its last error at the deadline. */
 export async function eventually<T>(attempt: () => T | Promise<T>, deadlineMs = patienceMs): Promise<T> {
