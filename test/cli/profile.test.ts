@@ -15,11 +15,12 @@ import { kvorumInProcess } from './in-process.ts';
 import { kvorum, refusedUrl, spawnKvorum, type Ended } from './kvorum.ts';
 
 const openPage = sharedBrowser();
-const load = ['--op', 'put', '--rate', '200', '--keys', '100', '--connections', '8', '--warmup', '500ms'];
+const load = ['--op', 'put', '--rate', '200', '--keys', '100', '--connections', '8', '--warmup', '200ms'];
+const secret = 'correct horse';
 const written = ['profile.json', 'profile.md', 'report.html'];
 
 function profile(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  return kvorum(['profile', ...args], { environment, timeoutMs: 120_000 });
+  return kvorum(['profile', ...args], { environment });
 }
 
 function read(directory: string): ProfileResult {
@@ -57,30 +58,59 @@ async function assertReport(directory: string): Promise<string> {
   return page.locator('main').innerText();
 }
 
-test('a profile of a cluster of its own, and one against it', async (t) => {
+test('kvorum profile', async (t) => {
   const directory = temporaryDirectory(t);
-  const [first, second] = [join(directory, 'first'), join(directory, 'second')];
-  const instruments = ['cpu', 'allocation', 'waits'];
-  const common = ['--up', '3', ...load, '--duration', '1s'];
-  const ended = await profile([...common, '--instruments', instruments.join(','), '--out', first]);
-  assert.equal(ended.code, 0, ended.stderr);
-  assertTold(ended, first);
-  const result = read(first);
-  assertMeasured(result);
-  assertFiles(result, first);
-  assertMarkdown(readFileSync(join(first, 'profile.md'), 'utf8'));
+  const [own, running] = [join(directory, 'own'), join(directory, 'running')];
 
-  const short = ['--up', '1', ...load, '--duration', '500ms'];
-  const baseline = await profile([...short, '--instruments', 'cpu', '--baseline', first, '--out', second]);
-  assert.equal(baseline.code, 0, baseline.stderr);
-  await t.test('the reports open without complaints', { skip: skipWithoutChromium }, async () => {
-    const text = await assertReport(first);
-    for (const words of ['CPU a request', 'Replication', 'samples wall time', 'Waiting: PUT']) {
-      assert.ok(text.includes(words), `${words}: ${text}`);
-    }
-    assert.ok(!text.includes('Compared with'));
-    assert.match(await assertReport(second), /Compared with batched put/);
+  await t.test('a cluster of its own: what it measures, says and writes', async () => {
+    const instruments = ['--instruments', 'cpu,allocation,waits'];
+    const ended = await profile(['--up', '3', ...load, '--duration', '700ms', ...instruments, '--out', own]);
+    assert.equal(ended.code, 0, ended.stderr);
+    assertTold(ended, own);
+    const result = read(own);
+    assertMeasured(result);
+    assertFiles(result, own);
+    assertMarkdown(readFileSync(join(own, 'profile.md'), 'utf8'));
   });
+
+  await t.test(
+    'a running cluster, by one node and the secret in a file; afterwards every profiler is off',
+    async (sub) => {
+      const environments = Array.from({ length: 3 }, () => ({ KVORUM_CLUSTER_SECRET: secret }));
+      const cluster = await startCluster(sub, { nodes: 3, environments });
+      const secretFile = join(directory, 'secret');
+      writeFileSync(secretFile, `${secret}\n`);
+      const target = ['--target', cluster.node(0).url, '--no-fill', ...load, '--duration', '300ms', '--out', running];
+      const without = await kvorumInProcess(['profile', ...target]);
+      assert.equal(without.code, 2, without.stderr);
+      assert.match(without.stderr, /--secret-file|KVORUM_CLUSTER_SECRET/);
+      assert.ok(!existsSync(running));
+
+      const given = ['--secret-file', secretFile, '--instruments', 'cpu', '--baseline', own];
+      const ended = await profile([...target, ...given]);
+      assert.equal(ended.code, 0, ended.stderr);
+      assert.ok(!ended.stderr.includes('Putting every key'));
+      const nodes = new Set(read(running).runs[0]?.cpu?.threads.map(({ node }) => node));
+      assert.deepEqual([...nodes], ['n1', 'n2', 'n3']);
+      for (const { url } of cluster.nodes) {
+        const { state, sessions } = await profilerState({ name: 'node', url, secret });
+        assert.deepEqual([state, sessions], ['off', 0]);
+      }
+    },
+  );
+
+  await t.test(
+    'the reports open without complaints, one compared with the other',
+    { skip: skipWithoutChromium },
+    async () => {
+      const text = await assertReport(own);
+      for (const words of ['CPU a request', 'Replication', 'samples wall time', 'Waiting: PUT']) {
+        assert.ok(text.includes(words), `${words}: ${text}`);
+      }
+      assert.ok(!text.includes('Compared with'));
+      assert.match(await assertReport(running), /Compared with batched put/);
+    },
+  );
 });
 
 function assertTold({ stdout, stderr }: Ended, directory: string): void {
@@ -137,38 +167,13 @@ function assertFiles({ files }: ProfileResult, directory: string): void {
   }
 }
 
-test('a running cluster, by one node and the secret in a file; afterwards every profiler is off', async (t) => {
-  const directory = temporaryDirectory(t);
-  const secret = 'correct horse';
-  const environments = Array.from({ length: 3 }, () => ({ KVORUM_CLUSTER_SECRET: secret }));
-  const cluster = await startCluster(t, { nodes: 3, environments });
-  const secretFile = join(directory, 'secret');
-  writeFileSync(secretFile, `${secret}\n`);
-  const out = join(directory, 'out');
-  const target = ['--target', cluster.node(0).url, '--no-fill', ...load, '--duration', '300ms'];
-  const without = await profile([...target, '--out', out]);
-  assert.equal(without.code, 2, without.stderr);
-  assert.match(without.stderr, /--secret-file|KVORUM_CLUSTER_SECRET/);
-  assert.ok(!existsSync(out));
-
-  const ended = await profile([...target, '--secret-file', secretFile, '--instruments', 'cpu', '--out', out]);
-  assert.equal(ended.code, 0, ended.stderr);
-  assert.ok(!ended.stderr.includes('Putting every key'));
-  const nodes = new Set(read(out).runs[0]?.cpu?.threads.map(({ node }) => node));
-  assert.deepEqual([...nodes], ['n1', 'n2', 'n3']);
-  for (const { url } of cluster.nodes) {
-    const { state, sessions } = await profilerState({ name: 'node', url, secret });
-    assert.deepEqual([state, sessions], ['off', 0]);
-  }
-});
-
 test('SIGINT ends it with what was measured, marked as cut short, exit code 130', async (t) => {
   for (const [at, runs] of [
     ['put: warming up', 0],
     ['put under no instrument: ', 1],
   ] as const) {
     const out = join(temporaryDirectory(t), 'out');
-    const args = ['--up', '1', ...load, '--duration', '1s', '--instruments', 'cpu,allocation', '--out', out];
+    const args = ['--up', '1', ...load, '--duration', '500ms', '--instruments', 'cpu,allocation', '--out', out];
     const { stderr, stdout, code } = await interrupted(t, args, at);
     assert.equal(code, 130, stderr);
     assert.ok(stderr.includes('Stopping; what was measured is kept\n'), stderr);

@@ -59,9 +59,11 @@ export function fakeWrk2(directory: string, name = 'wrk2', { hangs = false } = {
     join(directory, name),
     `
 if (process.argv.length < 4) { console.log('wrk 4.0.0 [epoll] Copyright (C) 2012 Will Glozer\\n' + ${JSON.stringify(usage(true))}); process.exit(1); }
-require('node:fs').writeFileSync(__filename + '.json', JSON.stringify(process.argv.slice(2)));
 const print = () => { process.stdout.write(${JSON.stringify(wrk2Output)}); process.exit(0); };
-if (${hangs}) { setInterval(() => {}, 1000); process.on('SIGINT', print); } else print();
+if (${hangs}) { setInterval(() => {}, 1000); process.on('SIGINT', print); }
+// The last thing: who waits for it may interrupt from then on.
+require('node:fs').writeFileSync(__filename + '.json', JSON.stringify(process.argv.slice(2)));
+if (!${hangs}) print();
 `,
   );
 }

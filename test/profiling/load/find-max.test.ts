@@ -1,11 +1,10 @@
-/** The search for the highest rate that is held, on clusters that are functions and on a server with a known limit. */
+/** The search for the highest rate that is held, on clusters that are functions; test/cli/bench.test.ts has a real server. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { runBench } from '../../../profiling/load/bench.ts';
 import { findMax, stepOf, type FindMaxOptions } from '../../../profiling/load/find-max.ts';
 import type { BenchResult } from '../../../profiling/load/result.ts';
-import { requestServer, resultOf, workloadOf } from '../../support/load.ts';
+import { resultOf } from '../../support/load.ts';
 
 const options: FindMaxOptions = { startRate: 1000, p99MsMax: 50, precision: 0.05, stepsMax: 60 };
 
@@ -68,25 +67,4 @@ test('a step says why its rate was not held', () => {
   assert.equal(reason({ p99Us: 80_000 }), 'p99 80.0 ms over 50 ms');
   assert.equal(reason({ kind: 'failed', totals: { failed: 12 } }), '12 errors');
   assert.equal(reason({ kind: 'invalid' }), 'generator saturated');
-});
-
-test('on a server that answers one request in 5 ms, about 200/s are held', async (t) => {
-  let freeAtMs = 0;
-  const url = await requestServer(t, ({ line, reply }) => {
-    if (!line.includes('/v0/entity')) return reply('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}');
-    freeAtMs = Math.max(freeAtMs, performance.now()) + 5;
-    setTimeout(() => reply(), freeAtMs - performance.now());
-    return undefined;
-  });
-  const workload = workloadOf({ targets: [url], connections: 32, durationMs: 500, warmupMs: 100 });
-  const { best, steps } = await findMax((rate) => runBench({ ...workload, rate }), {
-    ...options,
-    startRate: 100,
-    p99MsMax: 10_000,
-    precision: 0.25,
-  });
-  t.diagnostic(steps.map(({ rate, held, reason }) => `${rate}: ${held ? 'held' : reason}`).join('; '));
-  const found = best?.workload.rate ?? 0;
-  // A machine that is busy otherwise may hold less, but nothing holds more.
-  assert.ok(found <= 250, `${found}/s`);
 });
