@@ -6,7 +6,7 @@
  *
  *   node scripts/saturate.mjs                                       batched, commit and fsync; put, get, mixed
  *   node scripts/saturate.mjs --modes sync,async,batched --durabilities commit --ops put,get --seconds 10
- *   node scripts/saturate.mjs --peer-protocols link,http            both ways between nodes; else the mode's own
+ *   node scripts/saturate.mjs --peer-protocols http,link --rounds 3   both ways between nodes, in turns
  *   node scripts/saturate.mjs --target http://localhost:8080        a cluster that runs already; no CPU figures
  *
  * Every run is preceded by one of the same kind that is not counted, since V8 needs some seconds to compile the hot path.
@@ -30,6 +30,7 @@ const { values: options } = parseArgs({
     modes: { type: 'string', default: 'batched' },
     durabilities: { type: 'string', default: 'commit,fsync' },
     'peer-protocols': { type: 'string', default: '' },
+    rounds: { type: 'string', default: '1' },
     ops: { type: 'string', default: 'put,get,mixed' },
     seconds: { type: 'string', default: '10' },
     'warmup-seconds': { type: 'string', default: '10' },
@@ -230,7 +231,8 @@ if (options.target !== undefined) {
         await withCluster({ mode: 'batched', durability: 'commit', protocol: '' }, data, (cluster) =>
           fill(cluster.url),
         );
-        for (const protocol of list(options['peer-protocols'])) {
+        const protocols = list(options['peer-protocols']);
+        for (const protocol of Array.from({ length: Number(options.rounds) }, () => protocols).flat()) {
           await withCluster({ mode, durability, protocol }, data, (cluster) => {
             for (const op of list(options.ops)) show({ mode, durability, protocol, op, ...measure(cluster, op) });
           });
