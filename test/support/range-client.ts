@@ -1,6 +1,5 @@
 /** Ranges over a plain socket: every byte of the framing is looked at, and nothing is read before the test asks. */
 import { Buffer } from 'node:buffer';
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { CutShort, readChunks } from './chunks.ts';
@@ -41,7 +40,9 @@ export class RangeRequest {
   async answer(): Promise<RangeAnswer> {
     const pieces: Buffer[] = [];
     this.socket.on('data', (bytes: Buffer) => pieces.push(bytes));
-    if (!this.socket.closed) await within(once(this.socket, 'close'), 'the end of the answer');
+    // Not `once`: it rejects with the error that a reset is.
+    const closed = new Promise((resolve) => this.socket.once('close', resolve));
+    if (!this.socket.closed) await within(closed, 'the end of the answer');
     if (this.#isBroken) throw new BrokenConnection();
     return parseAnswer(Buffer.concat(pieces));
   }
