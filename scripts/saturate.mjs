@@ -6,6 +6,7 @@
  *
  *   node scripts/saturate.mjs                                       batched, commit and fsync; put, get, mixed
  *   node scripts/saturate.mjs --modes sync,async,batched --durabilities commit --ops put,get --seconds 10
+ *   node scripts/saturate.mjs --peer-protocols http,link --rounds 3   both ways between nodes, in turns
  *   node scripts/saturate.mjs --target http://localhost:8080        a cluster that runs already; no CPU figures
  *
  * Every run is preceded by one of the same kind that is not counted, since V8 needs some seconds to compile the hot path.
@@ -28,6 +29,8 @@ const { values: options } = parseArgs({
   options: {
     modes: { type: 'string', default: 'batched' },
     durabilities: { type: 'string', default: 'commit,fsync' },
+    'peer-protocols': { type: 'string', default: '' },
+    rounds: { type: 'string', default: '1' },
     ops: { type: 'string', default: 'put,get,mixed' },
     seconds: { type: 'string', default: '10' },
     'warmup-seconds': { type: 'string', default: '10' },
@@ -60,7 +63,7 @@ function tryListen(port) {
 }
 
 /** Starts a cluster on `data`; returns its first URL, the nodes' process ids, and a function that stops it. */
-async function startCluster(mode, durability, data) {
+async function startCluster({ mode, durability, protocol }, data) {
   const port = await freePortRun(Number(options.nodes));
   const flags = [
     '-n',
@@ -74,6 +77,7 @@ async function startCluster(mode, durability, data) {
     '--durability',
     durability,
   ];
+  if (protocol !== '') flags.push('--peer-protocol', protocol);
   if (options.workers !== undefined) flags.push('--workers', options.workers);
   const up = spawn(process.execPath, [main, 'up', ...flags, '--output', 'json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -92,8 +96,8 @@ async function startCluster(mode, durability, data) {
   throw new Error('the cluster did not start');
 }
 
-async function withCluster(mode, durability, data, use) {
-  const cluster = await startCluster(mode, durability, data);
+async function withCluster(settings, data, use) {
+  const cluster = await startCluster(settings, data);
   try {
     await use(cluster);
   } finally {
@@ -200,14 +204,16 @@ function environment() {
 
 function show(row) {
   if (options.json) return console.log(JSON.stringify(row));
-  const { mode, durability, op, perSecond, p50, p99, cpuMicrosPerRequest, failed, socketErrors } = row;
+  const { mode, durability, protocol, op, perSecond, p50, p99, cpuMicrosPerRequest, failed, socketErrors } = row;
   const cpu =
     cpuMicrosPerRequest === undefined
       ? ''
       : `${cpuMicrosPerRequest} us CPU (main ${row.firstNodeMain}, worker ${row.firstNodeBusiestWorker})`;
   const errors = `${failed > 0 ? `, ${failed} failed` : ''}${socketErrors === '' ? '' : `, ${socketErrors}`}`;
   const memory = row.residentMegabytes === undefined ? '' : `, RSS ${row.residentMegabytes.join('/')} MB`;
-  console.log(`${mode} ${durability} ${op}: ${perSecond}/s, p50 ${p50}, p99 ${p99}, ${cpu}${memory}${errors}`);
+  console.log(
+    `${[mode, durability, protocol, op].filter(Boolean).join(' ')}: ${perSecond}/s, p50 ${p50}, p99 ${p99}, ${cpu}${memory}${errors}`,
+  );
   return undefined;
 }
 
@@ -215,17 +221,22 @@ console.error(environment());
 const list = (text) => text.split(',');
 if (options.target !== undefined) {
   for (const op of list(options.ops))
-    show({ mode: 'as started', durability: '', op, ...measure({ url: options.target }, op) });
+    show({ mode: 'as started', durability: '', protocol: '', op, ...measure({ url: options.target }, op) });
 } else {
   for (const mode of list(options.modes)) {
     for (const durability of list(options.durabilities)) {
       const data = mkdtempSync(join(tmpdir(), 'kvorum-saturate-'));
       try {
         // Filled in the fastest way; what is measured starts on that data.
-        await withCluster('batched', 'commit', data, (cluster) => fill(cluster.url));
-        await withCluster(mode, durability, data, (cluster) => {
-          for (const op of list(options.ops)) show({ mode, durability, op, ...measure(cluster, op) });
-        });
+        await withCluster({ mode: 'batched', durability: 'commit', protocol: '' }, data, (cluster) =>
+          fill(cluster.url),
+        );
+        const protocols = list(options['peer-protocols']);
+        for (const protocol of Array.from({ length: Number(options.rounds) }, () => protocols).flat()) {
+          await withCluster({ mode, durability, protocol }, data, (cluster) => {
+            for (const op of list(options.ops)) show({ mode, durability, protocol, op, ...measure(cluster, op) });
+          });
+        }
       } finally {
         rmSync(data, { recursive: true, force: true });
       }

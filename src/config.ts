@@ -209,6 +209,7 @@ function parseAll(find: Find, context: DefaultsContext): NodeSettings {
     frameBytesMax: parse('frameBytesMax'),
     batchBytesMax: parse('batchBytesMax'),
     peerBatchesInFlightMax: parse('peerBatchesInFlightMax'),
+    peerProtocol: parse('peerProtocol'),
     peerConnectionsMax: parse('peerConnectionsMax'),
     peerQueueBytesMax: parse('peerQueueBytesMax'),
     storeBytesMax: parse('storeBytesMax'),

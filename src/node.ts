@@ -249,6 +249,7 @@ function workerSettings(settings: NodeSettings, topology: Topology): WorkerSetti
     frameBytesMax: settings.frameBytesMax,
     batchBytesMax: settings.batchBytesMax,
     peerBatchesInFlightMax: settings.peerBatchesInFlightMax,
+    peerProtocol: settings.peerProtocol,
     peerConnectionsMax: settings.peerConnectionsMax,
     peerQueueBytesMax: settings.peerQueueBytesMax,
     readRepair: settings.readRepair,

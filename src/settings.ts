@@ -11,10 +11,12 @@ import {
   durabilities,
   logLevels,
   modes,
+  peerProtocols,
   type Dispatch,
   type Durability,
   type LogLevel,
   type Mode,
+  type PeerProtocol,
 } from './domain/worker-protocol.ts';
 import {
   choice,
@@ -55,6 +57,7 @@ export interface NodeSettings {
   readonly frameBytesMax: number;
   readonly batchBytesMax: number;
   readonly peerBatchesInFlightMax: number;
+  readonly peerProtocol: PeerProtocol;
   readonly peerConnectionsMax: number;
   readonly peerQueueBytesMax: number;
   readonly storeBytesMax: number;
@@ -242,6 +245,14 @@ export const settingsTable: SettingsTable = {
     min: 1,
     max: 1024,
     default: 2,
+  }),
+  peerProtocol: choice({
+    flag: 'peer-protocol',
+    why: 'How operations reach a peer: over one link that is written to once a turn, or in an HTTP request a batch',
+    of: peerProtocols,
+    // The other modes are the shapes of the Java study, which asked its replicas by HTTP.
+    default: ({ mode }) => (mode === 'batched' ? 'link' : 'http'),
+    defaultNote: ({ mode }) => (mode === 'batched' ? undefined : `mode ${mode}`),
   }),
   peerConnectionsMax: integer({
     flag: 'peer-connections-max',

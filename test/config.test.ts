@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { parseLine } from '../src/cli/parse.ts';
@@ -8,6 +7,7 @@ import { serveCommand } from '../src/cli/serve.ts';
 import { resolveSettings, serveArguments, serveEnvironment, type Environment } from '../src/config.ts';
 import { KvorumError } from '../src/domain/errors.ts';
 import { settingsTable, type NodeSettings, type SettingName } from '../src/settings.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
 
 const cluster = 'http://localhost:8080,http://localhost:8081,http://localhost:8082';
 
@@ -23,9 +23,7 @@ function originOf(name: SettingName, flags: FlagValues, environment: Environment
 }
 
 function settingsFile(t: TestContext, content: unknown): string {
-  const directory = mkdtempSync(join(tmpdir(), 'kvorum-config-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  const path = join(directory, 'node.json');
+  const path = join(temporaryDirectory(t), 'node.json');
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
   return path;
 }

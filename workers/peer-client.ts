@@ -1,8 +1,8 @@
 /**
  * One peer as this worker sees it: whether it is up, what waits for it, and the requests under way.
  *
- * Operations are queued as segments (runs of frame entries) and travel together in one POST. At most
- * `peerBatchesInFlightMax` requests are under way, so under load the next batch grows while the last one travels.
+ * Operations are queued as segments (runs of frame entries) and travel together as one batch. At most
+ * `peerBatchesInFlightMax` batches are under way, so under load the next one grows while the last one travels.
  * A segment above `bulkBytes` goes in a request of its own beside them, so that nothing small waits behind it.
  *
  * States: `connecting` (never reached yet: operations wait), `up`, and `down` (operations fail at once). A peer that
@@ -14,7 +14,7 @@ import { messageOf } from '../src/domain/errors.ts';
 import { countBounds, Histogram, latencyBounds } from '../src/domain/metrics.ts';
 import { readReplies, type Reply } from '../src/domain/reply.ts';
 import { batchMarks, type PeerMarks } from '../src/domain/wait-marks.ts';
-import type { PeerState, PeerStatus } from '../src/domain/worker-protocol.ts';
+import type { PeerProtocol, PeerState, PeerStatus } from '../src/domain/worker-protocol.ts';
 import { PeerConnection, probe, type PeerIdentity } from './peer-connection.ts';
 import type { PeerStream, PeerStreamHandler } from './peer-range.ts';
 
@@ -37,6 +37,7 @@ export interface PeerClientOptions {
   readonly batchBytesMax: number;
   readonly batchesInFlightMax: number;
   readonly connectionsMax: number;
+  readonly protocol: PeerProtocol;
   readonly queueBytesMax: number;
   readonly timeoutMs: number;
   /** Which of the peer's replica ports to prefer. */
@@ -232,14 +233,14 @@ export class PeerClient {
   }
 
   async #probeOnce(): Promise<void> {
-    const { identity, workerIndex, connectionsMax } = this.#options;
+    const { identity, workerIndex, connectionsMax, protocol } = this.#options;
     const ports = await probe(identity);
     if (typeof ports === 'string') return this.#stayDown(ports);
     const onLost = (error: Error): void => {
       if (this.#connection === connection) this.#lose(error);
     };
-    const connection = new PeerConnection({ identity, ports, workerIndex, connectionsMax, onLost });
-    const refused = await connection.check();
+    const connection = new PeerConnection({ identity, ports, workerIndex, connectionsMax, protocol, onLost });
+    const refused = await connection.open();
     if (refused !== undefined || this.#closed) {
       await connection.close();
       return this.#stayDown(refused ?? 'closed');

@@ -2,14 +2,23 @@
  * The sockets to one peer's replica port, and the probe that finds the port. The one place in the workers that names
  * undici.
  *
- * Requests go through `dispatch`, undici's callback interface: a promise and a stream per request would cost more than
- * the rest of the round trip. Idle sockets close here before they close at the peer (see `replica-listener.ts`).
+ * With peer protocol `link` one request is upgraded to a link, over which all urgent frames then travel (peer-link.ts);
+ * large frames, and all frames with protocol `http`, are requests of their own. Those go through `dispatch`, undici's
+ * callback interface: a promise and a stream per request would cost more than the rest of the round trip. Idle sockets
+ * close here before they close at the peer (see `replica-listener.ts`).
  */
 import { Buffer } from 'node:buffer';
 import { Pool, request, type Dispatcher } from 'undici';
 import { messageOf } from '../src/domain/errors.ts';
-import { replicaPaths, replicaProtocol, type NodeDescription } from '../src/domain/worker-protocol.ts';
+import {
+  linkProtocol,
+  replicaPaths,
+  replicaProtocol,
+  type NodeDescription,
+  type PeerProtocol,
+} from '../src/domain/worker-protocol.ts';
 import { waitsField, type BatchMarks } from '../src/domain/wait-marks.ts';
+import { PeerLink, type Question } from './peer-link.ts';
 import { awaitSending } from './peer-sending.ts';
 import type { PeerStream, PeerStreamHandler } from './peer-range.ts';
 
@@ -39,6 +48,7 @@ export interface PeerConnectionOptions {
   readonly ports: readonly number[];
   readonly workerIndex: number;
   readonly connectionsMax: number;
+  readonly protocol: PeerProtocol;
   /** A socket closed though nobody asked it to: the peer stopped or restarted. */
   readonly onLost: (error: Error) => void;
 }
@@ -77,6 +87,7 @@ export class PeerConnection {
   /** Sockets of their own for ranges: a range that is broken off closes its socket, which says nothing of the peer. */
   readonly #streams: Pool;
   readonly #headers: string[];
+  #link: PeerLink | undefined;
   /** Start times of the urgent requests under way, oldest first. */
   readonly #starts = new Set<{ readonly at: number }>();
 
@@ -109,11 +120,8 @@ export class PeerConnection {
   }
 
   post(frame: FrameRequest): void {
-    const { isUrgent, marks } = frame;
-    const body = marks === undefined ? frame.body : awaitSending(frame.body, marks);
-    const headers = marks === undefined ? this.#headers : [...this.#headers, waitsField, '1'];
     const start = { at: performance.now() };
-    if (isUrgent) this.#starts.add(start);
+    if (frame.isUrgent) this.#starts.add(start);
     let isEnded = false;
     const end = (): boolean => {
       this.#starts.delete(start);
@@ -121,22 +129,48 @@ export class PeerConnection {
       isEnded = true;
       return isFirst;
     };
-    this.#pool.dispatch(
-      { path: replicaPaths.operations, method: 'POST', headers, body },
-      new FrameExchange({
-        marks,
-        onReply: (bytes) => {
-          if (end()) frame.onReply(bytes);
-        },
-        onError: (error) => {
-          if (end()) frame.onError(error);
-        },
-      }),
-    );
+    const { body, marks } = frame;
+    const question: Question = {
+      body,
+      marks,
+      onReply: (bytes) => {
+        if (end()) frame.onReply(bytes);
+      },
+      onError: (error) => {
+        if (end()) frame.onError(error);
+      },
+    };
+    if (this.#link !== undefined && frame.isUrgent) this.#link.ask(question);
+    else this.#request(question);
+  }
+
+  #request(question: Question): void {
+    const { marks } = question;
+    const body = marks === undefined ? question.body : awaitSending(question.body, marks);
+    const headers = marks === undefined ? this.#headers : [...this.#headers, waitsField, '1'];
+    this.#pool.dispatch({ path: replicaPaths.operations, method: 'POST', headers, body }, new FrameExchange(question));
+  }
+
+  /** Makes the connection fit for frames; resolves to why the peer refuses it, or undefined where it does not. */
+  async open(): Promise<string | undefined> {
+    const refused = await this.#check();
+    if (refused !== undefined || this.#options.protocol === 'http') return refused;
+    try {
+      const { socket } = await this.#pool.upgrade({
+        path: replicaPaths.link,
+        protocol: linkProtocol,
+        headers: this.#headers,
+        signal: AbortSignal.timeout(PROBE_MS_MAX),
+      });
+      this.#link = new PeerLink(socket, this.#options.onLost);
+      return undefined;
+    } catch (error) {
+      return messageOf(error);
+    }
   }
 
   /** Sends an empty frame; resolves to why the peer refuses it (a wrong secret), or undefined where it does not. */
-  check(): Promise<string | undefined> {
+  #check(): Promise<string | undefined> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve('no reply'), PROBE_MS_MAX);
       const done = (refused: string | undefined): void => {
@@ -179,11 +213,13 @@ export class PeerConnection {
 
   /** Ends every request under way with `error`. */
   destroy(error: Error): void {
+    this.#link?.destroy(error);
     void this.#pool.destroy(error);
     void this.#streams.destroy(error);
   }
 
   async close(): Promise<void> {
+    this.#link?.destroy(new Error('the node stops'));
     await Promise.all([this.#pool.destroy(), this.#streams.destroy()]);
   }
 }
@@ -191,17 +227,15 @@ export class PeerConnection {
 /** Responses above this are received into their place at once; smaller ones mostly come in one chunk. */
 const PLACED_BYTES_MIN = 64 * 1024;
 
-type FrameHandler = Pick<FrameRequest, 'marks' | 'onReply' | 'onError'>;
-
 /** Collects one response. */
 class FrameExchange implements Dispatcher.DispatchHandler {
-  readonly #handler: FrameHandler;
+  readonly #handler: Question;
   #status = 0;
   #chunks: Buffer[] = [];
   #placed: Buffer | undefined;
   #received = 0;
 
-  constructor(handler: FrameHandler) {
+  constructor(handler: Question) {
     this.#handler = handler;
   }
 

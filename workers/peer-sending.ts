@@ -1,6 +1,7 @@
 /**
  * When undici writes a request to a socket: its diagnostics channel says so of every request, and a request of ours is
- * recognised by its body. Subscribed to only while somebody records waits.
+ * recognised by its body. Subscribed to only while somebody records waits. What goes over a link is written when it is
+ * given to it, and needs none of this.
  *
  * The wait for a socket is counted from the call of `dispatch`, not from `undici:request:create`: a request that finds
  * all of a pool's sockets busy waits before it is created.

@@ -2,18 +2,21 @@
  * The replica port: takes operation frames from peers' workers straight into this worker thread, so that replica traffic
  * never passes through the main thread.
  *
- * Every request proves the cluster secret. A frame that does not parse is refused whole. The port knows two paths
- * (`replicaPaths`) and is never reachable through the client port.
+ * Every request proves the cluster secret. A frame that does not parse is refused whole. Frames come in requests of their
+ * own, or over a link that a request was upgraded to (RFC 9110 section 7.8; `replica-link.ts`). The port knows the paths of
+ * `replicaPaths` only and is never reachable through the client port.
  */
 import { Buffer } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { KvorumError, messageOf } from '../src/domain/errors.ts';
-import { readEntries, type Entry } from '../src/domain/frame.ts';
+import type { Duplex } from 'node:stream';
+import { KvorumError } from '../src/domain/errors.ts';
 import { pagesInFlight } from '../src/domain/range.ts';
-import { encodeRemote, replicaMarks, waitsField } from '../src/domain/wait-marks.ts';
-import { replicaPaths } from '../src/domain/worker-protocol.ts';
+import { waitsField } from '../src/domain/wait-marks.ts';
+import { linkProtocol, replicaPaths } from '../src/domain/worker-protocol.ts';
+import { executeFrame } from './frame-execution.ts';
+import { acceptLink } from './replica-link.ts';
 import type { LocalReplica } from './local-replica.ts';
 import { decodeBounds, type RangeScans } from './range-scans.ts';
 import { wholePage } from './range-page.ts';
@@ -44,7 +47,9 @@ const RANGE_BODY_BYTES_MAX = 8192;
 /** Listens on the first free port. Throws `listen-failed`. */
 export async function listenForPeers(options: ReplicaListenerOptions): Promise<ReplicaListener> {
   const expected = Buffer.from(options.token);
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 30_000 }, (request, response) => {
+  // TCP's own `keepAlive` ends a link whose peer's machine is gone without a word: nothing else here looks at idle links.
+  const settings = { keepAlive: true, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 30_000 };
+  const server = createServer(settings, (request, response) => {
     if (!provesSecret(request, expected)) return refuse(response, 401, 'the cluster secret does not match');
     if (request.method !== 'POST') return refuse(response, 405, 'only POST');
     if (request.url === replicaPaths.operations) return receiveOperations(request, response, options);
@@ -52,8 +57,17 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
     if (request.url === replicaPaths.range) return receiveRange(request, response, options.ranges);
     return refuse(response, 404, 'no such path');
   });
+  const upgraded = new Set<Duplex>();
+  server.on('upgrade', (request, socket, head) => {
+    upgraded.add(socket);
+    socket.on('close', () => upgraded.delete(socket));
+    if (!provesSecret(request, expected)) return refuseUpgrade(socket, 401, 'the cluster secret does not match');
+    if (request.url !== replicaPaths.link) return refuseUpgrade(socket, 404, 'no such path');
+    if (request.headers.upgrade !== linkProtocol) return refuseUpgrade(socket, 400, `only to ${linkProtocol}`);
+    return acceptLink(socket, head, options);
+  });
   const port = await listenOnFirstFree(server, options);
-  return { port, close: () => closeServer(server) };
+  return { port, close: () => closeServer(server, upgraded) };
 }
 
 function provesSecret(request: IncomingMessage, expected: Buffer): boolean {
@@ -63,32 +77,16 @@ function provesSecret(request: IncomingMessage, expected: Buffer): boolean {
 
 function receiveOperations(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
   // A peer that records waits asks how long each part of this takes here.
-  const receivedAt = request.headers[waitsField] === undefined ? 0 : performance.now();
+  const receivedAt = request.headers[waitsField] === undefined ? undefined : performance.now();
   receiveBody(request, response, options.frameBytesMax, (body) => {
-    const entries = parseFrame(body, response);
-    if (entries === undefined) return;
-    const marks = receivedAt === 0 ? undefined : replicaMarks(performance.now());
-    const respond = (replies: Buffer): void => {
+    const refused = executeFrame(options.replica, body, receivedAt, (replies, durations) => {
       const fields = ['content-length', String(replies.length)];
-      if (marks !== undefined) {
-        marks.repliedAt = performance.now();
-        fields.push(waitsField, encodeRemote(receivedAt, marks));
-      }
+      if (durations !== '') fields.push(waitsField, durations);
       response.writeHead(200, fields);
       response.end(replies);
-    };
-    options.replica.submit(entries, respond, marks);
+    });
+    if (refused !== undefined) refuse(response, 400, refused);
   });
-}
-
-function parseFrame(body: Buffer, response: ServerResponse): Entry[] | undefined {
-  try {
-    return readEntries(body);
-  } catch (error) {
-    if (!(error instanceof KvorumError)) throw error;
-    refuse(response, 400, messageOf(error));
-    return undefined;
-  }
 }
 
 function receiveHello(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
@@ -145,6 +143,13 @@ function refuse(response: ServerResponse, status: number, reason: string): void 
   response.writeHead(status, { 'content-type': 'text/plain', connection: 'close' }).end(`${reason}\n`);
 }
 
+function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
+  socket.on('error', () => socket.destroy());
+  const fields = `connection: close\r\ncontent-type: text/plain\r\ncontent-length: ${reason.length + 1}`;
+  // The server looks after the socket no more: without this it would stay until the client closes its side, if ever.
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${fields}\r\n\r\n${reason}\n`, () => socket.destroy());
+}
+
 async function listenOnFirstFree(server: Server, options: ReplicaListenerOptions): Promise<number> {
   server.on('clientError', (_error, socket) => socket.destroy());
   for (const port of options.ports) {
@@ -169,9 +174,11 @@ function tryListen(server: Server, port: number, host: string | undefined): Prom
   });
 }
 
-function closeServer(server: Server): Promise<void> {
+/** Upgraded sockets are no connections of the server any more: it would wait for them for ever. */
+function closeServer(server: Server, upgraded: ReadonlySet<Duplex>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
     server.closeAllConnections();
+    for (const socket of upgraded) socket.destroy();
   });
 }

@@ -147,6 +147,7 @@ function createPeers({ settings, index: workerIndex }: WorkerShell, send: Send):
       batchBytesMax: settings.batchBytesMax,
       batchesInFlightMax: settings.peerBatchesInFlightMax,
       connectionsMax: settings.peerConnectionsMax,
+      protocol: settings.peerProtocol,
       queueBytesMax: settings.peerQueueBytesMax,
       timeoutMs: settings.timeoutMs,
       workerIndex,

@@ -5,7 +5,7 @@
  * Walked from the root on, that is: a node has its own part, or else that of its caller. `total` counts a sample once for
  * every part that stands anywhere on its stack, `self` for the nearest one only, so selves add up to the whole.
  */
-import { categories, outsideWork, type Category } from './categories.ts';
+import { categories, isOutsideWork, type Category } from './categories.ts';
 import { frameLabel, ownerOf, type Frame } from './frame.ts';
 import type { StackTree } from './stack-tree.ts';
 
@@ -75,36 +75,12 @@ export function attribute(tree: StackTree, { nativeStorageFactor = 1 }: Attribut
   }
   return {
     weight,
-    work: weight - [...outsideWork].reduce((sum, category) => sum + (self.get(category) ?? 0), 0),
+    work: weight - categories.filter(isOutsideWork).reduce((sum, category) => sum + (self.get(category) ?? 0), 0),
     categories: categories.map((category) => {
       return { category, self: self.get(category) ?? 0, total: total.get(category) ?? 0 };
     }),
     network,
     nativeStorage,
-    unknown: heaviest(unknown),
-  };
-}
-
-/** The attribution of several recordings together, each multiplied by its factor. */
-export function sumOfAttributions(parts: readonly { attribution: Attribution; factor: number }[]): Attribution {
-  const sum = (value: (one: Attribution) => number): number =>
-    parts.reduce((so, { attribution, factor }) => so + value(attribution) * factor, 0);
-  const unknown = new Map<string, number>();
-  for (const { attribution, factor } of parts) {
-    for (const { label, self } of attribution.unknown) add(unknown, label, self * factor);
-  }
-  return {
-    weight: sum(({ weight }) => weight),
-    work: sum(({ work }) => work),
-    categories: categories.map((category) => {
-      return {
-        category,
-        self: sum((one) => weightOf(one, category).self),
-        total: sum((one) => weightOf(one, category).total),
-      };
-    }),
-    network: sum(({ network }) => network),
-    nativeStorage: sum(({ nativeStorage }) => nativeStorage),
     unknown: heaviest(unknown),
   };
 }

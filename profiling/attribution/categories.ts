@@ -16,7 +16,7 @@ export const categoryTitles = {
   dispatch: 'Dispatch and message passing',
   codec: 'Frame codec',
   coordination: 'Coordination',
-  'http-client': 'HTTP client between nodes',
+  'http-client': 'Client between nodes',
   'replica-listener': 'Replica listener',
   storage: 'Storage',
   metrics: 'Metrics and logs',
@@ -34,7 +34,9 @@ export type Category = keyof typeof categoryTitles;
 export const categories = Object.keys(categoryTitles) as readonly Category[];
 
 /** Not work of the node: left out before shares are made. */
-export const outsideWork: ReadonlySet<Category> = new Set(['idle', 'profiler']);
+export function isOutsideWork(part: Category | undefined): boolean {
+  return part === 'idle' || part === 'profiler';
+}
 
 /** What the study calls replication: counting replies, asking peers, and answering them. */
 export const replicationParts: readonly Category[] = ['coordination', 'http-client', 'replica-listener'];
@@ -55,6 +57,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/http/profile.ts', 'profiler'],
   ['src/dispatch/', 'dispatch'],
   ['src/domain/frame.ts', 'codec'],
+  ['src/domain/link-message.ts', 'codec'],
   ['src/domain/record.ts', 'codec'],
   ['src/domain/reply.ts', 'codec'],
   ['src/domain/range-entries.ts', 'codec'],
@@ -67,6 +70,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/version.ts', 'coordination'],
   ['src/domain/range-merge.ts', 'coordination'],
   ['src/domain/cluster-proof.ts', 'lifecycle'],
+  ['src/domain/child-environment.ts', 'lifecycle'],
   ['src/domain/key.ts', 'parse-admit'],
   ['src/domain/metrics.ts', 'metrics'],
   ['src/domain/thread-metrics.ts', 'metrics'],
@@ -75,6 +79,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/wait-', 'profiler'],
   ['src/domain/worker-protocol.ts', 'dispatch'],
   ['src/domain/errors.ts', 'caller'],
+  ['src/domain/foreign-json.ts', 'caller'],
   ['src/domain/operation.ts', 'caller'],
   ['src/domain/range.ts', 'caller'],
   ['src/domain/steps.ts', 'caller'],
@@ -105,7 +110,10 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['workers/clock.ts', 'coordination'],
   ['workers/semaphore.ts', 'caller'],
   ['workers/peer-', 'http-client'],
-  ['workers/replica-listener.ts', 'replica-listener'],
+  // Both ends of a link: whoever sends over it.
+  ['workers/link.ts', 'caller'],
+  ['workers/replica-', 'replica-listener'],
+  ['workers/frame-execution.ts', 'replica-listener'],
   ['workers/local-replica.ts', 'storage'],
   ['workers/store', 'storage'],
   ['workers/large-values.ts', 'storage'],
@@ -127,7 +135,7 @@ export const packageTable: Readonly<Record<string, Owner>> = {
 
 /**
  * Modules of Node that serve one part only: `node:http` is there for the replica port (the client port has a front of its
- * own, the client is undici), the worker modules for messages between threads. All others belong to their callers.
+ * own, the client is undici; a link is neither), the worker modules for messages between threads. All others belong to their callers.
  */
 export const nodeTable: readonly (readonly [prefix: string, owner: Owner])[] = [
   ['node:_http_', 'replica-listener'],

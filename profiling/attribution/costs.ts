@@ -7,8 +7,8 @@
  * samples call busy and the system neither ran (`cpuUs`) nor kept waiting for a core (`runQueueUs`) is taken out of there.
  */
 import type { ThreadAccount } from '../cluster/process-accounts.ts';
-import { attribute, unattributedShare, type Attribution } from './attribute.ts';
-import type { Category } from './categories.ts';
+import { attribute, unattributedShare, weightOf, type Attribution } from './attribute.ts';
+import { isOutsideWork, type Category } from './categories.ts';
 import type { StackTree } from './stack-tree.ts';
 
 export interface PartCost {
@@ -61,9 +61,9 @@ export function cpuCosts(tree: StackTree, { recordedMs, windowMs, account }: Cpu
     isWallTime: account === undefined,
     runQueueUs: account?.runQueueUs ?? 0,
     busyUs,
-    idleUs: selfOf(seen, 'idle') * scale,
+    idleUs: weightOf(seen, 'idle').self * scale,
     blockedUs,
-    profilerUs: selfOf(seen, 'profiler') * scale,
+    profilerUs: weightOf(seen, 'profiler').self * scale,
     parts: partsOf(running, perSample),
     networkUs: running.network * perSample,
     unattributedShare: unattributedShare(running),
@@ -91,10 +91,15 @@ export function allocationCosts(tree: StackTree, recordedMs: number, windowMs: n
   };
 }
 
+/** A thread, by what its parts cost. */
+export interface WithParts {
+  readonly parts: readonly PartCost[];
+}
+
 /** The parts of several threads together. */
-export function sumOfParts(all: readonly (readonly PartCost[])[]): PartCost[] {
+export function sumOfParts(threads: readonly WithParts[]): PartCost[] {
   const sums = new Map<Category, { self: number; total: number }>();
-  for (const { part, self, total } of all.flat()) {
+  for (const { part, self, total } of threads.flatMap(({ parts }) => parts)) {
     const sum = sums.get(part) ?? { self: 0, total: 0 };
     sums.set(part, { self: sum.self + self, total: sum.total + total });
   }
@@ -106,13 +111,9 @@ function blockedTime(seen: Attribution, scale: number, account: NonNullable<CpuW
   return Math.max(0, Math.min(neither, seen.nativeStorage * scale));
 }
 
-/** All but idle and the profiler, which are no work of the node's. */
+/** All but what is no work of the node's. */
 export function partsOf({ categories }: Attribution, factor: number): PartCost[] {
   return categories
-    .filter(({ category, total }) => total > 0 && category !== 'idle' && category !== 'profiler')
+    .filter(({ category, total }) => total > 0 && !isOutsideWork(category))
     .map(({ category, self, total }) => ({ part: category, self: self * factor, total: total * factor }));
-}
-
-function selfOf({ categories }: Attribution, category: Category): number {
-  return categories.find((one) => one.category === category)?.self ?? 0;
 }

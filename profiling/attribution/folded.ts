@@ -2,11 +2,9 @@
  * Collapsed stacks, as Brendan Gregg's flame graph scripts and speedscope read them: a line for each stack, frames from
  * the root to the leaf with semicolons between them, then a space and the weight.
  */
-import type { Category } from './categories.ts';
+import { isOutsideWork } from './categories.ts';
 import { frameLabel, ownerOf } from './frame.ts';
 import type { StackNode, StackTree } from './stack-tree.ts';
-
-const noWork: ReadonlySet<Category | undefined> = new Set<Category | undefined>(['idle', 'profiler']);
 
 /** Without idle time and the profiler's own. `root` stands before every stack: the thread. Weights are whole numbers. */
 export function foldedText(tree: StackTree, root: string): string {
@@ -25,7 +23,7 @@ export function foldedText(tree: StackTree, root: string): string {
 function stackOf({ frame, parent }: StackNode, labels: readonly (string | undefined)[], root: string) {
   if (parent < 0) return escapeFrame(root);
   const caller = labels[parent];
-  if (caller === undefined || noWork.has(ownerOf(frame))) return undefined;
+  if (caller === undefined || isOutsideWork(ownerOf(frame))) return undefined;
   return `${caller};${escapeFrame(frameLabel(frame))}`;
 }
 

@@ -89,6 +89,11 @@ export function nativeCpuUs({ native }: CpuMeasurement): number {
   return sumOf((native ?? []).map(({ cpuUs }) => cpuUs));
 }
 
+/** What of the parts' own cost is replication. */
+export function replicationOf(parts: readonly PartCost[]): number {
+  return sumOf(replicationParts.map((part) => selfOf(parts, part)));
+}
+
 export function showMicros(us: number): string {
   return `${showNumber(us)} us`;
 }
@@ -113,17 +118,17 @@ function cpuSentences({ op, cpu }: ProfileRun): string[] {
   const name = op.toUpperCase();
   const whole = wholeCpuUs(cpu);
   if (whole === 0) return [];
-  const parts = sumOfParts(cpu.threads.map((thread) => thread.parts));
+  const parts = sumOfParts(cpu.threads);
   const share = (part: Category): number => selfOf(parts, part) / whole;
   const network = sumOf(cpu.threads.map(({ networkUs }) => networkUs)) / whole;
-  const replication = sumOf(replicationParts.map(share));
+  const replication = replicationOf(parts) / whole;
   const others = rest(parts, whole);
   const main = sumOf(cpu.threads.filter(({ thread }) => thread === 'main').map(({ cpuUs }) => cpuUs));
   const workers = whole - main - nativeCpuUs(cpu);
   const native = cpu.native === null ? '' : `, native threads ${showMicros(nativeCpuUs(cpu) / cpu.requests)}`;
   return [
     `Under ${name} replication takes ${showShare(replication)} of CPU (coordination ${showShare(share('coordination'))}, ` +
-      `the HTTP client between nodes ${showShare(share('http-client'))}, the replica listener ` +
+      `the client between nodes ${showShare(share('http-client'))}, the replica listener ` +
       `${showShare(share('replica-listener'))}); of that, network between nodes, the sockets below the client and the ` +
       `listener, is ${showShare(network)}`,
     `The rest of ${name}: ${listOf(others)}`,
@@ -163,7 +168,7 @@ function allocationSentences(run: ProfileRun): string[] {
   if (allocation === undefined) return said;
   const bytes = sumOf(allocation.threads.map((thread) => thread.bytes));
   if (bytes === 0) return said;
-  const parts = sumOfParts(allocation.threads.map((thread) => thread.parts));
+  const parts = sumOfParts(allocation.threads);
   const shares = [...parts]
     .sort((one, other) => other.self - one.self)
     .slice(0, 5)
@@ -175,12 +180,12 @@ function perfSentences({ op, perf }: ProfileRun): string[] {
   if (perf === undefined) return [];
   const whole = sumOf(perf.threads.map(({ cpuUs }) => cpuUs));
   if (whole === 0) return [];
-  const parts = sumOfParts(perf.threads.map((thread) => thread.parts));
-  const replication = sumOf(replicationParts.map((part) => selfOf(parts, part))) / whole;
+  const parts = sumOfParts(perf.threads);
+  const replication = replicationOf(parts) / whole;
   const shares = [`replication ${showShare(replication)}`, ...rest(parts, whole)];
   const native = perf.threads.filter(({ thread }) => thread === 'native');
   const nativeUs = sumOf(native.map(({ cpuUs }) => cpuUs));
-  const nativeShares = rest(sumOfParts(native.map((thread) => thread.parts)), nativeUs);
+  const nativeShares = rest(sumOfParts(native), nativeUs);
   return [
     `By perf, with native threads and the kernel, the CPU of a ${op.toUpperCase()} is: ${listOf(shares)}`,
     ...(nativeUs === 0

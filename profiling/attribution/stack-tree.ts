@@ -82,16 +82,6 @@ export function treeOfStacks(stacks: Iterable<WeightedStack>): StackTree {
   return tree;
 }
 
-/** What was measured at each node or below it. */
-export function totalsOf(tree: StackTree): number[] {
-  const totals = tree.map(({ self }) => self);
-  for (let at = tree.length - 1; at > 0; at--) {
-    const parent = tree[at]?.parent ?? -1;
-    if (parent >= 0) totals[parent] = (totals[parent] ?? 0) + (totals[at] ?? 0);
-  }
-  return totals;
-}
-
 /** Microseconds by node id; where V8 gives no samples, the hits count as equal parts of the time. */
 function sampleMicros({ nodes, samples, timeDeltas, startTime, endTime }: CpuProfile): Map<number, number> {
   const micros = new Map<number, number>();

@@ -8,7 +8,9 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { clusterSecretFile, profileProof } from '../../src/domain/cluster-proof.ts';
 import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { parseJson, textFieldOf } from '../../src/domain/foreign-json.ts';
 import { recordingSchema, type ProfilerState, type Recording, type RecordingKind } from '../../src/domain/recording.ts';
+import { parsePrometheus, type ParsedFamily } from '../cluster/prometheus-text.ts';
 
 /** A node to be profiled. */
 export interface ProfileTarget {
@@ -78,19 +80,30 @@ export async function profilerState(target: ProfileTarget): Promise<ProfilerStat
 export async function requestCounts(target: ProfileTarget): Promise<RequestCounts> {
   const { status, body } = await ask(target, 'GET', '/metrics', {});
   if (status !== 200) throw failed(target, `"/metrics" answers ${status}`);
+  const family = 'kvorum_http_request_seconds';
+  const samples = metricsOf(body, target).get(family)?.samples ?? [];
   const counts: Record<string, number> = {};
-  const line = /^kvorum_http_request_seconds_count\{[^}]*method="([^"]+)"[^}]*\} (\S+)$/gm;
-  for (const [, method = '', count] of body.toString('utf8').matchAll(line)) {
-    counts[method] = (counts[method] ?? 0) + Number(count);
+  for (const { name, labels, value } of samples) {
+    const method = labels['method'] ?? '';
+    if (name === `${family}_count`) counts[method] = (counts[method] ?? 0) + value;
   }
   return counts;
 }
 
+function metricsOf(body: Buffer, target: ProfileTarget): ReadonlyMap<string, ParsedFamily> {
+  try {
+    return parsePrometheus(body.toString('utf8'));
+  } catch (error) {
+    throw failed(target, `"/metrics" cannot be read: ${messageOf(error)}`, error);
+  }
+}
+
 /** The request, with the proof; throws `KvorumError` with what the node said where it refuses. */
 async function profileAnswer(target: ProfileTarget, method: string, path: string): Promise<Buffer> {
-  const description = parse((await ask(target, 'GET', '/v0/node', {})).body, target) as { topology?: unknown };
-  if (typeof description.topology !== 'string') throw failed(target, '"/v0/node" does not describe a node');
-  const authorization = profileProof(target.secret, description.topology);
+  const description = parse((await ask(target, 'GET', '/v0/node', {})).body, target);
+  const topology = textFieldOf(description, 'topology');
+  if (topology === undefined) throw failed(target, '"/v0/node" does not describe a node');
+  const authorization = profileProof(target.secret, topology);
   const { status, body } = await ask(target, method, path, { authorization });
   if (status === 200) return body;
   throw failed(target, `it answers ${status}: ${detailOf(body)}`);
@@ -137,11 +150,7 @@ function parse(body: Buffer, target: ProfileTarget): unknown {
 
 function detailOf(body: Buffer): string {
   const text = body.toString('utf8').trim();
-  try {
-    return (JSON.parse(text) as { detail?: string }).detail ?? text;
-  } catch {
-    return text.slice(0, 200);
-  }
+  return textFieldOf(parseJson(text), 'detail') ?? text.slice(0, 200);
 }
 
 function failed({ url }: ProfileTarget, reason: string, cause?: unknown): KvorumError {

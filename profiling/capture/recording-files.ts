@@ -2,7 +2,7 @@
  * The raw files of a profile: `.cpuprofile` and `.heapprofile` as V8 made them (Chrome DevTools and speedscope open both),
  * collapsed stacks with TypeScript frames, and one index over them.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { KvorumError, messageOf } from '../../src/domain/errors.ts';
 import type { RecordingKind, ThreadRecording } from '../../src/domain/recording.ts';
@@ -61,6 +61,25 @@ export function writeIndex(directory: string, files: readonly ProfileFile[]): vo
   writeText(directory, indexName, `${JSON.stringify(index, undefined, 2)}\n`);
 }
 
+/** What a file of a profile holds. Throws `profile-failed`. */
+export function readProfileText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** The same of one that holds JSON. */
+export function readProfileJson(path: string): unknown {
+  const text = readProfileText(path);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
 /** `n1-worker-1`. */
 export function fileStem(node: string, thread: string): string {
   return `${node}-${thread}`.replace(/[^\w.-]+/g, '-');
@@ -86,6 +105,10 @@ function threadFiles(node: string, thread: ThreadRecording, { directory, op, res
     { path: `${stem}.${raw}`, format: raw, ...common },
     { path: folded, format: 'folded', ...common },
   ];
+}
+
+function unreadable(path: string, cause: unknown): KvorumError {
+  return new KvorumError('profile-failed', `Cannot read profile "${path}": ${messageOf(cause)}`, { cause });
 }
 
 function writeText(directory: string, path: string, text: string): void {

@@ -141,3 +141,8 @@ export interface PerfCosts {
   readonly unattributedShare: number;
   readonly unknown: readonly string[];
 }
+
+/** As tables and sentences call it: `n1 worker 1`. */
+export function threadLabel({ node, thread }: ThreadName): string {
+  return `${node} ${thread}`;
+}

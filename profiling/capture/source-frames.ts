@@ -58,7 +58,8 @@ function isV8State(name: string): boolean {
   return /^\([A-Z0-9_ a-z]+\)$/.test(name) && name !== '(anonymous)';
 }
 
-function pathOf(url: string): string {
+/** A file's path where V8 names it by a URL; all else as it is. */
+export function pathOf(url: string): string {
   if (!url.startsWith('file:')) return url;
   try {
     return fileURLToPath(url);

@@ -5,8 +5,8 @@
  * Clinic tells our code, packages, Node and V8 apart by the look of a frame's text: what has neither `.js` nor `node:` in
  * it is V8's, what is no absolute path is Node's. So sources keep their compiled names, and file URLs become paths.
  */
-import { fileURLToPath } from 'node:url';
 import type { CallFrame, CpuProfile, CpuProfileNode } from '../../src/domain/recording.ts';
+import { pathOf } from '../capture/source-frames.ts';
 
 /** A frame as 0x takes it. */
 export interface Tick {
@@ -60,12 +60,4 @@ function oneWord(functionName: string): string {
 
 function oneLine(name: string): string {
   return name.replace(/\s+/g, ' ');
-}
-
-export function pathOf(url: string): string {
-  try {
-    return url.startsWith('file:') ? fileURLToPath(url) : url;
-  } catch {
-    return url;
-  }
 }

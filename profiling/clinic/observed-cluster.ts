@@ -4,11 +4,13 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { stopWithParentEnvironmentName, withoutSettings } from '../../src/domain/child-environment.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
+import { nodeName } from '../../src/domain/topology.ts';
+import { freePorts } from '../cluster/free-ports.ts';
 
 export interface ObservedCluster extends AsyncDisposable {
   /** Of the node that is to be observed. */
@@ -32,8 +34,6 @@ export interface ObservedClusterOptions {
 
 /** Only profilers look at these nodes, and they write much to their own streams. */
 const quiet = ['--log-level', 'warn'];
-/** As `kvorum up` has it: the node stops when the channel to its parent closes. */
-const stopWithParent = { KVORUM_STOP_WITH_PARENT: '1' };
 const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const pauseMs = 50;
 
@@ -44,7 +44,7 @@ export async function planCluster(options: ObservedClusterOptions): Promise<Obse
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
   const nodes = urls.map((url, index) => {
     const own = ['--port', String(ports[index]), '--self', url, '--cluster', urls.join(',')];
-    return [program, 'serve', ...own, '--data', join(directory, `n${index + 1}`), ...quiet, ...flags];
+    return [program, 'serve', ...own, '--data', join(directory, nodeName(index)), ...quiet, ...flags];
   });
   const [observed = [], ...others] = nodes;
   const children: ChildProcess[] = [];
@@ -60,8 +60,7 @@ export async function planCluster(options: ObservedClusterOptions): Promise<Obse
 }
 
 function startNode(args: readonly string[]): ChildProcess {
-  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('KVORUM_'));
-  const env = { ...Object.fromEntries(own), ...stopWithParent };
+  const env = { ...withoutSettings(process.env), [stopWithParentEnvironmentName]: '1' };
   return spawn(process.execPath, [...args], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env });
 }
 
@@ -93,18 +92,4 @@ async function isReady(url: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Held together until all are known, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      await once(server, 'listening');
-      const address = server.address();
-      return typeof address === 'object' && address !== null ? address.port : 0;
-    }),
-  );
-  for (const server of servers) server.close();
-  return ports;
 }

@@ -4,6 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { withoutSettings } from '../../src/domain/child-environment.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
 
 export interface StepOptions {
@@ -108,8 +109,6 @@ export class Step {
 
 /** Without NO_INSIGHT clinic asks a question off a terminal, does nothing and exits 0. */
 function environment(): Record<string, string | undefined> {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !name.startsWith('KVORUM_') && name !== 'NODE_OPTIONS' && name !== 'NODE_V8_COVERAGE',
-  );
-  return { ...Object.fromEntries(kept), NO_INSIGHT: '1', NO_UPDATE_NOTIFIER: '1' };
+  const { NODE_OPTIONS: _options, NODE_V8_COVERAGE: _coverage, ...kept } = withoutSettings(process.env);
+  return { ...kept, NO_INSIGHT: '1', NO_UPDATE_NOTIFIER: '1' };
 }

@@ -2,13 +2,15 @@
  * Our own recordings in clinic's viewers. Clinic itself records the main thread only, but its pages draw whatever has
  * their form, so each thread's profile gets the page that clinic would have made of it.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { codeOf, KvorumError, messageOf } from '../../src/domain/errors.ts';
 import type { CpuProfile, HeapProfile, HeapProfileNode } from '../../src/domain/recording.ts';
-import { clinicTicks, pathOf } from './flame-data.ts';
+import { readProfileJson } from '../capture/recording-files.ts';
+import { pathOf } from '../capture/source-frames.ts';
+import { clinicTicks } from './flame-data.ts';
 import { clinicInstall, clinicVersion, findClinic, type ClinicInstallation } from './installation.ts';
 import { toolTraits } from './tools.ts';
 import { visualize } from './visualize.ts';
@@ -34,7 +36,7 @@ export function clinicFlameOf(
   options: ClinicViewOptions = {},
 ): Promise<ClinicViewResult> {
   return view('flame', path, outHtml, options, (data) => {
-    const ticks = clinicTicks(parseProfile(path) as CpuProfile);
+    const ticks = clinicTicks(readProfileJson(path) as CpuProfile);
     if (ticks.length === 0) throw new KvorumError('profile-failed', `"${path}" holds no sample that is not idle`);
     writeFlameData(data, ticks);
   });
@@ -47,7 +49,7 @@ export function clinicHeapOf(
   options: ClinicViewOptions = {},
 ): Promise<ClinicViewResult> {
   return view('heapprofiler', path, outHtml, options, (data) => {
-    const { head, samples = [] } = parseProfile(path) as HeapProfile;
+    const { head, samples = [] } = readProfileJson(path) as HeapProfile;
     writeFileSync(data, JSON.stringify({ head: withPaths(head), samples }));
   });
 }
@@ -96,12 +98,4 @@ function writeFlameData(data: string, ticks: unknown): void {
 function withPaths(node: HeapProfileNode): HeapProfileNode {
   const callFrame = { ...node.callFrame, url: pathOf(node.callFrame.url) };
   return { ...node, callFrame, children: node.children.map(withPaths) };
-}
-
-function parseProfile(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new KvorumError('profile-failed', `Cannot read profile "${path}": ${messageOf(error)}`, { cause: error });
-  }
 }

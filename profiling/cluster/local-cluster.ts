@@ -5,13 +5,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { KvorumError } from '../../src/domain/errors.ts';
+import { freePorts } from './free-ports.ts';
 
 export interface LocalNode {
   readonly name: string;
@@ -37,8 +37,6 @@ export interface LocalCluster extends AsyncDisposable {
 }
 
 const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
-const firstPort = 12_000;
-const lastPort = 31_900;
 
 /** Starts the nodes and resolves when all are ready. Throws `KvorumError` with what `kvorum up` said. */
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
@@ -47,7 +45,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   const removeDirectory = (): void => {
     if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
   };
-  const port = await freePortRow(count);
+  const [port] = await freePorts(count);
   const args = [program, 'up', '--nodes', String(count), '--port', String(port), '--data', directory];
   // A group of its own: a Ctrl-C in the terminal is for the command that measures, which then stops the cluster.
   const child = spawn(process.execPath, [...args, '--output', 'json', ...flags], {
@@ -72,26 +70,4 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   await stop();
   const reason = (await said).trim().replace(/^kvorum: /, '');
   throw new KvorumError('worker-failed', `The cluster did not start: ${reason}`);
-}
-
-/** The first of `count` ports in a row that nothing listened on a moment ago. */
-async function freePortRow(count: number): Promise<number> {
-  for (;;) {
-    const first = firstPort + Math.floor(Math.random() * (lastPort - firstPort));
-    const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
-    if (!free.includes(false)) return first;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    server.listen({ port, host: '127.0.0.1', exclusive: true });
-    await once(server, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
-  }
 }

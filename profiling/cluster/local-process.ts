@@ -2,6 +2,7 @@
  * Which process of this machine a node is, as far as it is one, and which of its threads run JavaScript. Tolerant: the node
  * may be of another version, and then it is taken for one that does not tell.
  */
+import { fieldOf, listFieldOf, parseJson, textFieldOf } from '../../src/domain/foreign-json.ts';
 import { AdminClient } from './admin-client.ts';
 import { threadName } from './node-metrics.ts';
 import { isNodeProcess } from './process-accounts.ts';
@@ -34,27 +35,14 @@ export async function localProcess(url: string): Promise<LocalProcess | null> {
 /** Null where it does not tell of its process. */
 function parseProcess(text: string): (LocalProcess & { readonly threadCount: number }) | null {
   const status = parseJson(text);
-  const described = field(status, 'process');
-  const pid = field(described, 'pid');
+  const described = fieldOf(status, 'process');
+  const pid = fieldOf(described, 'pid');
   if (typeof pid !== 'number' || !Number.isSafeInteger(pid)) return null;
   const threads = new Map<number, string>();
-  const listed = field(described, 'threads');
-  for (const entry of Array.isArray(listed) ? (listed as readonly unknown[]) : []) {
-    const [thread, osThreadId] = [field(entry, 'thread'), field(entry, 'osThreadId')];
-    if (typeof thread === 'string' && typeof osThreadId === 'number') threads.set(osThreadId, threadName(thread));
+  for (const entry of listFieldOf(described, 'threads')) {
+    const [thread, osThreadId] = [textFieldOf(entry, 'thread'), fieldOf(entry, 'osThreadId')];
+    if (thread !== undefined && typeof osThreadId === 'number') threads.set(osThreadId, threadName(thread));
   }
-  const workers = field(status, 'workers');
+  const workers = fieldOf(status, 'workers');
   return { pid, threads, threadCount: 1 + (typeof workers === 'number' ? workers : 0) };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

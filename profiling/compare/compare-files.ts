@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { fieldOf } from '../../src/domain/foreign-json.ts';
 import { benchSchema, type BenchEnvironment, type BenchResult } from '../load/result.ts';
 import { pointKey } from './load-point.ts';
 import { maximumOf } from './maximum.ts';
@@ -186,7 +187,7 @@ function parseFile(flag: 'a' | 'b', path: string): BenchResult | CompareResult {
     throw refuse('is not JSON; expected a file of kvorum bench --json or kvorum compare --json', error);
   }
   if (isBenchResult(parsed) || isCompareResult(parsed)) return parsed;
-  const schema = field(parsed, 'schema');
+  const schema = fieldOf(parsed, 'schema');
   const said = typeof schema === 'string' ? `has the schema "${schema}"` : 'is no result';
   throw refuse(`${said}; expected ${benchSchema} or ${compareSchema}, whole`);
 }
@@ -194,26 +195,28 @@ function parseFile(flag: 'a' | 'b', path: string): BenchResult | CompareResult {
 /** Checked is what is read here; the rest is taken on the word of the schema. */
 function isBenchResult(value: unknown): value is BenchResult {
   return (
-    field(value, 'schema') === benchSchema &&
-    typeof field(field(value, 'workload'), 'op') === 'string' &&
-    typeof field(field(value, 'workload'), 'rate') === 'number' &&
-    typeof field(field(value, 'totals'), 'rate') === 'number' &&
-    typeof field(field(value, 'verdict'), 'kind') === 'string' &&
-    typeof field(field(value, 'environment'), 'cluster') === 'object' &&
-    Array.isArray(field(field(value, 'latency'), 'buckets')) &&
-    Array.isArray(field(value, 'nodes'))
+    fieldOf(value, 'schema') === benchSchema &&
+    typeof fieldOf(fieldOf(value, 'workload'), 'op') === 'string' &&
+    typeof fieldOf(fieldOf(value, 'workload'), 'rate') === 'number' &&
+    typeof fieldOf(fieldOf(value, 'totals'), 'rate') === 'number' &&
+    typeof fieldOf(fieldOf(value, 'verdict'), 'kind') === 'string' &&
+    typeof fieldOf(fieldOf(value, 'environment'), 'cluster') === 'object' &&
+    Array.isArray(fieldOf(fieldOf(value, 'latency'), 'buckets')) &&
+    Array.isArray(fieldOf(value, 'nodes'))
   );
 }
 
 function isCompareResult(value: unknown): value is CompareResult {
-  const [subjects, searches, runs] = ['subjects', 'searches', 'runs'].map((name) => field(value, name));
+  const [subjects, searches, runs] = ['subjects', 'searches', 'runs'].map((name) => fieldOf(value, name));
   return (
-    field(value, 'schema') === compareSchema &&
+    fieldOf(value, 'schema') === compareSchema &&
     Array.isArray(subjects) &&
-    subjects.every((subject) => typeof field(subject, 'name') === 'string') &&
+    subjects.every((subject) => typeof fieldOf(subject, 'name') === 'string') &&
     Array.isArray(searches) &&
     Array.isArray(runs) &&
-    runs.every((run) => isBenchResult(field(run, 'result')) && typeof field(field(run, 'point'), 'kind') === 'string')
+    runs.every(
+      (run) => isBenchResult(fieldOf(run, 'result')) && typeof fieldOf(fieldOf(run, 'point'), 'kind') === 'string',
+    )
   );
 }
 
@@ -234,8 +237,4 @@ function names(parts: readonly Part[]): string {
 function loads(parts: readonly Part[]): string {
   const all = new Set(parts.flatMap(({ runs }) => runs.map(({ op, point }) => `${op} ${pointKey(point)}`)));
   return [...all].join(', ') || 'no runs';
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

@@ -4,6 +4,7 @@
  * Per request means per request answered while the nodes were observed, whenever it was due: under a rate that is not
  * held most answers are to requests of earlier seconds.
  */
+import { nodeName } from '../../src/domain/topology.ts';
 import { percentileUs } from '../load/histogram.ts';
 import type { BenchResult, NodeObservation, ThreadObservation } from '../load/result.ts';
 import type { MeasureName } from './result.ts';
@@ -46,7 +47,7 @@ export function threadFiguresOf(result: BenchResult): readonly ThreadFigures[] {
   if (answered === 0) return [];
   return result.nodes.flatMap(({ threads }, index) =>
     (threads ?? []).map(({ thread, cpuUs, runQueueUs, voluntarySwitches, involuntarySwitches }) => ({
-      node: `n${index + 1}`,
+      node: nodeName(index),
       thread,
       cpuUs: cpuUs / answered,
       runQueueUs: runQueueUs / answered,

@@ -1,8 +1,14 @@
 /** The flame graphs' stacks from the files that a profile has left: how a baseline is read. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
-import { indexName, profileFilesSchema, type ProfileFile, type ProfileIndex } from '../capture/recording-files.ts';
+import { KvorumError } from '../../src/domain/errors.ts';
+import {
+  indexName,
+  profileFilesSchema,
+  readProfileJson,
+  readProfileText,
+  type ProfileFile,
+  type ProfileIndex,
+} from '../capture/recording-files.ts';
 import type { FlameKind, FlameSource } from './flame-data.ts';
 import { treeOfFolded } from './folded-stacks.ts';
 
@@ -16,30 +22,16 @@ export function readFlameSources(directory: string, op: string): FlameSource[] {
   const index = parseIndex(join(directory, indexName));
   const files = index.files.filter((file) => file.op === op && file.format === 'folded');
   return files.map(({ path, kind, node, thread }) => {
-    return { kind: kinds[kind], node, thread, tree: treeOfFolded(read(join(directory, path))) };
+    return { kind: kinds[kind], node, thread, tree: treeOfFolded(readProfileText(join(directory, path))) };
   });
 }
 
 function parseIndex(path: string): ProfileIndex {
-  let index: Partial<ProfileIndex>;
-  try {
-    index = JSON.parse(read(path)) as Partial<ProfileIndex>;
-  } catch (error) {
-    if (error instanceof KvorumError) throw error;
-    throw new KvorumError('profile-failed', `Cannot read profile "${path}": ${messageOf(error)}`, { cause: error });
-  }
+  const index = readProfileJson(path) as Partial<ProfileIndex>;
   if (index.schema === profileFilesSchema && Array.isArray(index.files)) return index as ProfileIndex;
   const given = String(index.schema);
   throw new KvorumError(
     'profile-failed',
     `Cannot read profile "${path}": its schema is "${given}", known is "${profileFilesSchema}"`,
   );
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new KvorumError('profile-failed', `Cannot read profile "${path}": ${messageOf(error)}`, { cause: error });
-  }
 }

@@ -1,9 +1,8 @@
 /**
- * Flame graphs as a part of a report page, and as a page of their own. Without scripts the heaviest functions stand there
- * as a table; `profiling/browser/flame.ts` puts the graph and a table that can be asked in its place.
+ * Flame graphs as a part of a report page. Without scripts the heaviest functions stand there as a table;
+ * `profiling/browser/flame.ts` puts the graph and a table that can be asked in its place.
  */
 import { html, type Html } from '../report/html.ts';
-import { renderPage } from '../report/page.ts';
 import type { FlameData } from './flame-data.ts';
 import { flameStylesheet } from './flame-style.ts';
 import { kindTitles, perRequestText, shareText, weightText } from './flame-text.ts';
@@ -27,30 +26,6 @@ const rowsShown = 15;
 export function flameSection(key: string, data: FlameData): FlameSection {
   const body = html`<div class="flame" data-flame="${key}">${fallback(data)}</div>`;
   return { body, scripts: ['flame'], styles: [flameStylesheet()], flames: { [key]: data } };
-}
-
-export interface FlamePageOptions {
-  readonly title: string;
-  /** Each under its heading: `PUT`, `GET`. */
-  readonly parts: readonly { readonly title: string; readonly data: FlameData }[];
-}
-
-/** A whole HTML document with flame graphs and nothing else. */
-export function renderFlamePage({ title, parts }: FlamePageOptions): Promise<string> {
-  const sections = parts.map(({ data }, index) => flameSection(`part-${index}`, data));
-  const body = parts.map(
-    (part, index) =>
-      html`<h2>${part.title}</h2>
-        ${reading(part.data)}${sections[index]?.body}`,
-  );
-  const [first] = sections;
-  return renderPage({
-    title,
-    data: { flames: Object.assign({}, ...sections.map(({ flames }) => flames)) as unknown },
-    scripts: first?.scripts ?? [],
-    styles: first?.styles ?? [],
-    body: html`${body}`,
-  });
 }
 
 /** How the graphs are read, in a few sentences. */

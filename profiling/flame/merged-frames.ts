@@ -3,7 +3,7 @@
  * this run and of a baseline side by side.
  */
 import { isInternalFrame } from '../attribution/attribute.ts';
-import type { Category } from '../attribution/categories.ts';
+import { isOutsideWork, type Category } from '../attribution/categories.ts';
 import { ownerOf, type Frame } from '../attribution/frame.ts';
 import type { StackTree } from '../attribution/stack-tree.ts';
 
@@ -21,7 +21,6 @@ export interface MergedFrame {
 }
 
 const rootFrame: Frame = { name: 'all', origin: 'v8', file: '', line: null };
-const noWork: ReadonlySet<Category | undefined> = new Set<Category | undefined>(['idle', 'profiler']);
 
 export function newRoot(): MergedFrame {
   return newFrame(rootFrame, 'unattributed');
@@ -50,7 +49,7 @@ export function sumUp(frame: MergedFrame): void {
 
 function placeOf(frame: Frame, caller: MergedFrame | undefined): MergedFrame | undefined {
   const owner = ownerOf(frame);
-  if (caller === undefined || noWork.has(owner)) return undefined;
+  if (caller === undefined || isOutsideWork(owner)) return undefined;
   const key = keyOf(frame);
   const known = caller.children.get(key);
   if (known !== undefined) return known;

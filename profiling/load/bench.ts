@@ -3,6 +3,7 @@
  * and says where and how it was measured. What reports and comparisons read comes from here.
  */
 import { KvorumError } from '../../src/domain/errors.ts';
+import { listFieldOf, parseJson, textFieldOf } from '../../src/domain/foreign-json.ts';
 import { observeNodes, type NodeObserver } from '../cluster/observer.ts';
 import { builtInEngine } from './built-in-engine.ts';
 import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
@@ -83,17 +84,8 @@ function observationWindow(observer: NodeObserver, durationMs: number) {
 /** All nodes of the cluster, not only those that get the load: each does its part of the work. */
 export async function nodesOf(targets: readonly string[]): Promise<readonly string[]> {
   const { body } = await askNode(targets[0] ?? '', '/v0/status');
-  const listed = /"cluster":\[/.test(body) ? clusterUrls(body) : [];
+  const listed = listFieldOf(parseJson(body), 'cluster').flatMap((entry) => textFieldOf(entry, 'url') ?? []);
   return listed.length > 0 ? listed : targets;
-}
-
-function clusterUrls(status: string): string[] {
-  try {
-    const { cluster } = JSON.parse(status) as { readonly cluster: readonly { readonly url?: unknown }[] };
-    return cluster.flatMap(({ url }) => (typeof url === 'string' ? [url] : []));
-  } catch {
-    return [];
-  }
 }
 
 /** The command line that repeats a workload on nodes that run already. */

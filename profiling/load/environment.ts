@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { fieldOf, parseJson } from '../../src/domain/foreign-json.ts';
 import { version } from '../../src/version.ts';
 import { askNode } from './node-client.ts';
 import type { BenchEnvironment } from './result.ts';
@@ -10,9 +11,10 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Throws `node-unreachable`. What the target does not tell, since it is no Kvorum node, is left out. */
 export async function benchEnvironment(url: string): Promise<BenchEnvironment> {
-  const status = statusFields((await askNode(url, '/v0/status')).body);
-  const { mode, durability, workers, node, cluster } = status;
-  const settings = { mode, durability, workers, version: fieldOf(node, 'version') };
+  const status = parseJson((await askNode(url, '/v0/status')).body);
+  const told = ['mode', 'durability', 'workers'].map((name) => [name, fieldOf(status, name)] as const);
+  const settings = [...told, ['version', fieldOf(fieldOf(status, 'node'), 'version')] as const];
+  const cluster = fieldOf(status, 'cluster');
   return {
     machine: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
@@ -21,26 +23,13 @@ export async function benchEnvironment(url: string): Promise<BenchEnvironment> {
     node: process.version,
     kvorum: version,
     commit: commit(),
-    cluster: Object.fromEntries(Object.entries(settings).filter(isSetting)),
+    cluster: Object.fromEntries(settings.filter(isSetting)),
     nodeCount: Array.isArray(cluster) ? cluster.length : 1,
   };
 }
 
-function isSetting(entry: [string, unknown]): entry is [string, string | number] {
+function isSetting(entry: readonly [string, unknown]): entry is readonly [string, string | number] {
   return typeof entry[1] === 'string' || typeof entry[1] === 'number';
-}
-
-function statusFields(body: string): Record<string, unknown> {
-  try {
-    const parsed: unknown = JSON.parse(body);
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
 /** Null outside a checkout of Kvorum itself: an installed package may lie inside another repository. */

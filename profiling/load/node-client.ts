@@ -2,6 +2,7 @@
 import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { codeOf, KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { parseJson, textFieldOf } from '../../src/domain/foreign-json.ts';
 
 export interface NodeAnswer {
   readonly status: number;
@@ -24,7 +25,7 @@ export async function assertReady(urls: readonly string[]): Promise<void> {
   for (const url of urls) {
     const { status, body } = await askNode(url, '/readyz');
     if (status === 200) continue;
-    const detail = /"detail":"([^"]*)"/.exec(body)?.[1];
+    const detail = textFieldOf(parseJson(body), 'detail');
     throw new KvorumError('node-unreachable', `${url} is not ready: ${detail ?? `/readyz answers ${status}`}`);
   }
 }

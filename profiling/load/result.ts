@@ -8,8 +8,12 @@ import type { LatencyCounts } from './histogram.ts';
 
 export const benchSchema = 'kvorum-bench/1';
 
-export type LoadOperation = 'put' | 'get' | 'delete' | 'mixed';
-export type Distribution = 'uniform' | 'zipfian' | 'latest' | 'sequential';
+export const loadOperations = ['put', 'get', 'delete', 'mixed'] as const;
+export type LoadOperation = (typeof loadOperations)[number];
+export const distributions = ['uniform', 'zipfian', 'latest', 'sequential'] as const;
+export type Distribution = (typeof distributions)[number];
+export const arrivals = ['constant', 'poisson'] as const;
+export type Arrival = (typeof arrivals)[number];
 
 /** What is sent. */
 export interface Workload {
@@ -18,7 +22,7 @@ export interface Workload {
   readonly readShare: number;
   /** Requests a second over all connections. */
   readonly rate: number;
-  readonly arrival: 'constant' | 'poisson';
+  readonly arrival: Arrival;
   readonly connections: number;
   readonly durationMs: number;
   readonly warmupMs: number;

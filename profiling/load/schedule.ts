@@ -5,12 +5,13 @@
  * Times are microseconds from the start of the measured window; those of the warm-up are negative.
  */
 import type { Random } from './random.ts';
+import type { Arrival } from './result.ts';
 
 /** Gives the intended starts one after another, in rising order, without end. */
 export type Schedule = () => number;
 
 export interface ScheduleOptions {
-  readonly arrival: 'constant' | 'poisson';
+  readonly arrival: Arrival;
   /** Requests a second. */
   readonly rate: number;
   readonly warmupUs: number;

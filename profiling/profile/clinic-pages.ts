@@ -5,7 +5,7 @@
 import { join, relative } from 'node:path';
 import { KvorumError } from '../../src/domain/errors.ts';
 import type { ProfileFile } from '../capture/recording-files.ts';
-import type { ClinicPage } from '../capture/result.ts';
+import { threadLabel, type ClinicPage } from '../capture/result.ts';
 import { checkGraph } from '../clinic/graph-check.ts';
 import { runClinic, type ClinicLoad, type ClinicResult } from '../clinic/run-clinic.ts';
 import type { ClinicTool } from '../clinic/tools.ts';
@@ -88,7 +88,7 @@ async function threadPage(
   { directory, signal, onProgress }: ClinicPagesOptions,
 ): Promise<ClinicPage> {
   const isCpu = file.kind === 'cpu';
-  const title = `${isCpu ? 'flame' : 'heapprofiler'} of ${file.node} ${file.thread}`;
+  const title = `${isCpu ? 'flame' : 'heapprofiler'} of ${threadLabel(file)}`;
   onProgress(`clinic ${title}: draws its page`);
   const name = `${file.path.replace(/[^\w.-]+/g, '-')}.html`;
   const path = join(clinicFolder, name);

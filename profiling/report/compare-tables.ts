@@ -1,4 +1,5 @@
 /** A comparison in tables: every measure of every subject with its range and what each step changed; every run. */
+import { threadLabel } from '../capture/result.ts';
 import { pointKey } from '../compare/load-point.ts';
 import {
   measureKinds,
@@ -56,13 +57,13 @@ function measureTable(result: CompareResult, op: LoadOperation, point: LoadPoint
 
 function threadRows(rows: readonly ReturnType<typeof rowOf>[], steps: number): Cell[][] {
   const threads = rows.flatMap((row) => row?.threads ?? []).toSorted(byNodeAndThread);
-  const names = new Set(threads.map(({ node, thread }) => `${node} ${thread}`));
+  const names = new Set(threads.map(threadLabel));
   const blank = Array.from({ length: steps }, () => '');
   return [...names].map((name) => [
     `CPU a request, ${name}`,
     ...rows.map((row) => {
       if (row === undefined || row.threads.length === 0) return null;
-      const found = row.threads.find(({ node, thread }) => `${node} ${thread}` === name);
+      const found = row.threads.find((thread) => threadLabel(thread) === name);
       return found === undefined ? 'no such thread' : spreadText(found.cpuUs, 'us');
     }),
     ...blank,

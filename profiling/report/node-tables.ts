@@ -1,8 +1,8 @@
 /** What the run cost on each node and thread, and what came of the requests: by target and by status code. */
+import { nodeName } from '../../src/domain/topology.ts';
 import { percentileUs } from '../load/histogram.ts';
 import type { BenchResult } from '../load/result.ts';
 import { html, type Html } from './html.ts';
-import { nodeName } from './time-charts.ts';
 import { table, type Cell } from './table.ts';
 
 const meanings: Readonly<Record<string, string>> = {

@@ -6,6 +6,7 @@ import { instrumentTitle, instrumentTitles } from '../profile/instrument-names.t
 import type { ObservedLoad, Overhead } from '../profile/overhead.ts';
 import { runTitle, signed } from '../profile/summary.ts';
 import { waitMarkdown } from '../waits/markdown.ts';
+import { markdownTable } from './markdown-table.ts';
 
 export function profileDetailsMarkdown({ runs, clinic = [] }: ProfileResult): string {
   const pages = clinic.map(({ title, path, note }) => [title, path === null ? 'none' : `[${path}](${path})`, note]);
@@ -59,10 +60,4 @@ function overheadTable({ without, instruments }: Overhead): string {
     ['Instrument', 'Rate', 'p50', 'p99', 'CPU a request'],
     [...without.map((load, index) => [`none, ${index === 0 ? 'first' : 'last'}`, ...cells(load)]), ...rows],
   );
-}
-
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }

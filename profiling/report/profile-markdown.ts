@@ -2,10 +2,16 @@
  * A profile as Markdown: what it says in sentences, then the tables behind them. Costs are of one request over the whole
  * cluster unless a heading says otherwise.
  */
-import { categories, categoryTitles, outsideWork, type Category } from '../attribution/categories.ts';
-import { sumOfParts, type PartCost } from '../attribution/costs.ts';
+import { categoryTitles } from '../attribution/categories.ts';
+import type { WithParts } from '../attribution/costs.ts';
 import {
-  nativeCpuUs,
+  partsIn,
+  perRequest,
+  requestParts,
+  type PartsColumn,
+  type RequestParts,
+} from '../attribution/request-parts.ts';
+import {
   profileSentences,
   requestCosts,
   showBytes,
@@ -13,9 +19,15 @@ import {
   showNumber,
   showShare,
 } from '../attribution/sentences.ts';
-import type { FailedThread, ProfileResult, ProfileRun, ThreadName } from '../capture/result.ts';
-
-const workParts = categories.filter((part) => !outsideWork.has(part));
+import {
+  threadLabel,
+  type FailedThread,
+  type ProfileResult,
+  type ProfileRun,
+  type ThreadName,
+  type Window,
+} from '../capture/result.ts';
+import { figureTable } from './markdown-table.ts';
 
 /** The whole document. */
 export function profileMarkdown(result: ProfileResult): string {
@@ -34,23 +46,21 @@ export function profileMarkdown(result: ProfileResult): string {
 
 /** PUT beside GET: each part's CPU and allocation a request, columns for each run. */
 export function partsTable(runs: readonly ProfileRun[], kind: 'cpu' | 'allocation'): string {
-  const columns = runs.flatMap((run) => columnOf(run, kind));
+  const columns = requestParts(runs, kind);
   if (columns.length === 0) return '';
   const show = kind === 'cpu' ? showMicros : showBytes;
-  const cells = ({ whole }: PartsColumn, { self, total }: { self: number; total: number }): string[] => [
+  const cells = ({ whole }: RequestParts, { self, total }: { self: number; total: number }): string[] => [
     show(self),
     showShare(whole === 0 ? 0 : self / whole),
     show(total),
   ];
-  const rows = workParts
-    .filter((part) => columns.some(({ parts }) => parts.has(part)))
-    .map((part) => [
-      categoryTitles[part],
-      ...columns.flatMap((column) => cells(column, column.parts.get(part) ?? { self: 0, total: 0 })),
-    ]);
+  const rows = partsIn(columns).map((part) => [
+    categoryTitles[part],
+    ...columns.flatMap((column) => cells(column, column.parts.get(part) ?? { self: 0, total: 0 })),
+  ]);
   const native = columns.flatMap((column) => cells(column, { self: column.native ?? 0, total: column.native ?? 0 }));
   const hasNative = columns.some((column) => column.native !== null);
-  return table(
+  return figureTable(
     ['Part', ...columns.flatMap(({ name }) => [`${name} self`, 'share', 'with callees'])],
     [
       ...rows,
@@ -65,17 +75,12 @@ export function threadsTable(run: ProfileRun, kind: 'cpu' | 'allocation'): strin
   const measurement = run[kind];
   if (measurement === undefined || measurement.requests === 0) return '';
   const show = kind === 'cpu' ? showMicros : showBytes;
-  const names = [...new Set(measurement.threads.map(({ thread }) => thread))];
-  const sums = names.map((name) =>
-    partSums(measurement.threads.filter(({ thread }) => thread === name).map(({ parts }) => parts)),
-  );
-  const cluster = partSums(measurement.threads.map(({ parts }) => parts));
-  const perRequest = (sum: ReadonlyMap<Category, PartCost>, part: Category): string =>
-    show((sum.get(part)?.self ?? 0) / measurement.requests);
-  const rows = categories
-    .filter((part) => cluster.has(part))
-    .map((part) => [categoryTitles[part], ...sums.map((sum) => perRequest(sum, part)), perRequest(cluster, part)]);
-  return table(['Part', ...names, 'cluster'], rows);
+  const columns = threadColumns(measurement);
+  const rows = partsIn(columns).map((part) => [
+    categoryTitles[part],
+    ...columns.map(({ parts }) => show(parts.get(part)?.self ?? 0)),
+  ]);
+  return figureTable(['Part', ...columns.map(({ name }) => name)], rows);
 }
 
 /** Every thread of every node: how it spent the window. */
@@ -91,7 +96,7 @@ export function threadTimesTable({ cpu }: ProfileRun): string {
     showShare(thread.unattributedShare),
   ]);
   const native = (cpu.native ?? []).map(({ node, cpuUs }) => [`${node} native`, ofWindow(cpuUs), '', '', '', '']);
-  return table(
+  return figureTable(
     ['Thread', 'CPU', 'waiting for a core', 'blocked in storage', 'idle', 'unattributed'],
     [...rows, ...native],
   );
@@ -113,28 +118,7 @@ export function collectionsTable({ collections, promises }: ProfileRun): string 
       pauses.join('; '),
     ];
   });
-  return table(['Thread', 'heap a request', 'off heap a request', 'promises a request', 'pauses'], rows);
-}
-
-/** One run in a table of parts; all figures are of one request. */
-interface PartsColumn {
-  readonly name: string;
-  readonly parts: ReadonlyMap<Category, PartCost>;
-  /** CPU of threads without JavaScript; null where it is not known. */
-  readonly native: number | null;
-  readonly whole: number;
-}
-
-function columnOf(run: ProfileRun, kind: 'cpu' | 'allocation'): PartsColumn[] {
-  const measurement = run[kind];
-  if (measurement === undefined || measurement.requests === 0) return [];
-  const { requests } = measurement;
-  const sums = sumOfParts(measurement.threads.map(({ parts }) => parts));
-  const parts = sums.map(({ part, self, total }) => ({ part, self: self / requests, total: total / requests }));
-  const cpu = kind === 'cpu' ? run.cpu : undefined;
-  const native = cpu === undefined || cpu.native === null ? null : nativeCpuUs(cpu) / requests;
-  const whole = parts.reduce((sum, { self }) => sum + self, native ?? 0);
-  return [{ name: run.op.toUpperCase(), parts: byPart(parts), native, whole }];
+  return figureTable(['Thread', 'heap a request', 'off heap a request', 'promises a request', 'pauses'], rows);
 }
 
 function runBlocks(run: ProfileRun): string[] {
@@ -169,7 +153,7 @@ function costsTable(runs: readonly ProfileRun[]): string {
     title,
     ...values.map((value) => (value === null ? 'not measured' : show(value))),
   ];
-  return table(
+  return figureTable(
     ['', ...runs.map(({ op, mode }) => `${op.toUpperCase()} ${mode}`)],
     [
       row(
@@ -203,38 +187,30 @@ function costsTable(runs: readonly ProfileRun[]): string {
 
 function perfTable({ perf }: ProfileRun): string {
   if (perf === undefined || perf.requests === 0) return '';
-  const names = [...new Set(perf.threads.map(({ thread }) => thread))];
-  const sums = names.map((name) =>
-    partSums(perf.threads.filter(({ thread }) => thread === name).map(({ parts }) => parts)),
-  );
-  const cluster = partSums(perf.threads.map(({ parts }) => parts));
-  const whole = perf.threads.reduce((sum, { cpuUs }) => sum + cpuUs, 0);
-  const rows = categories
-    .filter((part) => cluster.has(part))
-    .map((part) => {
-      const self = cluster.get(part)?.self ?? 0;
-      const cells = sums.map((sum) => showMicros((sum.get(part)?.self ?? 0) / perf.requests));
-      return [categoryTitles[part], ...cells, showMicros(self / perf.requests), showShare(self / (whole || 1))];
-    });
-  return table(['Part', ...names, 'cluster', 'share'], rows);
+  const columns = threadColumns(perf);
+  const whole = perf.threads.reduce((sum, { cpuUs }) => sum + cpuUs, 0) / perf.requests;
+  const rows = partsIn(columns).map((part) => {
+    const selves = columns.map(({ parts }) => parts.get(part)?.self ?? 0);
+    return [categoryTitles[part], ...selves.map(showMicros), showShare((selves.at(-1) ?? 0) / (whole || 1))];
+  });
+  return figureTable(['Part', ...columns.map(({ name }) => name), 'share'], rows);
+}
+
+/** Threads of the same name of all nodes together, then all threads. */
+function threadColumns(measurement: Window & { readonly threads: readonly (ThreadName & WithParts)[] }): PartsColumn[] {
+  const { threads } = measurement;
+  const names = [...new Set(threads.map(({ thread }) => thread))];
+  const ofName = (name: string): PartsColumn => {
+    const own = threads.filter(({ thread }) => thread === name);
+    return { name, parts: perRequest(own, measurement) };
+  };
+  return [...names.map(ofName), { name: 'cluster', parts: perRequest(threads, measurement) }];
 }
 
 function failures({ cpu, allocation, collections, promises }: ProfileRun): string[] {
   const failed: FailedThread[] = [cpu, allocation, collections, promises].flatMap((one) => [...(one?.failed ?? [])]);
   if (failed.length === 0) return [];
   return [failed.map((one) => `- Nothing was recorded of ${threadLabel(one)}: ${one.failure}.`).join('\n')];
-}
-
-function byPart(parts: readonly PartCost[]): Map<Category, PartCost> {
-  return new Map(parts.map((one) => [one.part, one]));
-}
-
-function partSums(all: readonly (readonly PartCost[])[]): Map<Category, PartCost> {
-  return byPart(sumOfParts(all));
-}
-
-function threadLabel({ node, thread }: ThreadName): string {
-  return `${node} ${thread}`;
 }
 
 function showMillis(us: number): string {
@@ -247,11 +223,4 @@ function heading(title: string, body: string): string {
 
 function joinBlocks(blocks: readonly string[]): string {
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  const rule = head.map((_, index) => (index === 0 ? '---' : '---:'));
-  return [line(head), line(rule), ...rows.map(line)].join('\n');
 }

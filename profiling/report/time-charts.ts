@@ -4,6 +4,7 @@
  *
  * A point at second `n` is of the second that ends there.
  */
+import { nodeName } from '../../src/domain/topology.ts';
 import { percentileUs, sumOf } from '../load/histogram.ts';
 import type { BenchResult, NodeSample, SecondResult } from '../load/result.ts';
 import type { Dash, LineChart, LineSeries, YAxis } from './chart.ts';
@@ -178,11 +179,6 @@ function nodeCharts({ nodes }: BenchResult, span: number): TimeChart[] {
       series: perNode((sample) => sample.residentBytes),
     },
   ];
-}
-
-/** What the nodes of a run are called everywhere in a report. */
-export function nodeName(index: number): string {
-  return `n${index + 1}`;
 }
 
 /** Samples are named by the end of their second; the bench's seconds by their start. */

@@ -8,6 +8,7 @@ import type { BenchResult, Verdict } from '../load/result.ts';
 import { heldShare } from '../load/saturation.ts';
 import { errorCount } from '../load/verdict.ts';
 import { html, type Html } from './html.ts';
+import { keyFigureList, type KeyFigure } from './key-figures.ts';
 import { quantity, typeset } from './quantity.ts';
 import { table, type Cell } from './table.ts';
 
@@ -61,7 +62,7 @@ export function keyFigures(result: BenchResult): Html {
   const errors = errorCount(result);
   const unsent = totals.failed + totals.unanswered - errors;
   const text = `${quantity(Math.round(totals.rate), 'rate')} of ${quantity(workload.rate, 'rate')}`;
-  const figures: (readonly [string, string, string?])[] = [
+  const figures: readonly KeyFigure[] = [
     ['Target rate', quantity(workload.rate, 'rate'), workload.arrival === 'poisson' ? 'Poisson arrivals' : 'constant'],
     ['Achieved rate', quantity(Math.round(totals.rate), 'rate'), `${quantity(share, 'share')} of the target`],
     ['Latency p50', percentile(result, 50), 'half are faster'],
@@ -89,16 +90,7 @@ export function keyFigures(result: BenchResult): Html {
         as held.
       </p>
     </div>
-    <dl class="key-figures">
-      ${figures.map(
-        ([name, value, note]) =>
-          html`<div>
-            <dt>${name}</dt>
-            <dd>${value}</dd>
-            ${note === undefined ? null : html`<dd class="quiet">${note}</dd>`}
-          </div> `,
-      )}
-    </dl>
+    ${keyFigureList(figures)}
   </section> `;
 }
 

@@ -2,6 +2,7 @@
  * Where operations spend their time: for each method a stacked bar at the mean and around p50, p90 and p99, and the table
  * of stages. Bars are plain elements whose widths are the shares, so they need no script and print well.
  */
+import { threadLabel } from '../capture/result.ts';
 import { lowerUs, upperUs } from '../load/histogram.ts';
 import type { OperationWaits, WaitBar, WaitPlace, WaitRow, WaitTable } from '../waits/result.ts';
 import { stageText } from '../waits/stages.ts';
@@ -182,8 +183,8 @@ function threadTable({ threads }: WaitTable): Html {
       { title: 'Collections', unit: 'count' },
       { title: 'Collecting', unit: 'ms' },
     ],
-    rows: threads.map(({ node, thread, loopDelay, cpuUs, runQueueUs, gc }): Cell[] => [
-      `${node} ${thread}`,
+    rows: threads.map(({ loopDelay, cpuUs, runQueueUs, gc, ...thread }): Cell[] => [
+      threadLabel(thread),
       loopDelay?.p50Us ?? none,
       loopDelay?.p99Us ?? none,
       cpuUs === null ? null : cpuUs / 1000,

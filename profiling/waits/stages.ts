@@ -40,14 +40,18 @@ export function stageText(stage: WaitStage, durability: string): StageText {
     ownCommit: text(`Own replica: ${commit.label}`, 'own replica', commit.measures),
     ownAnswer: text('Own replica: reads and reply', 'own replica', replicaSteps.answer),
     ownLarge: text('Own replica: large value', 'own replica', replicaSteps.large),
-    peerBatch: text(
-      'Batch to the peer',
+    peerBatch: text('Batch to the peer', 'to a peer', 'asked until its batch is sent: turn, and batches under way'),
+    peerConnection: text(
+      'Connection (undici)',
       'to a peer',
-      'asked until its POST is given to undici: turn, and requests under way',
+      'given to undici until it writes to a socket; nothing over a link',
     ),
-    peerConnection: text('Connection (undici)', 'to a peer', 'given to undici until it writes to a socket'),
     network: text('Network and sockets', 'to a peer', 'round trip less what the peer tells: both event loops included'),
-    peerReceive: text('Peer: receiving', 'peer', 'head of the POST until its frame is whole'),
+    peerReceive: text(
+      'Peer: receiving',
+      'peer',
+      'head of the request until its frame is whole; over a link part of the network',
+    ),
     peerTurn: text('Peer: turn batching', 'peer', replicaSteps.turn),
     peerLock: text('Peer: LMDB writer lock and begin', 'peer', replicaSteps.lock),
     peerWrite: text('Peer: transaction body', 'peer', replicaSteps.write),

@@ -2,7 +2,7 @@
  * The flags of `kvorum bench` as a plan of what to run, or one sentence that says which flag is wrong and what is
  * accepted.
  */
-import type { Workload } from '../../profiling/load/result.ts';
+import { arrivals, distributions, loadOperations, type Workload } from '../../profiling/load/result.ts';
 import type { Environment, Flags } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
@@ -10,7 +10,7 @@ import { MIB } from '../domain/units.ts';
 import { settingsTable } from '../settings.ts';
 import { planCluster } from './cluster-plan.ts';
 import type { Option } from './command.ts';
-import { countFlag, outputFormat } from './parse.ts';
+import { choiceFlag, countFlag, outputFormat, refuseFlag, textFlag } from './parse.ts';
 import { settingOptions } from './setting-options.ts';
 
 export interface BenchPlan {
@@ -38,9 +38,6 @@ export interface EngineChoice {
   readonly requestTimeoutMs: number;
 }
 
-const operations = ['put', 'get', 'delete', 'mixed'] as const;
-const distributions = ['uniform', 'zipfian', 'latest', 'sequential'] as const;
-const arrivals = ['constant', 'poisson'] as const;
 const engines = ['auto', 'wrk2', 'built-in'] as const;
 const targetChoices = ['one', 'all'] as const;
 
@@ -57,7 +54,7 @@ const nodeOptions = settingOptions(notForUp);
 
 /** The flags that put a load together; other commands that run one take them too. */
 export const workloadOptions: readonly Option[] = [
-  { flag: 'op', placeholder: operations.join('|'), about: 'What is sent; default put' },
+  { flag: 'op', placeholder: loadOperations.join('|'), about: 'What is sent; default put' },
   { flag: 'read-share', placeholder: 'SHARE', about: 'Share of GETs in mixed, 0 to 1; default 0.5' },
   { flag: 'rate', placeholder: 'N', about: 'Requests a second over all connections; default 1000' },
   { flag: 'arrival', placeholder: arrivals.join('|'), about: 'Evenly spaced or at random; default constant' },
@@ -101,7 +98,7 @@ export function planBench(flags: Flags, environment: Environment): BenchPlan {
   const workload = workloadOf(flags);
   const targetCount = cluster.kind === 'running' ? cluster.urls.length : cluster.count;
   if (targets === 'all' && workload.connections < targetCount) {
-    refuse('connections', workload.connections, `at least one for each of the ${targetCount} targets`);
+    refuseFlag('connections', workload.connections, `at least one for each of the ${targetCount} targets`);
   }
   return {
     cluster,
@@ -122,9 +119,9 @@ export function workloadOf(flags: Flags): Omit<Workload, 'targets'> {
   const keys = countFlag(flags, 'keys', keysMax) ?? 100_000;
   const ack = countFlag(flags, 'ack', nodesMax) ?? null;
   const from = countFlag(flags, 'from', nodesMax) ?? null;
-  if (ack !== null && from !== null && ack > from) refuse('ack', ack, `at most --from, which is ${from}`);
+  if (ack !== null && from !== null && ack > from) refuseFlag('ack', ack, `at most --from, which is ${from}`);
   return {
-    op: choiceFlag(flags, 'op', operations, 'put'),
+    op: choiceFlag(flags, 'op', loadOperations, 'put'),
     readShare: numberFlag(flags, 'read-share', { min: 0, max: 1, fallback: 0.5 }),
     rate: numberFlag(flags, 'rate', { min: 0, max: rateMax, fallback: 1000, isAbove: true }),
     arrival: choiceFlag(flags, 'arrival', arrivals, 'constant'),
@@ -152,16 +149,42 @@ export function timeFlag(
   const timeMs = Math.round(Number(digits) * (unitMs[unit] ?? NaN));
   if (timeMs >= minMs && timeMs <= durationMsMax) return timeMs;
   const least = minMs === 0 ? '0s' : `${minMs}ms`;
-  return refuse(flag, given, `a time like 500ms, 30s or 3m, from ${least} to 24h`);
+  return refuseFlag(flag, given, `a time like 500ms, 30s or 3m, from ${least} to 24h`);
 }
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** The value of a flag that takes one of several words. Throws `bad-setting`. */
-export function choiceFlag<T extends string>(flags: Flags, flag: string, of: readonly T[], fallback: T): T {
+/** The parts of a flag that takes a list, none of them empty. Throws `bad-setting`. */
+export function listFlag(flags: Flags, flag: string, fallback: readonly string[]): readonly string[] {
   const given = flags.get(flag);
   if (given === undefined) return fallback;
-  return of.find((one) => one === given) ?? refuse(flag, given, `${of.slice(0, -1).join(', ')} or ${of.at(-1)}`);
+  const parts = partsOf(given);
+  return parts.includes('') ? refuseFlag(flag, given, 'values separated by commas') : parts;
+}
+
+export interface Choices<T> {
+  readonly of: readonly T[];
+  readonly fallback: readonly T[];
+  /** How many at least; 1 by default. */
+  readonly least?: 1 | 2;
+}
+
+/** The value of a flag that takes several words of a closed set, each once, in the order given. Throws `bad-setting`. */
+export function choicesFlag<T extends string>(flags: Flags, flag: string, choices: Choices<T>): readonly T[] {
+  const { of, fallback, least = 1 } = choices;
+  const given = flags.get(flag);
+  if (given === undefined) return fallback;
+  const parts = partsOf(given);
+  const chosen = parts.flatMap((part) => of.find((one) => one === part) ?? []);
+  if (chosen.length === parts.length && new Set(chosen).size === chosen.length && chosen.length >= least) return chosen;
+  const many = least === 1 ? 'one or more' : 'two or more';
+  return refuseFlag(flag, given, `${many} of ${of.join(', ')}, separated by commas, each once`);
+}
+
+function partsOf(given: string | boolean): string[] {
+  return String(given)
+    .split(',')
+    .map((part) => part.trim());
 }
 
 /** A command line that says again what was said, but no secret. */
@@ -180,7 +203,7 @@ export function urlsFlag(flags: Flags, flag: string, fallback: string): readonly
   return given.split(',').map((part) => {
     const url = URL.canParse(part) ? new URL(part) : undefined;
     if (url?.protocol === 'http:' && url.hostname !== '') return url.origin;
-    return refuse(flag, given, `URLs like ${targetDefault}, separated by commas`);
+    return refuseFlag(flag, given, `URLs like ${targetDefault}, separated by commas`);
   });
 }
 
@@ -213,8 +236,8 @@ function nodeFlags(flags: Flags): Flags {
 export function engineOf(flags: Flags, { arrival }: Pick<Workload, 'arrival'>): EngineChoice {
   const wrk2Path = fileFlag(flags, 'wrk2');
   const asked = choiceFlag(flags, 'engine', engines, wrk2Path === undefined ? 'auto' : 'wrk2');
-  if (wrk2Path !== undefined && asked === 'built-in') refuse('engine', asked, 'wrk2 or auto together with --wrk2');
-  if (arrival === 'poisson' && asked === 'wrk2') refuse('arrival', arrival, 'constant together with wrk2');
+  if (wrk2Path !== undefined && asked === 'built-in') refuseFlag('engine', asked, 'wrk2 or auto together with --wrk2');
+  if (arrival === 'poisson' && asked === 'wrk2') refuseFlag('arrival', arrival, 'constant together with wrk2');
   const requestTimeoutMs = timeFlag(flags, 'request-timeout', { minMs: 1, fallbackMs: 10_000 });
   return { name: arrival === 'poisson' ? 'built-in' : asked, wrk2Path, requestTimeoutMs };
 }
@@ -227,9 +250,8 @@ function searchOf(flags: Flags): BenchPlan['search'] {
 }
 
 function fileFlag(flags: Flags, flag: string): string | undefined {
-  const given = flags.get(flag);
-  if (given === undefined) return undefined;
-  return given === '' ? refuse(flag, given, 'a path') : String(given);
+  const given = textFlag(flags, flag);
+  return given === '' ? refuseFlag(flag, given, 'a path') : given;
 }
 
 interface NumberBounds {
@@ -248,11 +270,7 @@ function numberFlag(flags: Flags, flag: string, bounds: NumberBounds): number {
   const value = (isWhole ? /^\d{1,12}$/ : /^\d{1,12}(?:\.\d{1,9})?$/).test(String(given)) ? Number(given) : NaN;
   if ((isAbove ? value > min : value >= min) && value <= max) return value;
   const range = isAbove ? `above ${min}, up to ${max}` : `from ${min} to ${max}`;
-  return refuse(flag, given, `a ${isWhole ? 'whole ' : ''}number ${range}`);
-}
-
-function refuse(flag: string, given: string | number | boolean, expected: string): never {
-  throw new KvorumError('bad-setting', `Bad --${flag} "${given}": expected ${expected}`);
+  return refuseFlag(flag, given, `a ${isWhole ? 'whole ' : ''}number ${range}`);
 }
 
 function quoted(value: string): string {

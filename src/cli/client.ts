@@ -5,11 +5,13 @@
 import { Buffer } from 'node:buffer';
 import type { Agent, Dispatcher } from 'undici';
 import type { Environment, Flags } from '../config.ts';
-import { codeOf, KvorumError, messageOf } from '../domain/errors.ts';
+import { codeOf, messageOf } from '../domain/errors.ts';
+import { parseJson, textFieldOf } from '../domain/foreign-json.ts';
 import { parseDuration } from '../setting-kinds.ts';
 import type { Option } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice } from './output.ts';
+import { refuseFlag } from './parse.ts';
 
 export interface Answer {
   readonly kind: 'answered';
@@ -79,7 +81,7 @@ export function nodeUrl(flags: Flags, environment: Environment): string {
   const given = String(flags.get('url') ?? (environment[urlEnvironmentName] || urlDefault));
   const url = URL.canParse(given) ? new URL(given) : undefined;
   if (url !== undefined && ['http:', 'https:'].includes(url.protocol)) return url.origin;
-  throw new KvorumError('bad-setting', `Bad --url "${given}": expected a URL like ${urlDefault}`);
+  return refuseFlag('url', given, `a URL like ${urlDefault}`);
 }
 
 export function clientTimeoutMs(flags: Flags): number {
@@ -87,7 +89,7 @@ export function clientTimeoutMs(flags: Flags): number {
   if (given === undefined) return timeoutMsDefault;
   const timeoutMs = parseDuration(String(given));
   if (timeoutMs !== undefined && timeoutMs > 0) return timeoutMs;
-  throw new KvorumError('bad-setting', `Bad --timeout-ms "${given}": expected a duration like 500, 500ms or 2s`);
+  return refuseFlag('timeout-ms', given, 'a duration like 500, 500ms or 2s');
 }
 
 /** All bytes of an answer, or why they did not all come. */
@@ -153,12 +155,6 @@ function reasonOf(error: unknown): string {
 
 /** The `detail` of an application/problem+json body, or its title. */
 function problemDetail(body: Buffer): string | undefined {
-  try {
-    const problem: unknown = JSON.parse(body.toString());
-    if (typeof problem !== 'object' || problem === null) return undefined;
-    if ('detail' in problem && typeof problem.detail === 'string') return problem.detail;
-    return 'title' in problem && typeof problem.title === 'string' ? problem.title : undefined;
-  } catch {
-    return undefined;
-  }
+  const problem = parseJson(body.toString());
+  return textFieldOf(problem, 'detail') ?? textFieldOf(problem, 'title');
 }

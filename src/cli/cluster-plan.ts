@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { resolveSettings, type NodeSettings, type SettingSources } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
+import { nodeName } from '../domain/topology.ts';
 import { defaultPort } from '../settings.ts';
 
 export interface PlannedNode {
@@ -29,7 +30,7 @@ export function planCluster(sources: SettingSources, count: number): ClusterPlan
   assertPorts(settings.port, count);
   const cluster = localCluster(settings.port, count);
   const nodes = cluster.map((_, index): PlannedNode => {
-    const name = `n${index + 1}`;
+    const name = nodeName(index);
     const { replicaPort, workers } = settings;
     const flags = {
       ...addressFlags(cluster, index),

@@ -3,16 +3,15 @@
  * described they are those of `kvorum bench`.
  */
 import type { CompareSettings } from '../../profiling/compare/result.ts';
-import type { LoadOperation } from '../../profiling/load/result.ts';
+import { loadOperations } from '../../profiling/load/result.ts';
 import type { Flags } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { durabilities, modes, type Mode } from '../domain/worker-protocol.ts';
-import { choiceFlag, timeFlag, workloadOf, workloadOptions } from './bench-flags.ts';
+import { choicesFlag, listFlag, timeFlag, workloadOf, workloadOptions, type Choices } from './bench-flags.ts';
 import { outputOption, type Option } from './command.ts';
-import { countFlag } from './parse.ts';
+import { choiceFlag, countFlag, refuseFlag, textFlag } from './parse.ts';
 
-const ops: readonly LoadOperation[] = ['put', 'get', 'delete', 'mixed'];
 const rateMax = 1_000_000;
 const ratesMax = 16;
 /** As in the study. */
@@ -36,7 +35,7 @@ const ownFlags = new Set(['op', 'rate', 'seed', ...workloadDefaults.map(([flag])
 /** What says how to run; nothing of it goes together with files. */
 const runOptions: readonly Option[] = [
   option('modes', 'LIST', `Modes in the order of comparison, two or more of ${modes.join(', ')} (default all)`),
-  option('op', 'LIST', `Operations, of ${ops.join(', ')} (default put,get)`),
+  option('op', 'LIST', `Operations, of ${loadOperations.join(', ')} (default put,get)`),
   option('rates', 'LIST', `Requests a second that every mode meets (default ${ratesDefault.join(',')})`),
   option('rounds', 'N', 'How often each maximum is looked for, and each load is put on each mode (default 3)'),
   option('p99', 'TIME', 'Bound of the 99th percentile for a rate to count as a maximum held (default 50ms)'),
@@ -78,13 +77,12 @@ export type CompareOrder =
 export function compareOrder(flags: Flags): CompareOrder {
   const [a, b] = [flags.get('a'), flags.get('b')];
   if (a === undefined && b === undefined) {
-    const [data, profile] = [flags.get('data'), flags.get('profile')];
     return {
       kind: 'modes',
-      modes: choicesOf(flags, 'modes', { of: modes, least: 2, otherwise: modes }),
+      modes: filledChoices(flags, 'modes', { of: modes, least: 2, fallback: modes }),
       settings: compareSettings(flags),
-      dataDirectory: data === undefined ? undefined : String(data),
-      profileDirectory: profile === undefined ? undefined : String(profile),
+      dataDirectory: textFlag(flags, 'data'),
+      profileDirectory: textFlag(flags, 'profile'),
     };
   }
   if (a === undefined || b === undefined) {
@@ -96,7 +94,7 @@ export function compareOrder(flags: Flags): CompareOrder {
     const message = `--${stray.flag} says how to run clusters, which --a and --b do not: leave one or the other out`;
     throw new KvorumError('bad-setting', message);
   }
-  return { kind: 'files', a: listOf(flags, 'a', []), b: listOf(flags, 'b', []) };
+  return { kind: 'files', a: listFlag(flags, 'a', []), b: listFlag(flags, 'b', []) };
 }
 
 function compareSettings(flags: Flags): CompareSettings {
@@ -104,13 +102,13 @@ function compareSettings(flags: Flags): CompareSettings {
   const workload = workloadOf(new Map([...workloadDefaults, ...others]));
   const nodes = countFlag(flags, 'nodes', nodesMax) ?? 3;
   for (const flag of ['ack', 'from'] as const) {
-    if ((workload[flag] ?? 0) > nodes) throw bad(flags, flag, `at most --nodes, which is ${nodes}`);
+    if ((workload[flag] ?? 0) > nodes) refuse(flags, flag, `at most --nodes, which is ${nodes}`);
   }
   const targets = choiceFlag(flags, 'targets', ['one', 'all'] as const, 'one');
   if (targets === 'all' && workload.connections < nodes) {
-    throw bad(flags, 'connections', `at least one for each of the ${nodes} nodes`);
+    refuse(flags, 'connections', `at least one for each of the ${nodes} nodes`);
   }
-  if (workload.durationMs < durationMsMin) throw bad(flags, 'duration', `a time from ${durationMsMin}ms`);
+  if (workload.durationMs < durationMsMin) refuse(flags, 'duration', `a time from ${durationMsMin}ms`);
   const { readShare, arrival, connections, durationMs, warmupMs, keys, distribution, valueBytes, ack, from } = workload;
   return {
     readShare,
@@ -123,7 +121,7 @@ function compareSettings(flags: Flags): CompareSettings {
     valueBytes,
     ack,
     from,
-    ops: choicesOf(flags, 'op', { of: ops, least: 1, otherwise: ['put', 'get'] }),
+    ops: filledChoices(flags, 'op', { of: loadOperations, fallback: ['put', 'get'] }),
     rates: ratesOf(flags),
     maximumShare,
     rounds: countFlag(flags, 'rounds', roundsMax) ?? 3,
@@ -136,40 +134,21 @@ function compareSettings(flags: Flags): CompareSettings {
 }
 
 function ratesOf(flags: Flags): readonly number[] {
-  const given = listOf(flags, 'rates', ratesDefault.map(String));
+  const given = listFlag(flags, 'rates', ratesDefault.map(String));
   const rates = given.map((text) => (/^\d{1,7}$/.test(text) ? Number(text) : NaN));
   const areGood = rates.every((rate) => rate >= 1 && rate <= rateMax) && new Set(rates).size === rates.length;
   if (areGood && rates.length <= ratesMax) return rates;
-  throw bad(flags, 'rates', `up to ${ratesMax} different whole numbers from 1 to ${rateMax}, separated by commas`);
+  return refuse(flags, 'rates', `up to ${ratesMax} different whole numbers from 1 to ${rateMax}, separated by commas`);
 }
 
-interface Choices<T> {
-  readonly of: readonly T[];
-  readonly least: 1 | 2;
-  readonly otherwise: readonly T[];
+/** As everywhere in a comparison, an empty part is told before the words are looked at. */
+function filledChoices<T extends string>(flags: Flags, flag: string, choices: Choices<T>): readonly T[] {
+  listFlag(flags, flag, choices.fallback);
+  return choicesFlag(flags, flag, choices);
 }
 
-/** Different values of a closed set, in the order given. */
-function choicesOf<T extends string>(flags: Flags, flag: string, { of, least, otherwise }: Choices<T>): readonly T[] {
-  const given = listOf(flags, flag, otherwise);
-  const chosen = given.flatMap((text) => of.find((one) => one === text) ?? []);
-  if (chosen.length === given.length && new Set(chosen).size === chosen.length && chosen.length >= least) return chosen;
-  const many = least === 1 ? 'one or more' : 'two or more';
-  throw bad(flags, flag, `${many} of ${of.join(', ')}, separated by commas, each once`);
-}
-
-function listOf(flags: Flags, flag: string, otherwise: readonly string[]): readonly string[] {
-  const given = flags.get(flag);
-  if (given === undefined) return otherwise;
-  const parts = String(given)
-    .split(',')
-    .map((part) => part.trim());
-  if (parts.includes('')) throw bad(flags, flag, 'values separated by commas');
-  return parts;
-}
-
-function bad(flags: Flags, flag: string, expected: string): KvorumError {
-  return new KvorumError('bad-setting', `Bad --${flag} "${flags.get(flag) ?? ''}": expected ${expected}`);
+function refuse(flags: Flags, flag: string, expected: string): never {
+  return refuseFlag(flag, flags.get(flag) ?? '', expected);
 }
 
 function option(flag: string, placeholder: string, about: string): Option {

@@ -2,6 +2,7 @@
  * A comparison for the terminal: for each operation the maxima, then for each load a table with a column for each
  * subject, then what each step bought.
  */
+import { threadLabel } from '../../profiling/capture/result.ts';
 import { formatMeasure, formatSpread, formatUs } from '../../profiling/compare/format.ts';
 import { pointKey, pointName } from '../../profiling/compare/load-point.ts';
 import {
@@ -91,11 +92,11 @@ function roundsHeld({ verdicts: { held, missed, failed, invalid } }: SummaryRow)
 /** Threads by node, as far as any subject has them: `sync` has more workers than the others. */
 function threadRows(columns: readonly (SummaryRow | undefined)[]): Row[] {
   const all = columns.flatMap((row) => row?.threads ?? []);
-  const keys = [...new Set(all.map(({ node, thread }) => `${node} ${thread}`))].sort();
+  const keys = [...new Set(all.map(threadLabel))].sort();
   return keys.map((key) => [
     `CPU a request, ${key}`,
     ...columns.map((row) => {
-      const found = row?.threads.find(({ node, thread }) => `${node} ${thread}` === key);
+      const found = row?.threads.find((thread) => threadLabel(thread) === key);
       return formatSpread(found?.cpuUs ?? null, formatUs);
     }),
   ]);

@@ -19,7 +19,7 @@ import { compareText } from './compare-table.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
 import { printable, writeNotice, writeResult } from './output.ts';
-import { outputFormat } from './parse.ts';
+import { outputFormat, textFlag } from './parse.ts';
 import { profileProgress } from './profile-progress.ts';
 import { stopSignal } from './signals.ts';
 
@@ -45,7 +45,7 @@ export const compareCommand: Command = {
 async function compare({ flags, environment }: Invocation): Promise<ExitCode> {
   const format = outputFormat(flags);
   const order = compareOrder(flags);
-  const files = { json: pathOf(flags, 'json'), report: pathOf(flags, 'report') };
+  const files = { json: textFlag(flags, 'json'), report: textFlag(flags, 'report') };
   assertWritable(files);
   const { result, failure } = await carryOut(order, flags, environment);
   await keep(result, files);
@@ -96,11 +96,6 @@ async function prepareProfiling(directory: string) {
   const onEvent = (mode: string, event: ProfileEvent): void =>
     writeNotice(printable(`${mode}: ${profileProgress(event)}`));
   return (order: Omit<ProfileModesOptions, 'directory' | 'onEvent'>) => profileModes({ ...order, directory, onEvent });
-}
-
-function pathOf(flags: Flags, flag: string): string | undefined {
-  const given = flags.get(flag);
-  return given === undefined ? undefined : String(given);
 }
 
 /** The JSON first: the report can be made of it again. */

@@ -12,9 +12,9 @@ import { once } from 'node:events';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { serveArguments, serveEnvironment, type Environment, type NodeSettings } from '../config.ts';
+import { stopWithParentEnvironmentName, withoutSettings } from '../domain/child-environment.ts';
 import { KvorumError, messageOf } from '../domain/errors.ts';
 import { KIB } from '../domain/units.ts';
-import { stopWithParentEnvironmentName } from './serve.ts';
 
 export interface NodeProcessOptions {
   readonly name: string;
@@ -86,10 +86,8 @@ async function endOf(child: ChildProcess): Promise<string> {
   }
 }
 
-/** The child is told everything by its arguments, so nothing may reach it past them. */
 function childEnvironment(environment: Environment, settings: NodeSettings): Record<string, string | undefined> {
-  const others = Object.entries(environment).filter(([name]) => !name.startsWith('KVORUM_'));
-  return { ...Object.fromEntries(others), ...serveEnvironment(settings), [stopWithParentEnvironmentName]: '1' };
+  return { ...withoutSettings(environment), ...serveEnvironment(settings), [stopWithParentEnvironmentName]: '1' };
 }
 
 function openLog(path: string): number {

@@ -1,5 +1,6 @@
 /**
- * A command line as the command's own options, or one sentence that says what is wrong with it.
+ * A command line as the command's own options, and the values of these as words and counts; or one sentence that says what
+ * is wrong.
  *
  * `parseArgs` of node:util does the splitting, in its lenient mode: its strict mode throws texts of several sentences
  * and knows no nearest option.
@@ -35,9 +36,20 @@ export function parseLine(command: Command, args: readonly string[]): ParsedLine
 
 /** The value of `--output`. Throws `bad-setting`. */
 export function outputFormat(flags: Flags): 'table' | 'json' {
-  const given = flags.get(outputOption.flag) ?? 'table';
-  if (given === 'table' || given === 'json') return given;
-  throw new KvorumError('bad-setting', `Bad --output "${given}": expected table or json`);
+  return choiceFlag(flags, outputOption.flag, ['table', 'json'], 'table');
+}
+
+/** The value of a flag that takes any text, or undefined where it is not given. */
+export function textFlag(flags: Flags, flag: string): string | undefined {
+  const given = flags.get(flag);
+  return given === undefined ? undefined : String(given);
+}
+
+/** The value of a flag that takes one of several words. Throws `bad-setting`. */
+export function choiceFlag<T extends string>(flags: Flags, flag: string, of: readonly T[], fallback: T): T {
+  const given = flags.get(flag);
+  if (given === undefined) return fallback;
+  return of.find((one) => one === given) ?? refuseFlag(flag, given, `${of.slice(0, -1).join(', ')} or ${of.at(-1)}`);
 }
 
 /** The value of a flag that takes a whole number from 1, or undefined where it is not given. Throws `bad-setting`. */
@@ -46,7 +58,12 @@ export function countFlag(flags: Flags, flag: string, max: number): number | und
   if (given === undefined) return undefined;
   const count = /^\d+$/.test(String(given)) ? Number(given) : NaN;
   if (count >= 1 && count <= max) return count;
-  throw new KvorumError('bad-setting', `Bad --${flag} "${given}": expected a whole number from 1 to ${max}`);
+  return refuseFlag(flag, given, `a whole number from 1 to ${max}`);
+}
+
+/** Says what a flag's value is and what it should be. Throws `bad-setting`. */
+export function refuseFlag(flag: string, given: string | number | boolean, expected: string): never {
+  throw new KvorumError('bad-setting', `Bad --${flag} "${given}": expected ${expected}`);
 }
 
 function tokensOf(args: readonly string[], options: readonly Option[]): readonly Token[] {

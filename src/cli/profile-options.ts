@@ -1,12 +1,12 @@
 /** The options of `kvorum profile`, and what they become. */
 import { clinicTools, type ClinicTool } from '../../profiling/clinic/tools.ts';
-import type { LoadOperation, Workload } from '../../profiling/load/result.ts';
+import { loadOperations, type LoadOperation, type Workload } from '../../profiling/load/result.ts';
 import { instrumentNames, type InstrumentName } from '../../profiling/profile/instrument-names.ts';
 import type { Environment, Flags } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import {
   benchOptions,
-  choiceFlag,
+  choicesFlag,
   clusterOf,
   commandOf,
   engineOf,
@@ -15,6 +15,7 @@ import {
   type EngineChoice,
 } from './bench-flags.ts';
 import type { Option } from './command.ts';
+import { choiceFlag, textFlag } from './parse.ts';
 
 export interface ProfilePlan {
   readonly cluster: ClusterChoice;
@@ -35,7 +36,6 @@ export interface ProfilePlan {
   readonly command: string;
 }
 
-const operations = ['put', 'get', 'delete', 'mixed'] as const;
 const directoryPrefix = 'kvorum-profile-';
 const durationDefault = '15s';
 const warmupDefault = '10s';
@@ -56,7 +56,7 @@ export const profileOptions: readonly Option[] = [
   {
     flag: 'op',
     placeholder: 'LIST',
-    about: `One or more of ${operations.join(', ')} (default ${opsDefault.join(',')})`,
+    about: `One or more of ${loadOperations.join(', ')} (default ${opsDefault.join(',')})`,
   },
   { flag: 'rate', placeholder: 'N', about: 'Requests a second (default: 70% of what the cluster holds, found first)' },
   { flag: 'duration', placeholder: 'TIME', about: `Of each run; default ${durationDefault}` },
@@ -93,21 +93,21 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
     throw new KvorumError('bad-setting', '--clinic starts nodes of its own: give --up N and leave --target out');
   }
   const { op: _op, rate, ...workload } = workloadOf(loadFlags(flags));
-  const instruments = listFlag(flags, 'instruments', instrumentNames, instrumentsFor(clinic));
+  const instruments = choicesFlag(flags, 'instruments', { of: instrumentNames, fallback: instrumentsFor(clinic) });
   return {
     cluster,
     targets: choiceFlag(flags, 'targets', ['one', 'all'], 'one'),
     workload,
-    ops: listFlag(flags, 'op', operations, opsDefault),
+    ops: choicesFlag(flags, 'op', { of: loadOperations, fallback: opsDefault }),
     rate: flags.has('rate') ? rate : null,
     engine: engineOf(flags, workload),
     fills: flags.get('fill') !== false,
     instruments,
     areNamed: flags.has('instruments'),
     clinic,
-    directory: String(flags.get('out') ?? directoryPrefix + timeStamp()),
-    baseline: textOf(flags, 'baseline'),
-    secretFile: textOf(flags, 'secret-file'),
+    directory: textFlag(flags, 'out') ?? directoryPrefix + timeStamp(),
+    baseline: textFlag(flags, 'baseline'),
+    secretFile: textFlag(flags, 'secret-file'),
     command: commandOf('profile', flags),
   };
 }
@@ -126,28 +126,7 @@ function instrumentsFor(clinic: readonly ClinicTool[]): readonly InstrumentName[
 }
 
 function clinicOf(flags: Flags): readonly ClinicTool[] {
-  return flags.get('clinic') === 'all' ? clinicTools : listFlag(flags, 'clinic', clinicTools, []);
-}
-
-/** Different values of a closed set. Throws `bad-setting`. */
-function listFlag<T extends string>(
-  flags: Flags,
-  flag: string,
-  of: readonly T[],
-  fallback: readonly T[],
-): readonly T[] {
-  const given = flags.get(flag);
-  if (given === undefined) return fallback;
-  const parts = String(given).split(',');
-  const known = parts.flatMap((part) => of.find((one) => one === part.trim()) ?? []);
-  if (known.length === parts.length && new Set(known).size === known.length) return known;
-  const message = `Bad --${flag} "${given}": expected one or more of ${of.join(', ')}, separated by commas, each once`;
-  throw new KvorumError('bad-setting', message);
-}
-
-function textOf(flags: Flags, flag: string): string | undefined {
-  const given = flags.get(flag);
-  return given === undefined ? undefined : String(given);
+  return flags.get('clinic') === 'all' ? clinicTools : choicesFlag(flags, 'clinic', { of: clinicTools, fallback: [] });
 }
 
 /** `20260131-235959`, UTC. */

@@ -8,6 +8,7 @@ import type { ProfiledNode } from '../../profiling/profile/instruments.ts';
 import type { ProfileEvent } from '../../profiling/profile/run-profile.ts';
 import type { Environment } from '../config.ts';
 import { KvorumError } from '../domain/errors.ts';
+import { nodeName } from '../domain/topology.ts';
 import { settingsTable } from '../settings.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
@@ -123,7 +124,7 @@ async function runningNodes(urls: readonly string[], secret: string): Promise<Pr
   const all = await nodesOf(urls);
   return Promise.all(
     all.map(async (url, index) => ({
-      name: `n${index + 1}`,
+      name: nodeName(index),
       url,
       secret,
       pid: (await localProcess(url))?.pid ?? null,

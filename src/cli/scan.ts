@@ -7,7 +7,6 @@
 import { Buffer } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
 import type { Flags } from '../config.ts';
-import { KvorumError } from '../domain/errors.ts';
 import {
   clientOptions,
   openClient,
@@ -21,7 +20,7 @@ import {
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { paint, printable, writeNotice, writeResult } from './output.ts';
-import { countFlag } from './parse.ts';
+import { choiceFlag, countFlag } from './parse.ts';
 
 const outputs = ['table', 'ndjson', 'raw'] as const;
 type Output = (typeof outputs)[number];
@@ -61,7 +60,7 @@ export const scanCommand: Command = {
 // `return await` below: the client must stay open until the answer's body is read.
 
 async function scan({ flags, positionals, environment }: Invocation): Promise<ExitCode> {
-  const output = outputOf(flags);
+  const output = choiceFlag(flags, 'output', outputs, 'table');
   const path = rangePath(flags, positionals);
   await using client = await openClient(flags, environment);
   const accept = output === 'raw' ? '*/*' : ndjson;
@@ -73,13 +72,6 @@ async function scan({ flags, positionals, environment }: Invocation): Promise<Ex
     return reportUnreachable(unreachable(error), client);
   }
   return reportEnd(answer, client);
-}
-
-function outputOf(flags: Flags): Output {
-  const given = flags.get('output') ?? 'table';
-  const output = outputs.find((one) => one === given);
-  if (output !== undefined) return output;
-  throw new KvorumError('bad-setting', `Bad --output "${given}": expected table, ndjson or raw`);
 }
 
 function rangePath(flags: Flags, [start = '', end]: readonly string[]): string {

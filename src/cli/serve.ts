@@ -7,15 +7,13 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { resolveSettings, type Environment, type NodeSettings } from '../config.ts';
+import { stopWithParentEnvironmentName } from '../domain/child-environment.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
 import { writeResult } from './output.ts';
 import { settingOptions } from './setting-options.ts';
 import { stopSignal } from './signals.ts';
-
-/** Set by `kvorum up` for the nodes that it starts. */
-export const stopWithParentEnvironmentName = 'KVORUM_STOP_WITH_PARENT';
 
 /** Closing threads and the store after the drain, milliseconds. */
 const closeMsMax = 3000;

@@ -4,6 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Flags } from '../config.ts';
+import { fieldOf, listFieldOf, parseJson, textFieldOf } from '../domain/foreign-json.ts';
 import {
   clientOf,
   clientOptions,
@@ -83,31 +84,22 @@ async function askJson(client: NodeClient, path: string): Promise<{ kind: 'json'
   const answer = await client.request({ method: 'GET', path });
   if (answer.kind === 'unreachable') return answer;
   const body = await readBody(answer);
-  return Buffer.isBuffer(body) ? { kind: 'json', json: parseJson(body) } : body;
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString());
-  } catch {
-    return undefined;
-  }
+  return Buffer.isBuffer(body) ? { kind: 'json', json: parseJson(body.toString()) } : body;
 }
 
 /** Tolerant: the node may be of another version, or no node at all. */
 function nodeStatus(url: string, json: unknown, description: unknown): NodeStatus {
-  const cluster = field(json, 'cluster');
-  const entries: readonly unknown[] = Array.isArray(cluster) ? cluster : [];
-  const ownUrl = textField(field(json, 'node'), 'url') ?? textField(description, 'url');
+  const entries = listFieldOf(json, 'cluster');
+  const ownUrl = textField(fieldOf(json, 'node'), 'url') ?? textField(description, 'url');
   return {
     url: ownUrl ?? url,
     state: textField(json, 'state') ?? 'unknown',
     mode: textField(json, 'mode'),
     durability: textField(json, 'durability'),
     uptimeSeconds: numberField(json, 'uptimeSeconds'),
-    version: textField(field(json, 'node'), 'version') ?? textField(description, 'version'),
+    version: textField(fieldOf(json, 'node'), 'version') ?? textField(description, 'version'),
     topology: textField(description, 'topology'),
-    peers: entries.filter((entry) => field(entry, 'self') !== true).flatMap(peerView),
+    peers: entries.filter((entry) => fieldOf(entry, 'self') !== true).flatMap(peerView),
   };
 }
 
@@ -116,17 +108,13 @@ function peerView(entry: unknown): PeerView[] {
   return url === undefined ? [] : [{ url, state: textField(entry, 'state') ?? 'unknown' }];
 }
 
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-}
-
 function textField(value: unknown, name: string): string | undefined {
-  const text = field(value, name);
-  return typeof text === 'string' ? printable(text) : undefined;
+  const text = textFieldOf(value, name);
+  return text === undefined ? undefined : printable(text);
 }
 
 function numberField(value: unknown, name: string): number | undefined {
-  const number = field(value, name);
+  const number = fieldOf(value, name);
   return typeof number === 'number' ? number : undefined;
 }
 

@@ -6,6 +6,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { takenPort } from '../../profiling/cluster/free-ports.ts';
 import { KvorumError, messageOf } from '../domain/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { defaultPort } from '../settings.ts';
@@ -14,7 +15,6 @@ import { directoryDefault, planCluster, type ClusterPlan } from './cluster-plan.
 import { keepClusterSecret } from './cluster-secret.ts';
 import { outputOption, type Command, type Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
-import { takenPort } from './free-ports.ts';
 import { NodeProcess } from './node-process.ts';
 import { printable, renderTable, writeNotice, writeResult } from './output.ts';
 import { countFlag, outputFormat } from './parse.ts';

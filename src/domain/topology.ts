@@ -24,6 +24,11 @@ export interface Topology {
 /** Each peer costs connections, queues and a place in every preference list; past this the design is the wrong one. */
 export const nodesMax = 64;
 
+/** What a node is called to people, in directories and reports, after its place in a list of nodes: `n1` is the first. */
+export function nodeName(index: number): string {
+  return `n${index + 1}`;
+}
+
 /** The topology of the node at `self` in a cluster of `urls`. Throws `bad-setting`. */
 export function parseTopology(self: string, urls: readonly string[]): Topology {
   const selfUrl = parseNodeUrl(self, 'self');

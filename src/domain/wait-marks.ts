@@ -65,11 +65,11 @@ export interface ReplicaMarks {
   repliedAt: number;
 }
 
-/** One POST to a peer. */
+/** One batch to a peer. */
 export interface BatchMarks {
-  /** Given to undici. */
+  /** Given to undici, or to the link. */
   sentAt: number;
-  /** undici wrote it to a socket. */
+  /** Written to a socket. */
   headersAt: number;
   repliedAt: number;
   /** What the peer says of it (`remoteDurations`); undefined where it said nothing. */

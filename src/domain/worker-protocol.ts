@@ -48,6 +48,7 @@ export interface WorkerSettings {
   readonly batchBytesMax: number;
   readonly peerBatchesInFlightMax: number;
   readonly peerConnectionsMax: number;
+  readonly peerProtocol: PeerProtocol;
   readonly peerQueueBytesMax: number;
   readonly readRepair: boolean;
   /** Copies of a record where a request does not say otherwise. */
@@ -144,10 +145,16 @@ export interface NodeDescription {
 }
 
 /** Version of the bytes between nodes; nodes of different protocols refuse each other. */
-export const replicaProtocol = 1;
+export const replicaProtocol = 2;
+
+/** How operation frames reach a peer: over one link that both ends write to, or in an HTTP request each. */
+export const peerProtocols = ['link', 'http'] as const;
+export type PeerProtocol = (typeof peerProtocols)[number];
 
 /**
- * Paths of the replica port: the one that takes operation frames, the one by which a starting peer asks to be probed, and
- * the one that streams a range of the node's own records.
+ * Paths of the replica port: the one that takes an operation frame, the one that is upgraded to a link, the one by which a
+ * starting peer asks to be probed, and the one that streams a range of the node's own records.
  */
-export const replicaPaths = { operations: '/operations', hello: '/hello', range: '/range' } as const;
+export const replicaPaths = { operations: '/operations', link: '/link', hello: '/hello', range: '/range' } as const;
+/** What `replicaPaths.link` is upgraded to (link-message.ts). */
+export const linkProtocol = 'kvorum-link';

@@ -23,21 +23,26 @@ const tooLarge: BodyProgress = { kind: 'too-large' };
 const malformed: BodyProgress = { kind: 'malformed' };
 
 /** Reads a body of `length` bytes, into `target` where there is one. */
-export function readSized(length: number, target?: Buffer): BodyReader {
-  let whole = target;
-  let received = 0;
-  return {
-    read(bytes, offset) {
-      const end = Math.min(bytes.length, offset + length - received);
-      if (whole === undefined && end - offset === length) {
-        return { kind: 'done', body: bytes.subarray(offset, end), end };
-      }
-      whole ??= Buffer.allocUnsafeSlow(length);
-      whole.set(bytes.subarray(offset, end), received);
-      received += end - offset;
-      return received === length ? { kind: 'done', body: whole, end } : more;
-    },
-  };
+export class SizedBody implements BodyReader {
+  readonly #length: number;
+  #whole: Buffer | undefined;
+  #received = 0;
+
+  constructor(length: number, target?: Buffer) {
+    this.#length = length;
+    this.#whole = target;
+  }
+
+  read(bytes: Buffer, offset: number): BodyProgress {
+    const end = Math.min(bytes.length, offset + this.#length - this.#received);
+    if (this.#whole === undefined && end - offset === this.#length) {
+      return { kind: 'done', body: bytes.subarray(offset, end), end };
+    }
+    this.#whole ??= Buffer.allocUnsafeSlow(this.#length);
+    this.#whole.set(bytes.subarray(offset, end), this.#received);
+    this.#received += end - offset;
+    return this.#received === this.#length ? { kind: 'done', body: this.#whole, end } : more;
+  }
 }
 
 /** Longest line of a chunk size, its extensions, or a trailer. */

@@ -10,7 +10,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
-import { headEnd, readChunked, readSized, type BodyReader } from './body.ts';
+import { headEnd, readChunked, SizedBody, type BodyReader } from './body.ts';
 import { parseHead, type RequestHead } from './head.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
 import { encodeHead, Reply, type BodySink, type Response } from './reply.ts';
@@ -24,7 +24,10 @@ export interface Request {
   readonly reply: Reply;
   /** `performance.now()` when its first bytes came; says nothing unless `Arrivals` are noted. */
   readonly arrivedAt: number;
-  /** Collects the body, up to `bytesMax`, into `target` where one is given. Without it, the body is read over. */
+  /**
+   * Collects the body, up to `bytesMax`, into `target` where one is given. To be called while the request is handed over,
+   * or not at all: then the body is read over.
+   */
   readonly takeBody: (bytesMax: number, onBody: OnBody, target?: Buffer) => void;
 }
 
@@ -49,6 +52,11 @@ export class Connection {
   readonly #now: () => number;
   readonly #arrivals: Arrivals;
   readonly #replies: Reply[] = [];
+  /** One of each for all requests: a function made anew for each would be the dearest part of reading it. */
+  readonly #onReplySent = (): void => this.#onReply();
+  readonly #takeBody: Request['takeBody'] = (bytesMax, onBody, target) => this.#startBody(bytesMax, onBody, target);
+  /** The head of the request that is being handed over; undefined once its body is taken. */
+  #untaken: RequestHead | undefined;
   #input: Buffer | undefined;
   #scanned = 0;
   #arrivedAt = 0;
@@ -170,24 +178,22 @@ export class Connection {
   }
 
   #begin(head: RequestHead): void {
-    const reply = new Reply(head, () => this.#onReply());
+    const reply = new Reply(head, this.#onReplySent);
     this.#replies.push(reply);
     this.waitingSince = 0;
     // What is pipelined behind "connection: close" must not be acted on (RFC 9112 section 9.6).
     if (!head.keepAlive) this.#draining = true;
-    let taken = false;
-    const takeBody: Request['takeBody'] = (bytesMax, onBody, target) => {
-      taken = true;
-      const { contentLength } = head;
-      const reader = contentLength === undefined ? readChunked(bytesMax) : readSized(contentLength, target);
-      this.#startBody(head, reader, onBody);
-    };
-    this.#onRequest({ head, reply, takeBody, arrivedAt: this.#arrivedAt });
-    if (!taken) this.#skipBody(head, reply);
+    this.#untaken = head;
+    this.#onRequest({ head, reply, takeBody: this.#takeBody, arrivedAt: this.#arrivedAt });
+    if (this.#untaken === head) this.#skipBody(head, reply);
   }
 
-  #startBody(head: RequestHead, reader: BodyReader, onBody: OnBody): void {
-    if (head.contentLength === 0) return onBody(Buffer.alloc(0));
+  #startBody(bytesMax: number, onBody: OnBody, target: Buffer | undefined): void {
+    const head = this.#untaken as RequestHead;
+    this.#untaken = undefined;
+    const { contentLength } = head;
+    if (contentLength === 0) return onBody(Buffer.alloc(0));
+    const reader = contentLength === undefined ? readChunked(bytesMax) : new SizedBody(contentLength, target);
     if (head.expectsContinue && this.#replies.length === 1) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
     this.#body = { reader, onBody };
     return undefined;
@@ -221,7 +227,7 @@ export class Connection {
   /** Answers what cannot be parsed, after the answers to what came before it, and ends the connection. */
   #refuse(code: ProblemCode, detail: string): void {
     const head = { keepAlive: false, isHttp10: false, method: 'GET' };
-    const reply = new Reply(head, () => this.#onReply());
+    const reply = new Reply(head, this.#onReplySent);
     this.#replies.push(reply);
     this.#input = undefined;
     this.#endAfter(reply);

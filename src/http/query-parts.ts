@@ -20,19 +20,30 @@ export function splitQuery<Name extends string>(
   repeated: (name: Name) => ProblemCode,
 ): Partial<Record<Name, string>> | QueryProblem {
   const raw: Partial<Record<Name, string>> = {};
-  for (const part of query.split('&')) {
-    if (part === '') continue;
-    const equals = part.indexOf('=');
-    const given = equals < 0 ? part : part.slice(0, equals);
-    const name = names.find((one) => one === given);
-    if (name === undefined) {
-      const known = `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
-      return { problem: 'bad-parameter', detail: `Unknown parameter "${given.slice(0, 64)}"; known are ${known}` };
+  // Not `split`, which takes longer than all the rest of this.
+  for (let start = 0; start < query.length;) {
+    const ampersand = query.indexOf('&', start);
+    const end = ampersand < 0 ? query.length : ampersand;
+    const equals = query.indexOf('=', start);
+    const nameEnd = equals < 0 || equals > end ? end : equals;
+    const given = query.slice(start, nameEnd);
+    if (end > start) {
+      if (!isOneOf(names, given)) return unknownParameter(given, names);
+      if (raw[given] !== undefined) return { problem: repeated(given), detail: `Parameter "${given}" is given twice` };
+      raw[given] = query.slice(nameEnd + 1, end);
     }
-    if (raw[name] !== undefined) return { problem: repeated(name), detail: `Parameter "${name}" is given twice` };
-    raw[name] = equals < 0 ? '' : part.slice(equals + 1);
+    start = end + 1;
   }
   return raw;
+}
+
+function isOneOf<Name extends string>(names: readonly Name[], given: string): given is Name {
+  return names.includes(given as Name);
+}
+
+function unknownParameter(given: string, names: readonly string[]): QueryProblem {
+  const known = `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  return { problem: 'bad-parameter', detail: `Unknown parameter "${given.slice(0, 64)}"; known are ${known}` };
 }
 
 /** Whether what came of parsing is a refusal. */

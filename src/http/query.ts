@@ -53,13 +53,13 @@ function quorumNumbers(raw: RawQuery): QuorumNumbers | QueryProblem {
 }
 
 function parseNumbers(ack: string | undefined, from: string | undefined): QuorumNumbers | QueryProblem {
-  for (const [name, text] of [
-    ['ack', ack],
-    ['from', from],
-  ] as const) {
-    if (text !== undefined && !/^\d{1,9}$/.test(text)) return badQuorum(`${name} must be a whole number from 1`);
-  }
+  if (!isNumber(ack)) return badQuorum('ack must be a whole number from 1');
+  if (!isNumber(from)) return badQuorum('from must be a whole number from 1');
   return { ack: ack === undefined ? undefined : Number(ack), from: from === undefined ? undefined : Number(from) };
+}
+
+function isNumber(text: string | undefined): boolean {
+  return text === undefined || /^\d{1,9}$/.test(text);
 }
 
 function badQuorum(detail: string): QueryProblem {

@@ -9,11 +9,15 @@ export class RequestMetrics {
 
   /** Counts one answered request. */
   observe(method: string, status: number, seconds: number): void {
-    const byStatus = this.#histograms.get(method) ?? new Map<number, Histogram>();
-    const histogram = byStatus.get(status) ?? new Histogram(latencyBounds);
+    const histogram = this.#histograms.get(method)?.get(status) ?? this.#add(method, status);
     histogram.observe(seconds);
-    byStatus.set(status, histogram);
-    this.#histograms.set(method, byStatus);
+  }
+
+  #add(method: string, status: number): Histogram {
+    const histogram = new Histogram(latencyBounds);
+    const byStatus = this.#histograms.get(method) ?? new Map<number, Histogram>();
+    this.#histograms.set(method, byStatus.set(status, histogram));
+    return histogram;
   }
 
   families(): MetricFamily[] {

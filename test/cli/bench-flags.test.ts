@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { benchCommand } from '../../src/cli/bench-command.ts';
-import { planBench, type BenchPlan } from '../../src/cli/bench-flags.ts';
+import { choicesFlag, listFlag, planBench, type BenchPlan } from '../../src/cli/bench-flags.ts';
 import { parseLine } from '../../src/cli/parse.ts';
 
 function planOf(...args: readonly string[]): BenchPlan {
@@ -67,4 +67,22 @@ test('settings of nodes are passed on to --up, and the command that repeats the 
 
 test('random arrivals need the built-in generator', () => {
   assert.equal(planOf('--arrival', 'poisson').engine.name, 'built-in');
+});
+
+test('choicesFlag() takes words of a closed set, each once and so many at least, in the order given', () => {
+  const chosen = (given: string, least: 1 | 2 = 1): readonly string[] =>
+    choicesFlag(new Map([['op', given]]), 'op', { of: ['put', 'get'], fallback: ['put'], least });
+  assert.deepEqual(choicesFlag(new Map(), 'op', { of: ['put', 'get'], fallback: ['put'] }), ['put']);
+  assert.deepEqual(chosen('get, put'), ['get', 'put']);
+  const expected = 'or more of put, get, separated by commas, each once';
+  for (const bad of ['', 'put,take', 'put,put']) {
+    assert.throws(() => chosen(bad), { code: 'bad-setting', message: `Bad --op "${bad}": expected one ${expected}` });
+  }
+  assert.throws(() => chosen('put', 2), { message: `Bad --op "put": expected two ${expected}` });
+});
+
+test('listFlag() takes any values but empty ones', () => {
+  const list = (given: string): readonly string[] => listFlag(new Map([['a', given]]), 'a', []);
+  assert.deepEqual(list('x, y'), ['x', 'y']);
+  assert.throws(() => list('x,,y'), { message: 'Bad --a "x,,y": expected values separated by commas' });
 });

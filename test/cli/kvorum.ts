@@ -6,6 +6,8 @@ import { createServer as createTcpServer, type AddressInfo, type Server } from '
 import { Buffer } from 'node:buffer';
 import { fileURLToPath } from 'node:url';
 import type { TestContext } from 'node:test';
+import { freePorts } from '../../profiling/cluster/free-ports.ts';
+import { withoutSettings } from '../../src/domain/child-environment.ts';
 
 export interface Ended {
   readonly code: number | null;
@@ -41,7 +43,7 @@ export function spawnKvorum(
   timeoutMs = 180_000,
 ): ChildProcess {
   return spawn(process.execPath, [program, ...args], {
-    env: { ...cleanEnvironment(), ...environment },
+    env: { ...withoutSettings(process.env), ...environment },
     timeout: timeoutMs,
   });
 }
@@ -59,27 +61,12 @@ export async function fakeNode(t: TestContext, listener: RequestListener): Promi
 
 /** A URL that nothing listens on. */
 export async function refusedUrl(): Promise<string> {
-  return `http://127.0.0.1:${await freePorts(1)}`;
+  return `http://127.0.0.1:${(await freePorts(1))[0]}`;
 }
 
-/** The first of `count` neighbouring ports that were free a moment ago. */
-export async function freePorts(count: number): Promise<number> {
-  for (;;) {
-    const servers = [await listen(0)];
-    try {
-      const first = portOf(servers[0] as Server);
-      for (let index = 1; index < count; index++) servers.push(await listen(first + index));
-      return first;
-    } catch {
-      // A neighbour is taken: try elsewhere.
-    } finally {
-      for (const server of servers) server.close();
-    }
-  }
-}
-
-export async function listen(port: number): Promise<Server> {
-  const server = createTcpServer().listen(port, '127.0.0.1');
+/** A listener on a port of its own. */
+export async function listen(): Promise<Server> {
+  const server = createTcpServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   return server;
 }
@@ -92,8 +79,4 @@ function collect(child: ChildProcess, stream: 'stdout' | 'stderr'): Buffer[] {
   const chunks: Buffer[] = [];
   child[stream]?.on('data', (chunk: Buffer) => chunks.push(chunk));
   return chunks;
-}
-
-function cleanEnvironment(): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KVORUM_')));
 }

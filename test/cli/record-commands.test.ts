@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { kvorumInProcess } from './in-process.ts';
 import { fakeNode, kvorum, refusedUrl } from './kvorum.ts';
 
@@ -116,9 +116,7 @@ test('kvorum put takes the value from the argument, from stdin and from a file',
       response.writeHead(201).end();
     });
   });
-  const directory = mkdtempSync(join(tmpdir(), 'kvorum-put-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  const file = join(directory, 'value');
+  const file = join(temporaryDirectory(t), 'value');
   writeFileSync(file, binary);
   for (const [args, stdin] of [
     [['héllo'], ''],

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { freePorts } from '../../profiling/cluster/free-ports.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
-import { patienceMs } from '../support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { kvorumInProcess } from './in-process.ts';
-import { freePorts, kvorum, listen, portOf, spawnKvorum } from './kvorum.ts';
+import { kvorum, listen, portOf, spawnKvorum } from './kvorum.ts';
 
 interface NodeLine {
   readonly name: string;
@@ -26,15 +26,9 @@ interface Up {
   readonly stderr: () => string;
 }
 
-function temporaryDirectory(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'kvorum-up-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 10 }));
-  return directory;
-}
-
 /** `kvorum up` with JSON output, once its nodes are ready. */
 async function startUp(t: TestContext, directory: string, ...more: string[]): Promise<Up> {
-  const port = await freePorts(2);
+  const [port] = await freePorts(2);
   const args = ['up', '-n', '2', '--port', String(port), '--data', directory, '--output', 'json', ...more];
   const process = spawnKvorum(args);
   t.after(() => process.kill('SIGKILL'));
@@ -56,15 +50,6 @@ function isAlive({ pid }: NodeLine): boolean {
     return process.kill(pid, 0);
   } catch {
     return false;
-  }
-}
-
-/** Polls, since these are not our children: nothing tells us of their end. */
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + patienceMs;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, 'timed out');
-    await setTimeout(10);
   }
 }
 
@@ -111,7 +96,8 @@ test('kvorum up beside another one, and beyond the end of its nodes', async (t) 
   const { process: up, nodes, stderr } = await startUp(t, directory);
 
   await t.test('shows the last line of a node that cannot start, and stops the others', async () => {
-    const again = await kvorum(['up', '-n', '2', '--port', String(await freePorts(2)), '--data', directory]);
+    const [port] = await freePorts(2);
+    const again = await kvorum(['up', '-n', '2', '--port', String(port), '--data', directory]);
     assert.equal(again.code, 1);
     assert.match(
       again.stderr,
@@ -122,7 +108,7 @@ test('kvorum up beside another one, and beyond the end of its nodes', async (t) 
 
   await t.test('goes on without a node that dies, and ends with 1 when all are dead', async () => {
     process.kill(nodes[1]?.pid ?? 0, 'SIGKILL');
-    await until(() => stderr().includes(`Node n2 (${nodes[1]?.url}) died: signal SIGKILL`));
+    await eventually(() => assert.ok(stderr().includes(`Node n2 (${nodes[1]?.url}) died: signal SIGKILL`)));
     assert.equal(up.exitCode, null);
     process.kill(nodes[0]?.pid ?? 0, 'SIGKILL');
     assert.equal(await exitCodeOf(up), 1);
@@ -133,11 +119,12 @@ test('kvorum up beside another one, and beyond the end of its nodes', async (t) 
 test('kvorum up takes its nodes with it when it is killed', async (t) => {
   const { process: up, nodes } = await startUp(t, temporaryDirectory(t));
   up.kill('SIGKILL');
-  await until(() => !nodes.some(isAlive));
+  // These are not our children: nothing tells us of their end.
+  await eventually(() => assert.ok(!nodes.some(isAlive)));
 });
 
 test('kvorum up names the port that is taken', async (t) => {
-  const server = await listen(await freePorts(1));
+  const server = await listen();
   t.after(() => server.close());
   const { code, stdout, stderr } = await kvorum([
     'up',
@@ -153,7 +140,7 @@ test('kvorum up names the port that is taken', async (t) => {
 });
 
 test('kvorum serve refuses a data directory that it cannot make in one line with exit code 1', async () => {
-  const port = await freePorts(1);
+  const [port] = await freePorts(1);
   const { code, stderr } = await kvorum([
     'serve',
     '--port',
@@ -168,7 +155,7 @@ test('kvorum serve refuses a data directory that it cannot make in one line with
 });
 
 test('kvorum serve stops with 0 on SIGTERM', async (t) => {
-  const port = await freePorts(1);
+  const [port] = await freePorts(1);
   const node = spawnKvorum(['serve', '--port', String(port), '--data', temporaryDirectory(t)]);
   t.after(() => node.kill('SIGKILL'));
   const lines: readonly unknown[] = await once(node.stdout as NodeJS.ReadableStream, 'data');
@@ -178,7 +165,7 @@ test('kvorum serve stops with 0 on SIGTERM', async (t) => {
 });
 
 test('kvorum serve stops at once with 130 on a second signal', async (t) => {
-  const port = await freePorts(1);
+  const [port] = await freePorts(1);
   const node = spawnKvorum(['serve', '--port', String(port), '--data', temporaryDirectory(t)]);
   t.after(() => node.kill('SIGKILL'));
   await once(node.stdout as NodeJS.ReadableStream, 'data');

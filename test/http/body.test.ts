@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { headEnd, readChunked, readSized, type BodyProgress, type BodyReader } from '../../src/http/body.ts';
+import { headEnd, readChunked, SizedBody, type BodyProgress, type BodyReader } from '../../src/http/body.ts';
 
 /** Feeds `bytes` cut at `cuts`; returns the end of the body, its bytes and how many bytes were left over. */
 function feed(reader: BodyReader, bytes: Buffer, cuts: readonly number[]): { progress: BodyProgress; rest: Buffer } {
@@ -22,11 +22,11 @@ const cuts = fc.array(fc.nat(), { maxLength: 12 });
 const values = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes));
 const behind = Buffer.from('GET /next');
 
-test('readSized() gives the declared bytes, however they are cut, and stops there', () => {
+test('a SizedBody gives the declared bytes, however they are cut, and stops there', () => {
   fc.assert(
     fc.property(values, cuts, fc.boolean(), (value, where, placed) => {
       const target = placed ? Buffer.alloc(value.length) : undefined;
-      const { progress, rest } = feed(readSized(value.length, target), Buffer.concat([value, behind]), where);
+      const { progress, rest } = feed(new SizedBody(value.length, target), Buffer.concat([value, behind]), where);
       assert.ok(progress.kind === 'done');
       assert.deepEqual(progress.body, value);
       assert.ok(rest.toString() === behind.toString().slice(behind.length - rest.length));

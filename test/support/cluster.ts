@@ -3,9 +3,9 @@ import type { Buffer } from 'node:buffer';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '../../profiling/cluster/free-ports.ts';
 import type { Durability, Mode } from '../../src/domain/worker-protocol.ts';
 import { ask, entityTarget, type Answer, type EntityAsk } from './client.ts';
-import { freePorts } from './free-ports.ts';
 import { NodeProcess, type Exit } from './node-process.ts';
 
 export interface ClusterOptions {

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { stopWithParentEnvironmentName } from '../../src/cli/serve.ts';
+import { stopWithParentEnvironmentName, withoutSettings } from '../../src/domain/child-environment.ts';
 import { ask } from './client.ts';
 import { eventually, within } from './eventually.ts';
 
@@ -68,7 +68,7 @@ export class NodeProcess {
     const child = spawn(process.execPath, serve, {
       // The channel ends with this process, and the node with the channel, however this process ends.
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...cleanEnvironment(), [stopWithParentEnvironmentName]: '1', ...environment },
+      env: { ...withoutSettings(process.env), [stopWithParentEnvironmentName]: '1', ...environment },
     });
     running.add(child);
     this.#child = child;
@@ -116,8 +116,4 @@ export class NodeProcess {
     this.signal('SIGCONT');
     await this.stop('SIGKILL');
   }
-}
-
-function cleanEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KVORUM_')));
 }

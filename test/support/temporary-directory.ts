@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 /** A new empty directory, removed after the test. */
 export function temporaryDirectory(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'kvorum-test-'));
-  t.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 3 }));
+  // Nodes that end with the test may still write into it.
+  t.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 10 }));
   return path;
 }

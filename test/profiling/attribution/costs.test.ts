@@ -57,7 +57,7 @@ test('cpuCosts() of a thread that did nothing is nothing', () => {
 test('allocationCosts() are bytes of the window', () => {
   const costs = allocationCosts(tree, 4, 2);
   assert.equal(costs.bytes, 500);
-  assert.deepEqual(sumOfParts([costs.parts, costs.parts]), [
+  assert.deepEqual(sumOfParts([costs, costs]), [
     { part: 'coordination', self: 300, total: 1000 },
     { part: 'storage', self: 700, total: 700 },
   ]);

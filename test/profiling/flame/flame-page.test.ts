@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { flameData } from '../../../profiling/flame/flame-data.ts';
-import { renderFlamePage } from '../../../profiling/flame/flame-section.ts';
 import { sharedBrowser, skipWithoutChromium as skip, type OpenedPage } from '../../support/browser.ts';
+import { renderFlamePage } from '../../support/flame-page.ts';
 import { baselineRun, putRun, source } from './flame-fixture.ts';
 
 const open = sharedBrowser();

@@ -19,6 +19,7 @@ import {
   widestCallee,
   type FlameTree,
 } from '../../../profiling/flame/flame-tree.ts';
+import { contrast } from '../../support/contrast.ts';
 import { baselineRun, putRun, source, type Stacks } from './flame-fixture.ts';
 
 function treeOfStacks(stacks: Stacks): FlameTree {
@@ -111,22 +112,8 @@ test('letters stand on every colour of a flame graph with a contrast of at least
   const { 'flame-ink': ink, ...grounds } = flameColours;
   for (const theme of [0, 1] as const) {
     for (const [name, pair] of Object.entries(grounds)) {
-      const contrast = contrastOf(ink?.[theme] ?? '', pair[theme]);
-      assert.ok(contrast >= 4.5, `${name} ${pair[theme]}: ${contrast.toFixed(2)}`);
+      const reached = contrast(ink?.[theme] ?? '', pair[theme]);
+      assert.ok(reached >= 4.5, `${name} ${pair[theme]}: ${reached.toFixed(2)}`);
     }
   }
 });
-
-/** WCAG 2.2. */
-function contrastOf(one: string, other: string): number {
-  const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
-  return (light + 0.05) / (dark + 0.05);
-}
-
-function luminance(hex: string): number {
-  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((start) => {
-    const value = Number.parseInt(hex.slice(start, start + 2), 16) / 255;
-    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-}

@@ -4,8 +4,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { keyName, keyPicker, keyWidth, scramble, zipfianRanks } from '../../../profiling/load/keys.ts';
 import { seededRandom } from '../../../profiling/load/random.ts';
-
-const distributions = ['uniform', 'zipfian', 'latest', 'sequential'] as const;
+import { distributions } from '../../../profiling/load/result.ts';
 
 test('keys are whole numbers inside the key space, whatever its size', () => {
   fc.assert(

@@ -2,22 +2,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { lockProfileAvailability, recordLocks } from '../../../profiling/locks/record.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const program = fileURLToPath(new URL('contention.js', import.meta.url));
 const availability = await lockProfileAvailability();
 const skip = availability.available ? false : availability.reason;
-
-function temporaryDirectory(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'kvorum-locks-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 async function startContention(t: TestContext): Promise<number> {
   const path = join(temporaryDirectory(t), 'store.mdb');

@@ -81,7 +81,7 @@ test('profileSentences() says the study’s sentences out of the data', () => {
   const said = profileSentences(run);
   assert.match(
     said[0] ?? '',
-    /^Under PUT replication takes 26% of CPU \(coordination 6%, the HTTP client .* 10%, the replica listener 10%\)/,
+    /^Under PUT replication takes 26% of CPU \(coordination 6%, the client between nodes 10%, the replica listener 10%\)/,
   );
   assert.match(said[0] ?? '', /network between nodes, .*, is 2\.3%$/);
   assert.equal(said[1], 'The rest of PUT: Storage 24%, HTTP front 20% and Dispatch and message passing 10%');
