@@ -19,7 +19,7 @@ import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const skip = findClinic() === undefined ? 'clinic is not installed' : false;
 const withoutChromium = findChromium() === undefined ? 'needs chromium on PATH' : false;
-const testMsMax = 180_000;
+const testMsMax = 290_000;
 
 /** A few keep-alive connections in a loop. */
 async function load(url: string, durationMs: number, ratePerSecondMax: number): Promise<void> {
@@ -39,6 +39,8 @@ async function load(url: string, durationMs: number, ratePerSecondMax: number): 
   agent.destroy();
 }
 
+const noLoad = (): Promise<void> => Promise.resolve();
+
 /** A program in clinic's place that ends, hangs or lies. */
 function pretender(directory: string, code: string): NonNullable<ClinicOptions['installation']> {
   const program = join(directory, 'pretender.cjs');
@@ -46,12 +48,23 @@ function pretender(directory: string, code: string): NonNullable<ClinicOptions['
   return { program, version: '0.0.0' };
 }
 
+/** In a pretender: is ready as the node would be that it was to start, until it is interrupted. */
+const pretendsToServe = `
+  const port = Number(process.argv[process.argv.indexOf('--port') + 1]);
+  const server = require('node:http').createServer((_, response) => response.end()).listen(port, '127.0.0.1');
+  const onInterrupt = (then = () => {}) => process.once('SIGINT', () => {
+    then();
+    server.closeAllConnections();
+    server.close();
+  });
+`;
+
 for (const tool of ['flame', 'bubbleprof'] as const) {
   test(`clinic ${tool} observes a loaded node and draws a graph`, { skip, timeout: testMsMax }, async (t) => {
     const directory = temporaryDirectory(t);
     const said: string[] = [];
     const onProgress = (text: string): void => void said.push(text);
-    const result = await runClinic(tool, { directory, load, durationMs: 1500, onProgress });
+    const result = await runClinic(tool, { directory, load, durationMs: 1000, onProgress });
     assert.ok(result.kind === 'done', JSON.stringify(result));
     assert.ok(existsSync(result.html) && existsSync(result.data), result.html);
     assert.ok(result.html.startsWith(directory));
@@ -118,12 +131,8 @@ test('a clinic that ends before its node serves is a failure with what it said',
 
 test('a clinic that collects nothing is a failure', async (t) => {
   const directory = temporaryDirectory(t);
-  const code = `const { spawn } = require('node:child_process');
-    const at = process.argv.indexOf('--');
-    const node = spawn(process.argv[at + 1], process.argv.slice(at + 2), { stdio: 'ignore' });
-    process.once('SIGINT', () => node.kill('SIGKILL'));`;
-  const installation = pretender(directory, code);
-  const result = await runClinic('heapprofiler', { directory, load, durationMs: 100, installation });
+  const installation = pretender(directory, `${pretendsToServe} onInterrupt();`);
+  const result = await runClinic('heapprofiler', { directory, load: noLoad, durationMs: 100, installation });
   assert.ok(result.kind === 'failed', JSON.stringify(result));
   assert.match(result.reason, /left no data/);
 });
@@ -134,10 +143,8 @@ const forgetful = (counter: string, times: number): string => `
   const at = process.argv.indexOf('--visualize-only');
   if (at >= 0) fs.writeFileSync(process.argv[at + 1] + '.html', '');
   else {
-    const given = process.argv.indexOf('--');
-    const node = require('node:child_process').spawn(process.argv[given + 1], process.argv.slice(given + 2), { stdio: 'ignore' });
-    process.once('SIGINT', () => node.kill('SIGKILL'));
-    node.on('exit', () => {
+    ${pretendsToServe}
+    onInterrupt(() => {
       const runs = fs.existsSync(${JSON.stringify(counter)}) ? fs.readFileSync(${JSON.stringify(counter)}, 'utf8').length : 0;
       fs.appendFileSync(${JSON.stringify(counter)}, 'x');
       const file = runs < ${times} ? '/x/dist/workers/store.js' : '/x/dist/src/http/server.js';
@@ -151,7 +158,7 @@ test('flame is collected again when it took the log of a worker, and not for eve
   const directory = temporaryDirectory(t);
   const run = (times: number): ReturnType<typeof runClinic> => {
     const installation = pretender(directory, forgetful(join(directory, `runs-${times}`), times));
-    return runClinic('flame', { directory, load, durationMs: 1, installation, check: false });
+    return runClinic('flame', { directory, load: noLoad, durationMs: 1, installation, check: false });
   };
   const once = await run(1);
   assert.ok(once.kind === 'done', JSON.stringify(once));
