@@ -79,7 +79,11 @@ export class Connection {
     this.waitingSince = now();
     socket.on('data', (chunk) => this.#onData(chunk));
     socket.on('end', () => this.#onEnd());
-    socket.on('drain', () => this.#resume());
+    socket.on('drain', () => {
+      if (this.waitingSince !== 0) this.waitingSince = this.#now();
+      this.#resume();
+    });
+    socket.on('finish', () => (this.waitingSince = this.#now()));
     // What a broken socket means is decided at 'close', which follows.
     socket.on('error', () => {});
     socket.on('close', () => this.#onClose());
@@ -93,6 +97,11 @@ export class Connection {
   /** Whether a request has begun to come in and is not complete. */
   get receiving(): boolean {
     return this.#body !== undefined || this.#input !== undefined;
+  }
+
+  /** Whether the client has not taken all of its answers yet. */
+  get sending(): boolean {
+    return this.#socket.writableLength > 0;
   }
 
   /** Whether our side is closed and only the client's is waited for. */

@@ -108,7 +108,10 @@ export class ClientServer {
     for (const connection of this.#connections) {
       if (connection.waitingSince === 0) continue;
       const waitedMs = this.#now - connection.waitingSince;
-      if (connection.lingering) {
+      if (connection.sending) {
+        // It may take as long to read an answer as it may idle after it.
+        if (waitedMs > this.#options.keepAliveMs) connection.destroy();
+      } else if (connection.lingering) {
         if (waitedMs > LINGER_MS_MAX) connection.destroy();
       } else if (connection.receiving) {
         if (waitedMs > REQUEST_MS_MAX) connection.timeOut();

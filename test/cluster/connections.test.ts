@@ -1,6 +1,9 @@
 /** Client connections that do not behave: cut requests, half-closed sockets, requests byte by byte. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { Buffer } from 'node:buffer';
+import { connect } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { test, type TestContext } from 'node:test';
 import { startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
@@ -78,6 +81,20 @@ test('connections', async (t) => {
     assert.equal((await cluster.get(0, 'behind')).status, 404);
   });
 
+  await t.test('a client that says connection: close and reads late still gets its whole answer', async (sub) => {
+    const value = Buffer.alloc(12 * 1024 * 1024, 'slow');
+    assert.equal((await cluster.put(0, 'slow', value)).status, 201);
+    const slow = askAndClose(sub, url, '/v0/entity?id=slow');
+    // It has its answer, and is cut for not closing its side: so much time has passed.
+    const done = askAndClose(sub, url, '/livez').resume();
+    await eventually(() => {
+      done.write('x');
+      assert.ok(done.destroyed);
+    });
+    const answer = await buffer(slow);
+    assert.ok(answer.subarray(answer.indexOf('\r\n\r\n') + 4).equals(value));
+  });
+
   await t.test('hundreds of pipelined requests are all answered, in their order', async (sub) => {
     const connection = await RawConnection.open(sub, url);
     const count = 300;
@@ -96,3 +113,13 @@ test('connections', async (t) => {
     }
   });
 });
+
+/** A client that keeps its own side open, and reads nothing before it is told to. */
+function askAndClose(t: TestContext, url: string, target: string) {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  t.after(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.write(`GET ${target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`);
+  return socket;
+}
