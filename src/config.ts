@@ -213,6 +213,7 @@ function parseAll(find: Find, context: DefaultsContext): NodeSettings {
     peerConnectionsMax: parse('peerConnectionsMax'),
     peerQueueBytesMax: parse('peerQueueBytesMax'),
     storeBytesMax: parse('storeBytesMax'),
+    mapWrites: parse('mapWrites'),
     clockDriftMsMax: parse('clockDriftMsMax'),
     readRepair: parse('readRepair'),
     rangesMax: parse('rangesMax'),

@@ -24,7 +24,7 @@ import { codeOf, KvorumError, messageOf } from './domain/errors.ts';
 import type { Durability } from './domain/worker-protocol.ts';
 
 /** The format that this version writes; it reads this and all older ones. */
-export const storeFormat = 1;
+export const storeFormat = 2;
 
 interface Mark {
   readonly format: number;

@@ -244,6 +244,7 @@ function workerSettings(settings: NodeSettings, topology: Topology): WorkerSetti
     dataDirectory: settings.dataDirectory,
     durability: settings.durability,
     storeBytesMax: settings.storeBytesMax,
+    mapWrites: settings.mapWrites,
     timeoutMs: settings.timeoutMs,
     clockDriftMsMax: settings.clockDriftMsMax,
     frameBytesMax: settings.frameBytesMax,

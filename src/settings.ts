@@ -61,6 +61,7 @@ export interface NodeSettings {
   readonly peerConnectionsMax: number;
   readonly peerQueueBytesMax: number;
   readonly storeBytesMax: number;
+  readonly mapWrites: boolean;
   readonly clockDriftMsMax: number;
   readonly readRepair: boolean;
   readonly rangesMax: number;
@@ -275,6 +276,11 @@ export const settingsTable: SettingsTable = {
     min: MIB,
     max: 65_536 * GIB,
     default: 256 * GIB,
+  }),
+  mapWrites: toggle({
+    flag: 'map-writes',
+    why: 'Write to the store through memory: durability "commit", one worker, on ext4, XFS and tmpfs; else it is ignored',
+    default: true,
   }),
   clockDriftMsMax: duration({
     flag: 'clock-drift-ms-max',

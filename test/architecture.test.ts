@@ -164,8 +164,8 @@ test('piscina is named only in src/dispatch and workers/entry.ts', () => {
   expectNone(importersOf('piscina').filter(({ file }) => !isIn(file, ['src/dispatch', 'workers/entry.ts', 'test'])));
 });
 
-test('lmdb is named only in workers/store.ts', () => {
-  expectNone(importersOf('lmdb').filter(({ file }) => !isIn(file, ['workers/store.ts', 'test'])));
+test('lmdb is named only in workers/store-environment.ts', () => {
+  expectNone(importersOf('lmdb').filter(({ file }) => !isIn(file, ['workers/store-environment.ts', 'test'])));
 });
 
 test('undici is named in src only by the command line', () => {

@@ -14,8 +14,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { RECORD_HEADER_BYTES } from '../src/domain/record.ts';
 import { allocateRecord } from '../src/domain/reply.ts';
+import type { Database, StoreEnvironment } from './store-environment.ts';
 import type { ReadTransaction } from './store-range.ts';
-import type { Database, RootDatabase } from './store.ts';
 
 /** One transaction's worth of a large value: about 1 ms, and 3 ms with its fsync. */
 const CHUNK_BYTES = 512 * 1024;
@@ -24,8 +24,6 @@ const HEAD_BYTES = RECORD_HEADER_BYTES + SET_ID_BYTES + 8;
 const KIND_OFFSET = 16;
 const KIND_CHUNKED = 2;
 
-const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
-
 /** lmdb's types leave out that `getBinaryFast` takes options as `get` does. */
 interface FastReader {
   getBinaryFast(key: Buffer, options: { readonly transaction: ReadTransaction }): Uint8Array | undefined;
@@ -33,11 +31,13 @@ interface FastReader {
 
 export class LargeValues {
   readonly chunks: Database<Buffer, Buffer>;
+  readonly #environment: StoreEnvironment;
   readonly #unfinished: Database<Buffer, Buffer>;
 
-  constructor(environment: RootDatabase<Buffer, Buffer>) {
-    this.chunks = environment.openDB<Buffer, Buffer>('chunks', binary);
-    this.#unfinished = environment.openDB<Buffer, Buffer>('unfinished', binary);
+  constructor(environment: StoreEnvironment) {
+    this.#environment = environment;
+    this.chunks = environment.openDatabase('chunks');
+    this.#unfinished = environment.openDatabase('unfinished');
   }
 
   /** Removes what an unclean stop left of sets that never got a head. */
@@ -48,7 +48,7 @@ export class LargeValues {
   /** Writes a record's value as chunks, one transaction each; returns the head that is to stand in its place. */
   async write(record: Buffer): Promise<Buffer> {
     const setId = randomBytes(SET_ID_BYTES);
-    this.#unfinished.putSync(setId, Buffer.alloc(0));
+    this.#put(this.#unfinished, setId, Buffer.alloc(0));
     try {
       await this.#writeChunks(record.subarray(RECORD_HEADER_BYTES), setId);
     } catch (error) {
@@ -62,15 +62,19 @@ export class LargeValues {
     for (let number = 0; number * CHUNK_BYTES < value.length; number++) {
       await nextTurn();
       const chunk = value.subarray(number * CHUNK_BYTES, (number + 1) * CHUNK_BYTES);
-      this.chunks.putSync(chunkKey(setId, number), chunk);
+      this.#put(this.chunks, chunkKey(setId, number), chunk);
     }
     await nextTurn();
   }
 
+  #put(database: Database<Buffer, Buffer>, key: Buffer, value: Buffer): void {
+    this.#environment.transact({ writes: 1, bytes: key.length + value.length }, () => database.putSync(key, value));
+  }
+
   #removeSet(setId: Buffer): void {
-    this.chunks.transactionSync(() => {
-      // The keys are collected first: LMDB's cursors do not survive the removal of what they stand on.
-      const keys = Array.from(this.chunks.getKeys({ start: setId, end: after(setId) }));
+    // The keys are collected first: LMDB's cursors do not survive the removal of what they stand on.
+    const keys = Array.from(this.chunks.getKeys({ start: setId, end: after(setId) }));
+    this.#environment.transact({ writes: keys.length + 1, bytes: 0 }, () => {
       for (const key of keys) this.chunks.removeSync(key);
       this.#unfinished.removeSync(setId);
     });

@@ -15,7 +15,8 @@ import type { RangeEntry } from '../src/domain/range.ts';
 import { isIntact, RECORD_HEADER_BYTES } from '../src/domain/record.ts';
 import { chunkCount, isLargeHead, recordHeaderOf, valueBytesOf, type LargeValues } from './large-values.ts';
 import type { RangeSource, SourceState } from './range-source.ts';
-import type { Database, OnCorrupt } from './store.ts';
+import type { Database } from './store-environment.ts';
+import type { OnCorrupt } from './store.ts';
 
 export type ReadTransaction = ReturnType<Database['useReadTransaction']>;
 

@@ -6,7 +6,7 @@
  */
 import { statfsSync } from 'node:fs';
 import { messageOf } from '../src/domain/errors.ts';
-import type { Database } from './store.ts';
+import type { Database } from './store-environment.ts';
 
 interface PageStatistics {
   readonly pageSize: number;
@@ -53,7 +53,7 @@ export class StoreRoom {
  */
 export function isDiskFull(error: unknown, directory: string, transactionBytes: number): boolean {
   const message = messageOf(error);
-  if (/MDB_MAP_FULL|No space left|Disk quota exceeded/.test(message)) return true;
+  if (/MDB_MAP_FULL|No space left|ENOSPC|Disk quota exceeded|EDQUOT/.test(message)) return true;
   if (!message.includes('Input/output error')) return false;
   const { bavail, bsize } = statfsSync(directory);
   return bavail * bsize < transactionBytes + TRANSACTION_SLACK_BYTES;

@@ -1,19 +1,12 @@
 /**
- * The LMDB store of one node, as one worker thread sees it; all workers of a node share one environment. The one place
- * that names lmdb.
+ * The store of one node, as one worker thread sees it; all workers of a node share one environment
+ * (store-environment.ts).
  *
- * Facts that this file stands on (lmdb 3.5):
- * - `transactionSync` returns after its fsync unless `noSync` is set. `overlappingSync` must be false: with the default,
- *   a read can see data before it is durable, and a rare early acknowledgement was recorded.
  * - `getBinaryFast` returns a reused buffer: read it before the next get.
- * - Under `noSync` a commit lives in the operating system's memory: it survives `kill -9`, not a power loss.
- * - Merge, never blind put: read, compare and write stand in one transaction.
+ * - Read, compare and write stand in one transaction; only what must win is put without a read (newest-versions.ts).
  */
 import { Buffer } from 'node:buffer';
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { open, type Database, type RootDatabase } from 'lmdb';
 import { KvorumError, messageOf } from '../src/domain/errors.ts';
 import { keyOf, recordOf, type Entry } from '../src/domain/frame.ts';
 import { countBounds, Histogram, latencyBounds } from '../src/domain/metrics.ts';
@@ -22,6 +15,8 @@ import {
   compareRecords,
   isIntact,
   isIntactInSteps,
+  isIntactUnder,
+  keyChecksum,
   readStamp,
   readVersion,
   RECORD_HEADER_BYTES,
@@ -31,20 +26,17 @@ import { allocateRecord } from '../src/domain/reply.ts';
 import { runInSteps } from '../src/domain/steps.ts';
 import type { Version } from '../src/domain/version.ts';
 import type { RunMarks } from '../src/domain/wait-marks.ts';
-import type { Durability } from '../src/domain/worker-protocol.ts';
 import { isLargeHead, LargeValues } from './large-values.ts';
+import { NewestVersions } from './newest-versions.ts';
+import { asStoreError, StoreEnvironment, type Database, type EnvironmentOptions } from './store-environment.ts';
 import { CursorView, StoreRange } from './store-range.ts';
 import { isDiskFull, StoreRoom } from './store-room.ts';
 
-export type { Database, RootDatabase };
-
-export interface StoreOptions {
-  readonly directory: string;
-  readonly durability: Durability;
+export interface StoreOptions extends EnvironmentOptions {
   /** Whether no other worker of this node writes yet: what a crash left half done is then removed. */
   readonly first: boolean;
-  /** Bound of the store's file, bytes; reserves address space only. */
-  readonly storeBytesMax: number;
+  /** Whether no other worker of this node writes as long as this one does. */
+  readonly alone: boolean;
 }
 
 export interface RangeBounds {
@@ -57,11 +49,6 @@ export interface RangeBounds {
 
 /** Called for each record that fails its checksum. */
 export type OnCorrupt = (key: Buffer) => void;
-
-/** Threads and long scans each hold a reader slot; LMDB's default of 126 is too near for 64 workers and scans. */
-const readersMax = 1024;
-/** Reader slots for the scans that peers ask for; clients' scans (at most 128) and threads (64) have the others. */
-export const peerReadersMax = 768;
 
 /** What the store measures of itself; the owner exposes it. */
 export interface StoreMeasures {
@@ -79,9 +66,10 @@ export class Store {
     commitSeconds: new Histogram(latencyBounds),
     transactionWrites: new Histogram(countBounds),
   };
-  readonly #environment: RootDatabase<Buffer, Buffer>;
+  readonly #environment: StoreEnvironment;
   readonly #records: Database<Buffer, Buffer>;
   readonly #large: LargeValues;
+  readonly #newest: NewestVersions;
   /** The records again, through a handle whose cursors show their entries in `#view`. */
   readonly #ranges: Database;
   readonly #view = new CursorView();
@@ -89,11 +77,12 @@ export class Store {
   readonly #directory: string;
   readonly #onCorrupt: OnCorrupt;
 
-  private constructor(environment: RootDatabase<Buffer, Buffer>, options: StoreOptions, onCorrupt: OnCorrupt) {
+  private constructor(environment: StoreEnvironment, options: StoreOptions, onCorrupt: OnCorrupt) {
     this.#environment = environment;
-    this.#records = environment.openDB<Buffer, Buffer>('records', binary);
+    this.#records = environment.openDatabase('records');
     this.#large = new LargeValues(environment);
-    this.#ranges = environment.openDB('records', this.#view.handleOptions());
+    this.#newest = new NewestVersions(environment, this.#records, options.alone);
+    this.#ranges = environment.openView('records', this.#view.handleOptions());
     this.#room = new StoreRoom([this.#records, this.#large.chunks], options.storeBytesMax);
     this.#directory = options.directory;
     this.#onCorrupt = onCorrupt;
@@ -104,18 +93,25 @@ export class Store {
    * Throws `store-unusable`, and `store-locked` where another process has it open.
    */
   static async open(options: StoreOptions, onCorrupt: OnCorrupt): Promise<Store> {
-    const environment = openEnvironment(options);
+    const environment = await StoreEnvironment.open({
+      ...options,
+      mapWrites: options.mapWrites && options.alone,
+    });
     try {
-      assertOnlyProcess(environment, options.directory);
       const store = new Store(environment, options, onCorrupt);
       store.#markCreated();
       if (options.first) store.#large.removeUnfinished();
-      await store.#flush();
+      await environment.flush();
       return store;
     } catch (error) {
-      await environment.close();
+      await environment.close().catch(() => {});
       throw asStoreError(error, options.directory);
     }
+  }
+
+  /** Whether it writes through LMDB's map. */
+  get writesMapped(): boolean {
+    return this.#environment.isMapped;
   }
 
   /** Reads see what is committed from now on; without this a snapshot may be as old as the event-loop turn. */
@@ -170,7 +166,7 @@ export class Store {
 
   /** LMDB's own list of reader slots, a line each: process, thread, and the snapshot that it holds or "-". */
   readers(): string {
-    return this.#environment.readerList();
+    return this.#environment.readers();
   }
 
   /** Merges one large write in steps; otherwise as `merge`. */
@@ -182,9 +178,10 @@ export class Store {
     if (!this.#room.hasRoomFor(record.length)) return replyCodes.full;
     try {
       const head = await this.#large.write(record);
-      this.#records.transactionSync(() => this.#placeLarge(key, head));
+      this.#environment.transact({ writes: 1, bytes: key.length + head.length }, () => this.#placeLarge(key, head));
       return replyCodes.applied;
     } catch (error) {
+      this.#newest.undo();
       if (!isDiskFull(error, this.#directory, record.length)) throw storeFailure(error);
       return replyCodes.full;
     }
@@ -197,6 +194,7 @@ export class Store {
     if (current !== undefined && !again && !wins(head, current, key)) return this.#large.remove(head);
     if (current !== undefined && isLargeHead(current)) this.#large.remove(current);
     this.#records.putSync(key, head);
+    this.#newest.noteLarge(keyChecksum(key), readVersion(head, 0));
     return this.#large.finish(head);
   }
 
@@ -208,15 +206,16 @@ export class Store {
   merge(writes: readonly Entry[], ceiling: Version, marks?: RunMarks): ReplyCode[] {
     const started = performance.now();
     let written = started;
+    const bytes = writes.reduce((sum, entry) => sum + entry.length, 0);
     try {
-      return this.#records.transactionSync(() => {
+      return this.#environment.transact({ writes: writes.length, bytes }, () => {
         if (marks !== undefined) marks.lockedAt = performance.now();
         const codes = writes.map((entry) => this.#mergeOne(entry, ceiling));
         written = performance.now();
         return codes;
       });
     } catch (error) {
-      const bytes = writes.reduce((sum, entry) => sum + entry.length, 0);
+      this.#newest.undo();
       if (isDiskFull(error, this.#directory, bytes)) return writes.map(() => replyCodes.full);
       throw storeFailure(error);
     } finally {
@@ -231,13 +230,17 @@ export class Store {
   #mergeOne(entry: Entry, ceiling: Version): ReplyCode {
     const key = keyOf(entry);
     const record = recordOf(entry);
-    if (!isAcceptable(record, ceiling) || !isIntact(record, 0, record.length, key)) return replyCodes.failed;
-    if (!isTombstone(record, 0) && !this.#room.hasRoomFor(record.length)) return replyCodes.full;
-    const current = this.#get(key);
-    if (current === undefined || wins(record, current, key)) {
-      if (current !== undefined && isLargeHead(current)) this.#large.remove(current);
-      this.#records.putSync(key, record);
+    const ownKeyChecksum = keyChecksum(key);
+    if (!isAcceptable(record, ceiling) || !isIntactUnder(record, 0, record.length, ownKeyChecksum)) {
+      return replyCodes.failed;
     }
+    if (!isTombstone(record, 0) && !this.#room.hasRoomFor(record.length)) return replyCodes.full;
+    if (!this.#newest.mustWin(ownKeyChecksum, readVersion(record, 0))) {
+      const current = this.#get(key);
+      if (current !== undefined && !wins(record, current, key)) return replyCodes.applied;
+      if (current !== undefined && isLargeHead(current)) this.#large.remove(current);
+    }
+    this.#records.putSync(key, record);
     return replyCodes.applied;
   }
 
@@ -249,79 +252,15 @@ export class Store {
 
   /** One flushed write at creation, so that a store that serves has proved that it can. */
   #markCreated(): void {
-    const meta = this.#environment.openDB<Buffer, Buffer>('meta', binary);
-    const created = Buffer.from('created');
-    if (meta.getBinary(created) === undefined) meta.putSync(created, Buffer.from(new Date().toISOString()));
-  }
-
-  /** Flushes to the disk whatever the durability. */
-  #flush(): Promise<void> {
-    // Not in lmdb's types: `sync` runs mdb_env_sync(force) on a pool thread.
-    const environment = this.#environment as unknown as { sync(done: (error: Error | null) => void): void };
-    return new Promise((resolve, reject) => {
-      environment.sync((error) => (error ? reject(error) : resolve()));
-    });
+    const meta = this.#environment.openDatabase('meta');
+    const [name, now] = [Buffer.from('created'), Buffer.from(new Date().toISOString())];
+    if (meta.getBinary(name) !== undefined) return;
+    this.#environment.transact({ writes: 1, bytes: name.length + now.length }, () => meta.putSync(name, now));
   }
 
   /** Makes everything durable and closes. */
-  async close(): Promise<void> {
-    await this.#flush();
-    await this.#environment.close();
-  }
-}
-
-const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
-
-/** LMDB's first page, of which a part is read to see that the file is one of LMDB's: opening another one crashes. */
-const META_PAGE_BYTES = 4096;
-const MAGIC_OFFSET = 24;
-const MAGIC = 0xbeefc0de;
-
-function assertStoreFile(path: string): void {
-  const file = statSync(path, { throwIfNoEntry: false });
-  if (file === undefined || file.size === 0) return;
-  const start = Buffer.alloc(MAGIC_OFFSET + 4);
-  const descriptor = openSync(path, 'r');
-  readSync(descriptor, start);
-  closeSync(descriptor);
-  if (file.size < 2 * META_PAGE_BYTES || start.readUInt32LE(MAGIC_OFFSET) !== MAGIC) {
-    throw new Error(`"${path}" is not a store, or is damaged`);
-  }
-}
-
-function openEnvironment(options: StoreOptions): RootDatabase<Buffer, Buffer> {
-  const path = join(options.directory, 'store.mdb');
-  const settings = {
-    path,
-    noSubdir: true,
-    noSync: options.durability === 'commit',
-    overlappingSync: false,
-    // After a crash the newest intact meta page counts, not the newest one.
-    safeRestore: true,
-    mapSize: options.storeBytesMax,
-    maxReaders: readersMax,
-    ...binary,
-  };
-  try {
-    assertStoreFile(path);
-    return open<Buffer, Buffer>(settings);
-  } catch (error) {
-    throw asStoreError(error, options.directory);
-  }
-}
-
-/**
- * LMDB lets several processes share a file; a node must own it. Each process registers its reader slot first and looks
- * at the others' then, so of two that start together none wrongly stays.
- */
-function assertOnlyProcess(environment: RootDatabase<Buffer, Buffer>, directory: string): void {
-  environment.getBinary(Buffer.from('reader'));
-  environment.readerCheck();
-  for (const line of environment.readerList().split('\n')) {
-    const pid = Number.parseInt(line, 10);
-    if (Number.isInteger(pid) && pid !== process.pid) {
-      throw new KvorumError('store-locked', `Cannot open store "${directory}": process ${pid} has it open`);
-    }
+  close(): Promise<void> {
+    return this.#environment.close();
   }
 }
 
@@ -349,9 +288,4 @@ function wins(record: Buffer, current: Buffer, key: Buffer): boolean {
 
 function storeFailure(error: unknown): KvorumError {
   return new KvorumError('store-failed', `Storage failed: ${messageOf(error)}`, { cause: error });
-}
-
-function asStoreError(error: unknown, directory: string): KvorumError {
-  if (error instanceof KvorumError) return error;
-  return new KvorumError('store-unusable', `Cannot open store "${directory}": ${messageOf(error)}`, { cause: error });
 }

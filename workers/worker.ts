@@ -27,7 +27,8 @@ import { RangeDesk } from './range-desk.ts';
 import { RangeScans } from './range-scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica-listener.ts';
 import { ThreadReport } from './report.ts';
-import { peerReadersMax, Store } from './store.ts';
+import { peerReadersMax } from './store-environment.ts';
+import { Store } from './store.ts';
 import { Turn } from './turn.ts';
 import { WaitsSwitch } from './waits.ts';
 
@@ -92,6 +93,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
       durability: settings.durability,
       storeBytesMax: settings.storeBytesMax,
       first: shell.isFirst,
+      alone: settings.workers === 1,
+      mapWrites: settings.mapWrites,
     },
     (key) => {
       report.corruptRecords++;

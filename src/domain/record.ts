@@ -46,7 +46,7 @@ export interface Stamp {
 export function sealRecord(target: Buffer, offset: number, valueBytes: number, key: Uint8Array, stamp: Stamp): void {
   writeStamp(target, offset, stamp);
   const recordBytes = RECORD_HEADER_BYTES + valueBytes;
-  target.writeUInt32LE(checksum(target, offset, recordBytes, key), offset + CHECKSUM_OFFSET);
+  target.writeUInt32LE(checksum(target, offset, recordBytes, keyChecksum(key)), offset + CHECKSUM_OFFSET);
 }
 
 /**
@@ -54,10 +54,20 @@ export function sealRecord(target: Buffer, offset: number, valueBytes: number, k
  * (NaN would break it) and matches its checksum for this key.
  */
 export function isIntact(bytes: Buffer, offset: number, recordBytes: number, key: Uint8Array): boolean {
+  return isIntactUnder(bytes, offset, recordBytes, keyChecksum(key));
+}
+
+/** `isIntact` for a key whose checksum is known. */
+export function isIntactUnder(bytes: Buffer, offset: number, recordBytes: number, ownKeyChecksum: number): boolean {
   return (
     hasSoundHeader(bytes, offset, recordBytes) &&
-    checksum(bytes, offset, recordBytes, key) === bytes.readUInt32LE(offset + CHECKSUM_OFFSET)
+    checksum(bytes, offset, recordBytes, ownKeyChecksum) === bytes.readUInt32LE(offset + CHECKSUM_OFFSET)
   );
+}
+
+/** CRC-32 of a key, an unsigned 32-bit integer: where the checksum of each of its records starts. */
+export function keyChecksum(key: Uint8Array): number {
+  return crc32(key);
 }
 
 /** The version of the record at `offset`. */
@@ -153,7 +163,7 @@ function* checksumInSteps(
   recordBytes: number,
   key: Uint8Array,
 ): Generator<void, number> {
-  let sum = crc32(key);
+  let sum = keyChecksum(key);
   const end = offset + recordBytes;
   for (let at = offset + NODE_OFFSET; at < end; at += STEP_BYTES) {
     sum = crc32(bytes.subarray(at, Math.min(at + STEP_BYTES, end)), sum);
@@ -162,8 +172,8 @@ function* checksumInSteps(
   return sum;
 }
 
-function checksum(bytes: Buffer, offset: number, recordBytes: number, key: Uint8Array): number {
-  return crc32(bytes.subarray(offset + NODE_OFFSET, offset + recordBytes), crc32(key));
+function checksum(bytes: Buffer, offset: number, recordBytes: number, ownKeyChecksum: number): number {
+  return crc32(bytes.subarray(offset + NODE_OFFSET, offset + recordBytes), ownKeyChecksum);
 }
 
 function writeStamp(target: Buffer, offset: number, stamp: Stamp): void {

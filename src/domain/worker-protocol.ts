@@ -42,6 +42,7 @@ export interface WorkerSettings {
   readonly dataDirectory: string;
   readonly durability: Durability;
   readonly storeBytesMax: number;
+  readonly mapWrites: boolean;
   readonly timeoutMs: number;
   readonly clockDriftMsMax: number;
   readonly frameBytesMax: number;

@@ -169,11 +169,13 @@ test(
       assert.ok(pid !== undefined);
       assert.equal((await cluster.put(0, 'before', value)).status, 201);
       const injection = await inject(t, pid, 'pwrite64,pwritev,writev:error=ENOSPC');
+      // A store that writes through its map has some room from before; `fill` takes it.
+      const written = durability === 'commit' ? await fill(cluster) : [];
       for (const _ of [1, 2, 3]) assert.equal((await cluster.put(0, 'during', value)).status, 507);
       await readNone(cluster);
       await injection.end();
       assert.equal((await cluster.put(0, 'after', value)).status, 201);
-      await readBack(cluster, ['before', 'after']);
+      await readBack(cluster, ['before', ...written, 'after']);
       assert.equal((await cluster.stop(0)).code, 0);
     }
   },

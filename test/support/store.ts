@@ -27,7 +27,14 @@ export const versionCeiling = Number.MAX_SAFE_INTEGER;
 /** Opens a store; it is closed after the test. */
 export async function openTestStore(t: TestContext, directory = temporaryDirectory(t)): Promise<TestStore> {
   const corrupt: string[] = [];
-  const options = { directory, durability: 'commit', first: true, storeBytesMax: 256 * 1024 * 1024 } as const;
+  const options = {
+    directory,
+    durability: 'commit',
+    first: true,
+    alone: true,
+    mapWrites: true,
+    storeBytesMax: 256 * 1024 * 1024,
+  } as const;
   const store = await Store.open(options, (key) => corrupt.push(key.toString('utf8')));
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= store.close());

@@ -37,7 +37,14 @@ async function openStore(
   durability: Durability = 'fsync',
 ): Promise<{ store: Store; corrupt: string[] }> {
   const corrupt: string[] = [];
-  const options = { directory, durability, first: true, storeBytesMax: 256 * 1024 * 1024 };
+  const options = {
+    directory,
+    durability,
+    first: true,
+    alone: true,
+    mapWrites: true,
+    storeBytesMax: 256 * 1024 * 1024,
+  };
   const store = await Store.open(options, (key) => corrupt.push(key.toString('utf8')));
   return { store, corrupt };
 }
