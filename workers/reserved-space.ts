@@ -14,6 +14,10 @@ export const PAGE_BYTES = 4096;
 const IN_PLACE_TYPES: readonly number[] = [0xef53, 0x58465342, 0x01021994];
 /** What is reserved at a time: about 0.5 ms. */
 const STEP_BYTES = 1024 * 1024;
+/** What is reserved beyond what is needed, so that LMDB is not asked before every transaction ... */
+const AHEAD_BYTES = 16 * 1024 * 1024;
+/** ... on a disk that has so much to give. */
+const AMPLE_BYTES = 1024 * 1024 * 1024;
 /** LMDB's two first pages. */
 const NEW_FILE_BYTES = 2 * PAGE_BYTES;
 /** LMDB's own pages of one transaction: its lists of free pages (at most 75,000 of 8 bytes are rewritten) and roots. */
@@ -36,27 +40,47 @@ export function keepsRoom(directory: string): boolean {
 }
 
 export class ReservedSpace {
+  readonly #path: string;
   readonly #descriptor: number;
+  /** Bytes of the file in use; asked of LMDB, which takes longer than a write. */
+  readonly #askUsed: () => number;
   readonly #zeros = Buffer.alloc(STEP_BYTES);
   /** Every byte before has its place on the disk. */
   #end: number;
+  /** Bytes in use at most, by what the transactions since the last question may have taken. */
+  #used: number;
 
   /**
-   * `usedBytes` of the file are in use; holes among them are filled here. Throws where that is not possible: then the
-   * file must not be written through a map.
+   * Fills the holes in what is in use of the file. Throws where that is not possible: then the file must not be written
+   * through a map.
    */
-  constructor(path: string, usedBytes: number) {
+  constructor(path: string, askUsed: () => number) {
+    this.#path = path;
+    this.#askUsed = askUsed;
+    this.#end = this.#used = askUsed();
     // Nothing in Node does it; util-linux and busybox have the command. A new file has no holes.
-    if (usedBytes > NEW_FILE_BYTES)
-      execFileSync('fallocate', ['-o', '0', '-l', String(usedBytes), path], { stdio: 'ignore', timeout: 60_000 });
+    if (this.#used > NEW_FILE_BYTES) {
+      execFileSync('fallocate', ['-o', '0', '-l', String(this.#used), path], { stdio: 'ignore', timeout: 60_000 });
+    }
     this.#descriptor = openSync(path, 'r+');
-    this.#end = usedBytes;
   }
 
-  /** Makes sure of room for a transaction behind `usedBytes`. Throws the system's error, ENOSPC for one. */
-  reserve(usedBytes: number, size: TransactionSize): void {
-    const needed = usedBytes + pagesMax(usedBytes / PAGE_BYTES, size) * PAGE_BYTES + TRANSACTION_BYTES;
-    while (this.#end < needed) this.#end += writeSync(this.#descriptor, this.#zeros, 0, STEP_BYTES, this.#end);
+  /** Makes sure of room for a transaction that is about to start. Throws the system's error, ENOSPC for one. */
+  reserve(size: TransactionSize): void {
+    if (this.#used + bytesMax(this.#used, size) > this.#end) {
+      this.#used = this.#askUsed();
+      this.#extend(this.#used + bytesMax(this.#used, size));
+    }
+    this.#used += bytesMax(this.#used, size);
+  }
+
+  #extend(needed: number): void {
+    if (needed <= this.#end) return;
+    const { bavail, bsize } = statfsSync(this.#path);
+    const ahead = bavail * bsize > AMPLE_BYTES ? AHEAD_BYTES : 0;
+    while (this.#end < needed + ahead) {
+      this.#end += writeSync(this.#descriptor, this.#zeros, 0, STEP_BYTES, this.#end);
+    }
   }
 
   /** Ends the file behind what is in use. Nobody may have it mapped any more. */
@@ -66,10 +90,10 @@ export class ReservedSpace {
   }
 }
 
-/** Pages that a transaction can take at most, in a file of so many. */
-function pagesMax(usedPages: number, { writes, bytes }: TransactionSize): number {
+/** Bytes that a transaction can take at most, in a file of which so many are in use. */
+function bytesMax(usedBytes: number, { writes, bytes }: TransactionSize): number {
   // A page is copied once a transaction.
-  const inTrees = Math.min(writes * WRITE_PAGES, usedPages + writes * ADDED_PAGES);
+  const inTrees = Math.min(writes * WRITE_PAGES, usedBytes / PAGE_BYTES + writes * ADDED_PAGES);
   const ofLongValues = bytes / PAGE_BYTES + writes;
-  return Math.ceil(inTrees + ofLongValues);
+  return Math.ceil(inTrees + ofLongValues) * PAGE_BYTES + TRANSACTION_BYTES;
 }

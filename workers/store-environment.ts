@@ -92,7 +92,7 @@ export class StoreEnvironment {
 
   /** Runs a transaction that writes at most so much; whatever else is put or removed belongs into one, too. */
   transact<T>(size: TransactionSize, work: () => T): T {
-    this.#space?.reserve(usedBytes(this.#root), size);
+    this.#space?.reserve(size);
     return this.#root.transactionSync(work);
   }
 
@@ -140,8 +140,8 @@ async function openMapped({ storeBytesMax, directory }: EnvironmentOptions, path
   if (root === undefined) return undefined;
   await closeUnless(root, () => assertOnlyProcess(root, directory));
   const space = tryTo(() => {
-    const reserved = new ReservedSpace(path, usedBytes(root));
-    reserved.reserve(usedBytes(root), { writes: 1, bytes: 0 });
+    const reserved = new ReservedSpace(path, () => usedBytes(root));
+    reserved.reserve({ writes: 1, bytes: 0 });
     return reserved;
   });
   if (space === undefined) await root.close();

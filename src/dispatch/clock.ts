@@ -7,11 +7,16 @@ import { mergeVersion, nextVersion, versionCeiling, type Version } from '../doma
 /** How far the fine clock may stand from the wall clock before it is set anew, microseconds; `Date.now` jumps by 1,000. */
 const DEVIATION_MICROS_MAX = 2000;
 
+/** How often the wall clock is looked at, microseconds: it says no more than that. */
+const WALL_CLOCK_MICROS = 1000;
+
 export class NodeClock {
   readonly #clockDriftMsMax: number;
   #last: Version = 0;
   /** What the monotonic clock lacks to the wall clock; exact at the start of the process. */
   #anchorMicros = Math.floor(performance.timeOrigin * 1000);
+  /** When the wall clock is looked at next, by the monotonic clock. */
+  #nextLookAt = 0;
 
   constructor(clockDriftMsMax: number) {
     this.#clockDriftMsMax = clockDriftMsMax;
@@ -31,11 +36,13 @@ export class NodeClock {
 
   /** Wall time in microseconds: `Date.now` has only milliseconds, so the monotonic clock fills in between. */
   #nowMicros(): number {
-    const wall = wallMicros();
-    const fine = this.#anchorMicros + fineMicros();
-    if (Math.abs(fine - wall) <= DEVIATION_MICROS_MAX) return fine;
-    this.#anchorMicros = wall - fineMicros();
-    return wall;
+    const passed = fineMicros();
+    if (passed >= this.#nextLookAt) {
+      this.#nextLookAt = passed + WALL_CLOCK_MICROS;
+      const wall = wallMicros();
+      if (Math.abs(this.#anchorMicros + passed - wall) > DEVIATION_MICROS_MAX) this.#anchorMicros = wall - passed;
+    }
+    return this.#anchorMicros + passed;
   }
 }
 

@@ -38,6 +38,11 @@ interface Fields {
   authorization: string;
 }
 
+/** Clients say the same in each request: how many different field sections are remembered, and how long each may be. */
+const KNOWN_FIELDS_MAX = 256;
+const KNOWN_FIELDS_CHARACTERS = 512;
+const known = new Map<string, Readonly<Fields>>();
+
 const methodPattern = /^[A-Z!#$%&'*+.^_`|~0-9a-z-]{1,32}$/;
 const namePattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Field values may hold tabs and any visible byte, and no other control character. */
@@ -58,7 +63,7 @@ export function parseHead(text: string): RequestHead | MalformedHead {
   const method = requestLine.slice(0, methodEnd);
   const target = requestLine.slice(methodEnd + 1, targetEnd);
   if (!methodPattern.test(method) || forbiddenInTarget.test(target)) return malformed('request line');
-  const fields = parseFields(lineEnd < 0 ? '' : text.slice(lineEnd + 2));
+  const fields = knownFields(lineEnd < 0 ? '' : text.slice(lineEnd + 2));
   if ('malformed' in fields) return fields;
   return finishHead(method, originForm(target), minor, fields);
 }
@@ -68,7 +73,12 @@ function minorVersion(version: string): 0 | 1 | undefined {
   return version === 'HTTP/1.0' ? 0 : undefined;
 }
 
-function finishHead(method: string, target: string, minor: 0 | 1, fields: Fields): RequestHead | MalformedHead {
+function finishHead(
+  method: string,
+  target: string,
+  minor: 0 | 1,
+  fields: Readonly<Fields>,
+): RequestHead | MalformedHead {
   if (fields.chunked && (fields.contentLength !== undefined || minor === 0)) {
     // Both at once is how requests are smuggled (RFC 9112 section 6.1).
     return malformed('framing: transfer-encoding beside content-length, or in HTTP/1.0');
@@ -79,6 +89,18 @@ function finishHead(method: string, target: string, minor: 0 | 1, fields: Fields
   const expectsContinue = fields.expectsContinue && minor === 1;
   const { accept, authorization } = fields;
   return { method, target, contentLength, keepAlive, isHttp10: minor === 0, expectsContinue, accept, authorization };
+}
+
+/** `parseFields`, remembered. */
+function knownFields(text: string): Readonly<Fields> | MalformedHead {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const fields = parseFields(text);
+  if ('malformed' in fields || text.length > KNOWN_FIELDS_CHARACTERS) return fields;
+  if (known.size >= KNOWN_FIELDS_MAX) known.clear();
+  // A slice would keep the whole head.
+  known.set(Buffer.from(text, 'latin1').toString('latin1'), fields);
+  return fields;
 }
 
 function parseFields(text: string): Fields | MalformedHead {

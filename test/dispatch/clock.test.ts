@@ -33,10 +33,11 @@ test('stamp() never goes back when the wall clock does', (t) => {
   assert.ok(clock.stamp() > before);
 });
 
-test('stamp() follows the wall clock when it jumps forward', (t) => {
+test('stamp() follows the wall clock within a millisecond when it jumps forward', (t) => {
   const { clock, set } = clockAt(t, nowMs);
   clock.stamp();
   set(nowMs + 60_000);
+  for (const jumpedAt = performance.now(); performance.now() <= jumpedAt + 1;);
   assert.ok(clock.stamp() >= (nowMs + 60_000) * 1000 - 2000);
 });
 
