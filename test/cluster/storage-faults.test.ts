@@ -1,14 +1,16 @@
 /** A full disk rejects writes and nothing else; a disk that fails ends the node before it acknowledges what it lost. */
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { codeOf } from '../../src/domain/errors.ts';
 import { durabilities, modes } from '../../src/domain/worker-protocol.ts';
 import { problemCode } from '../support/client.ts';
 import { prepareCluster, startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { inject, mountSmall, whyNoInjection, whyNoMount } from '../support/fault-injection.ts';
+import { seededRandom } from '../support/random.ts';
 import { storedRecords } from '../support/stored-records.ts';
 
 const value = 'x'.repeat(60_000);
@@ -63,10 +65,59 @@ for (const durability of durabilities) {
   });
 }
 
-/** Puts a data directory on a tmpfs of 6 MiB, half of which is taken by a file; returns the file. */
-function onSmallDisk(cluster: Cluster, dataDirectory: string): string {
+test(
+  'a disk that is full again and again never ends a node that writes through its map',
+  { skip: noMount ?? false },
+  async (t) => {
+    const random = seededRandom(t);
+    const cluster = await prepareCluster(t, { nodes: 1, durability: 'commit', flags: ['--store-bytes-max', '64MiB'] });
+    const { dataDirectory } = cluster.node(0);
+    const filler = onSmallDisk(cluster, dataDirectory, 16);
+    await cluster.start(0);
+    const known = new Map<string, Buffer | undefined>();
+    const statuses = new Map<number, number>();
+    for (let round = 0; round < 40; round++) {
+      // Most of the disk comes and goes.
+      if (round % 4 === 0) fillUp(filler, random.below(20));
+      const keys = new Set(Array.from({ length: 24 }, () => `key ${random.below(200)}`));
+      await Promise.all(
+        [...keys].map(async (key) => {
+          const sizes = [0, 100, 4000, 60_000, 300_000];
+          const written = Buffer.alloc(sizes[random.below(sizes.length)] ?? 0, `${key} ${round} `);
+          const deletes = random.below(5) === 0;
+          const { status } = await (deletes ? cluster.del(0, key) : cluster.put(0, key, written));
+          statuses.set(status, (statuses.get(status) ?? 0) + 1);
+          if (status !== 507) known.set(key, deletes ? undefined : written);
+        }),
+      ).catch((error: unknown) => assert.fail(`round ${round}: ${String(error)}`));
+    }
+    t.diagnostic(JSON.stringify([...statuses]));
+    assert.ok((statuses.get(507) ?? 0) > 0 && (statuses.get(201) ?? 0) > 0, 'it was full, and it was not');
+    rmSync(filler);
+    await cluster.stop(0, 'SIGKILL');
+    await cluster.start(0);
+    for (const [key, value] of known) {
+      const answer = await cluster.get(0, key);
+      assert.equal(answer.status, value === undefined ? 404 : 200, key);
+      if (value !== undefined) assert.ok(answer.body.equals(value), key);
+    }
+  },
+);
+
+/** Makes a file of so many MiB, or as many as there is room for. */
+function fillUp(filler: string, mebibytes: number): void {
+  writeFileSync(filler, '');
+  try {
+    for (let one = 0; one < mebibytes; one++) appendFileSync(filler, Buffer.alloc(1024 * 1024));
+  } catch (error) {
+    assert.equal(codeOf(error), 'ENOSPC');
+  }
+}
+
+/** Puts a data directory on a tmpfs, by default of 6 MiB, of which 3 are taken by a file; returns the file. */
+function onSmallDisk(cluster: Cluster, dataDirectory: string, mebibytes = 6): string {
   mkdirSync(dataDirectory, { recursive: true });
-  const disk = mountSmall(dataDirectory, 6);
+  const disk = mountSmall(dataDirectory, mebibytes);
   cluster.afterNodes.push(() => disk.unmount());
   const filler = join(dataDirectory, 'filler');
   writeFileSync(filler, Buffer.alloc(3 * 1024 * 1024));
