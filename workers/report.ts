@@ -90,6 +90,13 @@ export class ThreadReport {
         labels,
       ),
       family(
+        'gauge',
+        'kvorum_store_map_writes',
+        "1 where the store writes through LMDB's map",
+        store.writesMapped ? 1 : 0,
+        labels,
+      ),
+      family(
         'counter',
         'kvorum_store_corrupt_records_total',
         'Records that failed their checksum and were treated as missing',

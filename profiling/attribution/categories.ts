@@ -116,6 +116,8 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['workers/frame-execution.ts', 'replica-listener'],
   ['workers/local-replica.ts', 'storage'],
   ['workers/store', 'storage'],
+  ['workers/reserved-space.ts', 'storage'],
+  ['workers/newest-versions.ts', 'storage'],
   ['workers/large-values.ts', 'storage'],
   ['workers/range-', 'storage'],
   ['workers/range-metrics.ts', 'metrics'],

@@ -30,6 +30,7 @@ const promised: Readonly<Record<string, string>> = {
   kvorum_store_transaction_seconds: 'histogram',
   kvorum_store_commit_seconds: 'histogram',
   kvorum_store_transaction_writes: 'histogram',
+  kvorum_store_map_writes: 'gauge',
   kvorum_store_corrupt_records_total: 'counter',
   kvorum_peer_up: 'gauge',
   kvorum_peer_round_trip_seconds: 'histogram',

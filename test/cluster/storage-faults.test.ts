@@ -96,10 +96,10 @@ test(
     rmSync(filler);
     await cluster.stop(0, 'SIGKILL');
     await cluster.start(0);
-    for (const [key, value] of known) {
+    for (const [key, kept] of known) {
       const answer = await cluster.get(0, key);
-      assert.equal(answer.status, value === undefined ? 404 : 200, key);
-      if (value !== undefined) assert.ok(answer.body.equals(value), key);
+      assert.equal(answer.status, kept === undefined ? 404 : 200, key);
+      if (kept !== undefined) assert.ok(answer.body.equals(kept), key);
     }
   },
 );
