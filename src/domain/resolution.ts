@@ -25,6 +25,7 @@ export function staleReplicas(replies: readonly ReplicaReply[], newest: Reply): 
   if (newest.code !== replyCodes.record) return [];
   const stale = replies.filter(({ reply }) => {
     if (reply.code === replyCodes.absent) return true;
+    if (reply === newest) return false;
     return reply.code === replyCodes.record && compareRecords(reply, newest) < 0;
   });
   return stale.map(({ node }) => node);
