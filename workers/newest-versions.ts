@@ -42,10 +42,13 @@ export class NewestVersions {
     this.#meta = meta;
     this.#endless = environment.openDatabase('endless');
     this.#alone = alone;
-    this.#bound = environment.transact({ writes: 1, bytes: BOUND.length + 8 }, () => {
-      if (readBound(meta) === undefined && records.getKeysCount({ limit: 1 }) === 0) writeBound(meta, 0);
-      return readBound(meta) ?? UNKNOWN;
-    });
+    if (readBound(meta) === undefined) {
+      environment.transact({ writes: 1, bytes: BOUND.length + 8 }, () => {
+        // Looked at again: another worker may have been here.
+        if (readBound(meta) === undefined && records.getKeysCount({ limit: 1 }) === 0) writeBound(meta, 0);
+      });
+    }
+    this.#bound = readBound(meta) ?? UNKNOWN;
     this.#slots.fill(this.#bound);
     for (const slot of this.#endless.getKeys()) this.#slots[Buffer.from(slot).readUInt16BE()] = UNKNOWN;
   }
@@ -55,7 +58,7 @@ export class NewestVersions {
    * key, so that nothing need be read. The record counts as merged from now on.
    */
   mustWin(keyChecksum: number, version: Version): boolean {
-    if (version > this.#bound) this.#raise(version);
+    this.#raiseTo(version);
     if (!this.#alone) return false;
     const slot = slotOf(keyChecksum);
     if (version <= (this.#slots[slot] as Version)) return false;
@@ -65,7 +68,7 @@ export class NewestVersions {
 
   /** Inside the transaction that puts the head of a large value of this version under a key. */
   noteLarge(keyChecksum: number, version: Version): void {
-    if (version > this.#bound) this.#raise(version);
+    this.#raiseTo(version);
     const slot = slotOf(keyChecksum);
     const name = Buffer.alloc(2);
     name.writeUInt16BE(slot);
@@ -79,7 +82,8 @@ export class NewestVersions {
   }
 
   /** The stored bound may be another worker's, or gone with a transaction that failed; so it is read again first. */
-  #raise(version: Version): void {
+  #raiseTo(version: Version): void {
+    if (version <= this.#bound) return;
     this.#bound = readBound(this.#meta) ?? UNKNOWN;
     if (version <= this.#bound) return;
     this.#bound = version + RAISE_AHEAD;

@@ -93,7 +93,7 @@ export class ThreadReport {
         'gauge',
         'kvorum_store_map_writes',
         "1 where the store writes through LMDB's map",
-        store.writesMapped ? 1 : 0,
+        store.isMapped ? 1 : 0,
         labels,
       ),
       family(

@@ -18,8 +18,8 @@ const STEP_BYTES = 1024 * 1024;
 const AHEAD_BYTES = 16 * 1024 * 1024;
 /** ... on a disk that has so much to give. */
 const AMPLE_BYTES = 1024 * 1024 * 1024;
-/** LMDB's two first pages. */
-const NEW_FILE_BYTES = 2 * PAGE_BYTES;
+/** LMDB's two first pages, which every file has. */
+export const NEW_FILE_BYTES = 2 * PAGE_BYTES;
 /** LMDB's own pages of one transaction: its lists of free pages (at most 75,000 of 8 bytes are rewritten) and roots. */
 const TRANSACTION_BYTES = 1024 * 1024;
 /** Pages that a write copies or adds: each of its path twice, at a depth of 12, and some of a large value it replaces. */
@@ -37,6 +37,12 @@ export interface TransactionSize {
 /** Whether a directory's file system keeps room that was written once. */
 export function keepsRoom(directory: string): boolean {
   return process.platform === 'linux' && IN_PLACE_TYPES.includes(statfsSync(directory).type);
+}
+
+/** What a file system has left for us, bytes. */
+export function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
 }
 
 export class ReservedSpace {
@@ -67,17 +73,18 @@ export class ReservedSpace {
 
   /** Makes sure of room for a transaction that is about to start. Throws the system's error, ENOSPC for one. */
   reserve(size: TransactionSize): void {
-    if (this.#used + bytesMax(this.#used, size) > this.#end) {
+    let most = bytesMax(this.#used, size);
+    if (this.#used + most > this.#end) {
       this.#used = this.#askUsed();
-      this.#extend(this.#used + bytesMax(this.#used, size));
+      most = bytesMax(this.#used, size);
+      this.#extend(this.#used + most);
     }
-    this.#used += bytesMax(this.#used, size);
+    this.#used += most;
   }
 
   #extend(needed: number): void {
     if (needed <= this.#end) return;
-    const { bavail, bsize } = statfsSync(this.#path);
-    const ahead = bavail * bsize > AMPLE_BYTES ? AHEAD_BYTES : 0;
+    const ahead = freeBytes(this.#path) > AMPLE_BYTES ? AHEAD_BYTES : 0;
     while (this.#end < needed + ahead) {
       this.#end += writeSync(this.#descriptor, this.#zeros, 0, STEP_BYTES, this.#end);
     }

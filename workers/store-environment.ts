@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { open, type Database, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
 import { KvorumError, messageOf } from '../src/domain/errors.ts';
 import type { Durability } from '../src/domain/worker-protocol.ts';
-import { keepsRoom, PAGE_BYTES, ReservedSpace, type TransactionSize } from './reserved-space.ts';
+import { keepsRoom, NEW_FILE_BYTES, PAGE_BYTES, ReservedSpace, type TransactionSize } from './reserved-space.ts';
 import type { ViewHandleOptions } from './store-range.ts';
 
 export type { Database };
@@ -129,7 +129,7 @@ interface Opened {
 
 async function openPlain({ durability, storeBytesMax, directory }: EnvironmentOptions, path: string): Promise<Opened> {
   const root = openRoot(path, { noSync: durability === 'commit', mapSize: storeBytesMax });
-  await closeUnless(root, () => assertOnlyProcess(root, directory));
+  await closeOnError(root, () => assertOnlyProcess(root, directory));
   return { root, space: undefined };
 }
 
@@ -138,7 +138,7 @@ async function openMapped({ storeBytesMax, directory }: EnvironmentOptions, path
   const mapSize = Math.max(2 * storeBytesMax, statSync(path, { throwIfNoEntry: false })?.size ?? 0);
   const root = tryTo(() => openRoot(path, { noSync: true, mapSize, useWritemap: true }));
   if (root === undefined) return undefined;
-  await closeUnless(root, () => assertOnlyProcess(root, directory));
+  await closeOnError(root, () => assertOnlyProcess(root, directory));
   const space = tryTo(() => {
     const reserved = new ReservedSpace(path, () => usedBytes(root));
     reserved.reserve({ writes: 1, bytes: 0 });
@@ -178,7 +178,7 @@ function tryTo<T>(work: () => T): T | undefined {
   }
 }
 
-async function closeUnless(root: Root, work: () => void): Promise<void> {
+async function closeOnError(root: Root, work: () => void): Promise<void> {
   try {
     work();
   } catch (error) {
@@ -194,7 +194,7 @@ function assertStoreFile(path: string): void {
   const descriptor = openSync(path, 'r');
   readSync(descriptor, start);
   closeSync(descriptor);
-  if (file.size < 2 * PAGE_BYTES || start.readUInt32LE(MAGIC_OFFSET) !== MAGIC) {
+  if (file.size < NEW_FILE_BYTES || start.readUInt32LE(MAGIC_OFFSET) !== MAGIC) {
     throw new Error(`"${path}" is not a store, or is damaged`);
   }
 }

@@ -4,8 +4,8 @@
  * lmdb grows its map by itself, so the bound is ours to keep. What the databases' pages take is asked only when the
  * writes since the last answer could have used up what was left then: an estimate a write, never too low.
  */
-import { statfsSync } from 'node:fs';
 import { messageOf } from '../src/domain/errors.ts';
+import { freeBytes } from './reserved-space.ts';
 import type { Database } from './store-environment.ts';
 
 interface PageStatistics {
@@ -55,6 +55,5 @@ export function isDiskFull(error: unknown, directory: string, transactionBytes: 
   const message = messageOf(error);
   if (/MDB_MAP_FULL|No space left|ENOSPC|Disk quota exceeded|EDQUOT/.test(message)) return true;
   if (!message.includes('Input/output error')) return false;
-  const { bavail, bsize } = statfsSync(directory);
-  return bavail * bsize < transactionBytes + TRANSACTION_SLACK_BYTES;
+  return freeBytes(directory) < transactionBytes + TRANSACTION_SLACK_BYTES;
 }

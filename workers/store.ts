@@ -110,7 +110,7 @@ export class Store {
   }
 
   /** Whether it writes through LMDB's map. */
-  get writesMapped(): boolean {
+  get isMapped(): boolean {
     return this.#environment.isMapped;
   }
 
