@@ -42,6 +42,9 @@ const MAGIC = 0xbeefc0de;
 
 const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
 
+/** Longest file whose map is written: ext4's bound is 16 TiB, and a file that cannot be made ends the process in lmdb. */
+const MAP_BYTES_MAX = 8 * 1024 ** 4;
+
 /** What lmdb's types leave out. */
 interface UntypedRoot {
   /** Runs mdb_env_sync(force) on a pool thread. */
@@ -67,8 +70,8 @@ export class StoreEnvironment {
     const path = join(options.directory, 'store.mdb');
     try {
       assertStoreFile(path);
-      const mapped = options.mapWrites && options.durability === 'commit' && keepsRoom(options.directory);
-      const opened = (mapped ? await openMapped(options, path) : undefined) ?? (await openPlain(options, path));
+      const opened =
+        (mayBeMapped(options) ? await openMapped(options, path) : undefined) ?? (await openPlain(options, path));
       return new StoreEnvironment(opened);
     } catch (error) {
       throw asStoreError(error, options.directory);
@@ -127,6 +130,15 @@ interface Opened {
   readonly space: ReservedSpace | undefined;
 }
 
+function mayBeMapped({ mapWrites, durability, storeBytesMax, directory }: EnvironmentOptions): boolean {
+  return mapWrites && durability === 'commit' && mapBytes(storeBytesMax) <= MAP_BYTES_MAX && keepsRoom(directory);
+}
+
+/** Twice what is stored at most: pages that are free, or kept for a snapshot, take room too. */
+function mapBytes(storeBytesMax: number): number {
+  return 2 * storeBytesMax;
+}
+
 async function openPlain({ durability, storeBytesMax, directory }: EnvironmentOptions, path: string): Promise<Opened> {
   const root = openRoot(path, { noSync: durability === 'commit', mapSize: storeBytesMax });
   await closeOnError(root, () => assertOnlyProcess(root, directory));
@@ -135,7 +147,7 @@ async function openPlain({ durability, storeBytesMax, directory }: EnvironmentOp
 
 /** Undefined where a map of that size, or the room for what is stored and a first write, cannot be had. */
 async function openMapped({ storeBytesMax, directory }: EnvironmentOptions, path: string): Promise<Opened | undefined> {
-  const mapSize = Math.max(2 * storeBytesMax, statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+  const mapSize = Math.max(mapBytes(storeBytesMax), statSync(path, { throwIfNoEntry: false })?.size ?? 0);
   const root = tryTo(() => openRoot(path, { noSync: true, mapSize, useWritemap: true }));
   if (root === undefined) return undefined;
   await closeOnError(root, () => assertOnlyProcess(root, directory));

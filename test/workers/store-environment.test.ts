@@ -75,6 +75,16 @@ test('a store whose holes cannot be filled is written without the map', async (t
   await again.close();
 });
 
+test('a store whose map would be longer than a file can be is written without it', async (t) => {
+  const directory = temporaryDirectory(t);
+  const storeBytesMax = 8 * 1024 * 1024 * MIB;
+  const environment = await StoreEnvironment.open({ directory, durability: 'commit', mapWrites: true, storeBytesMax });
+  assert.equal(environment.isMapped, false);
+  put(environment, 'value');
+  assert.equal(valueIn(environment), 'value');
+  await environment.close();
+});
+
 test('a transaction that throws leaves nothing', async (t) => {
   for (const mapWrites of [true, false]) {
     const environment = await openIn(temporaryDirectory(t), 'commit', mapWrites);
