@@ -15,7 +15,10 @@ import { parseHead, type RequestHead } from './head.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
 import { encodeHead, Reply, type BodySink, type Response } from './reply.ts';
 
-/** Called once with the body, or with `too-large`, or with `gone` where it will not come. */
+/**
+ * Called once with the body, or with `too-large`, or with `gone` where it will not come. A body that was not collected
+ * into memory of the taker's is valid until this returns.
+ */
 export type OnBody = (body: Buffer | 'too-large' | 'gone') => void;
 
 /** A request whose head has come. */
@@ -77,7 +80,6 @@ export class Connection {
     this.#now = now;
     this.#arrivals = arrivals;
     this.waitingSince = now();
-    socket.on('data', (chunk) => this.#onData(chunk));
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => {
       if (this.waitingSince !== 0) this.waitingSince = this.#now();
@@ -129,11 +131,13 @@ export class Connection {
     return reply.send(problemResponse('request-timeout', detail));
   }
 
-  #onData(chunk: Buffer): void {
+  /** Takes what came; `chunk` is the caller's again when this returns. */
+  take(chunk: Buffer): void {
     if (this.#arrivals.areNoted && this.#input === undefined) this.#arrivedAt = performance.now();
     const bytes = this.#input === undefined ? chunk : Buffer.concat([this.#input, chunk]);
     this.#input = undefined;
     this.#read(bytes);
+    if (bytes === chunk && this.#input !== undefined) this.#input = Buffer.from(this.#input);
   }
 
   /** Reads requests until the input is used up or the pipeline is full; what is left waits. */

@@ -6,6 +6,7 @@
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { KvorumError } from '../domain/errors.ts';
+import { ReadBuffer } from './accepted-socket.ts';
 import { adminRoutes, type NodeView } from './admin.ts';
 import { Connection, type Arrivals, type Request } from './connection.ts';
 import type { EntityHandler } from './entity.ts';
@@ -37,6 +38,7 @@ const LINGER_MS_MAX = 2000;
 export class ClientServer {
   readonly #options: ClientServerOptions;
   readonly #server: Server;
+  readonly #readBuffer = new ReadBuffer();
   readonly #connections = new Set<Connection>();
   readonly #sweepTimer: NodeJS.Timeout;
   /** A coarse clock, moved by the sweep, so that noting a time costs nothing. */
@@ -44,7 +46,8 @@ export class ClientServer {
 
   private constructor(options: ClientServerOptions) {
     this.#options = options;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    const socketOptions = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
+    this.#server = createServer(socketOptions, (socket) => this.#accept(socket));
     this.#server.maxConnections = options.connectionsMax;
     this.#sweepTimer = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#sweepTimer.unref();
@@ -71,8 +74,9 @@ export class ClientServer {
     await closed;
   }
 
-  #accept(socket: Socket): void {
+  #accept(accepted: Socket): void {
     const onRequest = (request: Request): void => this.#route(request);
+    const socket = this.#readBuffer.read(accepted, (bytes) => connection.take(bytes));
     const connection = new Connection(socket, onRequest, () => this.#now, this.#options.arrivals);
     this.#connections.add(connection);
     socket.on('close', () => this.#connections.delete(connection));

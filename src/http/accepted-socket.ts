@@ -1,0 +1,62 @@
+/**
+ * Accepted connections, read into one buffer that they share.
+ *
+ * A `net.Socket` reads into a buffer of its owner's where it is made with the option `onread`; as a stream it takes
+ * 64 KiB of new memory for each read and queues what came, which is a third of what a request costs Node's network
+ * layer (docs/decisions/012-one-read-buffer.md). Node gives the option to sockets that connect, not to those that a
+ * server accepts; so the accepted socket's handle is given to a socket with the option. The handle is not a documented
+ * part of Node: where it is not what it is in Node 20 to 25, the stream is read.
+ */
+import { Buffer } from 'node:buffer';
+import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
+
+/** What is read at a time, as a stream does; larger than any head. */
+const READ_BYTES = 64 * 1024;
+
+/** Called with what came; the bytes may change once it returns. */
+export type OnBytes = (bytes: Buffer) => void;
+
+interface Handle {
+  readonly useUserBuffer?: unknown;
+}
+
+interface ReadingSocketOptions extends SocketConstructorOpts {
+  readonly handle: Handle;
+  readonly onread: OnReadOpts;
+}
+
+export class ReadBuffer {
+  readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+
+  /** Begins to read a socket that its server accepted with `pauseOnConnect`; returns the socket to use in its place. */
+  read(accepted: Socket, onBytes: OnBytes): Socket {
+    const handle = takeHandle(accepted);
+    if (handle === undefined) {
+      accepted.on('data', onBytes);
+      return accepted.resume();
+    }
+    const options: ReadingSocketOptions = {
+      handle,
+      allowHalfOpen: accepted.allowHalfOpen,
+      onread: {
+        buffer: this.#buffer,
+        callback: (length) => {
+          onBytes(this.#buffer.subarray(0, length));
+          return true;
+        },
+      },
+    };
+    const socket = new Socket(options);
+    // The server counts the socket that it accepted.
+    socket.once('close', () => accepted.destroy());
+    return socket;
+  }
+}
+
+function takeHandle(accepted: Socket): Handle | undefined {
+  const holder = accepted as { _handle?: Handle | null };
+  const handle = holder._handle;
+  if (typeof handle?.useUserBuffer !== 'function') return undefined;
+  holder._handle = null;
+  return handle;
+}

@@ -1,0 +1,129 @@
+/** Connections that share one read buffer: nothing of one is seen by another, nothing is lost, and the server counts them. */
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { ReadBuffer } from '../../src/http/accepted-socket.ts';
+import { Connection, type Request } from '../../src/http/connection.ts';
+import { eventually, within } from '../support/eventually.ts';
+import { RawConnection } from '../support/raw-http.ts';
+
+/** Gives back each body under its target. */
+function echo({ head, reply, takeBody }: Request): void {
+  takeBody(1024 * 1024, (body) => {
+    const text = typeof body === 'string' ? body : body.toString('latin1');
+    reply.send({ status: 200, fields: '', body: Buffer.from(`${head.target} ${text}`, 'latin1') });
+  });
+}
+
+/** A server of echoing connections, which counts the bytes that they have taken; `prepare` sees each socket before. */
+async function serve(t: TestContext, prepare?: (accepted: Socket) => void): Promise<EchoServer> {
+  const readBuffer = new ReadBuffer();
+  let taken = 0;
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (accepted) => {
+    prepare?.(accepted);
+    const socket = readBuffer.read(accepted, (bytes) => {
+      connection.take(bytes);
+      taken += bytes.length;
+    });
+    const connection = new Connection(socket, echo, () => 1, { areNoted: false });
+  });
+  return { server, url: await listen(t, server), taken: () => taken };
+}
+
+interface EchoServer {
+  readonly server: Server;
+  readonly url: string;
+  readonly taken: () => number;
+}
+
+async function listen(t: TestContext, server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const request = (name: string, body: string): string =>
+  `PUT /${name} HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+
+const names = ['aaaa', 'bbbb', 'cccc'];
+const bodyOf = (name: string): string => name.repeat(40);
+/** Less than a head, so that heads are cut as well as bodies. */
+const PIECE_BYTES = 37;
+
+/** Sends two requests on each of several connections, piece by piece in turns; returns the answers' bodies. */
+async function interleave(t: TestContext, { url, taken }: EchoServer): Promise<string[]> {
+  const connections = await Promise.all(names.map(() => RawConnection.open(t, url)));
+  const texts = names.map((name) => request(name, bodyOf(name)).repeat(2));
+  let sent = 0;
+  for (let start = 0; texts.some((text) => start < text.length); start += PIECE_BYTES) {
+    for (const [index, connection] of connections.entries()) {
+      const piece = (texts[index] as string).slice(start, start + PIECE_BYTES);
+      connection.send(piece);
+      sent += piece.length;
+      await eventually(() => assert.equal(taken(), sent));
+    }
+  }
+  const answers: string[] = [];
+  for (const connection of connections) {
+    for (let count = 0; count < 2; count++) answers.push((await connection.answer()).body.toString('latin1'));
+  }
+  return answers;
+}
+
+const withoutBuffer = (accepted: Socket): void => {
+  Object.assign((accepted as unknown as { _handle: object })._handle, { useUserBuffer: undefined });
+};
+
+for (const [what, prepare] of [
+  ['into one buffer', undefined],
+  ['as streams, where Node has no such buffer', withoutBuffer],
+] as const) {
+  test(`requests that come in pieces on several connections stay apart, read ${what}`, async (t) => {
+    const answers = await interleave(t, await serve(t, prepare));
+    assert.deepEqual(
+      answers,
+      names.flatMap((name) => [`/${name} ${bodyOf(name)}`, `/${name} ${bodyOf(name)}`]),
+    );
+  });
+}
+
+test('a socket whose Node lets it is read into the shared buffer, not as a stream', async (t) => {
+  const readBuffer = new ReadBuffer();
+  const memory = new Set<ArrayBufferLike>();
+  const server = createServer({ pauseOnConnect: true }, (accepted) => {
+    const socket = readBuffer.read(accepted, (bytes) => {
+      memory.add(bytes.buffer);
+      socket.write(bytes);
+    });
+    assert.notEqual(socket, accepted);
+  });
+  const url = await listen(t, server);
+  for (const name of ['first', 'other']) {
+    const connection = await RawConnection.open(t, url);
+    connection.send(name);
+    assert.equal((await connection.take(5)).toString(), name);
+    connection.close();
+  }
+  assert.equal(memory.size, 1);
+});
+
+test('the server forgets a connection that is gone, and closes', async (t) => {
+  const { server, url } = await serve(t);
+  const count = promisify(server.getConnections.bind(server));
+  const whole = await RawConnection.open(t, url);
+  whole.send(request('whole', 'x'));
+  assert.equal((await whole.answer()).status, 200);
+  const cut = await RawConnection.open(t, url);
+  cut.send('PUT /cut HTTP/1.1\r\n');
+  await eventually(async () => assert.equal(await count(), 2));
+  cut.close();
+  await eventually(async () => assert.equal(await count(), 1));
+  whole.end();
+  await whole.closed();
+  await eventually(async () => assert.equal(await count(), 0));
+  await within(promisify(server.close.bind(server))(), 'the end of the server');
+});
