@@ -6,6 +6,7 @@
  */
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { resolveSettings, type Environment, type NodeSettings } from '../config.ts';
 import { stopWithParentEnvironmentName } from '../domain/child-environment.ts';
 import type { Command, Invocation } from './command.ts';
@@ -15,6 +16,11 @@ import { writeResult } from './output.ts';
 import { settingOptions } from './setting-options.ts';
 import { stopSignal } from './signals.ts';
 
+/**
+ * How much V8 inlines into one function, in bytes of bytecode; 920 by default, where a request's path is cut into many calls
+ * (docs/decisions/013-inlining.md).
+ */
+const inlinedBytecodeBytesMax = 3000;
 /** Closing threads and the store after the drain, milliseconds. */
 const closeMsMax = 3000;
 
@@ -45,6 +51,7 @@ async function serve({ flags, environment }: Invocation): Promise<ExitCode> {
 
 /** Runs a node until `stopAsked` resolves or the node dies of itself. */
 async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): Promise<ExitCode> {
+  setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${inlinedBytecodeBytesMax}`);
   // Loaded here, since the other commands need neither storage nor threads.
   const [{ startNode }, { createLog }] = await Promise.all([import('../node.ts'), import('../log.ts')]);
   const node = await startNode(settings, createLog(settings.logLevel));
