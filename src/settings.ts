@@ -274,7 +274,7 @@ export const settingsTable: SettingsTable = {
     flag: 'store-bytes-max',
     why: "Bound of the store's file, reserved as address space only; a full store answers 507",
     min: MIB,
-    max: 65_536 * GIB,
+    max: 32_768 * GIB,
     default: 256 * GIB,
   }),
   mapWrites: toggle({
