@@ -8,15 +8,17 @@
  * Riak's put and get coordinators split the same way (riak_kv_get_core.erl beside riak_kv_get_fsm.erl).
  */
 import type { Buffer } from 'node:buffer';
-import { entryView, readEntries, type Entry } from '../src/domain/frame.ts';
+import { entryView, readEntries, wholeRead, type Entry } from '../src/domain/frame.ts';
 import { hashKey, preferenceList } from '../src/domain/rendezvous.ts';
-import { failedReply, readReplies, type Reply } from '../src/domain/reply.ts';
+import { replyCodes } from '../src/domain/operation.ts';
+import { failedReply, largeRecordBytes, readReplies, type Reply } from '../src/domain/reply.ts';
 import type { Topology } from '../src/domain/topology.ts';
 import type { CoordinatorWaits } from '../src/domain/wait-marks.ts';
 import type { Clock } from './clock.ts';
+import { LargeReads } from './large-reads.ts';
 import type { LocalReplica } from './local-replica.ts';
 import type { PeerClient, Segment } from './peer-client.ts';
-import { PendingFrame, type PendingOperation } from './pending-frame.ts';
+import { forgetReplies, PendingFrame, type PendingOperation } from './pending-frame.ts';
 import { repair } from './read-repair.ts';
 import type { Turn } from './turn.ts';
 
@@ -43,6 +45,7 @@ export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #nodeIds: readonly number[];
   readonly #pending: PendingFrame[] = [];
+  readonly #largeReads = new LargeReads<PendingOperation>();
   #timer: NodeJS.Timeout | undefined;
   /** Set while somebody records waits. */
   waits: CoordinatorWaits<PendingOperation> | undefined;
@@ -106,15 +109,24 @@ export class Coordinator {
     return mine;
   }
 
-  #askPeer(node: number, frame: PendingFrame, bytes: Buffer, operations: readonly PendingOperation[]): void {
+  #askPeer(
+    node: number,
+    frame: PendingFrame,
+    bytes: Buffer,
+    operations: readonly PendingOperation[],
+    isBulk = false,
+  ): void {
     const onReplies: Segment['onReplies'] = (replies, start) => this.#take(frame, node, operations, replies, start);
     const onFailed = (): void => this.#take(frame, node, operations, undefined, 0);
     const marks = frame.trace?.askPeer(node, operations);
-    this.#options.peers[node]?.submit({ bytes, count: operations.length, onReplies, onFailed, marks });
+    this.#options.peers[node]?.submit({ bytes, count: operations.length, onReplies, onFailed, marks, isBulk });
   }
 
-  #askSelf(frame: PendingFrame, operations: readonly PendingOperation[]): void {
-    const entries = operations.map((operation) => operation.entry);
+  #askSelf(
+    frame: PendingFrame,
+    operations: readonly PendingOperation[],
+    entries: readonly Entry[] = operations.map((operation) => operation.entry),
+  ): void {
     const self = this.#options.topology.selfIndex;
     const marks = frame.trace?.askSelf(self, operations);
     const respond = (bytes: Buffer): void => {
@@ -134,12 +146,30 @@ export class Coordinator {
   ): void {
     for (const [index, operation] of operations.entries()) {
       const reply = replies === undefined ? failedReply : (replies[start + index] as Reply);
+      if (reply.code === replyCodes.large && !frame.expired) {
+        this.#largeReads.ask(operation, largeRecordBytes(reply), () => this.#askWhole(node, frame, operation));
+        continue;
+      }
       if (operation.settled) this.lateReplies++;
       frame.take(operation, node, reply);
-      if (operation.complete && this.#options.readRepair) this.#repair(operation);
+      if (operation.complete) this.#complete(operation);
     }
     frame.trace?.leaving(node);
     this.#release(frame);
+  }
+
+  /** The replica has a large record for the operation, and is asked for it alone. */
+  #askWhole(node: number, frame: PendingFrame, operation: PendingOperation): void {
+    const bytes = wholeRead(operation.entry);
+    if (node === this.#options.topology.selfIndex) return this.#askSelf(frame, [operation], readEntries(bytes));
+    this.#askPeer(node, frame, bytes, [operation], true);
+    this.#options.peers[node]?.flush();
+    return undefined;
+  }
+
+  #complete(operation: PendingOperation): void {
+    if (this.#options.readRepair) this.#repair(operation);
+    if (this.#largeReads.end(operation)) forgetReplies(operation);
   }
 
   #repair(operation: PendingOperation): void {
@@ -182,17 +212,20 @@ export class Coordinator {
   #tick(): void {
     const now = performance.now();
     for (const peer of this.#options.peers) peer?.expire(now);
+    const overdue: PendingOperation[] = [];
     let gone = 0;
     for (const frame of this.#pending) {
       if (!frame.complete && now < frame.deadlineAt) break;
       if (!frame.complete) {
         frame.expire();
+        overdue.push(...frame.operations);
         frame.trace?.leaving(undefined);
         this.#release(frame);
       }
       gone++;
     }
     this.#pending.splice(0, gone);
+    this.#largeReads.endAll(overdue);
     this.#timer = this.#pending.length > 0 ? setTimeout(() => this.#tick(), TICK_MS) : undefined;
   }
 

@@ -4,10 +4,11 @@
  * In mode `batched` everything that one event-loop turn brings goes into one transaction, whoever asked; in the other
  * modes each frame is executed as it comes. Writes go first and reads after the commit, so that a read shows what is
  * durable and never less than the turn's own writes. Large values are written and read in steps beside all that, a
- * bounded number of them at a time.
+ * bounded number of them at a time; a read among others is only told of one, and comes again for it by itself, so that no
+ * answer is much longer than one record.
  */
 import type { Buffer } from 'node:buffer';
-import { keyOf, recordOf, type Entry } from '../src/domain/frame.ts';
+import { isWholeRead, keyOf, recordOf, type Entry } from '../src/domain/frame.ts';
 import { operationKinds, replyCodes, type ReplyCode } from '../src/domain/operation.ts';
 import { largeValueBytes, RECORD_HEADER_BYTES } from '../src/domain/record.ts';
 import { FrameWriter } from '../src/domain/reply.ts';
@@ -38,6 +39,8 @@ export interface LocalReplicaOptions {
 
 /** Large values being written or read at a time; each may hold its whole size in memory. */
 const LARGE_AT_ONCE_MAX = 8;
+/** An answer that is as long as this takes no further records. */
+const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 /** Writes of one transaction, bytes: what goes past it waits for the next turn. */
 const TRANSACTION_BYTES_MAX = 2 * 1024 * 1024;
 
@@ -131,12 +134,19 @@ export class LocalReplica {
     respond(writer.finish());
   }
 
-  /** Reads one small record; false where it is a large one. */
+  /** Reads one small record, or tells of a large one; false where that has to be read. */
   #read(entry: Entry, writer: FrameWriter): boolean {
     const record = this.#options.store.read(keyOf(entry));
-    if (record === 'large') return false;
-    if (record === undefined) writer.reply(replyCodes.absent);
-    else writer.replyRecord(record, record.length);
+    if (record === undefined) {
+      writer.reply(replyCodes.absent);
+    } else if (typeof record === 'number') {
+      if (isWholeRead(entry)) return false;
+      writer.replyLarge(record);
+    } else if (writer.length > ANSWER_BYTES_MAX) {
+      writer.replyLarge(record.length);
+    } else {
+      writer.replyRecord(record, record.length);
+    }
     return true;
   }
 

@@ -3,7 +3,7 @@
  *
  * Operations are queued as segments (runs of frame entries) and travel together as one batch. At most
  * `peerBatchesInFlightMax` batches are under way, so under load the next one grows while the last one travels.
- * A segment above `bulkBytes` goes in a request of its own beside them, so that nothing small waits behind it.
+ * A segment above `bulkBytes`, or with an answer that is, goes in a request of its own beside them, so that nothing small waits behind it.
  *
  * States: `connecting` (never reached yet: operations wait), `up`, and `down` (operations fail at once). A peer that
  * fails a request is down at once and probed with growing pauses; the probe reads `GET /v0/node` on its client port,
@@ -23,6 +23,8 @@ export interface Segment {
   readonly bytes: Buffer;
   /** How many entries `bytes` holds. */
   readonly count: number;
+  /** Travels alone, beside the batches, since its answer is large. */
+  readonly isBulk?: boolean;
   /** Takes the replies `[start, start + count)` out of `replies`. */
   readonly onReplies: (replies: readonly Reply[], start: number) => void;
   /** The peer could not be asked. */
@@ -98,7 +100,8 @@ export class PeerClient {
     const overfull = this.#queuedBytes > 0 && this.#queuedBytes + segment.bytes.length > this.#options.queueBytesMax;
     if (this.#state === 'down' || overfull) return segment.onFailed();
     this.#queuedBytes += segment.bytes.length;
-    (segment.bytes.length > bulkBytes ? this.#bulk : this.#batches).queue.push(segment);
+    const isBulk = segment.isBulk === true || segment.bytes.length > bulkBytes;
+    (isBulk ? this.#bulk : this.#batches).queue.push(segment);
     return undefined;
   }
 

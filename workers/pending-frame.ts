@@ -6,7 +6,7 @@ import type { Buffer } from 'node:buffer';
 import { acksRequiredOf, replicaCountOf, tagOf, type Entry } from '../src/domain/frame.ts';
 import { operationKinds, outcomeCodes, replyCodes, type OutcomeCode } from '../src/domain/operation.ts';
 import { addReply, emptyTally, judge, type Quorum, type Tally } from '../src/domain/quorum.ts';
-import { isTombstone, RECORD_HEADER_BYTES } from '../src/domain/record.ts';
+import { isTombstone, largeValueBytes, RECORD_HEADER_BYTES } from '../src/domain/record.ts';
 import { FrameWriter, OUTCOME_FRAME_HEADER_BYTES, OUTCOME_HEADER_BYTES, type Reply } from '../src/domain/reply.ts';
 import { newerReply, type ReplicaReply } from '../src/domain/resolution.ts';
 import type { FrameTrace } from '../src/domain/wait-marks.ts';
@@ -97,7 +97,7 @@ export class PendingFrame {
   /** A record from too far in the future counts as no reply: its node's clock is wrong, and it would hide all else. */
   #isAcceptable(reply: Reply): boolean {
     if (reply.code === replyCodes.record) return this.#clock.seeRecord(reply.bytes, reply.offset);
-    return reply.code !== replyCodes.failed && reply.code !== replyCodes.full;
+    return reply.code === replyCodes.absent || reply.code === replyCodes.applied;
   }
 
   #takeRead(operation: PendingOperation, node: number, reply: Reply): void {
@@ -133,11 +133,18 @@ export class PendingFrame {
     this.#outcomes.outcome(tagOf(operation.entry), code, operation.tally, value);
   }
 
+  /** With room for the others to come, where they are not large. */
   #newWriter(valueBytes: number): FrameWriter {
-    const size =
-      OUTCOME_FRAME_HEADER_BYTES + this.#unsettled * OUTCOME_HEADER_BYTES + (this.#unsettled + 1) * valueBytes;
+    const values = valueBytes > largeValueBytes ? 1 : this.#unsettled + 1;
+    const size = OUTCOME_FRAME_HEADER_BYTES + this.#unsettled * OUTCOME_HEADER_BYTES + values * valueBytes;
     return new FrameWriter(size + OUTCOME_HEADER_BYTES, OUTCOME_FRAME_HEADER_BYTES);
   }
+}
+
+/** Lets go of the records that came for an operation which is complete, since its frame may wait for others. */
+export function forgetReplies(operation: PendingOperation): void {
+  operation.newest = undefined;
+  operation.replies.length = 0;
 }
 
 function pendingOperation(entry: Entry): PendingOperation {

@@ -26,7 +26,7 @@ import { allocateRecord } from '../src/domain/reply.ts';
 import { runInSteps } from '../src/domain/steps.ts';
 import type { Version } from '../src/domain/version.ts';
 import type { RunMarks } from '../src/domain/wait-marks.ts';
-import { isLargeHead, LargeValues } from './large-values.ts';
+import { isLargeHead, LargeValues, valueBytesOf } from './large-values.ts';
 import { NewestVersions } from './newest-versions.ts';
 import { asStoreError, StoreEnvironment, type Database, type EnvironmentOptions } from './store-environment.ts';
 import { CursorView, StoreRange } from './store-range.ts';
@@ -121,12 +121,12 @@ export class Store {
 
   /**
    * The record under a key: a view into a buffer that the next call reuses; undefined where there is none or it fails
-   * its checksum; `large` where it has to be read with `readLarge`.
+   * its checksum; a number where it is a large record of so many bytes, which has to be read with `readLarge`.
    */
-  read(key: Buffer): Buffer | 'large' | undefined {
+  read(key: Buffer): Buffer | number | undefined {
     const record = this.#get(key);
     if (record === undefined || isIntact(record, 0, record.length, key)) return record;
-    if (isLargeHead(record)) return 'large';
+    if (isLargeHead(record)) return RECORD_HEADER_BYTES + valueBytesOf(record);
     this.#onCorrupt(key);
     return undefined;
   }

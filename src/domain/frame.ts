@@ -11,7 +11,7 @@
  *        8     1  kind: 1 read, 2 write
  *        9     1  acksRequired
  *       10     1  replicaCount
- *       11     1  0
+ *       11     1  1 for a read whose record is to come whatever its size (`wholeRead`), else 0
  *       12     2  key bytes
  *       14     .  key, then for a write the record (record.ts)
  *
@@ -25,6 +25,7 @@ import type { Quorum } from './quorum.ts';
 import { RECORD_HEADER_BYTES, sealRecord, sealRecordInSteps, type Stamp } from './record.ts';
 
 export const ENTRY_HEADER_BYTES = 14;
+const WHOLE_OFFSET = 11;
 
 /** How many bytes an entry takes; `valueBytes` is undefined for a read. */
 export function entryBytes(keyBytes: number, valueBytes: number | undefined): number {
@@ -90,7 +91,7 @@ function writeHead(target: Buffer, offset: number, length: number, head: EntryHe
   target[offset + 8] = head.kind;
   target[offset + 9] = head.quorum.acksRequired;
   target[offset + 10] = head.quorum.replicaCount;
-  target[offset + 11] = 0;
+  target[offset + WHOLE_OFFSET] = 0;
   target.writeUInt16LE(key.length, offset + 12);
   target.set(key, offset + ENTRY_HEADER_BYTES);
 }
@@ -147,6 +148,18 @@ export function acksRequiredOf(entry: Entry): number {
 /** How many replicas the entry's operation goes to. */
 export function replicaCountOf(entry: Entry): number {
   return entry.bytes[entry.offset + 10] as number;
+}
+
+/** The entry of a read again, by itself, for a record that is too large to come among others. */
+export function wholeRead(entry: Entry): Buffer {
+  const bytes = Buffer.from(entryView(entry));
+  bytes[WHOLE_OFFSET] = 1;
+  return bytes;
+}
+
+/** Whether a read's record is to come whatever its size. */
+export function isWholeRead(entry: Entry): boolean {
+  return entry.bytes[entry.offset + WHOLE_OFFSET] === 1;
 }
 
 /** The key of an entry, as a view. */

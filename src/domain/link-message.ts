@@ -128,7 +128,8 @@ export class LinkReader {
       return start + size;
     }
     const message = this.#open.get(head.number) ?? this.#openOne(head, bytes);
-    if (message.bytes.length !== bytes || size > bytes - message.received || size === 0) {
+    const isSame = message.head.kind === head.kind && message.head.durationsBytes === head.durationsBytes;
+    if (!isSame || message.bytes.length !== bytes || size > bytes - message.received || size === 0) {
       throw corrupt(head, 'does not continue the last piece');
     }
     this.#current = message;

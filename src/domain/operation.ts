@@ -49,6 +49,8 @@ export const replyCodes = {
   failed: 3,
   /** To a write: the disk is full. */
   full: 4,
+  /** To a read: the record is too large to come among others; to be asked for by itself (`wholeRead`). */
+  large: 5,
 } as const;
 
 export type ReplyCode = (typeof replyCodes)[keyof typeof replyCodes];

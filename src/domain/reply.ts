@@ -5,8 +5,8 @@
  *
  *   offset  size  field
  *        0     1  reply code (operation.ts)
- *        1     4  record bytes (0 unless the code is `record`)
- *        5     .  record
+ *        1     4  record bytes (4 where the code is `large`, 0 where it is neither that nor `record`)
+ *        5     .  record; for `large` how many bytes it has, in 4 bytes
  *
  * An outcome frame starts with the newest version that the worker has seen (float64), so that the main thread's clock
  * moves forward before any client sees the outcome; then per outcome, in any order:
@@ -26,6 +26,8 @@ import { RECORD_HEADER_BYTES } from './record.ts';
 import type { Version } from './version.ts';
 
 export const REPLY_HEADER_BYTES = 5;
+/** What stands in the place of a large record. */
+const LARGE_BYTES = 4;
 export const OUTCOME_FRAME_HEADER_BYTES = 8;
 export const OUTCOME_HEADER_BYTES = 11;
 
@@ -34,7 +36,7 @@ export interface Reply {
   readonly code: ReplyCode;
   readonly bytes: Buffer;
   readonly offset: number;
-  /** Record bytes; 0 unless `code` is `record`. */
+  /** Record bytes; 0 unless `code` is `record` or `large`. */
   readonly length: number;
 }
 
@@ -51,12 +53,18 @@ export function readReplies(bytes: Buffer): Reply[] {
     const code = bytes[offset] as ReplyCode;
     const length = bytes.readUInt32LE(offset + 1);
     const start = offset + REPLY_HEADER_BYTES;
-    if (code > replyCodes.full || start + length > bytes.length) throw corrupt('Reply', offset);
+    if (code > replyCodes.large || start + length > bytes.length) throw corrupt('Reply', offset);
+    if (code === replyCodes.large && length !== LARGE_BYTES) throw corrupt('Reply', offset);
     if (code === replyCodes.record && length < RECORD_HEADER_BYTES) throw corrupt('Reply', offset);
     replies.push({ code, bytes, offset: start, length });
     offset = start + length;
   }
   return replies;
+}
+
+/** How many bytes the record has that a `large` reply announces. */
+export function largeRecordBytes({ bytes, offset }: Reply): number {
+  return bytes.readUInt32LE(offset);
 }
 
 /** A growing frame of replies or outcomes; small ones share one allocation, which doubles as it fills. */
@@ -79,6 +87,14 @@ export class FrameWriter {
     const offset = this.#reserve(REPLY_HEADER_BYTES);
     this.#bytes[offset] = code;
     this.#bytes.writeUInt32LE(0, offset + 1);
+  }
+
+  /** Appends a `large` reply for a record of so many bytes. */
+  replyLarge(recordBytes: number): void {
+    const offset = this.#reserve(REPLY_HEADER_BYTES + LARGE_BYTES);
+    this.#bytes[offset] = replyCodes.large;
+    this.#bytes.writeUInt32LE(LARGE_BYTES, offset + 1);
+    this.#bytes.writeUInt32LE(recordBytes, offset + REPLY_HEADER_BYTES);
   }
 
   /** Appends a `record` reply with the record's bytes. */

@@ -146,7 +146,7 @@ export interface NodeDescription {
 }
 
 /** Version of the bytes between nodes; nodes of different protocols refuse each other. */
-export const replicaProtocol = 2;
+export const replicaProtocol = 3;
 
 /** How operation frames reach a peer: over one link that both ends write to, or in an HTTP request each. */
 export const peerProtocols = ['link', 'http'] as const;

@@ -7,11 +7,13 @@ import {
   acksRequiredOf,
   ENTRY_HEADER_BYTES,
   entryView,
+  isWholeRead,
   keyOf,
   readEntries,
   recordOf,
   replicaCountOf,
   tagOf,
+  wholeRead,
   type Entry,
 } from '../../src/domain/frame.ts';
 import { operationKinds } from '../../src/domain/operation.ts';
@@ -55,6 +57,22 @@ test('the views of single entries put one behind the other are the frame again',
     fc.property(someOperations, (operations) => {
       const frame = encodeOperations(operations);
       assert.deepEqual(Buffer.concat(readEntries(frame).map(entryView)), frame);
+    }),
+  );
+});
+
+test('a read that is to come whole is the same read by itself, and the frame that it is of does not change', () => {
+  fc.assert(
+    fc.property(someOperations, (operations) => {
+      const frame = encodeOperations(operations);
+      const before = Buffer.from(frame);
+      for (const entry of readEntries(frame)) {
+        if (entry.kind !== operationKinds.read) continue;
+        const [whole, ...others] = readEntries(wholeRead(entry)) as [Entry, ...Entry[]];
+        assert.deepEqual([others, isWholeRead(whole), isWholeRead(entry)], [[], true, false]);
+        assert.deepEqual(sampleOf(whole), sampleOf(entry));
+      }
+      assert.deepEqual(frame, before);
     }),
   );
 });

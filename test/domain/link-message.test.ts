@@ -158,6 +158,8 @@ const corruptions: readonly (readonly [what: string, ...pieces: PieceFields[]])[
   ['an unknown kind', { bytes: 1, size: 1, kind: messageKinds.refusal + 1 }],
   ['the kind 255', { bytes: 1, size: 1, kind: 255 }],
   ['an unknown kind of a later piece', { bytes: 9, size: 4 }, { bytes: 9, size: 5, kind: 4 }],
+  ['a later piece of another kind', { bytes: 9, size: 4 }, { bytes: 9, size: 5, kind: messageKinds.answer }],
+  ['a later piece with other durations', { bytes: 9, size: 4 }, { bytes: 9, size: 5, durationsBytes: 1 }],
   ['a piece longer than its message', { bytes: 4, size: 5 }],
   ['a piece of an empty message that is not empty', { bytes: 0, size: 1 }],
   ['a message over the bound', { bytes: 101, size: 10 }],

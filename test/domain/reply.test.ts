@@ -8,6 +8,7 @@ import { RECORD_HEADER_BYTES } from '../../src/domain/record.ts';
 import {
   failedReply,
   FrameWriter,
+  largeRecordBytes,
   OUTCOME_FRAME_HEADER_BYTES,
   OUTCOME_HEADER_BYTES,
   readReplies,
@@ -68,6 +69,23 @@ test('a record reply takes only the given length of a longer source', () => {
   assert.deepEqual(reply && sampleOf(reply).record, Buffer.alloc(RECORD_HEADER_BYTES, 0x61));
 });
 
+test('a large record is announced with its size, between others', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 0xffffffff }), fc.nat(64), (announced, sizeHint) => {
+      const writer = new FrameWriter(sizeHint);
+      writer.reply(replyCodes.absent);
+      writer.replyLarge(announced);
+      writer.reply(replyCodes.absent);
+      const replies = readReplies(writer.finish());
+      assert.deepEqual(
+        replies.map(({ code }) => code),
+        [replyCodes.absent, replyCodes.large, replyCodes.absent],
+      );
+      assert.equal(largeRecordBytes(replies[1] as Reply), announced);
+    }),
+  );
+});
+
 test('the length of a frame writer is the length of what it finishes', () => {
   fc.assert(
     fc.property(fc.array(anyReply, { maxLength: 12 }), (replies) => {
@@ -100,7 +118,9 @@ test('a reply frame cut anywhere but between two replies throws corrupt-frame', 
 });
 
 const corruptReplies: readonly (readonly [what: string, bytes: readonly number[]])[] = [
-  ['an unknown code', [5, 0, 0, 0, 0]],
+  ['an unknown code', [6, 0, 0, 0, 0]],
+  ['a large record without its size', [replyCodes.large, 0, 0, 0, 0]],
+  ['a large record with more than its size', [replyCodes.large, 5, 0, 0, 0, ...Buffer.alloc(5)]],
   ['a record shorter than a record header', [replyCodes.record, 16, 0, 0, 0, ...Buffer.alloc(16)]],
   ['a record without bytes', [replyCodes.record, 0, 0, 0, 0]],
   ['a record past the end', [replyCodes.record, 18, 0, 0, 0, ...Buffer.alloc(17)]],
