@@ -105,6 +105,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   // It calls the peers' flush and the replica's run, which have parts of their own.
   ['workers/turn.ts', 'coordination'],
   ['workers/coordinator.ts', 'coordination'],
+  ['workers/large-reads.ts', 'coordination'],
   ['workers/pending-frame.ts', 'coordination'],
   ['workers/read-repair.ts', 'coordination'],
   ['workers/clock.ts', 'coordination'],
