@@ -8,7 +8,7 @@
  * Riak's put and get coordinators split the same way (riak_kv_get_core.erl beside riak_kv_get_fsm.erl).
  */
 import type { Buffer } from 'node:buffer';
-import { entryView, readEntries, wholeRead, type Entry } from '../src/domain/frame.ts';
+import { entryView, isWholeRead, readEntries, wholeRead, type Entry } from '../src/domain/frame.ts';
 import { hashKey, preferenceList } from '../src/domain/rendezvous.ts';
 import { replyCodes } from '../src/domain/operation.ts';
 import { failedReply, largeRecordBytes, readReplies, type Reply } from '../src/domain/reply.ts';
@@ -147,7 +147,8 @@ export class Coordinator {
     for (const [index, operation] of operations.entries()) {
       const reply = replies === undefined ? failedReply : (replies[start + index] as Reply);
       if (reply.code === replyCodes.large && !frame.expired) {
-        this.#largeReads.ask(operation, largeRecordBytes(reply), () => this.#askWhole(node, frame, operation));
+        const ask = (): void => this.#askOne(node, frame, operation, wholeRead(operation.entry));
+        this.#largeReads.ask(operation, largeRecordBytes(reply), ask);
         continue;
       }
       if (operation.settled) this.lateReplies++;
@@ -156,15 +157,6 @@ export class Coordinator {
     }
     frame.trace?.leaving(node);
     this.#release(frame);
-  }
-
-  /** The replica has a large record for the operation, and is asked for it alone. */
-  #askWhole(node: number, frame: PendingFrame, operation: PendingOperation): void {
-    const bytes = wholeRead(operation.entry);
-    if (node === this.#options.topology.selfIndex) return this.#askSelf(frame, [operation], readEntries(bytes));
-    this.#askPeer(node, frame, bytes, [operation], true);
-    this.#options.peers[node]?.flush();
-    return undefined;
   }
 
   #complete(operation: PendingOperation): void {
@@ -197,11 +189,16 @@ export class Coordinator {
   #askAndWait(node: number, frame: PendingFrame, operation: PendingOperation): Promise<void> {
     return new Promise((resolve) => {
       operation.onNextReply = resolve;
-      if (node === this.#options.topology.selfIndex) return this.#askSelf(frame, [operation]);
-      this.#askPeer(node, frame, entryView(operation.entry), [operation]);
-      this.#options.peers[node]?.flush();
-      return undefined;
+      this.#askOne(node, frame, operation, operation.entry);
     });
+  }
+
+  /** Asks one replica for one operation now, by an entry that is the operation's own or its `wholeRead`. */
+  #askOne(node: number, frame: PendingFrame, operation: PendingOperation, entry: Entry): void {
+    if (node === this.#options.topology.selfIndex) return this.#askSelf(frame, [operation], [entry]);
+    this.#askPeer(node, frame, entryView(entry), [operation], isWholeRead(entry));
+    this.#options.peers[node]?.flush();
+    return undefined;
   }
 
   #replicasOf(entry: Entry, count: number): number[] {

@@ -61,14 +61,14 @@ export class LocalReplica {
   /** Executes entries and gives their replies to `respond`, later in this turn or at once. */
   submit(entries: readonly Entry[], respond: Respond, marks?: ReplicaMarks): void {
     this.batches++;
-    if (entries.length === 1 && isLargeWrite(entries[0] as Entry)) {
-      this.#guard(this.#mergeLarge(entries[0] as Entry, respond));
-      return;
-    }
+    const alone = entries.length === 1 ? entries[0] : undefined;
+    if (alone !== undefined && isLargeWrite(alone)) return this.#guard(this.#mergeLarge(alone, respond));
+    if (alone !== undefined && isWholeRead(alone)) return this.#guard(this.#readWhole(alone, respond));
     this.#waiting.push({ entries, respond, marks });
     if (marks !== undefined) this.#hasMarks = true;
     if (this.#options.turn === undefined) this.run();
     else this.#options.turn.schedule();
+    return undefined;
   }
 
   /** Executes what waits, as far as one transaction takes it. */
@@ -122,51 +122,28 @@ export class LocalReplica {
   /** Answers a batch; its writes' codes are the next ones of `codes`. */
   #answer({ entries, respond }: Batch, codes: IterableIterator<ReplyCode>): void {
     const writer = new FrameWriter(entries.length * 96);
-    for (const [index, entry] of entries.entries()) {
-      if (entry.kind === operationKinds.write) {
-        writer.reply(codes.next().value as ReplyCode);
-      } else if (!this.#read(entry, writer)) {
-        const rest = entries.slice(index).map((later) => ({ entry: later, code: nextCode(later, codes) }));
-        this.#guard(this.#answerSlowly(rest, writer, respond));
-        return;
-      }
+    for (const entry of entries) {
+      if (entry.kind === operationKinds.write) writer.reply(codes.next().value as ReplyCode);
+      else this.#read(entry, writer);
     }
     respond(writer.finish());
   }
 
-  /** Reads one small record, or tells of a large one; false where that has to be read. */
-  #read(entry: Entry, writer: FrameWriter): boolean {
+  /** Reads a small record, or tells of a large one. */
+  #read(entry: Entry, writer: FrameWriter): void {
     const record = this.#options.store.read(keyOf(entry));
-    if (record === undefined) {
-      writer.reply(replyCodes.absent);
-    } else if (typeof record === 'number') {
-      if (isWholeRead(entry)) return false;
-      writer.replyLarge(record);
-    } else if (writer.length > ANSWER_BYTES_MAX) {
-      writer.replyLarge(record.length);
-    } else {
-      writer.replyRecord(record, record.length);
-    }
-    return true;
+    if (record === undefined) writer.reply(replyCodes.absent);
+    else if (typeof record === 'number') writer.replyLarge(record);
+    else if (writer.length > ANSWER_BYTES_MAX) writer.replyLarge(record.length);
+    else writer.replyRecord(record, record.length);
   }
 
-  /** Answers the rest of a batch that has a large record to read. */
-  async #answerSlowly(
-    rest: readonly { readonly entry: Entry; readonly code: ReplyCode | undefined }[],
-    writer: FrameWriter,
-    respond: Respond,
-  ): Promise<void> {
-    for (const { entry, code } of rest) {
-      if (code !== undefined) writer.reply(code);
-      else if (!this.#read(entry, writer)) await this.#readLarge(entry, writer);
-    }
-    respond(writer.finish());
-  }
-
-  async #readLarge(entry: Entry, writer: FrameWriter): Promise<void> {
+  async #readWhole(entry: Entry, respond: Respond): Promise<void> {
     const record = await this.#large.run(() => this.#options.store.readLarge(keyOf(entry)));
+    const writer = new FrameWriter(0);
     if (record === undefined) writer.reply(replyCodes.absent);
     else writer.replyOwnRecord(record);
+    respond(writer.finish());
   }
 
   async #mergeLarge(entry: Entry, respond: Respond): Promise<void> {
@@ -186,8 +163,4 @@ export class LocalReplica {
 
 function isLargeWrite(entry: Entry): boolean {
   return entry.kind === operationKinds.write && recordOf(entry).length > RECORD_HEADER_BYTES + largeValueBytes;
-}
-
-function nextCode(entry: Entry, codes: IterableIterator<ReplyCode>): ReplyCode | undefined {
-  return entry.kind === operationKinds.write ? (codes.next().value as ReplyCode) : undefined;
 }

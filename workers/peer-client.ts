@@ -3,7 +3,8 @@
  *
  * Operations are queued as segments (runs of frame entries) and travel together as one batch. At most
  * `peerBatchesInFlightMax` batches are under way, so under load the next one grows while the last one travels.
- * A segment above `bulkBytes`, or with an answer that is, goes in a request of its own beside them, so that nothing small waits behind it.
+ * A segment above `bulkBytes`, or with an answer that is, goes in a request of its own beside them, so that nothing small
+ * waits behind it.
  *
  * States: `connecting` (never reached yet: operations wait), `up`, and `down` (operations fail at once). A peer that
  * fails a request is down at once and probed with growing pauses; the probe reads `GET /v0/node` on its client port,

@@ -150,11 +150,11 @@ export function replicaCountOf(entry: Entry): number {
   return entry.bytes[entry.offset + 10] as number;
 }
 
-/** The entry of a read again, by itself, for a record that is too large to come among others. */
-export function wholeRead(entry: Entry): Buffer {
+/** The entry of a read again, in a frame of its own, for a record that is too large to come among others. */
+export function wholeRead(entry: Entry): Entry {
   const bytes = Buffer.from(entryView(entry));
   bytes[WHOLE_OFFSET] = 1;
-  return bytes;
+  return readEntry(bytes, 0);
 }
 
 /** Whether a read's record is to come whatever its size. */

@@ -68,7 +68,7 @@ test('a read that is to come whole is the same read by itself, and the frame tha
       const before = Buffer.from(frame);
       for (const entry of readEntries(frame)) {
         if (entry.kind !== operationKinds.read) continue;
-        const [whole, ...others] = readEntries(wholeRead(entry)) as [Entry, ...Entry[]];
+        const [whole, ...others] = readEntries(wholeRead(entry).bytes) as [Entry, ...Entry[]];
         assert.deepEqual([others, isWholeRead(whole), isWholeRead(entry)], [[], true, false]);
         assert.deepEqual(sampleOf(whole), sampleOf(entry));
       }
