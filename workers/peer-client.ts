@@ -8,7 +8,8 @@
  *
  * States: `connecting` (never reached yet: operations wait), `up`, and `down` (operations fail at once). A peer that
  * fails a request is down at once and probed with growing pauses; the probe reads `GET /v0/node` on its client port,
- * which names its replica ports. A peer that starts asks the others to probe it (`hello`), so it is not waited for.
+ * which names its replica ports. A peer that hangs is found by the first worker whose request is overdue; that worker
+ * tells the others, so that a node waits once and not once per worker. A peer that starts asks the others to probe it (`hello`), so it is not waited for.
  */
 import { Buffer } from 'node:buffer';
 import { messageOf } from '../src/domain/errors.ts';
@@ -46,6 +47,8 @@ export interface PeerClientOptions {
   /** Which of the peer's replica ports to prefer. */
   readonly workerIndex: number;
   readonly onStateChange: (status: PeerStatus, before: PeerState) => void;
+  /** The peer has been given up since it did not answer. */
+  readonly onSilent: (url: string) => void;
 }
 
 /** Larger segments travel alone; 64 KiB is about what one socket write takes at once. */
@@ -143,9 +146,15 @@ export class PeerClient {
 
   /** Gives the peer up where a request has been under way for longer than the deadline. */
   expire(now: number): void {
-    if (this.#connection !== undefined && this.#connection.oldestStart(now) < now - this.#options.timeoutMs) {
-      this.#lose(new Error(`no reply within ${this.#options.timeoutMs} ms`));
-    }
+    const { identity, timeoutMs, onSilent } = this.#options;
+    if (this.#connection === undefined || this.#connection.oldestStart(now) >= now - timeoutMs) return;
+    this.#lose(new Error(`no reply within ${timeoutMs} ms`));
+    onSilent(identity.url);
+  }
+
+  /** Gives the peer up where another worker of this node had no reply from it; the probe tells whether it hangs. */
+  doubt(): void {
+    if (this.#connection !== undefined) this.#lose(new Error('no reply to another worker of this node'));
   }
 
   async close(): Promise<void> {

@@ -129,7 +129,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     frameBytesMax: settings.frameBytesMax,
     replica,
     ranges,
-    onHello: (url) => peers.find((peer) => peer?.status.url === url)?.greet() ?? Promise.resolve(),
+    onHello: (url) => peerAt(peers, url)?.greet() ?? Promise.resolve(),
   });
   const sequential = settings.mode === 'sync';
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
@@ -158,8 +158,13 @@ function createPeers({ settings, index: workerIndex }: WorkerShell, send: Send):
         // Nodes that start together find each other absent at first; that is no warning.
         log(send, before === 'up' ? 'warn' : 'info', `peer is ${state}`, { url, error });
       },
+      onSilent: (url) => send({ kind: 'peer-silent', url }),
     });
   });
+}
+
+function peerAt(peers: readonly (PeerClient | undefined)[], url: string): PeerClient | undefined {
+  return peers.find((peer) => peer?.status.url === url);
 }
 
 /** What peers show to prove the cluster secret. */
@@ -177,6 +182,7 @@ function takeCommands(port: MessagePort, running: Running): void {
     if (command.kind === 'announce') void announce(running);
     else if (command.kind === 'report') sendReport(running, command.id);
     else if (command.kind === 'stop') void stop(running);
+    else if (command.kind === 'peer-silent') peerAt(running.peers, command.url)?.doubt();
     else if (command.kind === 'waits-start') void startWaits(running, command.options, command.module);
     else if (command.kind === 'waits-stop') running.send({ kind: 'waits', recording: running.waits.stop() });
     else running.desk.take(command);

@@ -240,6 +240,8 @@ export class WorkerPool {
   #onMessage(message: WorkerMessage, thread: Thread): void {
     if (message.kind === 'log') {
       this.#options.log[message.level](message.message, { worker: thread.threadId, ...message.fields });
+    } else if (message.kind === 'peer-silent') {
+      for (const other of this.#threads.values()) if (other !== thread) other.control.postMessage(message);
     } else if (message.kind === 'clock') {
       this.onVersion(message.newest);
     } else if (message.kind === 'range-page' || message.kind === 'range-end') {

@@ -94,6 +94,8 @@ export type WorkerMessage =
       readonly message: string;
       readonly fields: Record<string, unknown>;
     }
+  /** The worker gave a peer up, since it did not answer within the deadline. */
+  | PeerSilent
   /** A version that is ahead of the wall clock was seen. */
   | { readonly kind: 'clock'; readonly newest: number }
   | { readonly kind: 'fatal'; readonly message: string }
@@ -109,6 +111,12 @@ export type RangeMessage =
   | { readonly kind: 'range-page'; readonly id: number; readonly page: Uint8Array }
   | { readonly kind: 'range-end'; readonly id: number; readonly end: RangeEnd };
 
+/** Worker to main, and main to the other workers: they need not each wait for this peer to find that it hangs. */
+export interface PeerSilent {
+  readonly kind: 'peer-silent';
+  readonly url: string;
+}
+
 /** Main to worker, over the control port. */
 export type WorkerCommand =
   | { readonly kind: 'announce' }
@@ -116,6 +124,7 @@ export type WorkerCommand =
   | { readonly kind: 'stop' }
   | { readonly kind: 'waits-start'; readonly options: WaitOptions; readonly module: string }
   | { readonly kind: 'waits-stop' }
+  | PeerSilent
   | RangeCommand;
 
 /** Main to worker: begins a scan with so many pages, hands a page back to be filled again, and ends a scan. */

@@ -221,14 +221,32 @@ async function answeredByTheOthers(cluster: Cluster, mode: Mode): Promise<void> 
   const put = async (value: string): Promise<void> => {
     assert.equal((await cluster.put(0, 'hung', value, two)).status, 201);
   };
-  // Mode sync asks one after another, so it stands behind the hanging replica until it has found that it hangs.
-  if (mode === 'sync') await eventually(() => put('first'));
+  const read = async (value: string): Promise<void> => {
+    assert.equal((await cluster.get(1, 'hung', two)).body.toString(), value);
+  };
+  if (mode === 'sync') await hangIsKnown(cluster);
   for (let round = 0; round < 20; round++) {
     await put(`round ${round}`);
-    const read = async (): Promise<void> => {
-      assert.equal((await cluster.get(1, 'hung', two)).body.toString(), `round ${round}`);
-    };
-    await (mode === 'sync' ? eventually(read) : read());
+    await read(`round ${round}`);
+  }
+}
+
+/**
+ * Mode sync asks one after another, so a node stands behind the hanging replica until it has found that it hangs. What one
+ * of its threads has found, the others know.
+ */
+async function hangIsKnown(cluster: Cluster): Promise<void> {
+  for (const node of [0, 1]) {
+    await eventually(async () => {
+      await cluster.put(node, 'hung', 'first', two);
+      assert.equal(await peerState(cluster, node, 2), 'down');
+    });
+    const keys = Array.from({ length: 12 }, (_, index) => `hung ${index}`);
+    const answers = await Promise.all(keys.map((key) => cluster.put(node, key, 'at once', two)));
+    assert.deepEqual(
+      answers.map((answer) => answer.status),
+      keys.map(() => 201),
+    );
   }
 }
 
