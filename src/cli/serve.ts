@@ -51,10 +51,11 @@ async function serve({ flags, environment }: Invocation): Promise<ExitCode> {
 
 /** Runs a node until `stopAsked` resolves or the node dies of itself. */
 async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): Promise<ExitCode> {
-  setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${inlinedBytecodeBytesMax}`);
   // Loaded here, since the other commands need neither storage nor threads.
   const [{ startNode }, { createLog }] = await Promise.all([import('../node.ts'), import('../log.ts')]);
   const node = await startNode(settings, createLog(settings.logLevel));
+  // Not before: with other flags than it was built with, V8 takes nothing from Node's code cache.
+  setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${inlinedBytecodeBytesMax}`);
   await writeResult(`Listening on ${node.url}\n`);
   const failure = await Promise.race([node.failed, stopAsked]);
   if (failure === undefined) {
