@@ -205,6 +205,7 @@ function parseAll(find: Find, context: DefaultsContext): NodeSettings {
     keyBytesMax: parse('keyBytesMax'),
     valueBytesMax: parse('valueBytesMax'),
     bodyBytesInFlightMax: parse('bodyBytesInFlightMax'),
+    answerBytesInFlightMax: parse('answerBytesInFlightMax'),
     connectionsMax: parse('connectionsMax'),
     frameBytesMax: parse('frameBytesMax'),
     batchBytesMax: parse('batchBytesMax'),
@@ -231,6 +232,7 @@ function assertRelations(settings: NodeSettings): void {
   const { valueBytesMax, replicaPort, workers, port, replicationFactor } = settings;
   const nodes = parseTopology(settings.self, settings.cluster).nodes.length;
   assertAtLeast(settings, 'bodyBytesInFlightMax', { bytes: valueBytesMax, of: '--value-bytes-max' });
+  assertAtLeast(settings, 'answerBytesInFlightMax', { bytes: valueBytesMax, of: '--value-bytes-max' });
   assertAtLeast(settings, 'storeBytesMax', { bytes: valueBytesMax, of: '--value-bytes-max' });
   const operation = { bytes: valueBytesMax + frameHeadroomBytes, of: '--value-bytes-max and 64KiB' };
   assertAtLeast(settings, 'frameBytesMax', operation);
@@ -254,7 +256,8 @@ function assertRelations(settings: NodeSettings): void {
   }
 }
 
-type SizeName = 'bodyBytesInFlightMax' | 'storeBytesMax' | 'frameBytesMax' | 'peerQueueBytesMax';
+type SizeName =
+  'bodyBytesInFlightMax' | 'answerBytesInFlightMax' | 'storeBytesMax' | 'frameBytesMax' | 'peerQueueBytesMax';
 
 function assertAtLeast(settings: NodeSettings, name: SizeName, least: { bytes: number; of: string }): void {
   if (settings[name] >= least.bytes) return;

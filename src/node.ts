@@ -16,7 +16,7 @@ import { parseTopology, topologyDigest, type Topology } from './domain/topology.
 import { replicaProtocol, type NodeDescription, type WorkerSettings } from './domain/worker-protocol.ts';
 import type { NodeState, NodeView } from './http/admin.ts';
 import { EntityHandler } from './http/entity.ts';
-import { outcomeResponse, type EntityExchange } from './http/outcome.ts';
+import type { EntityExchange } from './http/outcome.ts';
 import { ProfileHandler } from './http/profile.ts';
 import { RangeHandler } from './http/range.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
@@ -94,18 +94,17 @@ class Node implements NodeView {
       batching: settings.mode === 'batched',
       operationsInFlightMax: settings.operationsInFlightMax,
       onOutcome: (exchange, outcome) => {
-        this.#entity.release(exchange);
-        const response = outcomeResponse(exchange, outcome);
-        exchange.reply.send(response);
+        const response = this.#entity.answer(exchange, outcome);
         const seconds = (performance.now() - exchange.startedAt) / 1000;
         this.#requests.observe(exchange.method, response.status, seconds);
       },
       log,
     });
-    const { keyBytesMax, valueBytesMax, bodyBytesInFlightMax } = settings;
+    const { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, answerBytesInFlightMax } = settings;
     const nodeCount = topology.nodes.length;
     const replicationFactor = settings.replicationFactor || nodeCount;
-    const limits = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, nodeCount, replicationFactor };
+    const bounds = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, answerBytesInFlightMax };
+    const limits = { ...bounds, nodeCount, replicationFactor };
     const knownMethods = new Set(['GET', 'PUT', 'DELETE']);
     this.#entity = new EntityHandler(this.#dispatcher, limits, (method, status) => {
       this.#requests.observe(knownMethods.has(method) ? method : 'other', status, 0);
@@ -197,7 +196,7 @@ class Node implements NodeView {
       ...this.#dispatcher.metrics(),
       ...this.#ranges.metrics(),
       ...this.#pool.metrics(),
-      ...this.#process.families(this.#entity.bodyBytes),
+      ...this.#process.families(this.#entity),
       ...reports.flatMap((report) => report.metrics),
     ];
   }

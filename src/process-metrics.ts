@@ -6,6 +6,14 @@ import { family, type MetricFamily } from './domain/metrics.ts';
 import { CollectionPauses, loopFamilies, osThreadId } from './domain/thread-metrics.ts';
 import { version } from './version.ts';
 
+/** What the node holds for its clients. */
+export interface BytesInFlight {
+  /** Of requests. */
+  readonly bodyBytes: number;
+  /** Of large answers. */
+  readonly answerBytes: number;
+}
+
 export class ProcessMetrics {
   readonly osThreadId = osThreadId(readlinkSync);
   readonly #delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
@@ -19,7 +27,7 @@ export class ProcessMetrics {
     this.#pauseObserver.observe({ entryTypes: ['gc'] });
   }
 
-  families(bodyBytes: number): MetricFamily[] {
+  families({ bodyBytes, answerBytes }: BytesInFlight): MetricFamily[] {
     const cpu = process.cpuUsage();
     const memory = process.memoryUsage();
     const labels = { thread: 'main' };
@@ -32,6 +40,12 @@ export class ProcessMetrics {
         'kvorum_body_bytes_in_flight',
         'Bytes of bodies received or waiting for their outcome',
         bodyBytes,
+      ),
+      family(
+        'gauge',
+        'kvorum_answer_bytes_in_flight',
+        'Bytes of answers above 16 KiB that clients have not taken yet',
+        answerBytes,
       ),
       family('counter', 'process_cpu_seconds_total', 'User and system CPU time', (cpu.user + cpu.system) / 1e6),
       family('gauge', 'process_resident_memory_bytes', 'Resident memory', memory.rss),

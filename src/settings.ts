@@ -53,6 +53,7 @@ export interface NodeSettings {
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
   readonly bodyBytesInFlightMax: number;
+  readonly answerBytesInFlightMax: number;
   readonly connectionsMax: number;
   readonly frameBytesMax: number;
   readonly batchBytesMax: number;
@@ -213,6 +214,13 @@ export const settingsTable: SettingsTable = {
   bodyBytesInFlightMax: size({
     flag: 'body-bytes-in-flight-max',
     why: 'Request bodies being received or not yet answered, together; past it 503',
+    min: 1,
+    max: 64 * GIB,
+    default: 256 * MIB,
+  }),
+  answerBytesInFlightMax: size({
+    flag: 'answer-bytes-in-flight-max',
+    why: 'Values above 16KiB that clients have asked for and not read yet, together; past it 503',
     min: 1,
     max: 64 * GIB,
     default: 256 * MIB,

@@ -150,6 +150,10 @@ const refused: readonly [flags: FlagValues, message: string][] = [
     'Bad --body-bytes-in-flight-max "16MiB": expected at least 32MiB, the size of --value-bytes-max',
   ],
   [
+    { 'value-bytes-max': '32MiB', 'answer-bytes-in-flight-max': '16MiB' },
+    'Bad --answer-bytes-in-flight-max "16MiB": expected at least 32MiB, the size of --value-bytes-max',
+  ],
+  [
     { 'frame-bytes-max': '16MiB' },
     'Bad --frame-bytes-max "16MiB": expected at least 16448KiB, the size of --value-bytes-max and 64KiB',
   ],

@@ -13,7 +13,7 @@ import type { Socket } from 'node:net';
 import { headEnd, readChunked, SizedBody, type BodyReader } from './body.ts';
 import { parseHead, type RequestHead } from './head.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
-import { encodeHead, Reply, type BodySink, type Response } from './reply.ts';
+import { copiedBodyBytesMax, encodeHead, Reply, type BodySink, type Response } from './reply.ts';
 
 /**
  * Called once with the body, or with `too-large`, or with `gone` where it will not come. A body that was not collected
@@ -297,7 +297,7 @@ export class Connection {
     const body = reply.method === 'HEAD' ? undefined : response.body;
     if (body === undefined || body.length === 0) {
       this.#socket.write(head, 'latin1');
-    } else if (body.length <= 16 * 1024) {
+    } else if (body.length <= copiedBodyBytesMax) {
       const whole = Buffer.allocUnsafe(head.length + body.length);
       whole.write(head, 'latin1');
       whole.set(body, head.length);
@@ -305,7 +305,7 @@ export class Connection {
     } else {
       this.#socket.cork();
       this.#socket.write(head, 'latin1');
-      this.#socket.write(body);
+      this.#socket.write(body, response.onReleased);
       this.#socket.uncork();
     }
   }
@@ -353,7 +353,7 @@ export class Connection {
   }
 
   #dropReplies(): void {
-    for (const reply of this.#replies.splice(0)) reply.onGone?.();
+    for (const reply of this.#replies.splice(0)) reply.drop();
   }
 
   #abandonBody(): void {

@@ -4,9 +4,11 @@
  */
 import type { Buffer } from 'node:buffer';
 import { largeFrame, type Dispatcher } from '../dispatch/dispatcher.ts';
+import type { Outcome } from '../domain/operation.ts';
 import { largeValueBytes } from '../domain/record.ts';
+import { AnswerBytes } from './answer-bytes.ts';
 import type { Request } from './connection.ts';
-import { retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
+import { outcomeResponse, retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
 import { problemResponse } from './problem.ts';
 import { parseEntityQuery, type EntityQuery, type QueryLimits } from './query.ts';
 import type { Reply, Response } from './reply.ts';
@@ -14,6 +16,7 @@ import type { Reply, Response } from './reply.ts';
 export interface EntityLimits extends QueryLimits {
   readonly valueBytesMax: number;
   readonly bodyBytesInFlightMax: number;
+  readonly answerBytesInFlightMax: number;
 }
 
 /** Called for each request that is refused before it is dispatched. */
@@ -23,17 +26,24 @@ export class EntityHandler {
   readonly #dispatcher: Dispatcher<EntityExchange>;
   readonly #limits: EntityLimits;
   readonly #onRefused: OnRefused;
+  readonly #answers: AnswerBytes;
   #bodyBytes = 0;
 
   constructor(dispatcher: Dispatcher<EntityExchange>, limits: EntityLimits, onRefused: OnRefused) {
     this.#dispatcher = dispatcher;
     this.#limits = limits;
     this.#onRefused = onRefused;
+    this.#answers = new AnswerBytes(limits.answerBytesInFlightMax);
   }
 
   /** Bytes of bodies being received or waiting for their outcome. */
   get bodyBytes(): number {
     return this.#bodyBytes;
+  }
+
+  /** Bytes of large answers that clients have not taken. */
+  get answerBytes(): number {
+    return this.#answers.inFlight;
   }
 
   /** Handles a request whose path is `/v0/entity`. */
@@ -59,8 +69,15 @@ export class EntityHandler {
     return this.#dispatch(parsed, exchange, undefined);
   }
 
-  /** The exchange is answered: what it held is free. */
-  release(exchange: EntityExchange): void {
+  /** Answers a request with its outcome; what the request held is free. Returns what was answered. */
+  answer(exchange: EntityExchange, outcome: Outcome): Response {
+    this.#release(exchange);
+    const response = this.#answers.hold(outcomeResponse(exchange, outcome));
+    exchange.reply.send(response);
+    return response;
+  }
+
+  #release(exchange: EntityExchange): void {
     this.#bodyBytes -= exchange.bodyBytes;
   }
 
@@ -91,7 +108,7 @@ export class EntityHandler {
 
   #giveUp(why: 'too-large' | 'gone', exchange: EntityExchange): void {
     this.#dispatcher.withdraw();
-    this.release(exchange);
+    this.#release(exchange);
     if (why === 'too-large') this.#refuse(exchange.reply, this.#tooLarge());
   }
 

@@ -4,6 +4,9 @@
 import type { Buffer } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
 
+/** A body up to this is copied to its head, so that both leave at once and what the body stood in is free. */
+export const copiedBodyBytesMax = 16 * 1024;
+
 /** An answer. Field names are lower case; `content-length` and `connection` are added when it is sent. */
 export interface Response {
   readonly status: number;
@@ -12,6 +15,8 @@ export interface Response {
   readonly body: Buffer | undefined;
   /** In the place of a body: called when the head has left, with where the body goes. */
   readonly open?: (sink: BodySink) => void;
+  /** Called once, when the client's socket has taken a body above `copiedBodyBytesMax`, or the connection is gone. */
+  readonly onReleased?: () => void;
 }
 
 /**
@@ -43,6 +48,7 @@ export class Reply {
   /** Called where the connection is gone before the answer has left. */
   onGone: (() => void) | undefined;
   readonly #onSend: (reply: Reply) => void;
+  #isDropped = false;
 
   constructor(context: ReplyContext, onSend: (reply: Reply) => void) {
     this.method = context.method;
@@ -53,9 +59,16 @@ export class Reply {
 
   /** Answers the request, once; later calls change nothing. */
   send(response: Response): void {
-    if (this.response !== undefined) return;
+    if (this.response !== undefined || this.#isDropped) return response.onReleased?.();
     this.response = response;
-    this.#onSend(this);
+    return this.#onSend(this);
+  }
+
+  /** The connection is gone: no answer leaves any more. */
+  drop(): void {
+    this.#isDropped = true;
+    this.response?.onReleased?.();
+    this.onGone?.();
   }
 }
 

@@ -24,9 +24,12 @@ function assertBounded(cluster: Cluster): void {
   for (const mib of peaks(cluster)) assert.ok(mib < PEAK_MIB_MAX, `a node took ${Math.round(mib)} MiB`);
 }
 
+/** Nothing but a quorum decides here: there is time, and room for all answers at once. */
+const flags = ['--timeout-ms', '60s', '--answer-bytes-in-flight-max', '512MiB'];
+
 for (const mode of ['batched', 'async'] as const) {
   test(`40 clients read a large value at once in mode ${mode}`, async (t) => {
-    const cluster = await startCluster(t, { nodes: 3, mode, durability: 'commit', flags: ['--timeout-ms', '60s'] });
+    const cluster = await startCluster(t, { nodes: 3, mode, durability: 'commit', flags });
     assert.equal((await cluster.put(0, 'large', value)).status, 201);
     const reads = Array.from({ length: 40 }, async () => {
       const answer = await cluster.get(0, 'large');
@@ -44,7 +47,7 @@ test('large values that cannot be read in time', async (t) => {
   await t.test('are answered 504, and neither end a node nor are held', async () => {
     const reads = Array.from({ length: 200 }, async () => (await cluster.get(0, 'large')).status);
     const statuses = new Set(await Promise.all(reads));
-    for (const status of statuses) assert.ok(status === 200 || status === 504, `a read was answered ${status}`);
+    for (const status of statuses) assert.ok([200, 503, 504].includes(status), `a read was answered ${status}`);
     assertBounded(cluster);
     for (const node of cluster.nodes) assert.notEqual(node.pid, undefined);
     await eventually(async () => assert.equal((await cluster.put(1, 'small', 'x', { ack: 3, from: 3 })).status, 201));

@@ -16,6 +16,7 @@ const promised: Readonly<Record<string, string>> = {
   kvorum_http_request_seconds: 'histogram',
   kvorum_operations_in_flight: 'gauge',
   kvorum_body_bytes_in_flight: 'gauge',
+  kvorum_answer_bytes_in_flight: 'gauge',
   kvorum_frame_operations: 'histogram',
   kvorum_pool_queue_tasks: 'gauge',
   kvorum_pool_tasks_total: 'counter',

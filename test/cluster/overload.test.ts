@@ -1,11 +1,13 @@
 /** Past a bound a node refuses at once, before it reads the body, and serves again as soon as there is room. */
 import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
 import { Agent } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { ask, entityTarget, problemCode } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
+import { RangeRequest } from '../support/range-client.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
 const putHead = (key: string, bytes: number): string =>
@@ -102,6 +104,49 @@ test('a bound on body bytes in flight refuses PUTs with 503 and leaves reads alo
   assert.equal((await second.answer()).status, 201);
   await eventually(async () => assert.equal((await cluster.put(0, 'third', 'x'.repeat(1000))).status, 201));
   assert.equal(await metricTotal(cluster.node(0).url, 'kvorum_body_bytes_in_flight'), 0);
+});
+
+test('a bound on answer bytes in flight', async (t) => {
+  const bounds = ['--value-bytes-max', '16MiB', '--answer-bytes-in-flight-max', '40MiB'];
+  const cluster = await startCluster(t, { nodes: 1, flags: bounds });
+  const { url } = cluster.node(0);
+  const heldBytes = (): Promise<number> => metricTotal(url, 'kvorum_answer_bytes_in_flight');
+  // Far more than what sockets take without a reader.
+  const large = Buffer.alloc(16 * 1024 * 1024, 'large ');
+  for (const [key, value] of [
+    ['large', large],
+    ['small', 'x'],
+  ] as const) {
+    assert.equal((await cluster.put(0, key, value)).status, 201);
+  }
+
+  const silent = [new RangeRequest(t, url, entityTarget('large')), new RangeRequest(t, url, entityTarget('large'))];
+  await eventually(async () => assert.equal(await heldBytes(), 2 * large.length));
+
+  await t.test('past it a large value is 503 with Retry-After, and everything else goes on', async () => {
+    const refused = await cluster.get(0, 'large');
+    assert.deepEqual([refused.status, refused.headers['retry-after'], problemCode(refused)], [503, '1', 'overloaded']);
+    assert.equal((await cluster.get(0, 'small')).status, 200);
+    assert.equal((await cluster.put(0, 'other', large)).status, 201);
+    assert.equal(await heldBytes(), 2 * large.length);
+  });
+
+  await t.test('a client that reads on makes room, and so does one that leaves', async () => {
+    const [first, second] = silent;
+    assert.ok((await first?.answer())?.body.equals(large));
+    await eventually(async () => assert.equal(await heldBytes(), large.length));
+    assert.ok((await cluster.get(0, 'large')).body.equals(large));
+    second?.socket.destroy();
+    await eventually(async () => assert.equal(await heldBytes(), 0));
+  });
+
+  await t.test('an answer behind a range that nobody reads holds nothing when its client leaves', async (sub) => {
+    const pipelining = new RangeRequest(sub, url, '/v0/entities', { connection: 'keep-alive' });
+    pipelining.socket.write(`GET ${entityTarget('large')} HTTP/1.1\r\nhost: a\r\n\r\n`);
+    await eventually(async () => assert.equal(await heldBytes(), large.length));
+    pipelining.socket.destroy();
+    await eventually(async () => assert.equal(await heldBytes(), 0));
+  });
 });
 
 const burstFlags = {

@@ -17,6 +17,7 @@ export interface RangeAnswer {
 export interface RangeAsk {
   readonly accept?: string;
   readonly version?: '1.0' | '1.1';
+  readonly connection?: 'close' | 'keep-alive';
 }
 
 /** The node reset the connection: what has come is not the whole. */
@@ -27,13 +28,15 @@ export class RangeRequest {
   readonly socket: Socket;
   #isBroken = false;
 
-  constructor(t: TestContext, url: string, target: string, { accept = '*/*', version = '1.1' }: RangeAsk = {}) {
+  constructor(t: TestContext, url: string, target: string, ask: RangeAsk = {}) {
+    const { accept = '*/*', version = '1.1', connection = 'close' } = ask;
     const { hostname, port } = new URL(url);
     this.socket = connect({ host: hostname, port: Number(port), noDelay: true });
     // It may break before anybody reads.
     this.socket.on('error', () => (this.#isBroken = true));
     t.after(() => this.socket.destroy());
-    this.socket.write(`GET ${target} HTTP/${version}\r\nhost: x\r\nconnection: close\r\naccept: ${accept}\r\n\r\n`);
+    const fields = `host: x\r\nconnection: ${connection}\r\naccept: ${accept}\r\n`;
+    this.socket.write(`GET ${target} HTTP/${version}\r\n${fields}\r\n`);
   }
 
   /** Reads to the end. Rejects where the connection breaks. */
