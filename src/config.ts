@@ -227,16 +227,17 @@ function parseAll(find: Find, context: DefaultsContext): NodeSettings {
   };
 }
 
-/** How the bounds relate: each that holds operations must hold the largest one. */
+/** How the bounds relate: each that holds operations must hold the largest one, and what is admitted must find room. */
 function assertRelations(settings: NodeSettings): void {
-  const { valueBytesMax, replicaPort, workers, port, replicationFactor } = settings;
+  const { valueBytesMax, bodyBytesInFlightMax, replicaPort, workers, port, replicationFactor } = settings;
   const nodes = parseTopology(settings.self, settings.cluster).nodes.length;
   assertAtLeast(settings, 'bodyBytesInFlightMax', { bytes: valueBytesMax, of: '--value-bytes-max' });
   assertAtLeast(settings, 'answerBytesInFlightMax', { bytes: valueBytesMax, of: '--value-bytes-max' });
   assertAtLeast(settings, 'storeBytesMax', { bytes: valueBytesMax, of: '--value-bytes-max' });
   const operation = { bytes: valueBytesMax + frameHeadroomBytes, of: '--value-bytes-max and 64KiB' };
   assertAtLeast(settings, 'frameBytesMax', operation);
-  assertAtLeast(settings, 'peerQueueBytesMax', operation);
+  const inFlight = { bytes: bodyBytesInFlightMax + frameHeadroomBytes, of: '--body-bytes-in-flight-max and 64KiB' };
+  assertAtLeast(settings, 'peerQueueBytesMax', inFlight);
   assertAtLeast(settings, 'frameBytesMax', { bytes: settings.batchBytesMax, of: '--batch-bytes-max' });
   if (replicationFactor > nodes) {
     refuse(

@@ -273,10 +273,10 @@ export const settingsTable: SettingsTable = {
   }),
   peerQueueBytesMax: size({
     flag: 'peer-queue-bytes-max',
-    why: 'Operations waiting for one peer; past it they fail at once for that peer',
+    why: 'Operations waiting for one peer, more than may be in flight; past it they fail at once for that peer',
     min: 64 * KIB,
-    max: 16 * GIB,
-    default: 64 * MIB,
+    max: 128 * GIB,
+    default: 512 * MIB,
   }),
   storeBytesMax: size({
     flag: 'store-bytes-max',

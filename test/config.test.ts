@@ -159,7 +159,7 @@ const refused: readonly [flags: FlagValues, message: string][] = [
   ],
   [
     { 'peer-queue-bytes-max': '1MiB' },
-    'Bad --peer-queue-bytes-max "1MiB": expected at least 16448KiB, the size of --value-bytes-max and 64KiB',
+    'Bad --peer-queue-bytes-max "1MiB": expected at least 262208KiB, the size of --body-bytes-in-flight-max and 64KiB',
   ],
   [
     { 'value-bytes-max': '1KiB', 'frame-bytes-max': '128KiB' },

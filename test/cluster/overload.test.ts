@@ -149,6 +149,16 @@ test('a bound on answer bytes in flight', async (t) => {
   });
 });
 
+test('as many body bytes as may be in flight find room on the way to the peers', async (t) => {
+  const bounds = ['--value-bytes-max', '1MiB', '--body-bytes-in-flight-max', '16MiB'];
+  const room = ['--peer-queue-bytes-max', '16448KiB'];
+  const cluster = await startCluster(t, { nodes: 3, flags: [...bounds, ...room] });
+  const value = Buffer.alloc(1024 * 1024, 'large ');
+  const puts = Array.from({ length: 16 }, (_, index) => cluster.put(0, `large ${index}`, value, { ack: 3, from: 3 }));
+  const statuses = new Set((await Promise.all(puts)).map((answer) => answer.status));
+  assert.deepEqual([...statuses], [201]);
+});
+
 const burstFlags = {
   sync: ['--pool-queue-max', '2', '--workers', '1'],
   async: ['--operations-in-flight-max', '8'],
