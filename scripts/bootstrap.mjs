@@ -18,7 +18,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const nodeVersionMin = [20, 19];
 const testFileMsMax = 300_000;
-const testConcurrency = 2;
+const testConcurrency = 3;
 /** npm passes a Ctrl-C on to a process that the terminal has told already: the same signal this soon is the same one. */
 const signalEchoMs = 500;
 

@@ -105,7 +105,8 @@ test('answers are counted by status; 404 of a GET is none of the failures', asyn
     result.statuses.map(({ status, count: n }) => [status, n]),
     ['200', '404', '503', '504'].map((status) => [status, 25]),
   );
-  const { kind, sentence } = judgeRun({ ...result, workload });
+  // Whether the generator itself was on time depends on what else the machine does.
+  const { kind, sentence } = judgeRun({ ...result, workload, saturated: null });
   assert.equal(kind, 'failed');
   assert.match(sentence, /50 of 100 .* 25 times 503 \(overloaded or not ready\), 25 times 504 \(quorum not met\)/);
 });
