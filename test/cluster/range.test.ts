@@ -6,7 +6,7 @@ import { ask, entityTarget, problemCode } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
-import { answerIfWhole, askRange, RangeRequest } from '../support/range-client.ts';
+import { answerIfWhole, askRange, RangeRequest, type RangeAnswer } from '../support/range-client.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
 const oneNode = { nodes: 1, durability: 'commit' } as const;
@@ -184,8 +184,11 @@ test('a client that starts to read late gets everything, as it was', async (t) =
   assert.equal(await openReaders(cluster), 0);
 });
 
+const isTimeout = ({ status, body }: RangeAnswer): boolean =>
+  status === 503 && body.toString().includes('"code":"range-timeout"');
+
 test('past --range-ms-max', async (t) => {
-  const cluster = await startCluster(t, { ...oneNode, flags: ['--range-ms-max', '100'] });
+  const cluster = await startCluster(t, { ...oneNode, flags: ['--range-ms-max', '300'] });
   const started = (): Promise<number> => metricTotal(url(cluster), 'kvorum_ranges_started_total');
 
   await t.test('the reader is freed and the answer is no whole one', async (sub) => {
@@ -193,7 +196,9 @@ test('past --range-ms-max', async (t) => {
     const request = new RangeRequest(sub, url(cluster), '/v0/entities?start=much');
     await eventually(async () => assert.equal(await started(), 1));
     await eventually(async () => assert.equal(await openReaders(cluster), 0));
-    assert.equal(await answerIfWhole(request), undefined, 'it broke off within a record');
+    const outcome = await answerIfWhole(request);
+    // It broke off within a record, or on a busy machine before the first one.
+    assert.ok(outcome === undefined || isTimeout(outcome));
   });
 
   await t.test('the trailer says so where a record is complete', async (sub) => {
@@ -204,7 +209,7 @@ test('past --range-ms-max', async (t) => {
     await eventually(async () => assert.equal(await openReaders(cluster), 0));
     const outcome = await answerIfWhole(request);
     // A page ends anywhere, so that the last record may be cut: then the connection breaks.
-    if (outcome === undefined) return;
+    if (outcome === undefined || isTimeout(outcome)) return;
     assert.match(outcome.trailers.get('kvorum-error') ?? '', /^range-timeout; /);
     assert.match(outcome.headers.get('trailer') ?? '', /kvorum-error/);
     assert.ok(outcome.chunks.length < 160);
