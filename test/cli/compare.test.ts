@@ -4,7 +4,13 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { compareSchema, measureKinds, type CompareResult, type LoadPoint, type SummaryRow } from '../../profiling/compare/result.ts';
+import {
+  compareSchema,
+  measureKinds,
+  type CompareResult,
+  type LoadPoint,
+  type SummaryRow,
+} from '../../profiling/compare/result.ts';
 import { eventually } from '../support/eventually.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { fakeResult } from '../profiling/compare/fake-results.ts';
