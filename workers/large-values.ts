@@ -10,10 +10,10 @@
  */
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { RECORD_HEADER_BYTES } from '../src/domain/record.ts';
 import { allocateRecord } from '../src/domain/reply.ts';
+import { steps } from './pace.ts';
 import type { Database, StoreEnvironment } from './store-environment.ts';
 import type { ReadTransaction } from './store-range.ts';
 
@@ -60,11 +60,11 @@ export class LargeValues {
 
   async #writeChunks(value: Buffer, setId: Buffer): Promise<void> {
     for (let number = 0; number * CHUNK_BYTES < value.length; number++) {
-      await nextTurn();
+      await steps.pause();
       const chunk = value.subarray(number * CHUNK_BYTES, (number + 1) * CHUNK_BYTES);
       this.#put(this.chunks, chunkKey(setId, number), chunk);
     }
-    await nextTurn();
+    await steps.pause();
   }
 
   #put(database: Database<Buffer, Buffer>, key: Buffer, value: Buffer): void {
@@ -113,7 +113,7 @@ export class LargeValues {
       if (chunk === undefined || chunk.length > record.length - at) return undefined;
       record.set(chunk, at);
       at += chunk.length;
-      await nextTurn();
+      await steps.pause();
     }
     return record;
   }

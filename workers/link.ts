@@ -11,6 +11,7 @@ import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { KvorumError } from '../src/domain/errors.ts';
 import { LinkReader, OutgoingMessage, type LinkMessage } from '../src/domain/link-message.ts';
+import { linkReads } from './pace.ts';
 
 export interface LinkOptions {
   /** Bound of a message that comes, bytes. */
@@ -26,6 +27,8 @@ export interface LinkOptions {
 const OPEN_MAX = 4096;
 /** Bytes of a message that leave at once; also what a socket may hold before the next piece is given to it. */
 const PIECE_BYTES = 64 * 1024;
+/** What a socket brings at most in one read. */
+const READ_BYTES = 64 * 1024;
 
 export class Link {
   readonly #socket: Duplex;
@@ -34,12 +37,19 @@ export class Link {
   /** Longer messages that are not wholly sent, the next one first. */
   readonly #long: OutgoingMessage[] = [];
   #error = new Error('the link was closed');
+  /** More waits to be sent than may, so that nothing is read. */
+  #isHeldBack = false;
+  /** It has read its part of the turn. */
+  #isPacing = false;
 
   constructor(socket: Duplex, options: LinkOptions) {
     this.#socket = socket;
     this.#options = options;
     this.#reader = new LinkReader({ bytesMax: options.bytesMax, openMax: OPEN_MAX });
-    socket.on('data', (chunk: Buffer) => this.take(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      this.take(chunk);
+      if (chunk.length >= READ_BYTES && !linkReads.use()) this.#readLater();
+    });
     socket.on('drain', () => this.#pump());
     socket.on('error', (error) => (this.#error = error));
     socket.on('end', () => socket.destroy());
@@ -87,7 +97,21 @@ export class Link {
   #holdBack(): void {
     const { sendingBytesMax } = this.#options;
     const waiting = this.#long.reduce((sum, { left }) => sum + left, this.#socket.writableLength);
-    if (waiting > sendingBytesMax) this.#socket.pause();
+    this.#isHeldBack = waiting > sendingBytesMax;
+    this.#pauseOrResume();
+  }
+
+  #readLater(): void {
+    this.#isPacing = true;
+    this.#pauseOrResume();
+    linkReads.later(() => {
+      this.#isPacing = false;
+      this.#pauseOrResume();
+    });
+  }
+
+  #pauseOrResume(): void {
+    if (this.#isHeldBack || this.#isPacing) this.#socket.pause();
     else if (this.#socket.isPaused()) this.#socket.resume();
   }
 }

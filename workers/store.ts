@@ -6,7 +6,6 @@
  * - Read, compare and write stand in one transaction; only what must win is put without a read (newest-versions.ts).
  */
 import { Buffer } from 'node:buffer';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { KvorumError, messageOf } from '../src/domain/errors.ts';
 import { keyOf, recordOf, type Entry } from '../src/domain/frame.ts';
 import { countBounds, Histogram, latencyBounds } from '../src/domain/metrics.ts';
@@ -28,6 +27,7 @@ import type { Version } from '../src/domain/version.ts';
 import type { RunMarks } from '../src/domain/wait-marks.ts';
 import { isLargeHead, LargeValues, valueBytesOf } from './large-values.ts';
 import { NewestVersions } from './newest-versions.ts';
+import { steps } from './pace.ts';
 import { asStoreError, StoreEnvironment, type Database, type EnvironmentOptions } from './store-environment.ts';
 import { CursorView, StoreRange } from './store-range.ts';
 import { isDiskFull, StoreRoom } from './store-room.ts';
@@ -143,7 +143,7 @@ export class Store {
       const stored = allocateRecord(head.length);
       stored.set(head);
       const record = isLargeHead(stored) ? await this.#large.read(stored, transaction) : stored;
-      if (record !== undefined && (await runInSteps(isIntactInSteps(record, 0, record.length, key), nextTurn))) {
+      if (record !== undefined && (await runInSteps(isIntactInSteps(record, 0, record.length, key), steps.pause))) {
         return record;
       }
       this.#onCorrupt(key);
@@ -174,7 +174,7 @@ export class Store {
     const key = Buffer.from(keyOf(entry));
     const record = recordOf(entry);
     if (!isAcceptable(record, ceiling)) return replyCodes.failed;
-    if (!(await runInSteps(isIntactInSteps(record, 0, record.length, key), nextTurn))) return replyCodes.failed;
+    if (!(await runInSteps(isIntactInSteps(record, 0, record.length, key), steps.pause))) return replyCodes.failed;
     if (!this.#room.hasRoomFor(record.length)) return replyCodes.full;
     try {
       const head = await this.#large.write(record);

@@ -6,7 +6,6 @@
  * an outcome that comes after its slot was given away is recognised and dropped.
  */
 import type { Buffer } from 'node:buffer';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { codeOf, messageOf } from '../domain/errors.ts';
 import {
   allocateFrame,
@@ -23,6 +22,7 @@ import type { Quorum } from '../domain/quorum.ts';
 import { largeValueBytes, recordKinds } from '../domain/record.ts';
 import { visitOutcomes } from '../domain/reply.ts';
 import { runInSteps } from '../domain/steps.ts';
+import { TurnShare } from '../domain/turn-share.ts';
 import { slotBits, type DispatchWaits } from '../domain/wait-marks.ts';
 import type { Log } from '../log.ts';
 import type { NodeClock } from './clock.ts';
@@ -66,6 +66,8 @@ export class Dispatcher<Context> {
   readonly #contexts: (Context | undefined)[] = [];
   readonly #generations: number[] = [];
   readonly #freeSlots: number[] = [];
+  /** One step of all large writes a turn. */
+  readonly #steps = new TurnShare(1, setImmediate);
   #admitted = 0;
   #frame: Frame | undefined;
   #scheduled = false;
@@ -125,7 +127,7 @@ export class Dispatcher<Context> {
     const frame: Frame = { bytes, length: bytes.length, tags: [] };
     const head = this.#head(frame, operationKinds.write, quorum, context);
     const stamp = { version: this.#options.clock.stamp(), nodeId: this.#options.nodeId, kind: recordKinds.value };
-    const sealed = runInSteps(writeWriteInSteps(bytes, head, key, { stamp, valueBytes }), nextTurn);
+    const sealed = runInSteps(writeWriteInSteps(bytes, head, key, { stamp, valueBytes }), this.#steps.pause);
     sealed.then(
       () => this.#send(frame),
       (error: unknown) => this.#failFrame(frame.tags, error),

@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ReadBuffer } from '../../src/http/accepted-socket.ts';
 import { Connection, type Request } from '../../src/http/connection.ts';
@@ -109,6 +110,58 @@ test('a socket whose Node lets it is read into the shared buffer, not as a strea
     connection.close();
   }
   assert.equal(memory.size, 1);
+});
+
+/** Many times what is read in a turn. */
+const backlogBytes = 8 * 1024 * 1024;
+const readBytes = 64 * 1024;
+
+/** Sockets that a server has accepted and not read, each with a backlog that its client has sent. */
+async function backlogs(t: TestContext, count: number): Promise<Socket[]> {
+  const accepted: Socket[] = [];
+  const server = createServer({ pauseOnConnect: true }, (socket) => accepted.push(socket));
+  const url = await listen(t, server);
+  for (let index = 0; index < count; index++) {
+    (await RawConnection.open(t, url)).send(Buffer.alloc(backlogBytes));
+  }
+  await eventually(() => assert.equal(accepted.length, count));
+  return accepted;
+}
+
+test('however much many have sent, little of it is read in one turn of the event loop', async (t) => {
+  const count = 8;
+  const accepted = await backlogs(t, count);
+  const readBuffer = new ReadBuffer();
+  const turns: number[] = [0];
+  let total = 0;
+  for (const socket of accepted) {
+    readBuffer.read(socket, ({ length }) => {
+      if (turns.at(-1) === 0) setImmediate(() => turns.push(0));
+      (turns[turns.length - 1] as number) += length;
+      total += length;
+    });
+  }
+  await eventually(() => assert.equal(total, count * backlogBytes));
+  // The share of a turn, and for each of the others the read that finds it used up.
+  const most = (16 + count) * readBytes;
+  assert.ok(Math.max(...turns) <= most, `${Math.max(...turns)} bytes in a turn, ${most} at most`);
+});
+
+test('a socket that its owner has paused stays paused, though it waits for its next turn', async (t) => {
+  const accepted = await backlogs(t, 1);
+  let [total, fullReads, pausedAt] = [0, 0, 0];
+  const socket = new ReadBuffer().read(accepted[0] as Socket, ({ length }) => {
+    total += length;
+    if (length === readBytes) fullReads++;
+    if (fullReads < 16 || pausedAt > 0) return;
+    pausedAt = total;
+    socket.pause();
+  });
+  await eventually(() => assert.notEqual(pausedAt, 0));
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
+  assert.equal(total, pausedAt);
+  socket.resume();
+  await eventually(() => assert.equal(total, backlogBytes));
 });
 
 test('the server forgets a connection that is gone, and closes', async (t) => {

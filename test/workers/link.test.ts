@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { setImmediate as immediately } from 'node:timers';
 import { setImmediate } from 'node:timers/promises';
 import {
   messageKinds,
@@ -122,6 +123,24 @@ test('every question gets its own answer, whatever the order, the sizes and the 
   while (waiting.length > 0) answerOne();
   await eventually(() => assert.ok(told.every(({ length }) => length === 1)));
   for (const [index, [reply]] of told.entries()) assert.ok((reply as Buffer).equals(answers.get(index) as Buffer));
+});
+
+test('however much comes on many links, little of it is read in one turn of the event loop', async (t) => {
+  const pairs = await Promise.all(Array.from({ length: 8 }, () => linkPair(t)));
+  const bytes = 4 * 1024 * 1024;
+  const turns: number[] = [0];
+  for (const { near, far, sockets } of pairs) {
+    sockets.far.on('data', ({ length }: Buffer) => {
+      if (turns.at(-1) === 0) immediately(() => turns.push(0));
+      (turns[turns.length - 1] as number) += length;
+    });
+    near.send(1, bytes);
+    assert.equal(far.received.length, 0);
+  }
+  await eventually(() => assert.ok(pairs.every(({ far }) => far.received[0]?.body.length === bytes)));
+  // The share of a turn, and for each link the read that finds it used up and the one that its stream holds already.
+  const most = (16 + 2 * pairs.length) * 65_536;
+  assert.ok(Math.max(...turns) <= most, `${Math.max(...turns)} bytes in a turn, ${most} at most`);
 });
 
 test('durations come with the answer to a question that asked for them', async (t) => {
