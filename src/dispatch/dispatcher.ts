@@ -19,7 +19,7 @@ import {
 import { Histogram, countBounds, family, type MetricFamily } from '../domain/metrics.ts';
 import { operationKinds, outcomeCodes, type Outcome, type OutcomeCode } from '../domain/operation.ts';
 import type { Quorum } from '../domain/quorum.ts';
-import { largeValueBytes, recordKinds } from '../domain/record.ts';
+import { recordKinds } from '../domain/record.ts';
 import { visitOutcomes } from '../domain/reply.ts';
 import { runInSteps } from '../domain/steps.ts';
 import { TurnShare } from '../domain/turn-share.ts';
@@ -103,15 +103,9 @@ export class Dispatcher<Context> {
     this.#schedule();
   }
 
-  /** Stamps and sends an admitted write; `value` undefined deletes. */
+  /** Stamps and sends an admitted write; `value` undefined deletes. A large value goes by `writeLarge`. */
   write(key: Uint8Array, value: Buffer | undefined, quorum: Quorum, context: Context): void {
     const valueBytes = value?.length ?? 0;
-    if (value !== undefined && valueBytes > largeValueBytes) {
-      const frame = largeFrame(key.length, valueBytes);
-      frame.value.set(value);
-      this.writeLarge(frame.bytes, key, valueBytes, quorum, context);
-      return;
-    }
     const frame = this.#frameFor(entryBytes(key.length, valueBytes));
     const head = this.#head(frame, operationKinds.write, quorum, context);
     if (value !== undefined) frame.bytes.set(value, valueOffset(frame.length, key.length));
@@ -120,11 +114,11 @@ export class Dispatcher<Context> {
   }
 
   /**
-   * Stamps and sends an admitted write whose value stands in a frame of its own already (`largeFrame`). Sealed in steps,
-   * so that the checksum of a large value does not hold up the event loop.
+   * Stamps and sends an admitted write whose value stands in a frame of its own already (`largeFrame`), which may have
+   * been made for a longer one. Sealed in steps, so that the checksum of a large value does not hold up the event loop.
    */
   writeLarge(bytes: Buffer, key: Uint8Array, valueBytes: number, quorum: Quorum, context: Context): void {
-    const frame: Frame = { bytes, length: bytes.length, tags: [] };
+    const frame: Frame = { bytes, length: entryBytes(key.length, valueBytes), tags: [] };
     const head = this.#head(frame, operationKinds.write, quorum, context);
     const stamp = { version: this.#options.clock.stamp(), nodeId: this.#options.nodeId, kind: recordKinds.value };
     const sealed = runInSteps(writeWriteInSteps(bytes, head, key, { stamp, valueBytes }), this.#steps.pause);

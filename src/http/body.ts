@@ -22,15 +22,22 @@ const more: BodyProgress = { kind: 'more' };
 const tooLarge: BodyProgress = { kind: 'too-large' };
 const malformed: BodyProgress = { kind: 'malformed' };
 
-/** Reads a body of `length` bytes, into `target` where there is one. */
+/** Where bodies of more than `above` bytes are collected: in memory of the taker's, so that they are not copied again. */
+export interface LargeRoom {
+  readonly above: number;
+  /** Called at most once for a body, with the most that it can have. */
+  readonly allocate: (bytes: number) => Buffer;
+}
+
+/** Reads a body of `length` bytes, a large one into `room`. */
 export class SizedBody implements BodyReader {
   readonly #length: number;
   #whole: Buffer | undefined;
   #received = 0;
 
-  constructor(length: number, target?: Buffer) {
+  constructor(length: number, room?: LargeRoom) {
     this.#length = length;
-    this.#whole = target;
+    if (room !== undefined && length > room.above) this.#whole = room.allocate(length);
   }
 
   read(bytes: Buffer, offset: number): BodyProgress {
@@ -51,67 +58,78 @@ const TRAILERS_MAX = 64;
 const CR = 13;
 const LF = 10;
 
-/** Reads a chunked body of at most `bytesMax` bytes. Extensions and trailers are read over. */
-export function readChunked(bytesMax: number): BodyReader {
-  const chunks: Buffer[] = [];
-  let total = 0;
-  let state: 'size' | 'data' | 'data-end' | 'trailer' = 'size';
-  let remaining = 0;
-  let trailers = 0;
-  let line = '';
+/** Reads a chunked body of at most `bytesMax` bytes, a long one into `room`. Extensions and trailers are read over. */
+export class ChunkedBody implements BodyReader {
+  readonly #bytesMax: number;
+  readonly #room: LargeRoom | undefined;
+  /** The body while it is short. */
+  readonly #chunks: Buffer[] = [];
+  #large: Buffer | undefined;
+  #received = 0;
+  /** Bytes of the chunks so far, as their lines say. */
+  #declared = 0;
+  #state: 'size' | 'data' | 'data-end' | 'trailer' = 'size';
+  #trailers = 0;
+  #line = '';
 
-  /** Reads up to the end of a line; returns the offset after it, or undefined where it goes on. */
-  const readLine = (bytes: Buffer, offset: number): number | undefined => {
+  constructor(bytesMax: number, room?: LargeRoom) {
+    this.#bytesMax = bytesMax;
+    this.#room = room;
+  }
+
+  read(bytes: Buffer, offset: number): BodyProgress {
+    for (let at = offset; at < bytes.length;) {
+      const stepped = this.#state === 'data' ? this.#takeData(bytes, at) : this.#takeLine(bytes, at);
+      if (typeof stepped !== 'number') return stepped;
+      at = stepped;
+    }
+    return more;
+  }
+
+  #takeData(bytes: Buffer, offset: number): number {
+    const end = Math.min(bytes.length, offset + this.#declared - this.#received);
+    const data = bytes.subarray(offset, end);
+    if (this.#large === undefined) this.#chunks.push(Buffer.from(data));
+    else this.#large.set(data, this.#received);
+    this.#received += data.length;
+    if (this.#received === this.#declared) this.#state = 'data-end';
+    return end;
+  }
+
+  /** Reads up to the end of a line, and what the line says where it is whole. */
+  #takeLine(bytes: Buffer, offset: number): number | BodyProgress {
     const end = bytes.indexOf(LF, offset);
-    line += bytes.toString('latin1', offset, end < 0 ? bytes.length : end + 1);
-    return end < 0 ? undefined : end + 1;
-  };
+    this.#line += bytes.toString('latin1', offset, end < 0 ? bytes.length : end + 1);
+    if (this.#line.length > LINE_BYTES_MAX) return malformed;
+    if (end < 0) return more;
+    const line = this.#line;
+    this.#line = '';
+    if (!line.endsWith('\r\n')) return malformed;
+    if (this.#state === 'size') return this.#takeSize(line) ?? end + 1;
+    if (this.#state === 'data-end') {
+      this.#state = 'size';
+      return line === '\r\n' ? end + 1 : malformed;
+    }
+    if (line === '\r\n') return { kind: 'done', body: this.#body(), end: end + 1 };
+    return ++this.#trailers > TRAILERS_MAX ? malformed : end + 1;
+  }
 
-  const takeSize = (): BodyProgress | undefined => {
+  #takeSize(line: string): BodyProgress | undefined {
     const match = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\r\n]*)?\r\n$/.exec(line);
-    line = '';
     if (match === null) return malformed;
-    remaining = Number.parseInt(match[1] as string, 16);
-    total += remaining;
-    if (total > bytesMax) return tooLarge;
-    state = remaining === 0 ? 'trailer' : 'data';
+    const size = Number.parseInt(match[1] as string, 16);
+    this.#declared += size;
+    if (this.#declared > this.#bytesMax) return tooLarge;
+    this.#state = size === 0 ? 'trailer' : 'data';
+    if (this.#room === undefined || this.#large !== undefined || this.#declared <= this.#room.above) return undefined;
+    this.#large = this.#room.allocate(this.#bytesMax);
+    Buffer.concat(this.#chunks.splice(0)).copy(this.#large);
     return undefined;
-  };
+  }
 
-  const step = (bytes: Buffer, offset: number): number | BodyProgress => {
-    if (state === 'data') {
-      const end = Math.min(bytes.length, offset + remaining);
-      chunks.push(Buffer.from(bytes.subarray(offset, end)));
-      remaining -= end - offset;
-      if (remaining === 0) state = 'data-end';
-      return end;
-    }
-    const next = readLine(bytes, offset);
-    if (line.length > LINE_BYTES_MAX) return malformed;
-    if (next === undefined) return more;
-    if (state === 'size') return takeSize() ?? next;
-    const text = line;
-    line = '';
-    if (!text.endsWith('\r\n')) return malformed;
-    if (state === 'data-end') {
-      state = 'size';
-      return text === '\r\n' ? next : malformed;
-    }
-    if (text === '\r\n') return { kind: 'done', body: Buffer.concat(chunks), end: next };
-    return ++trailers > TRAILERS_MAX ? malformed : next;
-  };
-
-  return {
-    read(bytes, offset) {
-      let at = offset;
-      while (at < bytes.length) {
-        const stepped = step(bytes, at);
-        if (typeof stepped !== 'number') return stepped;
-        at = stepped;
-      }
-      return more;
-    },
-  };
+  #body(): Buffer {
+    return this.#large?.subarray(0, this.#received) ?? Buffer.concat(this.#chunks);
+  }
 }
 
 /** Where the empty line that ends a head starts, or -1: the `\r\n\r\n` at or after `from`. */

@@ -10,7 +10,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
-import { headEnd, readChunked, SizedBody, type BodyReader } from './body.ts';
+import { ChunkedBody, headEnd, SizedBody, type BodyReader, type LargeRoom } from './body.ts';
 import { parseHead, type RequestHead } from './head.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
 import { copiedBodyBytesMax, encodeHead, Reply, type BodySink, type Response } from './reply.ts';
@@ -28,10 +28,10 @@ export interface Request {
   /** `performance.now()` when its first bytes came; says nothing unless `Arrivals` are noted. */
   readonly arrivedAt: number;
   /**
-   * Collects the body, up to `bytesMax`, into `target` where one is given. To be called while the request is handed over,
-   * or not at all: then the body is read over.
+   * Collects the body, up to `bytesMax`, a large one into `room` where that is given. To be called while the request is
+   * handed over, or not at all: then the body is read over.
    */
-  readonly takeBody: (bytesMax: number, onBody: OnBody, target?: Buffer) => void;
+  readonly takeBody: (bytesMax: number, onBody: OnBody, room?: LargeRoom) => void;
 }
 
 /** Whether connections note when bytes come: only while somebody records waits, since it costs a clock reading. */
@@ -57,7 +57,7 @@ export class Connection {
   readonly #replies: Reply[] = [];
   /** One of each for all requests: a function made anew for each would be the dearest part of reading it. */
   readonly #onReplySent = (): void => this.#onReply();
-  readonly #takeBody: Request['takeBody'] = (bytesMax, onBody, target) => this.#startBody(bytesMax, onBody, target);
+  readonly #takeBody: Request['takeBody'] = (bytesMax, onBody, room) => this.#startBody(bytesMax, onBody, room);
   /** The head of the request that is being handed over; undefined once its body is taken. */
   #untaken: RequestHead | undefined;
   #input: Buffer | undefined;
@@ -201,12 +201,12 @@ export class Connection {
     if (this.#untaken === head) this.#skipBody(head, reply);
   }
 
-  #startBody(bytesMax: number, onBody: OnBody, target: Buffer | undefined): void {
+  #startBody(bytesMax: number, onBody: OnBody, room: LargeRoom | undefined): void {
     const head = this.#untaken as RequestHead;
     this.#untaken = undefined;
     const { contentLength } = head;
     if (contentLength === 0) return onBody(Buffer.alloc(0));
-    const reader = contentLength === undefined ? readChunked(bytesMax) : new SizedBody(contentLength, target);
+    const reader = contentLength === undefined ? new ChunkedBody(bytesMax, room) : new SizedBody(contentLength, room);
     if (head.expectsContinue && this.#replies.length === 1) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
     this.#body = { reader, onBody };
     return undefined;

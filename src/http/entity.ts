@@ -94,16 +94,20 @@ export class EntityHandler {
     return problemResponse('overloaded', 'Too many operations are in flight; nothing was done', retryAfter);
   }
 
-  /** Takes the body; a large one of known length comes straight into the frame that carries it on. */
+  /** Takes the body; a large one comes straight into the frame that carries it on. */
   #receive(request: Request, query: EntityQuery, exchange: EntityExchange): void {
-    const length = request.head.contentLength ?? 0;
-    const large = length > largeValueBytes ? largeFrame(query.key.length, length) : undefined;
+    let frame: Buffer | undefined;
+    const allocate = (bytes: number): Buffer => {
+      const large = largeFrame(query.key.length, bytes);
+      frame = large.bytes;
+      return large.value;
+    };
     const onBody = (body: Buffer | 'too-large' | 'gone'): void => {
       if (body === 'too-large' || body === 'gone') this.#giveUp(body, exchange);
-      else if (large === undefined) this.#dispatch(query, exchange, body);
-      else this.#dispatcher.writeLarge(large.bytes, query.key, length, query.quorum, exchange);
+      else if (frame === undefined) this.#dispatch(query, exchange, body);
+      else this.#dispatcher.writeLarge(frame, query.key, body.length, query.quorum, exchange);
     };
-    request.takeBody(this.#limits.valueBytesMax, onBody, large?.value);
+    request.takeBody(this.#limits.valueBytesMax, onBody, { above: largeValueBytes, allocate });
   }
 
   #giveUp(why: 'too-large' | 'gone', exchange: EntityExchange): void {

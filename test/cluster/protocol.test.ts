@@ -129,6 +129,23 @@ for (const mode of modes) {
       assert.equal((await cluster.get(2, 'chunked')).body.length, 0);
     });
 
+    await t.test('a chunked body may have any size up to the bound', async (sub) => {
+      const connection = await RawConnection.open(sub, cluster.node(0).url);
+      for (const bytes of [128 * 1024, 128 * 1024 + 1, 3_000_000, 16 * 1024 * 1024]) {
+        const value = Buffer.alloc(bytes, everyByte);
+        connection.send('PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+        for (let at = 0; at < bytes; at += 100_000) {
+          const chunk = value.subarray(at, at + 100_000);
+          connection.send(`${chunk.length.toString(16)}\r\n`);
+          connection.send(chunk);
+          connection.send('\r\n');
+        }
+        connection.send('0\r\n\r\n');
+        assert.equal((await connection.answer()).status, 201, `${bytes} bytes`);
+        assert.ok((await cluster.get(1, 'chunked', { ack: 3, from: 3 })).body.equals(value), `${bytes} bytes`);
+      }
+    });
+
     await t.test('Expect: 100-continue is answered before the body', async (sub) => {
       const connection = await RawConnection.open(sub, cluster.node(0).url);
       connection.send(

@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { headEnd, readChunked, SizedBody, type BodyProgress, type BodyReader } from '../../src/http/body.ts';
+import {
+  ChunkedBody,
+  headEnd,
+  SizedBody,
+  type BodyProgress,
+  type BodyReader,
+  type LargeRoom,
+} from '../../src/http/body.ts';
 
 /** Feeds `bytes` cut at `cuts`; returns the end of the body, its bytes and how many bytes were left over. */
 function feed(reader: BodyReader, bytes: Buffer, cuts: readonly number[]): { progress: BodyProgress; rest: Buffer } {
@@ -22,14 +29,25 @@ const cuts = fc.array(fc.nat(), { maxLength: 12 });
 const values = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes));
 const behind = Buffer.from('GET /next');
 
+/** Room for bodies of more than `above` bytes, and how many bytes were asked of it. */
+function roomAbove(above: number): LargeRoom & { readonly asked: number[] } {
+  const asked: number[] = [];
+  const allocate = (bytes: number): Buffer => {
+    asked.push(bytes);
+    return Buffer.alloc(bytes);
+  };
+  return { above, allocate, asked };
+}
+
 test('a SizedBody gives the declared bytes, however they are cut, and stops there', () => {
   fc.assert(
-    fc.property(values, cuts, fc.boolean(), (value, where, placed) => {
-      const target = placed ? Buffer.alloc(value.length) : undefined;
-      const { progress, rest } = feed(new SizedBody(value.length, target), Buffer.concat([value, behind]), where);
+    fc.property(values, cuts, fc.nat({ max: 300 }), (value, where, above) => {
+      const room = roomAbove(above);
+      const { progress, rest } = feed(new SizedBody(value.length, room), Buffer.concat([value, behind]), where);
       assert.ok(progress.kind === 'done');
       assert.deepEqual(progress.body, value);
       assert.ok(rest.toString() === behind.toString().slice(behind.length - rest.length));
+      assert.deepEqual(room.asked, value.length > above ? [value.length] : []);
     }),
   );
 });
@@ -43,19 +61,21 @@ function chunked(pieces: readonly Buffer[], extended: boolean, trailers: string)
   return Buffer.concat([...coded, Buffer.from(`0\r\n${trailers}\r\n`)]);
 }
 
-test('readChunked() gives the chunks put together, however they are cut, and stops there', () => {
+test('a ChunkedBody gives the chunks put together, however they are cut, and stops there', () => {
   const trailers = fc.constantFrom('', 'a: b\r\n', 'a: b\r\nc: d\r\n');
   fc.assert(
     fc.property(
       fc.array(values, { maxLength: 5 }),
       cuts,
       fc.boolean(),
-      trailers,
-      (pieces, where, extended, trailer) => {
+      fc.tuple(trailers, fc.nat({ max: 1500 })),
+      (pieces, where, extended, [trailer, above]) => {
         const bytes = Buffer.concat([chunked(pieces, extended, trailer), behind]);
-        const { progress, rest } = feed(readChunked(10_000), bytes, where);
+        const room = roomAbove(above);
+        const { progress, rest } = feed(new ChunkedBody(10_000, room), bytes, where);
         assert.ok(progress.kind === 'done', progress.kind);
         assert.deepEqual(progress.body, Buffer.concat(pieces));
+        assert.deepEqual(room.asked, progress.body.length > above ? [10_000] : []);
         assert.ok(behind.toString().endsWith(rest.toString()) && rest.length > 0);
       },
     ),
@@ -73,8 +93,8 @@ for (const [what, text, kind] of [
   ['a size line without end', `5;${'x'.repeat(5000)}`, 'malformed'],
   ['trailers without end', `0\r\n${'a: b\r\n'.repeat(70)}`, 'malformed'],
 ] as const) {
-  test(`readChunked() refuses ${what}`, () => {
-    assert.equal(feed(readChunked(10), Buffer.from(text), []).progress.kind, kind);
+  test(`a ChunkedBody refuses ${what}`, () => {
+    assert.equal(feed(new ChunkedBody(10), Buffer.from(text), []).progress.kind, kind);
   });
 }
 
