@@ -10,7 +10,6 @@
 import type { Buffer } from 'node:buffer';
 import { entryView, isWholeRead, readEntries, wholeRead, type Entry } from '../src/domain/frame.ts';
 import { hashKey, preferenceList } from '../src/domain/rendezvous.ts';
-import { replyCodes } from '../src/domain/operation.ts';
 import { failedReply, largeRecordBytes, readReplies, type Reply } from '../src/domain/reply.ts';
 import type { Topology } from '../src/domain/topology.ts';
 import type { CoordinatorWaits } from '../src/domain/wait-marks.ts';
@@ -69,7 +68,8 @@ export class Coordinator {
   async coordinate(bytes: Buffer): Promise<Buffer | undefined> {
     const startedAt = this.waits === undefined ? 0 : performance.now();
     const entries = readEntries(bytes);
-    const frame = new PendingFrame(entries, performance.now() + this.#options.timeoutMs, this.#options.clock);
+    const { timeoutMs, clock, readRepair } = this.#options;
+    const frame = new PendingFrame(entries, { deadlineAt: performance.now() + timeoutMs, clock, readRepair });
     frame.trace = this.waits?.trace(frame.operations, startedAt);
     this.#pending.push(frame);
     this.#timer ??= setTimeout(() => this.#tick(), TICK_MS);
@@ -146,22 +146,35 @@ export class Coordinator {
   ): void {
     for (const [index, operation] of operations.entries()) {
       const reply = replies === undefined ? failedReply : (replies[start + index] as Reply);
-      if (reply.code === replyCodes.large && !frame.expired) {
-        const ask = (): void => this.#askOne(node, frame, operation, wholeRead(operation.entry));
-        this.#largeReads.ask(operation, largeRecordBytes(reply), ask);
-        continue;
-      }
       if (operation.settled) this.lateReplies++;
-      frame.take(operation, node, reply);
+      if (operation.asked === node) this.#takeWhole(frame, operation, reply);
+      else frame.take(operation, node, reply);
+      const holders = frame.wanted(operation);
+      if (holders.length > 0) this.#askWhole(frame, operation, holders);
       if (operation.complete) this.#complete(operation);
+      if (operation.asked === undefined) operation.onNextReply?.();
     }
     frame.trace?.leaving(node);
     this.#release(frame);
   }
 
+  #takeWhole(frame: PendingFrame, operation: PendingOperation, reply: Reply): void {
+    frame.takeWhole(operation, reply);
+    if (frame.wanted(operation).length === 0) this.#largeReads.end(operation);
+  }
+
+  /** Reads a large record from one of those that announced it: from this node's own replica where that is one of them. */
+  #askWhole(frame: PendingFrame, operation: PendingOperation, holders: readonly number[]): void {
+    const self = this.#options.topology.selfIndex;
+    const node = holders.includes(self) ? self : (holders[0] as number);
+    operation.asked = node;
+    const bytes = largeRecordBytes(operation.newest as Reply);
+    this.#largeReads.ask(operation, bytes, () => this.#askOne(node, frame, operation, wholeRead(operation.entry)));
+  }
+
   #complete(operation: PendingOperation): void {
     if (this.#options.readRepair) this.#repair(operation);
-    if (this.#largeReads.end(operation)) forgetReplies(operation);
+    forgetReplies(operation);
   }
 
   #repair(operation: PendingOperation): void {

@@ -1,14 +1,14 @@
 /**
- * Bounds the large records that a coordinator reads at a time. An operation takes its turn with all of its replicas, since
- * what is read for it is held until they have answered; the others wait for theirs, or for their deadline.
+ * Bounds the large records that a coordinator reads at a time. An operation keeps its turn until what was read for it is
+ * let go, and while it asks another replica; the others wait for theirs, or for their deadline.
  */
 
-/** Records under way, bytes; each may come from every replica. One alone may have more. */
+/** Records under way, bytes. One alone may have more. */
 const BYTES_MAX = 32 * 1024 * 1024;
 
 interface Turn {
   readonly bytes: number;
-  readonly asks: (() => void)[];
+  readonly ask: () => void;
 }
 
 export class LargeReads<Operation> {
@@ -19,20 +19,13 @@ export class LargeReads<Operation> {
   /** Calls `ask`, now or later, to read an operation's record of so many bytes; never where `endAll` comes before. */
   ask(operation: Operation, bytes: number, ask: () => void): void {
     if (this.#underWay.has(operation)) return ask();
-    const turn = this.#waiting.get(operation);
-    if (turn !== undefined) {
-      turn.asks.push(ask);
-      return undefined;
-    }
-    this.#waiting.set(operation, { bytes, asks: [ask] });
+    this.#waiting.set(operation, { bytes, ask });
     return this.#admit();
   }
 
-  /** The operation is complete; says whether anything was read for it, which must not be held after this. */
-  end(operation: Operation): boolean {
-    const wasRead = this.#leave(operation);
-    if (wasRead) this.#admit();
-    return wasRead;
+  /** What was read for the operation is let go, and nothing is being read. */
+  end(operation: Operation): void {
+    if (this.#leave(operation)) this.#admit();
   }
 
   /** The operations' time is up: nothing more is read for any of them. */
@@ -51,12 +44,12 @@ export class LargeReads<Operation> {
   }
 
   #admit(): void {
-    for (const [operation, { bytes, asks }] of this.#waiting) {
+    for (const [operation, { bytes, ask }] of this.#waiting) {
       if (this.#underWay.size > 0 && this.#bytes + bytes > BYTES_MAX) return;
       this.#waiting.delete(operation);
       this.#underWay.set(operation, bytes);
       this.#bytes += bytes;
-      for (const ask of asks) ask();
+      ask();
     }
   }
 }

@@ -39,8 +39,8 @@ export interface LocalReplicaOptions {
 
 /** Large values being written or read at a time; each may hold its whole size in memory. */
 const LARGE_AT_ONCE_MAX = 8;
-/** An answer that is as long as this takes no further records. */
-const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
+/** An answer that is as long as this takes no further records: they are announced, and come from one replica each. */
+const ANSWER_BYTES_MAX = 1024 * 1024;
 /** Writes of one transaction, bytes: what goes past it waits for the next turn. */
 const TRANSACTION_BYTES_MAX = 2 * 1024 * 1024;
 
@@ -133,8 +133,8 @@ export class LocalReplica {
   #read(entry: Entry, writer: FrameWriter): void {
     const record = this.#options.store.read(keyOf(entry));
     if (record === undefined) writer.reply(replyCodes.absent);
-    else if (typeof record === 'number') writer.replyLarge(record);
-    else if (writer.length > ANSWER_BYTES_MAX) writer.replyLarge(record.length);
+    else if ('recordBytes' in record) writer.replyLarge(record.header, record.recordBytes);
+    else if (writer.length > ANSWER_BYTES_MAX) writer.replyLarge(record, record.length);
     else writer.replyRecord(record, record.length);
   }
 

@@ -3,7 +3,7 @@
  * record are sent it. Best effort: nobody waits for it and nothing is retried; the next read finds what was missed.
  */
 import { allocateFrame, ENTRY_HEADER_BYTES, keyOf, readEntries, writeRecord } from '../src/domain/frame.ts';
-import { operationKinds } from '../src/domain/operation.ts';
+import { operationKinds, replyCodes } from '../src/domain/operation.ts';
 import { staleReplicas } from '../src/domain/resolution.ts';
 import type { LocalReplica } from './local-replica.ts';
 import type { PeerClient } from './peer-client.ts';
@@ -18,7 +18,7 @@ export interface RepairTargets {
 /** Sends the newest record to the replicas of a complete read that lack it; returns how many those are. */
 export function repair(operation: PendingOperation, targets: RepairTargets): number {
   const { newest } = operation;
-  if (operation.entry.kind !== operationKinds.read || newest === undefined) return 0;
+  if (operation.entry.kind !== operationKinds.read || newest?.code !== replyCodes.record) return 0;
   const stale = staleReplicas(operation.replies, newest);
   if (stale.length === 0) return 0;
   const key = keyOf(operation.entry);

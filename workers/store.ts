@@ -25,7 +25,7 @@ import { allocateRecord } from '../src/domain/reply.ts';
 import { runInSteps } from '../src/domain/steps.ts';
 import type { Version } from '../src/domain/version.ts';
 import type { RunMarks } from '../src/domain/wait-marks.ts';
-import { isLargeHead, LargeValues, valueBytesOf } from './large-values.ts';
+import { isLargeHead, LargeValues, recordHeaderOf, valueBytesOf } from './large-values.ts';
 import { NewestVersions } from './newest-versions.ts';
 import { steps } from './pace.ts';
 import { asStoreError, StoreEnvironment, type Database, type EnvironmentOptions } from './store-environment.ts';
@@ -45,6 +45,13 @@ export interface RangeBounds {
   readonly end: Uint8Array | undefined;
   /** Whether only headers are wanted. */
   readonly keysOnly: boolean;
+}
+
+/** A record that is read in steps (`readLarge`), as far as its head in the store tells of it. */
+export interface LargeRecord {
+  readonly header: Buffer;
+  /** Bytes of the whole record. */
+  readonly recordBytes: number;
 }
 
 /** Called for each record that fails its checksum. */
@@ -121,12 +128,14 @@ export class Store {
 
   /**
    * The record under a key: a view into a buffer that the next call reuses; undefined where there is none or it fails
-   * its checksum; a number where it is a large record of so many bytes, which has to be read with `readLarge`.
+   * its checksum.
    */
-  read(key: Buffer): Buffer | number | undefined {
+  read(key: Buffer): Buffer | LargeRecord | undefined {
     const record = this.#get(key);
     if (record === undefined || isIntact(record, 0, record.length, key)) return record;
-    if (isLargeHead(record)) return RECORD_HEADER_BYTES + valueBytesOf(record);
+    if (isLargeHead(record)) {
+      return { header: recordHeaderOf(record), recordBytes: RECORD_HEADER_BYTES + valueBytesOf(record) };
+    }
     this.#onCorrupt(key);
     return undefined;
   }

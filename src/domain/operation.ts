@@ -49,7 +49,7 @@ export const replyCodes = {
   failed: 3,
   /** To a write: the disk is full. */
   full: 4,
-  /** To a read: the record is too large to come among others; to be asked for by itself (`wholeRead`). */
+  /** To a read: the record is too large to come among others; its header follows, and it comes for a `wholeRead`. */
   large: 5,
 } as const;
 

@@ -34,6 +34,11 @@ export function addReply(tally: Tally, reply: 'ack' | 'failure'): Tally {
     : { acks: tally.acks, failures: tally.failures + 1 };
 }
 
+/** The tally with an acknowledgement taken back: the replica could not give what it had announced. */
+export function withdrawAck(tally: Tally): Tally {
+  return { acks: tally.acks - 1, failures: tally.failures + 1 };
+}
+
 /** What the tally amounts to. */
 export function judge(quorum: Quorum, tally: Tally): Verdict {
   if (tally.acks >= quorum.acksRequired) return 'met';

@@ -95,13 +95,8 @@ export function readStamp(bytes: Buffer, offset: number): Stamp {
  * and idempotent: replicas that saw the same records in any order hold the same one.
  */
 export function compareRecords(left: RecordView, right: RecordView): number {
-  const version = readVersion(left.bytes, left.offset) - readVersion(right.bytes, right.offset);
-  if (version !== 0) return version;
-  const node =
-    left.bytes.readUInt32LE(left.offset + NODE_OFFSET) - right.bytes.readUInt32LE(right.offset + NODE_OFFSET);
-  if (node !== 0) return node;
-  const kind = (left.bytes[left.offset + KIND_OFFSET] as number) - (right.bytes[right.offset + KIND_OFFSET] as number);
-  if (kind !== 0) return kind;
+  const stamps = compareStamps(left, right);
+  if (stamps !== 0) return stamps;
   return left.bytes.compare(
     right.bytes,
     right.offset + RECORD_HEADER_BYTES,
@@ -109,6 +104,16 @@ export function compareRecords(left: RecordView, right: RecordView): number {
     left.offset + RECORD_HEADER_BYTES,
     left.offset + left.length,
   );
+}
+
+/** The order of merging as far as headers tell it: 0 for records of one version, node and kind. */
+export function compareStamps(left: RecordView, right: RecordView): number {
+  const version = readVersion(left.bytes, left.offset) - readVersion(right.bytes, right.offset);
+  if (version !== 0) return version;
+  const node =
+    left.bytes.readUInt32LE(left.offset + NODE_OFFSET) - right.bytes.readUInt32LE(right.offset + NODE_OFFSET);
+  if (node !== 0) return node;
+  return (left.bytes[left.offset + KIND_OFFSET] as number) - (right.bytes[right.offset + KIND_OFFSET] as number);
 }
 
 /** A record inside a larger buffer. */

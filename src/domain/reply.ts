@@ -5,8 +5,8 @@
  *
  *   offset  size  field
  *        0     1  reply code (operation.ts)
- *        1     4  record bytes (4 where the code is `large`, 0 where it is neither that nor `record`)
- *        5     .  record; for `large` how many bytes it has, in 4 bytes
+ *        1     4  bytes that follow (0 where the code is neither `record` nor `large`)
+ *        5     .  record; for `large` its header, and how many bytes it has, in 4 bytes
  *
  * An outcome frame starts with the newest version that the worker has seen (float64), so that the main thread's clock
  * moves forward before any client sees the outcome; then per outcome, in any order:
@@ -21,13 +21,13 @@
  */
 import { Buffer } from 'node:buffer';
 import { KvorumError } from './errors.ts';
-import { replyCodes, type OutcomeCode, type ReplyCode } from './operation.ts';
+import { outcomeCodes, replyCodes, type OutcomeCode, type ReplyCode } from './operation.ts';
 import { RECORD_HEADER_BYTES } from './record.ts';
 import type { Version } from './version.ts';
 
 export const REPLY_HEADER_BYTES = 5;
 /** What stands in the place of a large record. */
-const LARGE_BYTES = 4;
+const LARGE_BYTES = RECORD_HEADER_BYTES + 4;
 export const OUTCOME_FRAME_HEADER_BYTES = 8;
 export const OUTCOME_HEADER_BYTES = 11;
 
@@ -36,7 +36,7 @@ export interface Reply {
   readonly code: ReplyCode;
   readonly bytes: Buffer;
   readonly offset: number;
-  /** Record bytes; 0 unless `code` is `record` or `large`. */
+  /** Bytes of the record, or of what announces it; 0 unless `code` is `record` or `large`. Both begin with its header. */
   readonly length: number;
 }
 
@@ -64,8 +64,26 @@ export function readReplies(bytes: Buffer): Reply[] {
 
 /** How many bytes the record has that a `large` reply announces. */
 export function largeRecordBytes({ bytes, offset }: Reply): number {
-  return bytes.readUInt32LE(offset);
+  return bytes.readUInt32LE(offset + RECORD_HEADER_BYTES);
 }
+
+/** The `large` reply in the place of a `record` reply, which it lets go of. */
+export function announcementOf({ bytes, offset, length }: Reply): Reply {
+  const announcement = Buffer.alloc(LARGE_BYTES);
+  bytes.copy(announcement, 0, offset, offset + RECORD_HEADER_BYTES);
+  announcement.writeUInt32LE(length, RECORD_HEADER_BYTES);
+  return { code: replyCodes.large, bytes: announcement, offset: 0, length: LARGE_BYTES };
+}
+
+interface OutcomeHead {
+  readonly tag: number;
+  readonly code: OutcomeCode;
+  readonly tally: { readonly acks: number; readonly failures: number };
+  readonly valueBytes: number;
+}
+
+/** What else may stand in the memory of a value that is alone in it: the heads of its record, its reply and its message. */
+const OWN_SLACK_BYTES = 512;
 
 /** A growing frame of replies or outcomes; small ones share one allocation, which doubles as it fills. */
 export class FrameWriter {
@@ -89,12 +107,13 @@ export class FrameWriter {
     this.#bytes.writeUInt32LE(0, offset + 1);
   }
 
-  /** Appends a `large` reply for a record of so many bytes. */
-  replyLarge(recordBytes: number): void {
+  /** Appends a `large` reply for a record that begins with `header` and has so many bytes. */
+  replyLarge(header: Buffer, recordBytes: number): void {
     const offset = this.#reserve(REPLY_HEADER_BYTES + LARGE_BYTES);
     this.#bytes[offset] = replyCodes.large;
     this.#bytes.writeUInt32LE(LARGE_BYTES, offset + 1);
-    this.#bytes.writeUInt32LE(recordBytes, offset + REPLY_HEADER_BYTES);
+    header.copy(this.#bytes, offset + REPLY_HEADER_BYTES, 0, RECORD_HEADER_BYTES);
+    this.#bytes.writeUInt32LE(recordBytes, offset + REPLY_HEADER_BYTES + RECORD_HEADER_BYTES);
   }
 
   /** Appends a `record` reply with the record's bytes. */
@@ -122,13 +141,34 @@ export class FrameWriter {
   /** Appends an outcome; `value` is a view of the value's bytes, for `found` only. */
   outcome(tag: number, code: OutcomeCode, tally: { acks: number; failures: number }, value: Buffer = noBytes): void {
     const offset = this.#reserve(OUTCOME_HEADER_BYTES + value.length);
+    this.#writeOutcomeHead(offset, { tag, code, tally, valueBytes: value.length });
+    if (value.length > 0) this.#bytes.set(value, offset + OUTCOME_HEADER_BYTES);
+  }
+
+  /**
+   * Appends the outcome `found` with a value whose memory nobody else uses any more. Where it is the frame's first and
+   * fills its memory but for the room before it (as a record's value does in a reply of its own), the frame is made around
+   * it without a copy.
+   */
+  foundOwn(tag: number, tally: { acks: number; failures: number }, value: Buffer): void {
+    const start = value.byteOffset - OUTCOME_HEADER_BYTES - OUTCOME_FRAME_HEADER_BYTES;
+    const isAlone = value.buffer.byteLength - value.length <= OWN_SLACK_BYTES;
+    if (this.#length > OUTCOME_FRAME_HEADER_BYTES || start < 0 || !isAlone) {
+      return this.outcome(tag, outcomeCodes.found, tally, value);
+    }
+    this.#bytes = Buffer.from(value.buffer, start, value.byteOffset + value.length - start);
+    this.#length = this.#bytes.length;
+    const head = { tag, code: outcomeCodes.found, tally, valueBytes: value.length };
+    return this.#writeOutcomeHead(OUTCOME_FRAME_HEADER_BYTES, head);
+  }
+
+  #writeOutcomeHead(offset: number, { tag, code, tally, valueBytes }: OutcomeHead): void {
     const bytes = this.#bytes;
     bytes.writeUInt32LE(tag, offset);
     bytes[offset + 4] = code;
     bytes[offset + 5] = tally.acks;
     bytes[offset + 6] = tally.failures;
-    bytes.writeUInt32LE(value.length, offset + 7);
-    if (value.length > 0) bytes.set(value, offset + OUTCOME_HEADER_BYTES);
+    bytes.writeUInt32LE(valueBytes, offset + 7);
   }
 
   /** The frame's bytes; the writer must not be used afterwards. */

@@ -155,7 +155,7 @@ export interface NodeDescription {
 }
 
 /** Version of the bytes between nodes; nodes of different protocols refuse each other. */
-export const replicaProtocol = 3;
+export const replicaProtocol = 4;
 
 /** How operation frames reach a peer: over one link that both ends write to, or in an HTTP request each. */
 export const peerProtocols = ['link', 'http'] as const;

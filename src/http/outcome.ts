@@ -56,7 +56,9 @@ export function outcomeResponse(exchange: EntityExchange, outcome: Outcome): Res
 function shortfall(exchange: EntityExchange, outcome: { acks: number; failures: number }): string {
   const acks = `${outcome.acks} of ${exchange.acksRequired} replicas answered`;
   const failures = outcome.failures > 0 ? `, ${outcome.failures} failed` : '';
-  return `${acks}${failures}${unknown(exchange)}`;
+  // A large value comes after the quorum has answered which one it is.
+  const late = outcome.acks >= exchange.acksRequired ? '; the value did not come in time' : '';
+  return `${acks}${failures}${late}${unknown(exchange)}`;
 }
 
 /** A write that was not acknowledged may have happened all the same. */

@@ -5,7 +5,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
+import { expectedHolders } from '../support/expected-holders.ts';
+import { metricTotal } from '../support/prometheus-text.ts';
 import { RawConnection } from '../support/raw-http.ts';
+import { withDatabase } from '../support/stored-records.ts';
 
 const MIB = 1024 * 1024;
 const value = Buffer.alloc(8 * MIB, 'a value that is too large to come among others, ');
@@ -75,3 +78,75 @@ test('a large value between small ones and missing ones is answered in its place
     if (status === 200) assert.ok(body.equals(Buffer.from(stored.get(key) ?? 'nothing')), key);
   }
 });
+
+for (const mode of ['batched', 'async', 'sync'] as const) {
+  test(`a large value is read from one replica in mode ${mode}`, async (t) => {
+    const cluster = await startCluster(t, { nodes: 3, mode, durability: 'commit', flags });
+    const all = { ack: 3, from: 3 };
+    assert.equal((await cluster.put(0, 'large', value, all)).status, 201);
+
+    await t.test("from the asked node's own, where it has it", async () => {
+      assert.equal(await valuesReceived(cluster, 0, () => readsWhole(cluster, 0, 'large', value)), 0);
+    });
+
+    await t.test('from another node, where it has not', async () => {
+      const key = keyElsewhere(cluster, 0);
+      const two = { ack: 2, from: 2 };
+      assert.equal((await cluster.put(0, key, value, two)).status, 201);
+      assert.equal(await valuesReceived(cluster, 0, () => readsWhole(cluster, 0, key, value, two)), 1);
+    });
+
+    await t.test('from another node, where its own is damaged, which is repaired', async () => {
+      await cluster.stop(1);
+      await damageChunks(cluster.node(1).dataDirectory);
+      await cluster.start(1);
+      await readsWhole(cluster, 1, 'large', value);
+      assert.ok((await metricTotal(cluster.node(1).url, 'kvorum_store_corrupt_records_total')) > 0);
+      await eventually(async () => {
+        assert.equal(await valuesReceived(cluster, 1, () => readsWhole(cluster, 1, 'large', value)), 0);
+      });
+    });
+
+    await t.test('from another node, where its own is an older one, which is repaired', async () => {
+      const newer = Buffer.alloc(5 * MIB, 'newer ');
+      await cluster.stop(2);
+      await eventually(async () => assert.equal((await cluster.put(0, 'large', newer)).status, 201));
+      await cluster.start(2);
+      await readsWhole(cluster, 2, 'large', newer);
+      await eventually(async () => {
+        assert.equal(await valuesReceived(cluster, 2, () => readsWhole(cluster, 2, 'large', newer)), 0);
+      });
+    });
+  });
+}
+
+async function readsWhole(cluster: Cluster, node: number, key: string, wanted: Buffer, quorum = { ack: 3, from: 3 }) {
+  const { status, body } = await cluster.get(node, key, quorum);
+  assert.ok(status === 200 && body.equals(wanted), `${key} through ${node}: ${status}, ${body.length} bytes`);
+}
+
+/** How many values a node receives from its peers meanwhile, by the bytes. */
+async function valuesReceived(cluster: Cluster, node: number, work: () => Promise<void>): Promise<number> {
+  const bytes = (): Promise<number> => metricTotal(cluster.node(node).url, 'kvorum_peer_received_bytes_total');
+  const before = await bytes();
+  await work();
+  return Math.round(((await bytes()) - before) / value.length);
+}
+
+/** A key of which the node holds none of two copies. */
+function keyElsewhere(cluster: Cluster, node: number): string {
+  const keys = Array.from({ length: 100 }, (_, index) => `key-${index}`);
+  return keys.find((key) => !expectedHolders(cluster, key, 2).includes(node)) ?? assert.fail('no such key');
+}
+
+function damageChunks(directory: string): Promise<void> {
+  return withDatabase(directory, 'chunks', (chunks) => {
+    const keys = Array.from(chunks.getKeys());
+    assert.ok(keys.length > 0);
+    for (const key of keys) {
+      const bytes = Buffer.from(chunks.getBinary(key) ?? assert.fail('no chunk'));
+      bytes.writeUInt8(bytes.readUInt8(0) ^ 1, 0);
+      chunks.putSync(key, bytes);
+    }
+  });
+}

@@ -1,10 +1,8 @@
 /** Which nodes hold a record: exactly `from` of them, the same whichever node is asked, as the domain computes it. */
 import assert from 'node:assert/strict';
-import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
-import { hashKey, preferenceList } from '../../src/domain/rendezvous.ts';
-import { parseTopology } from '../../src/domain/topology.ts';
-import { startCluster, type Cluster } from '../support/cluster.ts';
+import { startCluster } from '../support/cluster.ts';
+import { expectedHolders } from '../support/expected-holders.ts';
 import { storedRecords } from '../support/stored-records.ts';
 
 test('a record is held by exactly the first `from` nodes of its preference list, whoever coordinates', async (t) => {
@@ -32,13 +30,3 @@ test('a record is held by exactly the first `from` nodes of its preference list,
     `every node holds something: ${counts.join()}`,
   );
 });
-
-function expectedHolders(cluster: Cluster, key: string, from: number): number[] {
-  const urls = cluster.nodes.map(({ url }) => url);
-  const { nodes } = parseTopology(urls[0] ?? '', urls);
-  const bytes = Buffer.from(key);
-  const ids = nodes.map(({ id }) => id);
-  return preferenceList(hashKey(bytes, 0, bytes.length), ids, from)
-    .map((index) => urls.indexOf(nodes[index]?.url ?? ''))
-    .sort((left, right) => left - right);
-}

@@ -8,6 +8,7 @@ import { RECORD_HEADER_BYTES } from '../../src/domain/record.ts';
 import {
   failedReply,
   FrameWriter,
+  announcementOf,
   largeRecordBytes,
   OUTCOME_FRAME_HEADER_BYTES,
   OUTCOME_HEADER_BYTES,
@@ -69,21 +70,65 @@ test('a record reply takes only the given length of a longer source', () => {
   assert.deepEqual(reply && sampleOf(reply).record, Buffer.alloc(RECORD_HEADER_BYTES, 0x61));
 });
 
-test('a large record is announced with its size, between others', () => {
+test('a large record is announced with its header and its size, between others', () => {
+  const headers = bytesOf(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + 9);
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 0xffffffff }), fc.nat(64), (announced, sizeHint) => {
+    fc.property(fc.integer({ min: 0, max: 0xffffffff }), fc.nat(64), headers, (announced, sizeHint, record) => {
       const writer = new FrameWriter(sizeHint);
       writer.reply(replyCodes.absent);
-      writer.replyLarge(announced);
+      writer.replyLarge(record, announced);
       writer.reply(replyCodes.absent);
       const replies = readReplies(writer.finish());
       assert.deepEqual(
         replies.map(({ code }) => code),
         [replyCodes.absent, replyCodes.large, replyCodes.absent],
       );
+      const { bytes, offset } = replies[1] as Reply;
       assert.equal(largeRecordBytes(replies[1] as Reply), announced);
+      assert.deepEqual(bytes.subarray(offset, offset + RECORD_HEADER_BYTES), record.subarray(0, RECORD_HEADER_BYTES));
     }),
   );
+});
+
+test('a record reply can be reduced to what announces it', () => {
+  fc.assert(
+    fc.property(bytesOf(RECORD_HEADER_BYTES, 100), (record) => {
+      const writer = new FrameWriter(0);
+      writer.reply(replyCodes.absent);
+      writer.replyRecord(record, record.length);
+      const announcement = announcementOf(readReplies(writer.finish())[1] as Reply);
+      const [announced] = readReplies(
+        Buffer.concat([Buffer.from([announcement.code, announcement.length, 0, 0, 0]), announcement.bytes]),
+      );
+      assert.deepEqual({ ...announced, bytes: announcement.bytes, offset: 0 }, announcement);
+      assert.equal(largeRecordBytes(announcement), record.length);
+      assert.deepEqual(announcement.bytes.subarray(0, RECORD_HEADER_BYTES), record.subarray(0, RECORD_HEADER_BYTES));
+    }),
+  );
+});
+
+test('an outcome is the same with a value of its own memory and with a copied one, wherever it stands', () => {
+  const placed = fc.tuple(bytesOf(1, 2000), fc.nat(40), fc.nat(600), fc.boolean());
+  fc.assert(
+    fc.property(placed, ([bytes, before, behind, isFirst]) => {
+      const written = [true, false].map((isOwn) => {
+        const memory = Buffer.allocUnsafeSlow(before + bytes.length + behind);
+        const value = memory.subarray(before, before + bytes.length);
+        value.set(bytes);
+        const writer = new FrameWriter(0, OUTCOME_FRAME_HEADER_BYTES);
+        if (!isFirst) writer.outcome(1, outcomeCodes.missing, { acks: 1, failures: 0 });
+        if (isOwn) writer.foundOwn(7, { acks: 2, failures: 1 }, value);
+        else writer.outcome(7, outcomeCodes.found, { acks: 2, failures: 1 }, value);
+        writer.outcome(9, outcomeCodes.written, { acks: 3, failures: 0 });
+        return writer.finishOutcomes(5);
+      });
+      assert.deepEqual(written[0], written[1]);
+    }),
+  );
+  const memory = Buffer.allocUnsafeSlow(100_000);
+  const writer = new FrameWriter(0, OUTCOME_FRAME_HEADER_BYTES);
+  writer.foundOwn(7, { acks: 2, failures: 1 }, memory.subarray(22));
+  assert.equal(writer.finishOutcomes(5).buffer, memory.buffer, 'made around the value');
 });
 
 test('the length of a frame writer is the length of what it finishes', () => {
@@ -119,8 +164,9 @@ test('a reply frame cut anywhere but between two replies throws corrupt-frame', 
 
 const corruptReplies: readonly (readonly [what: string, bytes: readonly number[]])[] = [
   ['an unknown code', [6, 0, 0, 0, 0]],
-  ['a large record without its size', [replyCodes.large, 0, 0, 0, 0]],
-  ['a large record with more than its size', [replyCodes.large, 5, 0, 0, 0, ...Buffer.alloc(5)]],
+  ['a large record without its header', [replyCodes.large, 4, 0, 0, 0, ...Buffer.alloc(4)]],
+  ['a large record without its size', [replyCodes.large, 17, 0, 0, 0, ...Buffer.alloc(17)]],
+  ['a large record with more than its size', [replyCodes.large, 22, 0, 0, 0, ...Buffer.alloc(22)]],
   ['a record shorter than a record header', [replyCodes.record, 16, 0, 0, 0, ...Buffer.alloc(16)]],
   ['a record without bytes', [replyCodes.record, 0, 0, 0, 0]],
   ['a record past the end', [replyCodes.record, 18, 0, 0, 0, ...Buffer.alloc(17)]],

@@ -5,8 +5,8 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { replyCodes } from '../../src/domain/operation.ts';
 import { compareRecords, recordKinds } from '../../src/domain/record.ts';
-import { failedReply, type Reply } from '../../src/domain/reply.ts';
-import { newerReply, staleReplicas } from '../../src/domain/resolution.ts';
+import { announcementOf, failedReply, type Reply } from '../../src/domain/reply.ts';
+import { holdersOf, newerReply, staleReplicas } from '../../src/domain/resolution.ts';
 import { bytesOf, makeRecord } from './arbitraries.ts';
 
 const key = Buffer.from('key');
@@ -62,6 +62,33 @@ test('the replicas to repair are those that have less than the newest, never one
         return reply.code === replyCodes.absent || compareRecords(newest, reply) > 0 ? [node] : [];
       });
       assert.deepEqual(stale, naive);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('records that are only announced are compared by their stamps, as the whole ones would be', () => {
+  const versions = fc.array(fc.tuple(fc.integer({ min: 0, max: 4 }), fc.boolean()), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(versions, (drawn) => {
+      // One value a version, as coordinators stamp them; version 0 stands for nothing.
+      const whole = drawn.map(([version]) => (version === 0 ? absent : recordReply(version)));
+      const some = whole.map((reply, node) =>
+        drawn[node]?.[1] === true && reply !== absent ? announcementOf(reply) : reply,
+      );
+      const newest = some.reduce(newerReply);
+      const best = Math.max(...drawn.map(([version]) => version));
+      const having = drawn.flatMap(([version], node) => (version === best ? [node] : []));
+      const replies = some.map((reply, node) => ({ node, reply }));
+      const stale = best === 0 ? [] : drawn.flatMap(([version], node) => (version < best ? [node] : []));
+      assert.deepEqual(staleReplicas(replies, newest), stale);
+      assert.deepEqual(
+        holdersOf(replies, newest),
+        having.filter((node) => some[node]?.code === replyCodes.large),
+      );
+      const isWhole = having.some((node) => some[node]?.code === replyCodes.record);
+      const told = isWhole ? replyCodes.record : replyCodes.large;
+      assert.equal(newest.code, best === 0 ? replyCodes.absent : told);
     }),
     { numRuns: 1000 },
   );

@@ -123,7 +123,8 @@ test('a store keeps the newest through starts, with one worker and with several,
   for (const [key, { value }] of model) {
     store.refresh();
     const found = store.read(Buffer.from(key));
-    const record = typeof found === 'number' ? await store.readLarge(Buffer.from(key)) : found;
+    const isLarge = found !== undefined && 'recordBytes' in found;
+    const record = isLarge ? await store.readLarge(Buffer.from(key)) : found;
     assert.equal(record?.toString('utf8', 17), value ?? '', key);
   }
   await fill(

@@ -32,7 +32,11 @@ function frameOf(reads: number, writes = 0): PendingFrame {
     const stamp = { version: nowMicros, nodeId: 1, kind: 0 } as const;
     end = writeWrite(bytes, end, { tag, kind: operationKinds.write, quorum }, key, { stamp, valueBytes: 1 });
   }
-  return new PendingFrame(readEntries(bytes), 0, new Clock(60_000, () => {}));
+  return new PendingFrame(readEntries(bytes), {
+    deadlineAt: 0,
+    clock: new Clock(60_000, () => {}),
+    readRepair: true,
+  });
 }
 
 interface Settled {

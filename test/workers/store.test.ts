@@ -59,7 +59,7 @@ async function valueOf(store: Store, key = 'key'): Promise<string | null | undef
 async function recordOf(store: Store, key: string): Promise<Buffer | undefined> {
   store.refresh();
   const record = store.read(Buffer.from(key));
-  if (typeof record === 'number') return store.readLarge(Buffer.from(key));
+  if (record !== undefined && 'recordBytes' in record) return store.readLarge(Buffer.from(key));
   // A copy, since the next read reuses the view.
   return record && Buffer.from(record);
 }
