@@ -83,6 +83,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/operation.ts', 'caller'],
   ['src/domain/range.ts', 'caller'],
   ['src/domain/steps.ts', 'caller'],
+  ['src/domain/turn-share.ts', 'caller'],
   ['src/domain/units.ts', 'caller'],
   ['src/cli/', 'lifecycle'],
   ['src/config.ts', 'lifecycle'],
@@ -104,6 +105,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['workers/inline.ts', 'dispatch'],
   // It calls the peers' flush and the replica's run, which have parts of their own.
   ['workers/turn.ts', 'coordination'],
+  ['workers/pace.ts', 'caller'],
   ['workers/coordinator.ts', 'coordination'],
   ['workers/large-reads.ts', 'coordination'],
   ['workers/pending-frame.ts', 'coordination'],
