@@ -198,6 +198,27 @@ test('an interrupted run writes what it measured, marked as cut short, exit code
   assert.ok(totals.completed >= 40 && totals.completed < 10_000, `${totals.completed}`);
 });
 
+test('a second signal ends a run at once, without a result, exit code 130', async (t) => {
+  const json = join(temporaryDirectory(t), 'none.json');
+  let interrupt = (): void => {};
+  const url = await node(t, (count) => {
+    if (count === 40) interrupt();
+    // The last requests are never answered: a run that ended in good order would wait for them.
+    return count < 40 ? '201 Created' : undefined;
+  });
+  const child = spawnKvorum(['bench', '--target', url, ...short, '--duration', '10m', '--json', json]);
+  interrupt = () => {
+    child.kill('SIGINT');
+    child.kill('SIGTERM');
+  };
+  let stdout = '';
+  child.stdout?.on('data', (chunk) => (stdout += String(chunk)));
+  await once(child, 'close');
+  assert.equal(child.exitCode, 130);
+  assert.doesNotMatch(stdout, /cut short/);
+  assert.equal(existsSync(json), false);
+});
+
 test('--find-max shows the rates that it tried and ends with the one that is held', async (t) => {
   const json = join(temporaryDirectory(t), 'max.json');
   // Never two at a time: a request is answered 4 ms after the one before.
