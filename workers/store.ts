@@ -27,7 +27,7 @@ import type { Version } from '../src/domain/version.ts';
 import type { RunMarks } from '../src/domain/wait-marks.ts';
 import { isLargeHead, LargeValues, recordHeaderOf, valueBytesOf } from './large-values.ts';
 import { NewestVersions } from './newest-versions.ts';
-import { steps } from './pace.ts';
+import { steps, wholeReads } from './pace.ts';
 import { asStoreError, StoreEnvironment, type Database, type EnvironmentOptions } from './store-environment.ts';
 import { CursorView, StoreRange } from './store-range.ts';
 import { isDiskFull, StoreRoom } from './store-room.ts';
@@ -151,9 +151,14 @@ export class Store {
       if (head === undefined) return undefined;
       const stored = allocateRecord(head.length);
       stored.set(head);
-      const record = isLargeHead(stored) ? await this.#large.read(stored, transaction) : stored;
-      if (record !== undefined && (await runInSteps(isIntactInSteps(record, 0, record.length, key), steps.pause))) {
-        return record;
+      if (isLargeHead(stored)) {
+        const record = await this.#large.read(stored, transaction);
+        if (record !== undefined && (await runInSteps(isIntactInSteps(record, 0, record.length, key), steps.pause))) {
+          return record;
+        }
+      } else {
+        await wholeReads.pause();
+        if (isIntact(stored, 0, stored.length, key)) return stored;
       }
       this.#onCorrupt(key);
       return undefined;
