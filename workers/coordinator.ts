@@ -17,7 +17,7 @@ import type { Clock } from './clock.ts';
 import { LargeReads } from './large-reads.ts';
 import type { LocalReplica } from './local-replica.ts';
 import type { PeerClient, Segment } from './peer-client.ts';
-import { forgetReplies, PendingFrame, type PendingOperation } from './pending-frame.ts';
+import { forgetLarge, PendingFrame, type PendingOperation } from './pending-frame.ts';
 import { repair } from './read-repair.ts';
 import type { Turn } from './turn.ts';
 
@@ -174,7 +174,7 @@ export class Coordinator {
 
   #complete(operation: PendingOperation): void {
     if (this.#options.readRepair) this.#repair(operation);
-    forgetReplies(operation);
+    forgetLarge(operation);
   }
 
   #repair(operation: PendingOperation): void {

@@ -225,8 +225,9 @@ function isLarge({ code, length }: Reply): boolean {
   return code === replyCodes.record && length > RECORD_HEADER_BYTES + largeValueBytes;
 }
 
-/** Lets go of the records that came for an operation which is complete, since its frame may wait for others. */
-export function forgetReplies(operation: PendingOperation): void {
+/** Lets go of large records that came for an operation which is complete, since its frame may wait for others. */
+export function forgetLarge(operation: PendingOperation): void {
+  if (!operation.replies.some(({ reply }) => isLarge(reply))) return;
   operation.newest = undefined;
   operation.replies = [];
 }
