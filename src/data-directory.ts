@@ -21,7 +21,7 @@ import {
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, KvorumError, messageOf } from './domain/errors.ts';
-import type { Durability } from './domain/worker-protocol.ts';
+import type { Durability } from './formats/worker-protocol.ts';
 
 /** The format that this version writes; it reads this and all older ones. */
 export const storeFormat = 2;

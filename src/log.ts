@@ -1,7 +1,7 @@
 /**
  * Logs: one JSON object a line on stderr, with a level. Nothing is logged per request at the default level.
  */
-import { logLevels, type LogLevel } from './domain/worker-protocol.ts';
+import { logLevels, type LogLevel } from './formats/worker-protocol.ts';
 
 type LogLine = (message: string, fields?: Record<string, unknown>) => void;
 

@@ -5,7 +5,7 @@
  * Start: data directory, workers (store, replica port), client port (so that peers can ask who we are), peers found and
  * told, ready. Stop: not ready, no new connections, requests in flight answered, workers closed, store marked clean.
  */
-import type { NodeSettings } from './config.ts';
+import type { NodeSettings } from './settings/config.ts';
 import { DataDirectory } from './data-directory.ts';
 import { NodeClock } from './dispatch/clock.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -13,7 +13,7 @@ import { RangeDispatcher } from './dispatch/range-dispatcher.ts';
 import { WorkerPool } from './dispatch/worker-pool.ts';
 import { messageOf, type KvorumError } from './domain/errors.ts';
 import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
-import { replicaProtocol, type NodeDescription, type WorkerSettings } from './domain/worker-protocol.ts';
+import { replicaProtocol, type NodeDescription, type WorkerSettings } from './formats/worker-protocol.ts';
 import type { NodeState, NodeView } from './http/admin.ts';
 import { EntityHandler } from './http/entity.ts';
 import type { EntityExchange } from './http/outcome.ts';
@@ -22,11 +22,11 @@ import { RangeHandler } from './http/range.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
 import { ClientServer } from './http/server.ts';
 import type { Log } from './log.ts';
-import { ProcessMetrics } from './process-metrics.ts';
+import { ProcessMetrics } from './metrics/process-metrics.ts';
 import { Profiler } from './profiler.ts';
 import { nodeStatus } from './status.ts';
 import { version } from './version.ts';
-import type { WaitPoints } from './domain/wait-recording.ts';
+import type { WaitPoints } from './waits/wait-recording.ts';
 import type { Arrivals } from './http/connection.ts';
 
 export interface RunningNode {

@@ -4,7 +4,7 @@
  */
 import type { Recorder, RecorderOptions } from '../profiling/inside/recorder.ts';
 import { profileProof } from './domain/cluster-proof.ts';
-import type { ProfilerState, RecordingKind } from './domain/recording.ts';
+import type { ProfilerState, RecordingKind } from './waits/recording.ts';
 
 export interface ProfilerOptions extends RecorderOptions {
   /** Empty: nobody can prove it, so nothing is recorded. */

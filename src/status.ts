@@ -1,6 +1,6 @@
 /** What `GET /v0/status` says of a node and of the peers as its workers see them. */
 import type { Topology } from './domain/topology.ts';
-import type { PeerState, WorkerReport } from './domain/worker-protocol.ts';
+import type { PeerState, WorkerReport } from './formats/worker-protocol.ts';
 import { version } from './version.ts';
 
 export interface StatusInput {

@@ -72,39 +72,63 @@ test('every relative import names a file that is there', () => {
   expectNone(imports.filter((one) => isRelative(one) && !existsSync(join(root, one.target))));
 });
 
-test('src/domain imports only src/domain and builtins that do no I/O', () => {
+test('src/domain and src/formats import only each other and builtins that do no I/O', () => {
   const pure = new Set(['node:buffer', 'node:crypto', 'node:zlib']);
-  expectNone(importsOf('src/domain').filter(({ target }) => !target.startsWith('src/domain/') && !pure.has(target)));
+  expectNone(
+    importsOf('src/domain', 'src/formats').filter((one) => {
+      return !isAnyOf(one.target, ['src/domain/', 'src/formats/']) && !pure.has(one.target) && !one.isTypeOnly;
+    }),
+  );
 });
 
-test('src/domain reads no clock, no randomness, no environment, and sets no timers', () => {
+test('src/domain and src/formats read no clock, no randomness, no environment, and set no timers', () => {
   const impure =
     /\b(?:Date\.now|new Date|performance\.|Math\.random|random(?:Bytes|UUID|Int)|process\.|set(?:Timeout|Interval|Immediate)|queueMicrotask|fetch\()/;
-  expectNone(filesIn('src/domain').flatMap(({ path, code }) => (impure.test(code) ? [path] : [])));
+  expectNone(filesIn('src/domain', 'src/formats').flatMap(({ path, code }) => (impure.test(code) ? [path] : [])));
 });
 
-test('src/dispatch imports only domain, dispatch and log, besides builtins and piscina', () => {
+test('src/dispatch imports only domain, formats, metrics, waits, dispatch and log, besides builtins and piscina', () => {
   expectNone(
     importsOf('src/dispatch').filter((one) => {
-      if (isRelative(one)) return !isAnyOf(one.target, ['src/domain/', 'src/dispatch/', 'src/log']);
+      if (isRelative(one))
+        return !isAnyOf(one.target, [
+          'src/domain/',
+          'src/formats/',
+          'src/metrics/',
+          'src/waits/',
+          'src/dispatch/',
+          'src/log',
+        ]);
       return !isBuiltin(one) && one.target !== 'piscina';
     }),
   );
 });
 
-test('src/http imports only domain, dispatch, http, metrics and log, and of the settings only types', () => {
+test('src/http imports only domain, formats, dispatch, http, metrics, waits and log, and of settings only types', () => {
   expectNone(
     importsOf('src/http').filter((one) => {
       if (!isRelative(one)) return !isBuiltin(one);
-      if (one.isTypeOnly && isAnyOf(one.target, ['src/config', 'src/settings'])) return false;
-      return !isAnyOf(one.target, ['src/domain/', 'src/dispatch/', 'src/http/', 'src/metrics', 'src/log']);
+      if (one.isTypeOnly && isAnyOf(one.target, ['src/settings/'])) return false;
+      return !isAnyOf(one.target, [
+        'src/domain/',
+        'src/formats/',
+        'src/dispatch/',
+        'src/http/',
+        'src/metrics/',
+        'src/waits/',
+        'src/log',
+      ]);
     }),
   );
 });
 
-test('workers import only src/domain and workers, besides packages and builtins', () => {
+test('workers import only rules, formats, metrics, waits and workers, besides packages and builtins', () => {
   expectNone(
-    importsOf('workers').filter((one) => isRelative(one) && !isAnyOf(one.target, ['src/domain/', 'workers/'])),
+    importsOf('workers').filter(
+      (one) =>
+        isRelative(one) &&
+        !isAnyOf(one.target, ['src/domain/', 'src/formats/', 'src/metrics/', 'src/waits/', 'workers/']),
+    ),
   );
 });
 
@@ -112,8 +136,13 @@ test('nothing in src imports a worker: worker files are named by path and starte
   expectNone(importsOf('src').filter(({ target }) => target.startsWith('workers/')));
 });
 
-test('only src/cli imports src/cli, and nothing but the command line composes a node', () => {
-  expectNone(imports.filter(({ file, target }) => target.startsWith('src/cli/') && !isIn(file, ['src/cli', 'test'])));
+test('only commands import src/cli, and nothing but the command line composes a node', () => {
+  expectNone(
+    imports.filter(
+      ({ file, target }) =>
+        target.startsWith('src/cli/') && !isIn(file, ['src/cli', 'profiling/cli', 'profiling/clinic', 'test']),
+    ),
+  );
 });
 
 test('profiling and scripts talk to nodes from outside: they import no part of http, dispatch or workers', () => {
@@ -148,10 +177,12 @@ test('of profiling a node knows only what records inside it, by one file that lo
   expectNone(filesIn('src/profiler.ts').flatMap(({ path, code }) => (statements.test(code) ? [path] : [])));
 });
 
-test('what records inside a node imports only src/domain, itself and builtins', () => {
+test('what records inside a node imports only errors, waits, itself and builtins', () => {
   expectNone(
     importsOf('profiling/inside').filter((one) =>
-      isRelative(one) ? !isAnyOf(one.target, ['src/domain/', 'profiling/inside/']) : !isBuiltin(one),
+      isRelative(one)
+        ? !isAnyOf(one.target, ['src/domain/', 'src/formats/', 'src/waits/', 'profiling/inside/'])
+        : !isBuiltin(one),
     ),
   );
 });
@@ -164,8 +195,8 @@ test('piscina is named only in src/dispatch and workers/entry.ts', () => {
   expectNone(importersOf('piscina').filter(({ file }) => !isIn(file, ['src/dispatch', 'workers/entry.ts', 'test'])));
 });
 
-test('lmdb is named only in workers/store-environment.ts', () => {
-  expectNone(importersOf('lmdb').filter(({ file }) => !isIn(file, ['workers/store-environment.ts', 'test'])));
+test('lmdb is named only in workers/store/environment.ts', () => {
+  expectNone(importersOf('lmdb').filter(({ file }) => !isIn(file, ['workers/store/environment.ts', 'test'])));
 });
 
 test('undici is named in src only by the command line', () => {
@@ -175,7 +206,7 @@ test('undici is named in src only by the command line', () => {
 test('undici is named in workers by one file, a part of the peer client', () => {
   const importers = new Set(importersOf('undici').flatMap(({ file }) => (isIn(file, ['workers']) ? [file] : [])));
   assert.deepEqual(
-    [...importers].filter((file) => !/^workers\/peer[^/]*\.ts$/.test(file)),
+    [...importers].filter((file) => !/^workers\/peers\/[^/]*\.ts$/.test(file)),
     [],
   );
   assert.equal(importers.size, 1, [...importers].join(', '));

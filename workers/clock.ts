@@ -4,7 +4,7 @@
  * stamps next could be older than one that it has stored. Workers never stamp.
  */
 import type { Buffer } from 'node:buffer';
-import { readVersion } from '../src/domain/record.ts';
+import { readVersion } from '../src/formats/record.ts';
 import { mergeVersion, versionCeiling, type Version } from '../src/domain/version.ts';
 
 export class Clock {

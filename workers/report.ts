@@ -3,15 +3,15 @@
  */
 import { readlinkSync } from 'node:fs';
 import { monitorEventLoopDelay, performance, PerformanceObserver } from 'node:perf_hooks';
-import { delayResolutionMs, loopDelayFamily } from '../src/domain/loop-delay.ts';
-import { family, type Labels, type MetricFamily, type MetricSample } from '../src/domain/metrics.ts';
-import { CollectionPauses, loopFamilies, osThreadId } from '../src/domain/thread-metrics.ts';
-import type { WorkerReport } from '../src/domain/worker-protocol.ts';
-import type { Coordinator } from './coordinator.ts';
-import type { PeerClient } from './peer-client.ts';
-import { rangeFamilies } from './range-metrics.ts';
-import type { RangeScans } from './range-scans.ts';
-import type { Store } from './store.ts';
+import { delayResolutionMs, loopDelayFamily } from '../src/metrics/loop-delay.ts';
+import { family, type Labels, type MetricFamily, type MetricSample } from '../src/metrics/metrics.ts';
+import { CollectionPauses, loopFamilies, osThreadId } from '../src/metrics/thread-metrics.ts';
+import type { WorkerReport } from '../src/formats/worker-protocol.ts';
+import type { Coordinator } from './coordinator/coordinator.ts';
+import type { PeerClient } from './peers/peer-client.ts';
+import { rangeFamilies } from './ranges/metrics.ts';
+import type { RangeScans } from './ranges/scans.ts';
+import type { Store } from './store/store.ts';
 
 /** What a report is made of. */
 export interface Measured {

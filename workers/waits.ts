@@ -2,13 +2,13 @@
  * Switches the recording of waits on and off in this worker. The code that records is loaded when it is first asked for;
  * while nothing is recorded the hooks are undefined and nobody listens to undici's channels.
  */
-import { tagOf } from '../src/domain/frame.ts';
-import type { WaitOptions } from '../src/domain/wait-marks.ts';
-import type { WorkerRecording, WorkerWaitsModule, WorkerWaitsRecorder } from '../src/domain/wait-recording.ts';
-import type { Coordinator } from './coordinator.ts';
-import type { LocalReplica } from './local-replica.ts';
-import { watchSending } from './peer-sending.ts';
-import type { PendingOperation } from './pending-frame.ts';
+import { tagOf } from '../src/formats/frame.ts';
+import type { WaitOptions } from '../src/waits/wait-marks.ts';
+import type { WorkerRecording, WorkerWaitsModule, WorkerWaitsRecorder } from '../src/waits/wait-recording.ts';
+import type { Coordinator } from './coordinator/coordinator.ts';
+import type { LocalReplica } from './replica/local-replica.ts';
+import { watchSending } from './peers/peer-sending.ts';
+import type { PendingOperation } from './coordinator/pending-frame.ts';
 
 export interface WaitsSwitchOptions {
   readonly thread: string;

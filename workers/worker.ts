@@ -11,24 +11,24 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { replicaProof } from '../src/domain/cluster-proof.ts';
 import { messageOf } from '../src/domain/errors.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
-import type { WaitOptions } from '../src/domain/wait-marks.ts';
+import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type {
   LogLevel,
   WorkerCommand,
   WorkerMessage,
   WorkerReady,
   WorkerSettings,
-} from '../src/domain/worker-protocol.ts';
+} from '../src/formats/worker-protocol.ts';
 import { Clock } from './clock.ts';
-import { Coordinator } from './coordinator.ts';
-import { LocalReplica } from './local-replica.ts';
-import { PeerClient } from './peer-client.ts';
-import { RangeDesk } from './range-desk.ts';
-import { RangeScans } from './range-scans.ts';
-import { listenForPeers, type ReplicaListener } from './replica-listener.ts';
+import { Coordinator } from './coordinator/coordinator.ts';
+import { LocalReplica } from './replica/local-replica.ts';
+import { PeerClient } from './peers/peer-client.ts';
+import { RangeDesk } from './ranges/desk.ts';
+import { RangeScans } from './ranges/scans.ts';
+import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
 import { ThreadReport } from './report.ts';
-import { peerReadersMax } from './store-environment.ts';
-import { Store } from './store.ts';
+import { peerReadersMax } from './store/environment.ts';
+import { Store } from './store/store.ts';
 import { Turn } from './turn.ts';
 import { WaitsSwitch } from './waits.ts';
 

@@ -23,7 +23,7 @@ export interface Frame {
   readonly name: string;
   readonly origin: FrameOrigin;
   /**
-   * `workers/coordinator.ts`, `undici/lib/core/request.js`, `node:net`; of native code the shared object, where it is
+   * `workers/coordinator/coordinator.ts`, `undici/lib/core/request.js`, `node:net`; of native code the shared object, where it is
    * known; else empty.
    */
   readonly file: string;

@@ -4,7 +4,7 @@
  *
  * A node stands behind its parent in the list, so that one walk from the front sees every parent first.
  */
-import type { CallFrame, CpuProfile, HeapProfile, HeapProfileNode } from '../../src/domain/recording.ts';
+import type { CallFrame, CpuProfile, HeapProfile, HeapProfileNode } from '../../src/waits/recording.ts';
 import type { Frame } from './frame.ts';
 
 export interface StackNode {

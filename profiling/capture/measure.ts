@@ -1,7 +1,7 @@
 /**
  * From recordings to measurements: each thread's costs by parts, over the window in which requests were counted.
  */
-import type { GcPause } from '../../src/domain/recording.ts';
+import type { GcPause } from '../../src/waits/recording.ts';
 import { allocationCosts, cpuCosts } from '../attribution/costs.ts';
 import type { ResolveFrame } from '../attribution/stack-tree.ts';
 import { requestsOf, type NodeRecording } from './record.ts';

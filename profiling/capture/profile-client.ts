@@ -8,8 +8,8 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { clusterSecretFile, profileProof } from '../../src/domain/cluster-proof.ts';
 import { KvorumError, messageOf } from '../../src/domain/errors.ts';
-import { parseJson, textFieldOf } from '../../src/domain/foreign-json.ts';
-import { recordingSchema, type ProfilerState, type Recording, type RecordingKind } from '../../src/domain/recording.ts';
+import { parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
+import { recordingSchema, type ProfilerState, type Recording, type RecordingKind } from '../../src/waits/recording.ts';
 import { parsePrometheus, type ParsedFamily } from '../cluster/prometheus-text.ts';
 
 /** A node to be profiled. */

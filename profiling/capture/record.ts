@@ -8,7 +8,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { KvorumError } from '../../src/domain/errors.ts';
-import type { ProfilerState, Recording, RecordingKind } from '../../src/domain/recording.ts';
+import type { ProfilerState, Recording, RecordingKind } from '../../src/waits/recording.ts';
 import {
   accountBetween,
   isNodeProcess,

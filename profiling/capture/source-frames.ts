@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import type { CallFrame } from '../../src/domain/recording.ts';
+import type { CallFrame } from '../../src/waits/recording.ts';
 import type { Frame } from '../attribution/frame.ts';
 import type { ResolveFrame } from '../attribution/stack-tree.ts';
 

@@ -5,7 +5,7 @@
  * Clinic tells our code, packages, Node and V8 apart by the look of a frame's text: what has neither `.js` nor `node:` in
  * it is V8's, what is no absolute path is Node's. So sources keep their compiled names, and file URLs become paths.
  */
-import type { CallFrame, CpuProfile, CpuProfileNode } from '../../src/domain/recording.ts';
+import type { CallFrame, CpuProfile, CpuProfileNode } from '../../src/waits/recording.ts';
 import { pathOf } from '../capture/source-frames.ts';
 
 /** A frame as 0x takes it. */

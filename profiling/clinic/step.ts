@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { withoutSettings } from '../../src/domain/child-environment.ts';
+import { withoutSettings } from '../../src/cli/child-environment.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
 
 export interface StepOptions {

@@ -2,7 +2,7 @@
  * Which process of this machine a node is, as far as it is one, and which of its threads run JavaScript. Tolerant: the node
  * may be of another version, and then it is taken for one that does not tell.
  */
-import { fieldOf, listFieldOf, parseJson, textFieldOf } from '../../src/domain/foreign-json.ts';
+import { fieldOf, listFieldOf, parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 import { AdminClient } from './admin-client.ts';
 import { threadName } from './node-metrics.ts';
 import { isNodeProcess } from './process-accounts.ts';

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { KvorumError, messageOf } from '../../src/domain/errors.ts';
-import { fieldOf } from '../../src/domain/foreign-json.ts';
+import { fieldOf } from '../../src/formats/foreign-json.ts';
 import { benchSchema, type BenchEnvironment, type BenchResult } from '../load/result.ts';
 import { pointKey } from './load-point.ts';
 import { maximumOf } from './maximum.ts';

@@ -16,7 +16,7 @@ export interface FlameTree {
   /** All zero without a baseline. */
   readonly selfBase: Float64Array;
   readonly name: (index: number) => string;
-  /** `workers/store.ts:166`, or nothing. */
+  /** `workers/store/store.ts:166`, or nothing. */
   readonly place: (index: number) => string;
 }
 

@@ -5,7 +5,7 @@
  * What they return lives as long as the inspector session that evaluated them, so nothing stays behind in the thread,
  * not even a name.
  */
-import type { GcRecord, PromiseRecord } from '../../src/domain/recording.ts';
+import type { GcRecord, PromiseRecord } from '../../src/waits/recording.ts';
 
 /** Something that goes on in a thread until it is stopped. */
 export interface Watch<Result> {

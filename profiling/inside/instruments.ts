@@ -1,7 +1,7 @@
 /**
  * The instruments, one per kind of recording: what to tell a thread's inspector session at the start and at the end.
  */
-import type { ThreadKind } from '../../src/domain/recording.ts';
+import type { ThreadKind } from '../../src/waits/recording.ts';
 import { watchCollections, watchPromises, type Watch } from './in-thread.ts';
 import type { ThreadSession } from './thread-sessions.ts';
 

@@ -2,9 +2,9 @@
  * The main thread's part of a wait recording: marks of sampled operations from their first bytes to their answer. Loaded
  * when a recording starts.
  */
-import type { DispatchWaits, MainMarks, WaitOptions } from '../../src/domain/wait-marks.ts';
-import { isSampled } from '../../src/domain/wait-marks.ts';
-import type { MainRecording, TimedExchange } from '../../src/domain/wait-recording.ts';
+import type { DispatchWaits, MainMarks, WaitOptions } from '../../src/waits/wait-marks.ts';
+import { isSampled } from '../../src/waits/wait-marks.ts';
+import type { MainRecording, TimedExchange } from '../../src/waits/wait-recording.ts';
 import { clockOriginMs } from './thread-clock.ts';
 import { NativeWatch, ThreadWatch } from './thread-waits.ts';
 

@@ -12,9 +12,9 @@ import {
   type ProfilerState,
   type RecordingKind,
   type ThreadKind,
-} from '../../src/domain/recording.ts';
+} from '../../src/waits/recording.ts';
 import { messageOf } from '../../src/domain/errors.ts';
-import type { WaitPoints, WaitRecording } from '../../src/domain/wait-recording.ts';
+import type { WaitPoints, WaitRecording } from '../../src/waits/wait-recording.ts';
 import { osThreadId } from './in-thread.ts';
 import { callInThread, instruments } from './instruments.ts';
 import { ThreadSessions, type ThreadSession } from './thread-sessions.ts';

@@ -10,8 +10,8 @@ import {
   type IntervalHistogram,
   type PerformanceEntry,
 } from 'node:perf_hooks';
-import { addStretch, addTotal, noGrowth, noStretches } from '../../src/domain/wait-intervals.ts';
-import type { GcPauses, LoopDelay, ThreadWaits } from '../../src/domain/wait-recording.ts';
+import { addStretch, addTotal, noGrowth, noStretches } from '../../src/waits/wait-intervals.ts';
+import type { GcPauses, LoopDelay, ThreadWaits } from '../../src/waits/wait-recording.ts';
 
 /** Milliseconds between two ticks of the event-loop monitor: 200 a second. */
 const resolutionMs = 5;

@@ -2,8 +2,8 @@
  * A recording of waits in a running node: takes hold of the main thread and the workers at the start, lets go of all of
  * them at the end, and puts their parts together.
  */
-import type { WaitPoints, WaitRecording } from '../../src/domain/wait-recording.ts';
-import { joinRecordings } from '../../src/domain/wait-recording.ts';
+import type { WaitPoints, WaitRecording } from '../../src/waits/wait-recording.ts';
+import { joinRecordings } from '../../src/waits/wait-recording.ts';
 import { MainWaits } from './main-waits.ts';
 import { systemThreadId } from './thread-waits.ts';
 

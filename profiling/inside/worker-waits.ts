@@ -2,7 +2,7 @@
  * A worker's part of a wait recording: for frames with sampled operations, which replicas were asked when, and which
  * reply decided. Loaded when a recording starts.
  */
-import { addStretch, noStretches, overlap } from '../../src/domain/wait-intervals.ts';
+import { addStretch, noStretches, overlap } from '../../src/waits/wait-intervals.ts';
 import {
   isSampled,
   replicaMarks,
@@ -12,8 +12,8 @@ import {
   type ReplicaMarks,
   type RunMarks,
   type WorkerMarks,
-} from '../../src/domain/wait-marks.ts';
-import type { WorkerRecording, WorkerWaitsOptions, WorkerWaitsRecorder } from '../../src/domain/wait-recording.ts';
+} from '../../src/waits/wait-marks.ts';
+import type { WorkerRecording, WorkerWaitsOptions, WorkerWaitsRecorder } from '../../src/waits/wait-recording.ts';
 import { clockOriginMs } from './thread-clock.ts';
 import { systemThreadId, ThreadWatch } from './thread-waits.ts';
 

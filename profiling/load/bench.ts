@@ -3,7 +3,7 @@
  * and says where and how it was measured. What reports and comparisons read comes from here.
  */
 import { KvorumError } from '../../src/domain/errors.ts';
-import { listFieldOf, parseJson, textFieldOf } from '../../src/domain/foreign-json.ts';
+import { listFieldOf, parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 import { observeNodes, type NodeObserver } from '../cluster/observer.ts';
 import { builtInEngine } from './built-in-engine.ts';
 import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';

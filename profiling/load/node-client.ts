@@ -2,7 +2,7 @@
 import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { codeOf, KvorumError, messageOf } from '../../src/domain/errors.ts';
-import { parseJson, textFieldOf } from '../../src/domain/foreign-json.ts';
+import { parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 
 export interface NodeAnswer {
   readonly status: number;

@@ -5,8 +5,8 @@
  * It is the analogue of a lock profile, not one: `sentence` says so, and belongs beside every picture made of it.
  */
 import type { LatencyCounts } from '../load/histogram.ts';
-import type { ThreadWaits } from '../../src/domain/wait-recording.ts';
-import type { WaitStage } from '../../src/domain/wait-stages.ts';
+import type { ThreadWaits } from '../../src/waits/wait-recording.ts';
+import type { WaitStage } from '../../src/waits/wait-stages.ts';
 
 export const waitTableSchema = 'kvorum-waits/1';
 

@@ -1,5 +1,5 @@
 /** What the stages are called, where they are spent, and what exactly each of them measures. */
-import type { WaitStage } from '../../src/domain/wait-stages.ts';
+import type { WaitStage } from '../../src/waits/wait-stages.ts';
 import type { WaitPlace } from './result.ts';
 
 export interface StageText {

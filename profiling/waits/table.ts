@@ -3,8 +3,8 @@
  * the stacked bars. Pure.
  */
 import { LatencyHistogram, percentileUs } from '../load/histogram.ts';
-import type { RecordedOperation, WaitRecording } from '../../src/domain/wait-recording.ts';
-import type { WaitStage } from '../../src/domain/wait-stages.ts';
+import type { RecordedOperation, WaitRecording } from '../../src/waits/wait-recording.ts';
+import type { WaitStage } from '../../src/waits/wait-stages.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
 import {
   waitTableSchema,

@@ -4,10 +4,10 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Agent, Dispatcher } from 'undici';
-import type { Environment, Flags } from '../config.ts';
+import type { Environment, Flags } from '../settings/config.ts';
 import { codeOf, messageOf } from '../domain/errors.ts';
-import { parseJson, textFieldOf } from '../domain/foreign-json.ts';
-import { parseDuration } from '../setting-kinds.ts';
+import { parseJson, textFieldOf } from '../formats/foreign-json.ts';
+import { parseDuration } from '../settings/kinds.ts';
 import type { Option } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice } from './output.ts';

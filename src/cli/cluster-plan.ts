@@ -3,10 +3,10 @@
  * gets a client port, replica ports and a directory of its own; all else is shared.
  */
 import { join } from 'node:path';
-import { resolveSettings, type NodeSettings, type SettingSources } from '../config.ts';
+import { resolveSettings, type NodeSettings, type SettingSources } from '../settings/config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import { nodeName } from '../domain/topology.ts';
-import { defaultPort } from '../settings.ts';
+import { defaultPort } from '../settings/settings.ts';
 
 export interface PlannedNode {
   readonly name: string;

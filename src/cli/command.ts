@@ -2,7 +2,7 @@
  * What a command is: its name, what it takes, examples, and what it does. Parsing, help and suggestions are made from
  * this; a new command is one such object in the table of commands.ts.
  */
-import type { Environment, Flags } from '../config.ts';
+import type { Environment, Flags } from '../settings/config.ts';
 import type { ExitCode } from './exit-codes.ts';
 
 export interface Option {

@@ -1,10 +1,10 @@
 /** The one table of commands, in the order in which help lists them. */
-import { benchCommand } from './bench-command.ts';
+import { benchCommand } from '../../profiling/cli/bench-command.ts';
 import type { Command } from './command.ts';
-import { compareCommand } from './compare.ts';
+import { compareCommand } from '../../profiling/cli/compare.ts';
 import { configCommand } from './config-command.ts';
 import { helpCommand } from './help.ts';
-import { profileCommand } from './profile.ts';
+import { profileCommand } from '../../profiling/cli/profile.ts';
 import { delCommand, getCommand, putCommand } from './record-commands.ts';
 import { scanCommand } from './scan.ts';
 import { serveCommand } from './serve.ts';

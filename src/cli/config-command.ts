@@ -1,5 +1,5 @@
 /** `kvorum config`: every setting, its value, where the value comes from, its bound, and what it is for. */
-import { resolveSettings, type ResolvedSetting } from '../config.ts';
+import { resolveSettings, type ResolvedSetting } from '../settings/config.ts';
 import { outputOption, type Command, type Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { renderTable, writeResult } from './output.ts';

@@ -11,8 +11,8 @@ import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { serveArguments, serveEnvironment, type Environment, type NodeSettings } from '../config.ts';
-import { stopWithParentEnvironmentName, withoutSettings } from '../domain/child-environment.ts';
+import { serveArguments, serveEnvironment, type Environment, type NodeSettings } from '../settings/config.ts';
+import { stopWithParentEnvironmentName, withoutSettings } from './child-environment.ts';
 import { KvorumError, messageOf } from '../domain/errors.ts';
 import { KIB } from '../domain/units.ts';
 

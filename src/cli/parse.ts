@@ -6,7 +6,7 @@
  * and knows no nearest option.
  */
 import { parseArgs } from 'node:util';
-import type { Flags } from '../config.ts';
+import type { Flags } from '../settings/config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import { suggestion } from '../nearest.ts';
 import { helpOption, outputOption, type Command, type Option } from './command.ts';

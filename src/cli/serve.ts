@@ -7,8 +7,8 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
-import { resolveSettings, type Environment, type NodeSettings } from '../config.ts';
-import { stopWithParentEnvironmentName } from '../domain/child-environment.ts';
+import { resolveSettings, type Environment, type NodeSettings } from '../settings/config.ts';
+import { stopWithParentEnvironmentName } from './child-environment.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';

@@ -1,6 +1,6 @@
 /** The settings of a node as options of a command, made from the settings table. */
-import { configEnvironmentName, configFlag, defaultText } from '../config.ts';
-import { settingsTable, type SettingName } from '../settings.ts';
+import { configEnvironmentName, configFlag, defaultText } from '../settings/config.ts';
+import { settingsTable, type SettingName } from '../settings/settings.ts';
 import type { Option } from './command.ts';
 
 /** An option for each setting but those in `except`, and `--config`. */

@@ -3,8 +3,8 @@
  * that does not answer is a row like the others.
  */
 import { Buffer } from 'node:buffer';
-import type { Flags } from '../config.ts';
-import { fieldOf, listFieldOf, parseJson, textFieldOf } from '../domain/foreign-json.ts';
+import type { Flags } from '../settings/config.ts';
+import { fieldOf, listFieldOf, parseJson, textFieldOf } from '../formats/foreign-json.ts';
 import {
   clientOf,
   clientOptions,

@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { takenPort } from '../../profiling/cluster/free-ports.ts';
 import { KvorumError, messageOf } from '../domain/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
-import { defaultPort } from '../settings.ts';
+import { defaultPort } from '../settings/settings.ts';
 import { clientOf } from './client.ts';
 import { directoryDefault, planCluster, type ClusterPlan } from './cluster-plan.ts';
 import { keepClusterSecret } from './cluster-secret.ts';

@@ -15,15 +15,15 @@ import {
   writeWrite,
   writeWriteInSteps,
   type EntryHead,
-} from '../domain/frame.ts';
-import { Histogram, countBounds, family, type MetricFamily } from '../domain/metrics.ts';
+} from '../formats/frame.ts';
+import { Histogram, countBounds, family, type MetricFamily } from '../metrics/metrics.ts';
 import { operationKinds, outcomeCodes, type Outcome, type OutcomeCode } from '../domain/operation.ts';
 import type { Quorum } from '../domain/quorum.ts';
-import { recordKinds } from '../domain/record.ts';
-import { visitOutcomes } from '../domain/reply.ts';
+import { recordKinds } from '../formats/record.ts';
+import { visitOutcomes } from '../formats/reply.ts';
 import { runInSteps } from '../domain/steps.ts';
 import { TurnShare } from '../domain/turn-share.ts';
-import { slotBits, type DispatchWaits } from '../domain/wait-marks.ts';
+import { slotBits, type DispatchWaits } from '../waits/wait-marks.ts';
 import type { Log } from '../log.ts';
 import type { NodeClock } from './clock.ts';
 import type { WorkerPool } from './worker-pool.ts';

@@ -6,9 +6,9 @@
  * all the flow control there is.
  */
 import { Buffer } from 'node:buffer';
-import { family, type MetricFamily } from '../domain/metrics.ts';
+import { family, type MetricFamily } from '../metrics/metrics.ts';
 import type { RangeEnd, RangeRequest } from '../domain/range.ts';
-import type { RangeMessage } from '../domain/worker-protocol.ts';
+import type { RangeMessage } from '../formats/worker-protocol.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 /** Whoever asked for a range. */

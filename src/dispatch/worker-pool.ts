@@ -11,9 +11,9 @@ import { Buffer } from 'node:buffer';
 import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../domain/errors.ts';
-import { family, type MetricFamily } from '../domain/metrics.ts';
-import type { WaitOptions } from '../domain/wait-marks.ts';
-import type { WorkerRecording } from '../domain/wait-recording.ts';
+import { family, type MetricFamily } from '../metrics/metrics.ts';
+import type { WaitOptions } from '../waits/wait-marks.ts';
+import type { WorkerRecording } from '../waits/wait-recording.ts';
 import type {
   Dispatch,
   RangeCommand,
@@ -23,7 +23,7 @@ import type {
   WorkerReady,
   WorkerReport,
   WorkerSettings,
-} from '../domain/worker-protocol.ts';
+} from '../formats/worker-protocol.ts';
 import type { Log } from '../log.ts';
 import { InlinePool, type TaskPool } from './inline-pool.ts';
 

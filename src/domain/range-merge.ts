@@ -6,7 +6,7 @@
  * first source's is taken.
  */
 import type { RangeEntry } from './range.ts';
-import { compareRecords } from './record.ts';
+import { compareRecords } from '../formats/record.ts';
 
 /**
  * The index of the entry that comes next, or -1 where there is none; an index without an entry is a source that has

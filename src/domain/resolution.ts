@@ -4,8 +4,8 @@
  * is then read from one replica, as Cassandra reads the data from one and digests from the others.
  */
 import { replyCodes } from './operation.ts';
-import { compareRecords, compareStamps, mergeRecords } from './record.ts';
-import type { Reply } from './reply.ts';
+import { compareRecords, compareStamps, mergeRecords } from '../formats/record.ts';
+import type { Reply } from '../formats/reply.ts';
 
 /**
  * The newer of two replies to a read; one that neither has nor announces a record is older than any that does. Of two

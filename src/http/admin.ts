@@ -3,8 +3,8 @@
  * node through `NodeView`; this file only shapes it.
  */
 import { Buffer } from 'node:buffer';
-import type { MetricFamily } from '../domain/metrics.ts';
-import type { NodeDescription } from '../domain/worker-protocol.ts';
+import type { MetricFamily } from '../metrics/metrics.ts';
+import type { NodeDescription } from '../formats/worker-protocol.ts';
 import { retryAfter } from './outcome.ts';
 import { problemResponse } from './problem.ts';
 import { renderMetrics } from './prometheus.ts';

@@ -5,7 +5,7 @@
 import type { Buffer } from 'node:buffer';
 import { largeFrame, type Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Outcome } from '../domain/operation.ts';
-import { largeValueBytes } from '../domain/record.ts';
+import { largeValueBytes } from '../formats/record.ts';
 import { AnswerBytes } from './answer-bytes.ts';
 import type { Request } from './connection.ts';
 import { outcomeResponse, retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';

@@ -1,7 +1,7 @@
 /**
  * The Prometheus text format, version 0.0.4: families of the same name from several threads become one.
  */
-import type { HistogramSnapshot, Labels, MetricFamily, MetricSample } from '../domain/metrics.ts';
+import type { HistogramSnapshot, Labels, MetricFamily, MetricSample } from '../metrics/metrics.ts';
 
 /** The text of all families, in the order in which their names first come. */
 export function renderMetrics(families: readonly MetricFamily[]): string {

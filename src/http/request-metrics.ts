@@ -2,7 +2,7 @@
  * Requests counted and timed by method and status. One histogram per pair that has occurred: methods and statuses are a
  * closed set, so the map is bounded.
  */
-import { Histogram, latencyBounds, type MetricFamily } from '../domain/metrics.ts';
+import { Histogram, latencyBounds, type MetricFamily } from '../metrics/metrics.ts';
 
 export class RequestMetrics {
   readonly #histograms = new Map<string, Map<number, Histogram>>();

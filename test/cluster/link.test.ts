@@ -16,11 +16,11 @@ import {
   PIECE_HEADER_BYTES,
   type LinkMessage,
   type MessageKind,
-} from '../../src/domain/link-message.ts';
+} from '../../src/formats/link-message.ts';
 import { operationKinds, replyCodes } from '../../src/domain/operation.ts';
-import { RECORD_HEADER_BYTES } from '../../src/domain/record.ts';
-import { readReplies } from '../../src/domain/reply.ts';
-import { linkProtocol, replicaPaths, type NodeDescription } from '../../src/domain/worker-protocol.ts';
+import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
+import { readReplies } from '../../src/formats/reply.ts';
+import { linkProtocol, replicaPaths, type NodeDescription } from '../../src/formats/worker-protocol.ts';
 import { encodeOperations } from '../domain/arbitraries.ts';
 import { ask, type Answer } from '../support/client.ts';
 import { prepareCluster, startCluster, type Cluster } from '../support/cluster.ts';

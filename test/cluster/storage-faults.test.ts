@@ -5,7 +5,7 @@ import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from '
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { codeOf } from '../../src/domain/errors.ts';
-import { durabilities, modes } from '../../src/domain/worker-protocol.ts';
+import { durabilities, modes } from '../../src/formats/worker-protocol.ts';
 import { problemCode } from '../support/client.ts';
 import { prepareCluster, startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';

@@ -8,9 +8,9 @@ import {
   writeRead,
   writeWrite,
   type EntryHead,
-} from '../../src/domain/frame.ts';
+} from '../../src/formats/frame.ts';
 import { operationKinds } from '../../src/domain/operation.ts';
-import { RECORD_HEADER_BYTES, recordKinds, sealRecord, type RecordView, type Stamp } from '../../src/domain/record.ts';
+import { RECORD_HEADER_BYTES, recordKinds, sealRecord, type RecordView, type Stamp } from '../../src/formats/record.ts';
 
 // A failed property should say what failed, not only for which input.
 fc.configureGlobal({ includeErrorInReport: true });

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { compareKeys, selectNext } from '../../src/domain/range-merge.ts';
 import { isRangeComplete, type RangeEntry } from '../../src/domain/range.ts';
-import { mergeRecords, recordKinds, type RecordView } from '../../src/domain/record.ts';
+import { mergeRecords, recordKinds, type RecordView } from '../../src/formats/record.ts';
 import { bytesOf, makeRecord, plain } from './arbitraries.ts';
 
 interface Sample {

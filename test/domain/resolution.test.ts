@@ -4,8 +4,8 @@ import { Buffer } from 'node:buffer';
 import test from 'node:test';
 import fc from 'fast-check';
 import { replyCodes } from '../../src/domain/operation.ts';
-import { compareRecords, recordKinds } from '../../src/domain/record.ts';
-import { announcementOf, failedReply, type Reply } from '../../src/domain/reply.ts';
+import { compareRecords, recordKinds } from '../../src/formats/record.ts';
+import { announcementOf, failedReply, type Reply } from '../../src/formats/reply.ts';
 import { holdersOf, newerReply, staleReplicas } from '../../src/domain/resolution.ts';
 import { bytesOf, makeRecord } from './arbitraries.ts';
 

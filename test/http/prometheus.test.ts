@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { family, Histogram } from '../../src/domain/metrics.ts';
+import { family, Histogram } from '../../src/metrics/metrics.ts';
 import { renderMetrics } from '../../src/http/prometheus.ts';
 import { parsePrometheus } from '../../profiling/cluster/prometheus-text.ts';
 

@@ -1,9 +1,16 @@
 /** A store in a directory of its own, and records to put into it. */
 import { Buffer } from 'node:buffer';
 import type { TestContext } from 'node:test';
-import { allocateFrame, entryBytes, readEntries, valueOffset, writeWrite, type Entry } from '../../src/domain/frame.ts';
+import {
+  allocateFrame,
+  entryBytes,
+  readEntries,
+  valueOffset,
+  writeWrite,
+  type Entry,
+} from '../../src/formats/frame.ts';
 import { operationKinds } from '../../src/domain/operation.ts';
-import { Store } from '../../workers/store.ts';
+import { Store } from '../../workers/store/store.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 export interface StoredWrite {

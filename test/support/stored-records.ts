@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { join } from 'node:path';
 import { open, type Database } from 'lmdb';
-import { isTombstone, readVersion } from '../../src/domain/record.ts';
+import { isTombstone, readVersion } from '../../src/formats/record.ts';
 
 const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
 

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { channel } from 'node:diagnostics_channel';
 import test from 'node:test';
-import type { BatchMarks } from '../../src/domain/wait-marks.ts';
-import type { Coordinator } from '../../workers/coordinator.ts';
-import type { LocalReplica } from '../../workers/local-replica.ts';
-import { awaitSending, sendingChannel, watchSending } from '../../workers/peer-sending.ts';
+import type { BatchMarks } from '../../src/waits/wait-marks.ts';
+import type { Coordinator } from '../../workers/coordinator/coordinator.ts';
+import type { LocalReplica } from '../../workers/replica/local-replica.ts';
+import { awaitSending, sendingChannel, watchSending } from '../../workers/peers/peer-sending.ts';
 import { WaitsSwitch } from '../../workers/waits.ts';
 
 const module = new URL('../../profiling/inside/worker-waits.js', import.meta.url).href;

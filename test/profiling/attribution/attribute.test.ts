@@ -7,7 +7,7 @@ import type { Frame, FrameOrigin } from '../../../profiling/attribution/frame.ts
 import { treeOfCpuProfile, treeOfHeapProfile, treeOfStacks } from '../../../profiling/attribution/stack-tree.ts';
 import { readPerfScript } from '../../../profiling/capture/perf-script.ts';
 import { frameResolver } from '../../../profiling/capture/source-frames.ts';
-import type { CpuProfile, HeapProfile } from '../../../src/domain/recording.ts';
+import type { CpuProfile, HeapProfile } from '../../../src/waits/recording.ts';
 import { fixtureJson, fixtureText } from '../../support/fixtures.ts';
 
 /** `p:` a file of ours, `m:` a file of a package, `k:` the kernel, `v:` V8's names, `n:` native; else a module of Node. */
@@ -22,12 +22,12 @@ function frameOf(text: string): Frame {
 const stack = (...frames: readonly string[]) => ({ frames: frames.map(frameOf), weight: 1 });
 
 const cases: readonly [name: string, stack: ReturnType<typeof stack>, part: Category][] = [
-  ['our own code is its file', stack('node:net', 'p:workers/coordinator.ts'), 'coordination'],
-  ['the nearest frame of ours wins', stack('p:workers/coordinator.ts', 'p:src/domain/frame.ts'), 'codec'],
-  ['a helper belongs to its caller', stack('p:workers/store.ts', 'p:src/domain/steps.ts'), 'storage'],
+  ['our own code is its file', stack('node:net', 'p:workers/coordinator/coordinator.ts'), 'coordination'],
+  ['the nearest frame of ours wins', stack('p:workers/coordinator/coordinator.ts', 'p:src/formats/frame.ts'), 'codec'],
+  ['a helper belongs to its caller', stack('p:workers/store/store.ts', 'p:src/domain/steps.ts'), 'storage'],
   ['sockets belong to who writes to them', stack('p:src/http/connection.ts', 'node:net', 'n:writev'), 'http-front'],
   ['sockets that undici writes to are the HTTP client', stack('m:undici/lib/core/util.js', 'node:net'), 'http-client'],
-  ['lmdb is storage', stack('p:workers/store.ts', 'm:lmdb/write.js', 'n:(anonymous)'), 'storage'],
+  ['lmdb is storage', stack('p:workers/store/store.ts', 'm:lmdb/write.js', 'n:(anonymous)'), 'storage'],
   ['msgpackr is storage', stack('m:msgpackr/pack.js'), 'storage'],
   ['piscina is dispatch', stack('p:src/node.ts', 'm:piscina/dist/index.js'), 'dispatch'],
   ['a package nobody knows belongs to its caller', stack('p:src/log.ts', 'm:@some/thing/a.js'), 'metrics'],
@@ -62,8 +62,12 @@ for (const [name, one, part] of cases) {
 
 test('totals count a sample once for each part on its stack, selves add up', () => {
   const tree = treeOfStacks([
-    stack('p:workers/coordinator.ts', 'p:workers/peer-client.ts', 'p:workers/coordinator.ts'),
-    stack('p:workers/coordinator.ts', 'p:workers/peer-client.ts', 'm:undici/a.js'),
+    stack(
+      'p:workers/coordinator/coordinator.ts',
+      'p:workers/peers/peer-client.ts',
+      'p:workers/coordinator/coordinator.ts',
+    ),
+    stack('p:workers/coordinator/coordinator.ts', 'p:workers/peers/peer-client.ts', 'm:undici/a.js'),
     stack('v:(idle)'),
   ]);
   const attribution = attribute(tree);
@@ -83,8 +87,8 @@ test('network is what sockets take below the HTTP client and the replica listene
 
 test('time blocked in native storage code is left out by its factor', () => {
   const tree = treeOfStacks([
-    stack('p:workers/store.ts', 'm:lmdb/write.js', 'n:(anonymous)'),
-    stack('p:workers/store.ts'),
+    stack('p:workers/store/store.ts', 'm:lmdb/write.js', 'n:(anonymous)'),
+    stack('p:workers/store/store.ts'),
     stack('p:src/log.ts'),
   ]);
   const attribution = attribute(tree, { nativeStorageFactor: 0.25 });
@@ -94,7 +98,9 @@ test('time blocked in native storage code is left out by its factor', () => {
 });
 
 test('what nobody owns is named, and its share is of the work', () => {
-  const attribution = attribute(treeOfStacks([stack('p:workers/store.ts'), stack('n:[unknown]'), stack('v:(idle)')]));
+  const attribution = attribute(
+    treeOfStacks([stack('p:workers/store/store.ts'), stack('n:[unknown]'), stack('v:(idle)')]),
+  );
   assert.deepEqual(attribution.unknown, [{ label: '[unknown]', self: 1 }]);
   assert.equal(unattributedShare(attribution), 0.5);
 });

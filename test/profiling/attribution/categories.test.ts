@@ -34,8 +34,8 @@ test('a file in a new folder, or a new file beside the known ones, has no part',
 test('the longest prefix wins', () => {
   assert.equal(ownerOfFile('src/http/connection.ts'), 'http-front');
   assert.equal(ownerOfFile('src/http/head.ts'), 'parse-admit');
-  assert.equal(ownerOfFile('workers/range-scan.ts'), 'storage');
-  assert.equal(ownerOfFile('workers/range-metrics.ts'), 'metrics');
+  assert.equal(ownerOfFile('workers/ranges/scan.ts'), 'storage');
+  assert.equal(ownerOfFile('workers/ranges/metrics.ts'), 'metrics');
   assert.equal(ownerOfFile('src/domain/errors.ts'), 'caller');
 });
 

@@ -6,8 +6,8 @@ import { foldedText } from '../../../profiling/attribution/folded.ts';
 import type { Frame } from '../../../profiling/attribution/frame.ts';
 import { treeOfStacks } from '../../../profiling/attribution/stack-tree.ts';
 
-const coordinator: Frame = { name: 'ask', origin: 'project', file: 'workers/coordinator.ts', line: 7 };
-const store: Frame = { name: 'write', origin: 'project', file: 'workers/store.ts', line: 9 };
+const coordinator: Frame = { name: 'ask', origin: 'project', file: 'workers/coordinator/coordinator.ts', line: 7 };
+const store: Frame = { name: 'write', origin: 'project', file: 'workers/store/store.ts', line: 9 };
 const commit: Frame = { name: '(anonymous)', origin: 'native', file: '', line: null };
 const idle: Frame = { name: '(idle)', origin: 'v8', file: '', line: null };
 
@@ -67,9 +67,9 @@ test('foldedText() has a line for each stack, from the thread to the leaf, witho
   assert.equal(
     foldedText(tree, 'worker 1'),
     [
-      'worker 1;ask workers/coordinator.ts:7 300',
-      'worker 1;ask workers/coordinator.ts:7;write workers/store.ts:9 100',
-      'worker 1;ask workers/coordinator.ts:7;write workers/store.ts:9;(anonymous) 600',
+      'worker 1;ask workers/coordinator/coordinator.ts:7 300',
+      'worker 1;ask workers/coordinator/coordinator.ts:7;write workers/store/store.ts:9 100',
+      'worker 1;ask workers/coordinator/coordinator.ts:7;write workers/store/store.ts:9;(anonymous) 600',
       '',
     ].join('\n'),
   );

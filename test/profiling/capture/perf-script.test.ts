@@ -46,7 +46,7 @@ test('readPerfScript() tells frames of our own, of packages, of Node, native one
       ['native', 'v8::internal::(anonymous namespace)::Invoke', '/usr/bin/node'],
       ['package', 'request', 'undici/lib/api.js'],
       ['node', '(anonymous)', 'node:internal/timers'],
-      ['project', 'post', 'workers/peer-connection.ts'],
+      ['project', 'post', 'workers/peers/peer-connection.ts'],
       ['native', 'no object', ''],
       ['native', 'wasm-function[20]-20-turbofan', '/tmp/perf-71.map'],
       ['native', '[unknown]', '/usr/lib/libc.so.6'],

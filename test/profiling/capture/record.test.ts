@@ -37,7 +37,7 @@ import {
 import { frameResolver } from '../../../profiling/capture/source-frames.ts';
 import { builtInEngine } from '../../../profiling/load/built-in-engine.ts';
 import type { Workload } from '../../../profiling/load/result.ts';
-import type { CpuProfile } from '../../../src/domain/recording.ts';
+import type { CpuProfile } from '../../../src/waits/recording.ts';
 import { startCluster, type Cluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clinicTicks } from '../../../profiling/clinic/flame-data.ts';
-import type { CallFrame, CpuProfile } from '../../../src/domain/recording.ts';
+import type { CallFrame, CpuProfile } from '../../../src/waits/recording.ts';
 
 function frame(functionName: string, url = '', lineNumber = -1): CallFrame {
   return { functionName, scriptId: '0', url, lineNumber, columnNumber: lineNumber < 0 ? -1 : 4 };

@@ -168,7 +168,7 @@ test('whatever the stacks, totals are what the stacks weigh, and no callee weigh
 });
 
 const labels = [
-  'merge workers/store.ts:166',
+  'merge workers/store/store.ts:166',
   '(anonymous) src/node.ts:97',
   'get #size undici/lib/core/request.js:3',
   'run @scope/name/a.mjs:1',

@@ -17,7 +17,7 @@ export function source(kind: FlameKind, node: string, thread: string, stacks: St
 }
 
 const turn = 'turn workers/turn.ts:20';
-const merge = `${turn};merge workers/store.ts:166`;
+const merge = `${turn};merge workers/store/store.ts:166`;
 const route = 'onStreamRead node:internal/stream_base_commons:168;#route src/http/server.ts:80';
 
 /** Main: 400 (100 of them the collector's). Worker: 600, of which `merge` 450. One second of idling in each. */

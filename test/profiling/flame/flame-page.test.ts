@@ -52,7 +52,7 @@ test('a frame tells its function, its file, its part and what it costs', { skip 
   const tip = (await hover(page, 0.2, 2)).split('\n');
   assert.deepEqual(tip, [
     'merge',
-    'workers/store.ts:166 · Storage',
+    'workers/store/store.ts:166 · Storage',
     'Total 450 us, 45.0%',
     'Self 50 us, 5.0%',
     '45 us a request in total, 5 us a request in itself',

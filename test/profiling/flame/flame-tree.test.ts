@@ -73,7 +73,7 @@ test('functionsOf() has the baseline beside it', () => {
   const rows = functionsOf(treeOf(graph, data), 0);
   const merge = rows.find(({ name }) => name === 'merge');
   assert.deepEqual([merge?.self, merge?.selfBase, merge?.total, merge?.totalBase], [50, 224, 450, 224]);
-  assert.equal(merge?.place, 'workers/store.ts:166');
+  assert.equal(merge?.place, 'workers/store/store.ts:166');
 });
 
 test('weights are written in the unit of their kind', () => {

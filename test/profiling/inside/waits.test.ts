@@ -4,8 +4,8 @@ import { Buffer } from 'node:buffer';
 import test from 'node:test';
 import { MainWaits } from '../../../profiling/inside/main-waits.ts';
 import { startWaits } from '../../../profiling/inside/waits.ts';
-import { slotBits, type DispatchWaits } from '../../../src/domain/wait-marks.ts';
-import type { TimedExchange, WaitPoints } from '../../../src/domain/wait-recording.ts';
+import { slotBits, type DispatchWaits } from '../../../src/waits/wait-marks.ts';
+import type { TimedExchange, WaitPoints } from '../../../src/waits/wait-recording.ts';
 
 function exchange(arrivedAt = performance.now()): TimedExchange {
   return { method: 'PUT', arrivedAt, startedAt: performance.now() };

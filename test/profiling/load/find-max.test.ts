@@ -1,4 +1,4 @@
-/** The search for the highest rate that is held, on clusters that are functions; test/cli/bench.test.ts has a real server. */
+/** The search for the highest rate that is held, on clusters that are functions; test/profiling/cli/bench.test.ts has a real server. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';

@@ -1,0 +1,278 @@
+/**
+ * The flags of `kvorum bench` as a plan of what to run, or one sentence that says which flag is wrong and what is
+ * accepted.
+ */
+import { arrivals, distributions, loadOperations, type Workload } from '../load/result.ts';
+import type { Environment, Flags } from '../../src/settings/config.ts';
+import { KvorumError } from '../../src/domain/errors.ts';
+import { nodesMax } from '../../src/domain/topology.ts';
+import { MIB } from '../../src/domain/units.ts';
+import { settingsTable } from '../../src/settings/settings.ts';
+import { planCluster } from '../../src/cli/cluster-plan.ts';
+import type { Option } from '../../src/cli/command.ts';
+import { choiceFlag, countFlag, outputFormat, refuseFlag, textFlag } from '../../src/cli/parse.ts';
+import { settingOptions } from '../../src/cli/setting-options.ts';
+
+export interface BenchPlan {
+  /** All but the targets, which an own cluster has only when it runs. */
+  readonly workload: Omit<Workload, 'targets'>;
+  readonly cluster: ClusterChoice;
+  readonly targets: 'one' | 'all';
+  readonly engine: EngineChoice;
+  readonly fills: boolean;
+  readonly search: { readonly p99MsMax: number; readonly stepsMax: number } | undefined;
+  readonly jsonFile: string | undefined;
+  readonly reportFile: string | undefined;
+  readonly output: 'table' | 'json';
+  /** The line that repeats the run, without secrets. */
+  readonly command: string;
+}
+
+export type ClusterChoice =
+  | { readonly kind: 'running'; readonly urls: readonly string[] }
+  | { readonly kind: 'own'; readonly count: number; readonly flags: readonly string[]; readonly directory?: string };
+
+export interface EngineChoice {
+  readonly name: 'auto' | 'wrk2' | 'built-in';
+  readonly wrk2Path: string | undefined;
+  readonly requestTimeoutMs: number;
+}
+
+const engines = ['auto', 'wrk2', 'built-in'] as const;
+const targetChoices = ['one', 'all'] as const;
+
+const targetDefault = 'http://localhost:8080';
+const rateMax = 1_000_000;
+const keysMax = 1_000_000_000;
+const connectionsMax = 10_000;
+const durationMsMax = 24 * 3_600_000;
+const stepsMaxDefault = 40;
+
+/** What `--up` sets itself, and what nodes cannot share. */
+const notForUp = ['self', 'cluster', 'port', 'dataDirectory', 'host', 'replicaPort'] as const;
+const nodeOptions = settingOptions(notForUp);
+
+/** The flags that put a load together; other commands that run one take them too. */
+export const workloadOptions: readonly Option[] = [
+  { flag: 'op', placeholder: loadOperations.join('|'), about: 'What is sent; default put' },
+  { flag: 'read-share', placeholder: 'SHARE', about: 'Share of GETs in mixed, 0 to 1; default 0.5' },
+  { flag: 'rate', placeholder: 'N', about: 'Requests a second over all connections; default 1000' },
+  { flag: 'arrival', placeholder: arrivals.join('|'), about: 'Evenly spaced or at random; default constant' },
+  { flag: 'connections', placeholder: 'N', about: 'Connections, kept open, one request at a time on each; default 64' },
+  { flag: 'duration', placeholder: 'TIME', about: 'What is measured, such as 500ms, 30s, 3m; default 30s' },
+  { flag: 'warmup', placeholder: 'TIME', about: 'Load before that, not measured; default 5s' },
+  { flag: 'keys', placeholder: 'N', about: 'Size of the key space; default 100000' },
+  { flag: 'distribution', placeholder: distributions.join('|'), about: 'Which keys; default uniform' },
+  { flag: 'value-bytes', placeholder: 'N', about: 'Size of each value that is written; default 64' },
+  { flag: 'ack', placeholder: 'N', about: 'Replicas that must answer (default: as the cluster is set)' },
+  { flag: 'from', placeholder: 'N', about: 'Replicas that are asked (default: as the cluster is set)' },
+  { flag: 'seed', placeholder: 'N', about: 'Repeats keys and arrivals; default 1' },
+];
+
+export const engineOptions: readonly Option[] = [
+  { flag: 'engine', placeholder: engines.join('|'), about: 'auto (default): wrk2 where it is found' },
+  { flag: 'wrk2', placeholder: 'PATH', about: 'The wrk2 program (default: wrk2 or wrk on PATH, if it has -R)' },
+  { flag: 'request-timeout', placeholder: 'TIME', about: 'A request without an answer is given up; default 10s' },
+];
+
+export const benchOptions: readonly Option[] = [
+  { flag: 'target', placeholder: 'URL,URL,...', about: `Nodes that get the load (default ${targetDefault})` },
+  { flag: 'up', placeholder: 'N', about: 'Start a cluster of N local nodes for the run' },
+  { flag: 'data', placeholder: 'DIR', about: 'Directory of the nodes of --up, kept (default: a temporary one)' },
+  { flag: 'targets', placeholder: targetChoices.join('|'), about: 'Load on the first node or on all; default one' },
+  ...workloadOptions,
+  { flag: 'fill', about: 'Put every key once before' },
+  { flag: 'find-max', about: 'Search for the highest rate that is held, from --rate on' },
+  { flag: 'p99', placeholder: 'TIME', about: 'Bound of the 99th percentile in --find-max; default 50ms' },
+  ...engineOptions,
+  { flag: 'json', placeholder: 'FILE', about: 'Write the result as JSON' },
+  { flag: 'report', placeholder: 'FILE', about: 'Write an HTML report' },
+  { flag: 'output', placeholder: 'table|json', about: "wrk2's text (table, default) or the result as JSON" },
+  ...nodeOptions,
+];
+
+/** Throws `bad-setting`. */
+export function planBench(flags: Flags, environment: Environment): BenchPlan {
+  const cluster = clusterOf(flags, environment);
+  const targets = choiceFlag(flags, 'targets', targetChoices, 'one');
+  const workload = workloadOf(flags);
+  const targetCount = cluster.kind === 'running' ? cluster.urls.length : cluster.count;
+  if (targets === 'all' && workload.connections < targetCount) {
+    refuseFlag('connections', workload.connections, `at least one for each of the ${targetCount} targets`);
+  }
+  return {
+    cluster,
+    targets,
+    workload,
+    engine: engineOf(flags, workload),
+    fills: flags.get('fill') === true,
+    search: searchOf(flags),
+    jsonFile: fileFlag(flags, 'json'),
+    reportFile: fileFlag(flags, 'report'),
+    output: outputFormat(flags),
+    command: commandOf('bench', flags),
+  };
+}
+
+/** Throws `bad-setting`. */
+export function workloadOf(flags: Flags): Omit<Workload, 'targets'> {
+  const keys = countFlag(flags, 'keys', keysMax) ?? 100_000;
+  const ack = countFlag(flags, 'ack', nodesMax) ?? null;
+  const from = countFlag(flags, 'from', nodesMax) ?? null;
+  if (ack !== null && from !== null && ack > from) refuseFlag('ack', ack, `at most --from, which is ${from}`);
+  return {
+    op: choiceFlag(flags, 'op', loadOperations, 'put'),
+    readShare: numberFlag(flags, 'read-share', { min: 0, max: 1, fallback: 0.5 }),
+    rate: numberFlag(flags, 'rate', { min: 0, max: rateMax, fallback: 1000, isAbove: true }),
+    arrival: choiceFlag(flags, 'arrival', arrivals, 'constant'),
+    connections: countFlag(flags, 'connections', connectionsMax) ?? 64,
+    durationMs: timeFlag(flags, 'duration', { minMs: 1, fallbackMs: 30_000 }),
+    warmupMs: timeFlag(flags, 'warmup', { minMs: 0, fallbackMs: 5000 }),
+    keys,
+    distribution: choiceFlag(flags, 'distribution', distributions, 'uniform'),
+    valueBytes: numberFlag(flags, 'value-bytes', { min: 0, max: 256 * MIB, fallback: 64, isWhole: true }),
+    ack,
+    from,
+    seed: numberFlag(flags, 'seed', { min: 0, max: 2 ** 32 - 1, fallback: 1, isWhole: true }),
+  };
+}
+
+/** `500ms`, `30s`, `3m`. Throws `bad-setting`. */
+export function timeFlag(
+  flags: Flags,
+  flag: string,
+  { minMs, fallbackMs }: { readonly minMs: number; readonly fallbackMs: number },
+): number {
+  const given = flags.get(flag);
+  if (given === undefined) return fallbackMs;
+  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(String(given)) ?? [];
+  const timeMs = Math.round(Number(digits) * (unitMs[unit] ?? NaN));
+  if (timeMs >= minMs && timeMs <= durationMsMax) return timeMs;
+  const least = minMs === 0 ? '0s' : `${minMs}ms`;
+  return refuseFlag(flag, given, `a time like 500ms, 30s or 3m, from ${least} to 24h`);
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** The parts of a flag that takes a list, none of them empty. Throws `bad-setting`. */
+export function listFlag(flags: Flags, flag: string, fallback: readonly string[]): readonly string[] {
+  const given = flags.get(flag);
+  if (given === undefined) return fallback;
+  const parts = partsOf(given);
+  return parts.includes('') ? refuseFlag(flag, given, 'values separated by commas') : parts;
+}
+
+export interface Choices<T> {
+  readonly of: readonly T[];
+  readonly fallback: readonly T[];
+  /** How many at least; 1 by default. */
+  readonly least?: 1 | 2;
+}
+
+/** The value of a flag that takes several words of a closed set, each once, in the order given. Throws `bad-setting`. */
+export function choicesFlag<T extends string>(flags: Flags, flag: string, choices: Choices<T>): readonly T[] {
+  const { of, fallback, least = 1 } = choices;
+  const given = flags.get(flag);
+  if (given === undefined) return fallback;
+  const parts = partsOf(given);
+  const chosen = parts.flatMap((part) => of.find((one) => one === part) ?? []);
+  if (chosen.length === parts.length && new Set(chosen).size === chosen.length && chosen.length >= least) return chosen;
+  const many = least === 1 ? 'one or more' : 'two or more';
+  return refuseFlag(flag, given, `${many} of ${of.join(', ')}, separated by commas, each once`);
+}
+
+function partsOf(given: string | boolean): string[] {
+  return String(given)
+    .split(',')
+    .map((part) => part.trim());
+}
+
+/** A command line that says again what was said, but no secret. */
+export function commandOf(name: string, flags: Flags): string {
+  const parts = [...flags].map(([flag, value]) => {
+    if (value === true) return `--${flag}`;
+    if (value === false) return `--no-${flag}`;
+    return `--${flag} ${flag === settingsTable.clusterSecret.flag ? "'...'" : quoted(value)}`;
+  });
+  return ['kvorum', name, ...parts].join(' ');
+}
+
+/** A list of node URLs. Throws `bad-setting`. */
+export function urlsFlag(flags: Flags, flag: string, fallback: string): readonly string[] {
+  const given = String(flags.get(flag) ?? fallback);
+  return given.split(',').map((part) => {
+    const url = URL.canParse(part) ? new URL(part) : undefined;
+    if (url?.protocol === 'http:' && url.hostname !== '') return url.origin;
+    return refuseFlag(flag, given, `URLs like ${targetDefault}, separated by commas`);
+  });
+}
+
+export function clusterOf(flags: Flags, environment: Environment): ClusterChoice {
+  const count = countFlag(flags, 'up', nodesMax);
+  const forNodes = nodeFlags(flags);
+  if (count === undefined) {
+    const [first] = [...forNodes.keys(), ...(flags.has('data') ? ['data'] : [])];
+    if (first !== undefined) {
+      throw new KvorumError('bad-setting', `--${first} is for the nodes of --up; nodes that run have their settings`);
+    }
+    return { kind: 'running', urls: urlsFlag(flags, 'target', targetDefault) };
+  }
+  if (flags.has('target')) throw new KvorumError('bad-setting', 'Two clusters: give --target or --up, not both');
+  // Only to be told here what is wrong with them.
+  planCluster({ flags: forNodes, environment }, count);
+  const directory = fileFlag(flags, 'data');
+  const passedOn = [...forNodes].flatMap(([flag, value]) => {
+    if (typeof value === 'boolean') return [value ? `--${flag}` : `--no-${flag}`];
+    return [`--${flag}=${value}`];
+  });
+  return { kind: 'own', count, flags: passedOn, ...(directory !== undefined && { directory }) };
+}
+
+function nodeFlags(flags: Flags): Flags {
+  const names = new Set(nodeOptions.map(({ flag }) => flag));
+  return new Map([...flags].filter(([flag]) => names.has(flag)));
+}
+
+export function engineOf(flags: Flags, { arrival }: Pick<Workload, 'arrival'>): EngineChoice {
+  const wrk2Path = fileFlag(flags, 'wrk2');
+  const asked = choiceFlag(flags, 'engine', engines, wrk2Path === undefined ? 'auto' : 'wrk2');
+  if (wrk2Path !== undefined && asked === 'built-in') refuseFlag('engine', asked, 'wrk2 or auto together with --wrk2');
+  if (arrival === 'poisson' && asked === 'wrk2') refuseFlag('arrival', arrival, 'constant together with wrk2');
+  const requestTimeoutMs = timeFlag(flags, 'request-timeout', { minMs: 1, fallbackMs: 10_000 });
+  return { name: arrival === 'poisson' ? 'built-in' : asked, wrk2Path, requestTimeoutMs };
+}
+
+function searchOf(flags: Flags): BenchPlan['search'] {
+  const p99MsMax = timeFlag(flags, 'p99', { minMs: 1, fallbackMs: 50 });
+  if (flags.get('find-max') === true) return { p99MsMax, stepsMax: stepsMaxDefault };
+  if (flags.has('p99')) throw new KvorumError('bad-setting', '--p99 is the bound of --find-max; give both');
+  return undefined;
+}
+
+function fileFlag(flags: Flags, flag: string): string | undefined {
+  const given = textFlag(flags, flag);
+  return given === '' ? refuseFlag(flag, given, 'a path') : given;
+}
+
+interface NumberBounds {
+  readonly min: number;
+  readonly max: number;
+  readonly fallback: number;
+  readonly isWhole?: boolean;
+  /** Above the minimum, not equal to it. */
+  readonly isAbove?: boolean;
+}
+
+function numberFlag(flags: Flags, flag: string, bounds: NumberBounds): number {
+  const { min, max, fallback, isWhole = false, isAbove = false } = bounds;
+  const given = flags.get(flag);
+  if (given === undefined) return fallback;
+  const value = (isWhole ? /^\d{1,12}$/ : /^\d{1,12}(?:\.\d{1,9})?$/).test(String(given)) ? Number(given) : NaN;
+  if ((isAbove ? value > min : value >= min) && value <= max) return value;
+  const range = isAbove ? `above ${min}, up to ${max}` : `from ${min} to ${max}`;
+  return refuseFlag(flag, given, `a ${isWhole ? 'whole ' : ''}number ${range}`);
+}
+
+function quoted(value: string): string {
+  return /^[\w./:,=@%+-]+$/.test(value) ? value : `'${value.replaceAll("'", String.raw`'\''`)}'`;
+}

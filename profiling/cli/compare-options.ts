@@ -1,0 +1,156 @@
+/**
+ * The options of `kvorum compare`: what they are called, what they accept, and what they become. Where the load is
+ * described they are those of `kvorum bench`.
+ */
+import type { CompareSettings } from '../compare/result.ts';
+import { loadOperations } from '../load/result.ts';
+import type { Flags } from '../../src/settings/config.ts';
+import { KvorumError } from '../../src/domain/errors.ts';
+import { nodesMax } from '../../src/domain/topology.ts';
+import { durabilities, modes, type Mode } from '../../src/formats/worker-protocol.ts';
+import { choicesFlag, listFlag, timeFlag, workloadOf, workloadOptions, type Choices } from './bench-flags.ts';
+import { outputOption, type Option } from '../../src/cli/command.ts';
+import { choiceFlag, countFlag, refuseFlag, textFlag } from '../../src/cli/parse.ts';
+
+const rateMax = 1_000_000;
+const ratesMax = 16;
+/** As in the study. */
+const ratesDefault = [1000, 6000];
+const maximumShare = 0.6;
+const roundsMax = 100;
+/** Shorter than the bench's own, since a comparison makes some dozens of runs. */
+const workloadDefaults = [
+  ['duration', '10s'],
+  ['warmup', '2s'],
+  ['keys', '10000'],
+] as const;
+/** In a shorter run one stall of the machine is more than the 1% that p99 leaves out. */
+const searchDurationMsLeast = 3000;
+/** Shorter runs have no second to observe. */
+const durationMsMin = 500;
+
+/** What is the comparison's own business, or set by it. */
+const ownFlags = new Set(['op', 'rate', 'seed', ...workloadDefaults.map(([flag]) => flag)]);
+
+/** What says how to run; nothing of it goes together with files. */
+const runOptions: readonly Option[] = [
+  option('modes', 'LIST', `Modes in the order of comparison, two or more of ${modes.join(', ')} (default all)`),
+  option('op', 'LIST', `Operations, of ${loadOperations.join(', ')} (default put,get)`),
+  option('rates', 'LIST', `Requests a second that every mode meets (default ${ratesDefault.join(',')})`),
+  option('rounds', 'N', 'How often each maximum is looked for, and each load is put on each mode (default 3)'),
+  option('p99', 'TIME', 'Bound of the 99th percentile for a rate to count as a maximum held (default 50ms)'),
+  option(
+    'duration',
+    'TIME',
+    'What is measured of each run; a third, but 3s, where a maximum is looked for (default 10s)',
+  ),
+  option('warmup', 'TIME', 'Load before that, not measured (default 2s)'),
+  option('keys', 'N', 'Size of the key space, all of it written before the first run (default 10000)'),
+  ...workloadOptions.filter(({ flag }) => !ownFlags.has(flag)),
+  option('targets', 'one|all', 'Load on the first node of a cluster or on all (default one)'),
+  option('nodes', 'N', 'Nodes of each cluster (default 3)'),
+  option('durability', durabilities.join('|'), 'When the nodes acknowledge writes (default fsync)'),
+  option('profile', 'DIR', 'Profile each mode afterwards, under a load that all of them hold; DIR gets their reports'),
+  option('data', 'DIR', "Where the clusters keep their data until the end (default the system's temporary directory)"),
+];
+
+export const compareOptions: readonly Option[] = [
+  ...runOptions,
+  option('a', 'FILE,...', 'Compare earlier results of bench or compare instead; several files are rounds'),
+  option('b', 'FILE,...', 'With what --a is compared'),
+  option('json', 'FILE', 'Write the whole result as JSON'),
+  option('report', 'FILE', 'Write an HTML report'),
+  outputOption,
+];
+
+export type CompareOrder =
+  | { readonly kind: 'files'; readonly a: readonly string[]; readonly b: readonly string[] }
+  | {
+      readonly kind: 'modes';
+      readonly modes: readonly Mode[];
+      readonly settings: CompareSettings;
+      readonly dataDirectory: string | undefined;
+      readonly profileDirectory: string | undefined;
+    };
+
+/** What the flags ask for. Throws `bad-setting`. */
+export function compareOrder(flags: Flags): CompareOrder {
+  const [a, b] = [flags.get('a'), flags.get('b')];
+  if (a === undefined && b === undefined) {
+    return {
+      kind: 'modes',
+      modes: filledChoices(flags, 'modes', { of: modes, least: 2, fallback: modes }),
+      settings: compareSettings(flags),
+      dataDirectory: textFlag(flags, 'data'),
+      profileDirectory: textFlag(flags, 'profile'),
+    };
+  }
+  if (a === undefined || b === undefined) {
+    const [given, missing] = a === undefined ? ['b', 'a'] : ['a', 'b'];
+    throw new KvorumError('bad-setting', `--${given} needs --${missing}: the file to compare with`);
+  }
+  const stray = runOptions.find(({ flag }) => flags.has(flag));
+  if (stray !== undefined) {
+    const message = `--${stray.flag} says how to run clusters, which --a and --b do not: leave one or the other out`;
+    throw new KvorumError('bad-setting', message);
+  }
+  return { kind: 'files', a: listFlag(flags, 'a', []), b: listFlag(flags, 'b', []) };
+}
+
+function compareSettings(flags: Flags): CompareSettings {
+  const others = [...flags].filter(([flag]) => flag !== 'op');
+  const workload = workloadOf(new Map([...workloadDefaults, ...others]));
+  const nodes = countFlag(flags, 'nodes', nodesMax) ?? 3;
+  for (const flag of ['ack', 'from'] as const) {
+    if ((workload[flag] ?? 0) > nodes) refuse(flags, flag, `at most --nodes, which is ${nodes}`);
+  }
+  const targets = choiceFlag(flags, 'targets', ['one', 'all'] as const, 'one');
+  if (targets === 'all' && workload.connections < nodes) {
+    refuse(flags, 'connections', `at least one for each of the ${nodes} nodes`);
+  }
+  if (workload.durationMs < durationMsMin) refuse(flags, 'duration', `a time from ${durationMsMin}ms`);
+  const { readShare, arrival, connections, durationMs, warmupMs, keys, distribution, valueBytes, ack, from } = workload;
+  return {
+    readShare,
+    arrival,
+    connections,
+    durationMs,
+    warmupMs,
+    keys,
+    distribution,
+    valueBytes,
+    ack,
+    from,
+    ops: filledChoices(flags, 'op', { of: loadOperations, fallback: ['put', 'get'] }),
+    rates: ratesOf(flags),
+    maximumShare,
+    rounds: countFlag(flags, 'rounds', roundsMax) ?? 3,
+    nodes,
+    searchDurationMs: Math.max(Math.min(durationMs, searchDurationMsLeast), Math.round(durationMs / 3)),
+    durability: choiceFlag(flags, 'durability', durabilities, 'fsync'),
+    targets,
+    p99MsMax: timeFlag(flags, 'p99', { minMs: 1, fallbackMs: 50 }),
+  };
+}
+
+function ratesOf(flags: Flags): readonly number[] {
+  const given = listFlag(flags, 'rates', ratesDefault.map(String));
+  const rates = given.map((text) => (/^\d{1,7}$/.test(text) ? Number(text) : NaN));
+  const areGood = rates.every((rate) => rate >= 1 && rate <= rateMax) && new Set(rates).size === rates.length;
+  if (areGood && rates.length <= ratesMax) return rates;
+  return refuse(flags, 'rates', `up to ${ratesMax} different whole numbers from 1 to ${rateMax}, separated by commas`);
+}
+
+/** As everywhere in a comparison, an empty part is told before the words are looked at. */
+function filledChoices<T extends string>(flags: Flags, flag: string, choices: Choices<T>): readonly T[] {
+  listFlag(flags, flag, choices.fallback);
+  return choicesFlag(flags, flag, choices);
+}
+
+function refuse(flags: Flags, flag: string, expected: string): never {
+  return refuseFlag(flag, flags.get(flag) ?? '', expected);
+}
+
+function option(flag: string, placeholder: string, about: string): Option {
+  return { flag, placeholder, about };
+}

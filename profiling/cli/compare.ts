@@ -1,0 +1,147 @@
+/**
+ * `kvorum compare`: the modes against each other, or earlier results. Measures nothing itself: clusters, load and
+ * arithmetic are in profiling/compare; here are flags, progress, files and exit codes.
+ */
+import { dirname, relative } from 'node:path';
+import type { Compared, ModesEvent } from '../compare/compare-modes.ts';
+import { expectedMs } from '../compare/expected-time.ts';
+import type { CompareResult } from '../compare/result.ts';
+import type { ProfileModesOptions } from '../profile/profile-modes.ts';
+import type { ProfileEvent } from '../profile/run-profile.ts';
+import { perSecond } from '../load/verdict.ts';
+import type { Environment, Flags } from '../../src/settings/config.ts';
+import { pointName } from '../compare/load-point.ts';
+import type { Command, Invocation } from '../../src/cli/command.ts';
+import { assertWritable, writeFile } from '../../src/cli/output-files.ts';
+import { commandOf } from './bench-flags.ts';
+import { compareOptions, compareOrder, type CompareOrder } from './compare-options.ts';
+import { compareText } from './compare-table.ts';
+import { exitCodes, type ExitCode } from '../../src/cli/exit-codes.ts';
+import { reportFailure } from '../../src/cli/failure.ts';
+import { printable, writeNotice, writeResult } from '../../src/cli/output.ts';
+import { outputFormat, textFlag } from '../../src/cli/parse.ts';
+import { profileProgress } from './profile-progress.ts';
+import { stopSignal } from '../../src/cli/signals.ts';
+
+export const compareCommand: Command = {
+  name: 'compare',
+  summary: 'Compare modes under the same load, or earlier results',
+  usage: '[--modes LIST] [--op LIST] [options] | --a FILE --b FILE',
+  details:
+    'Starts a cluster for each mode, looks for the highest rate that each holds, then puts the same rates and 60% of its ' +
+    'own maximum on each, round after round, in turns. Says what each step from mode to mode bought. Figures are medians ' +
+    'with their ranges; where ranges overlap there is no verdict. Ctrl-C ends it early, and what was measured is kept.',
+  positionals: { min: 0, max: 0 },
+  options: compareOptions,
+  examples: [
+    'kvorum compare --report compare.html',
+    'kvorum compare --modes async,batched --op put --rates 2000 --rounds 5 --duration 5s --json compare.json',
+    'kvorum compare --a before.json --b after.json',
+    'kvorum compare --a old1.json,old2.json,old3.json --b new1.json,new2.json,new3.json',
+  ],
+  run: compare,
+};
+
+async function compare({ flags, environment }: Invocation): Promise<ExitCode> {
+  const format = outputFormat(flags);
+  const order = compareOrder(flags);
+  const files = { json: textFlag(flags, 'json'), report: textFlag(flags, 'report') };
+  assertWritable(files);
+  const { result, failure } = await carryOut(order, flags, environment);
+  await keep(result, files);
+  await writeResult(format === 'json' ? `${JSON.stringify(result)}\n` : compareText(result));
+  if (failure !== undefined) return reportFailure(failure);
+  if (order.kind === 'modes' && result.cutShort) return exitCodes.interrupted;
+  return exitCodes.ok;
+}
+
+async function carryOut(order: CompareOrder, flags: Flags, environment: Environment): Promise<Compared> {
+  // Loaded here, since the other commands need no part of it.
+  const [{ compareFiles }, { compareModes }] = await Promise.all([
+    import('../compare/compare-files.ts'),
+    import('../compare/compare-modes.ts'),
+  ]);
+  const command = commandOf('compare', flags);
+  if (order.kind === 'files') {
+    return { result: compareFiles({ ...order, command, startedAt: new Date().toISOString() }), failure: undefined };
+  }
+  const stop = new AbortController();
+  void stopSignal().then(() => {
+    writeNotice('Stopping; what was measured is kept');
+    stop.abort();
+  });
+  const minutes = Math.ceil(expectedMs(order.modes.length, order.settings) / 60_000);
+  writeNotice(`Comparing ${order.modes.join(', ')} under ${order.settings.ops.join(', ')}: about ${minutes} min`);
+  const profiling = order.profileDirectory === undefined ? undefined : await prepareProfiling(order.profileDirectory);
+  const { settings } = order;
+  const { signal } = stop;
+  return compareModes({
+    ...order,
+    command,
+    signal,
+    onEvent: tell,
+    ...(profiling && {
+      afterwards: (clusters, result) => profiling({ clusters, result, settings, environment, signal }),
+    }),
+  });
+}
+
+/** Tries the directory before anything runs; what it resolves to profiles the modes into it. */
+async function prepareProfiling(directory: string) {
+  const [{ profileModes }, { makeProfileDirectory }] = await Promise.all([
+    import('../profile/profile-modes.ts'),
+    import('../profile/profile-files.ts'),
+  ]);
+  makeProfileDirectory(directory, 'profile');
+  const onEvent = (mode: string, event: ProfileEvent): void =>
+    writeNotice(printable(`${mode}: ${profileProgress(event)}`));
+  return (order: Omit<ProfileModesOptions, 'directory' | 'onEvent'>) => profileModes({ ...order, directory, onEvent });
+}
+
+/** The JSON first: the report can be made of it again. */
+async function keep(
+  result: CompareResult,
+  { json, report }: { readonly json: string | undefined; readonly report: string | undefined },
+): Promise<void> {
+  if (json !== undefined) writeFile('json', json, `${JSON.stringify(result)}\n`);
+  if (report === undefined) return;
+  const { renderCompareReport } = await import('../report/compare-report.ts');
+  writeFile('report', report, await renderCompareReport(seenFrom(dirname(report), result)));
+}
+
+/** The profiles' directories as the report's links need them: from where it lies. */
+function seenFrom(place: string, result: CompareResult): CompareResult {
+  if (result.profiles === undefined) return result;
+  const profiles = result.profiles.map((one) => ({ ...one, directory: relative(place, one.directory) }));
+  return { ...result, profiles };
+}
+
+function tell(event: ModesEvent): void {
+  const line = progressLine(event);
+  if (line !== undefined) writeNotice(printable(line));
+}
+
+function progressLine(event: ModesEvent): string | undefined {
+  switch (event.kind) {
+    case 'started':
+      return `${event.mode}: cluster is up, filling`;
+    case 'filled':
+      return `${event.mode}: filled`;
+    case 'idle': {
+      const idle = event.subjects.flatMap(({ idleCpuMsPerSecond: ms }) => (ms === null ? [] : [ms]));
+      const sum = idle.reduce((total, ms) => total + ms, 0);
+      return idle.length === 0 ? undefined : `idle, all clusters take ${sum.toFixed(1)} ms of CPU a second together`;
+    }
+    case 'step': {
+      const { subject, op, step } = event;
+      return `maximum of ${op}, ${subject}: ${perSecond(step.rate)} ${step.held ? 'held' : step.reason}`;
+    }
+    case 'run': {
+      const { run, index, count } = event;
+      const what = `round ${run.round}, ${run.op} at ${pointName(run.point)}, ${run.subject}`;
+      return `[${index + 1}/${count}] ${what}: ${run.result.verdict.sentence}`;
+    }
+    default:
+      return event satisfies never;
+  }
+}

@@ -1,0 +1,135 @@
+/** The options of `kvorum profile`, and what they become. */
+import { clinicTools, type ClinicTool } from '../clinic/tools.ts';
+import { loadOperations, type LoadOperation, type Workload } from '../load/result.ts';
+import { instrumentNames, type InstrumentName } from '../profile/instrument-names.ts';
+import type { Environment, Flags } from '../../src/settings/config.ts';
+import { KvorumError } from '../../src/domain/errors.ts';
+import {
+  benchOptions,
+  choicesFlag,
+  clusterOf,
+  commandOf,
+  engineOf,
+  workloadOf,
+  type ClusterChoice,
+  type EngineChoice,
+} from './bench-flags.ts';
+import type { Option } from '../../src/cli/command.ts';
+import { choiceFlag, textFlag } from '../../src/cli/parse.ts';
+
+export interface ProfilePlan {
+  readonly cluster: ClusterChoice;
+  readonly targets: 'one' | 'all';
+  readonly workload: Omit<Workload, 'op' | 'rate' | 'targets'>;
+  readonly ops: readonly LoadOperation[];
+  /** Null: a share of what the cluster holds. */
+  readonly rate: number | null;
+  readonly engine: EngineChoice;
+  readonly fills: boolean;
+  readonly instruments: readonly InstrumentName[];
+  /** Whether they were asked for by name: then one that cannot be used is an error. */
+  readonly areNamed: boolean;
+  readonly clinic: readonly ClinicTool[];
+  readonly directory: string;
+  readonly baseline: string | undefined;
+  readonly secretFile: string | undefined;
+  readonly command: string;
+}
+
+const directoryPrefix = 'kvorum-profile-';
+const durationDefault = '15s';
+const warmupDefault = '10s';
+const opsDefault = ['put', 'get'] as const;
+
+/** Those of the bench that mean the same here. */
+const sharedFlags = new Set(benchOptions.map(({ flag }) => flag));
+for (const flag of ['op', 'rate', 'duration', 'warmup', 'find-max', 'p99', 'json', 'report', 'output', 'fill']) {
+  sharedFlags.delete(flag);
+}
+
+export const profileOptions: readonly Option[] = [
+  {
+    flag: 'out',
+    placeholder: 'DIR',
+    about: `Where everything goes; new or empty (default ${directoryPrefix} and the time)`,
+  },
+  {
+    flag: 'op',
+    placeholder: 'LIST',
+    about: `One or more of ${loadOperations.join(', ')} (default ${opsDefault.join(',')})`,
+  },
+  { flag: 'rate', placeholder: 'N', about: 'Requests a second (default: 70% of what the cluster holds, found first)' },
+  { flag: 'duration', placeholder: 'TIME', about: `Of each run; default ${durationDefault}` },
+  {
+    flag: 'warmup',
+    placeholder: 'TIME',
+    about: `Load before a --rate, not measured; default ${warmupDefault}, and at most 1s of it before each run`,
+  },
+  { flag: 'fill', isNegatable: true, about: 'Put every key once before (default; --no-fill leaves it out)' },
+  {
+    flag: 'instruments',
+    placeholder: 'LIST',
+    about: `Of ${instrumentNames.join(', ')} (default: all that can be used)`,
+  },
+  {
+    flag: 'clinic',
+    placeholder: 'LIST',
+    about: `Pages by clinic: ${clinicTools.join(', ')}, or all; other instruments only as far as these need them`,
+  },
+  { flag: 'baseline', placeholder: 'DIR', about: 'An earlier profile; flame graphs show what changed since' },
+  {
+    flag: 'secret-file',
+    placeholder: 'FILE',
+    about: "The cluster's secret, for --target (default KVORUM_CLUSTER_SECRET)",
+  },
+  ...benchOptions.filter(({ flag }) => sharedFlags.has(flag)),
+];
+
+/** Throws `bad-setting`. */
+export function planProfile(flags: Flags, environment: Environment): ProfilePlan {
+  const cluster = clusterOf(flags, environment);
+  const clinic = clinicOf(flags);
+  if (clinic.length > 0 && cluster.kind === 'running') {
+    throw new KvorumError('bad-setting', '--clinic starts nodes of its own: give --up N and leave --target out');
+  }
+  const { op: _op, rate, ...workload } = workloadOf(loadFlags(flags));
+  const instruments = choicesFlag(flags, 'instruments', { of: instrumentNames, fallback: instrumentsFor(clinic) });
+  return {
+    cluster,
+    targets: choiceFlag(flags, 'targets', ['one', 'all'], 'one'),
+    workload,
+    ops: choicesFlag(flags, 'op', { of: loadOperations, fallback: opsDefault }),
+    rate: flags.has('rate') ? rate : null,
+    engine: engineOf(flags, workload),
+    fills: flags.get('fill') !== false,
+    instruments,
+    areNamed: flags.has('instruments'),
+    clinic,
+    directory: textFlag(flags, 'out') ?? directoryPrefix + timeStamp(),
+    baseline: textFlag(flags, 'baseline'),
+    secretFile: textFlag(flags, 'secret-file'),
+    command: commandOf('profile', flags),
+  };
+}
+
+/** What the bench reads of them: one operation, and a length that differs where none is given. */
+function loadFlags(flags: Flags): Flags {
+  const rest = [...flags].filter(([flag]) => flag !== 'op');
+  return new Map([['duration', durationDefault], ['warmup', warmupDefault], ...rest]);
+}
+
+/** Clinic itself sees one thread; its pages of the others are drawn from recordings of ours. */
+function instrumentsFor(clinic: readonly ClinicTool[]): readonly InstrumentName[] {
+  if (clinic.length === 0) return instrumentNames;
+  const cpu: InstrumentName[] = clinic.includes('flame') ? ['cpu'] : [];
+  return clinic.includes('heapprofiler') ? [...cpu, 'allocation'] : cpu;
+}
+
+function clinicOf(flags: Flags): readonly ClinicTool[] {
+  return flags.get('clinic') === 'all' ? clinicTools : choicesFlag(flags, 'clinic', { of: clinicTools, fallback: [] });
+}
+
+/** `20260131-235959`, UTC. */
+function timeStamp(): string {
+  return new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
+}

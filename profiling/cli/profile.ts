@@ -1,0 +1,182 @@
+/**
+ * `kvorum profile`: where the CPU, the allocation and the waiting of a cluster go. The measuring is done by
+ * profiling/profile; here are flags, progress, files and exit codes.
+ */
+import type { ProfileResult } from '../capture/result.ts';
+import type { InstrumentName } from '../profile/instrument-names.ts';
+import type { ProfiledNode } from '../profile/instruments.ts';
+import type { ProfileEvent } from '../profile/run-profile.ts';
+import type { Environment } from '../../src/settings/config.ts';
+import { KvorumError } from '../../src/domain/errors.ts';
+import { nodeName } from '../../src/domain/topology.ts';
+import { settingsTable } from '../../src/settings/settings.ts';
+import type { Command, Invocation } from '../../src/cli/command.ts';
+import { exitCodes, type ExitCode } from '../../src/cli/exit-codes.ts';
+import { printable, writeNotice, writeResult } from '../../src/cli/output.ts';
+import { profileProgress } from './profile-progress.ts';
+import { planProfile, profileOptions, type ProfilePlan } from './profile-options.ts';
+import { stopSignal } from '../../src/cli/signals.ts';
+
+export const profileCommand: Command = {
+  name: 'profile',
+  summary: 'Say where the CPU, the allocation and the waiting of a cluster go',
+  usage: '[--op LIST] [--up N | --target URL,...] [--out DIR] [options]',
+  details:
+    'Puts a constant load on a warm cluster and records it with one instrument at a time, each in a run of its own: ' +
+    "V8's CPU and heap profilers in every thread, collections, promises, the waits of sampled operations, and where " +
+    'they are permitted perf and futex waits. DIR gets a report with flame graphs (report.html), the tables ' +
+    '(profile.md), all figures (profile.json) and the raw files, which Chrome DevTools and speedscope open. The other ' +
+    'options are for the nodes of --up.',
+  positionals: { min: 0, max: 0 },
+  options: profileOptions,
+  examples: [
+    'kvorum profile --up 3 --out profile',
+    'kvorum profile --up 3 --mode async --op put --rate 2000 --out async --baseline profile',
+    'kvorum profile --target http://localhost:8080 --secret-file data/cluster-secret --no-fill --out live',
+    'kvorum profile --up 3 --clinic flame,bubbleprof --out clinic',
+  ],
+  run: profile,
+};
+
+/** For pages by clinic alone: what its slowest tool can take. */
+const clinicRateDefault = 200;
+
+async function profile({ flags, environment }: Invocation): Promise<ExitCode> {
+  const plan = planProfile(flags, environment);
+  // Loaded here, since the other commands need no part of it.
+  const files = await import('../profile/profile-files.ts');
+  const baseline = plan.baseline === undefined ? undefined : files.readBaseline(plan.baseline);
+  const instruments = await usableInstruments(plan);
+  const secret = await secretOf(plan, environment);
+  files.makeProfileDirectory(plan.directory);
+  const stop = new AbortController();
+  void stopSignal().then(() => {
+    writeNotice('Stopping; what was measured is kept');
+    stop.abort();
+  });
+  const result = await measure({ ...plan, instruments, secret }, stop.signal);
+  const written = await files.writeProfile(plan.directory, result, baseline);
+  for (const path of written) writeNotice(printable(`Wrote ${path}`));
+  const { profileSummary } = await import('../profile/summary.ts');
+  await writeResult(printable(profileSummary(result)));
+  return exitCodeOf(result);
+}
+
+function exitCodeOf({ cutShort, runs, clinic = [] }: ProfileResult): ExitCode {
+  if (cutShort === true) return exitCodes.interrupted;
+  const hasFailed = runs.some(({ failed = [] }) => failed.length > 0) || clinic.some(({ path }) => path === null);
+  return hasFailed ? exitCodes.failure : exitCodes.ok;
+}
+
+interface ReadyPlan extends ProfilePlan {
+  /** Undefined where the nodes of --up keep one of their own. */
+  readonly secret: string | undefined;
+}
+
+async function measure(plan: ReadyPlan, signal: AbortSignal): Promise<ProfileResult> {
+  const { cluster, clinic } = plan;
+  if (cluster.kind === 'running')
+    return measureNodes(plan, await runningNodes(cluster.urls, plan.secret ?? ''), signal);
+  const result = await measureOwn(plan, cluster, signal);
+  if (clinic.length === 0 || result.cutShort === true) return result;
+  const { clinicPages } = await import('../profile/clinic-pages.ts');
+  const { directory, workload, ops } = plan;
+  const op = ops[0] ?? 'put';
+  const rate = result.runs.find((run) => run.op === op)?.rateAsked ?? plan.rate ?? clinicRateDefault;
+  const onProgress = (text: string): void => writeNotice(printable(text));
+  const order = { tools: clinic, directory, files: result.files, op, rate, workload, nodeFlags: cluster.flags };
+  const pages = await clinicPages({ ...order, signal, onProgress });
+  return { ...result, clinic: pages, cutShort: signal.aborted };
+}
+
+async function measureOwn(
+  plan: ReadyPlan,
+  cluster: Extract<ProfilePlan['cluster'], { kind: 'own' }>,
+  signal: AbortSignal,
+): Promise<ProfileResult> {
+  const [{ startLocalCluster }, { clusterSecret }, perf] = await Promise.all([
+    import('../cluster/local-cluster.ts'),
+    import('../capture/profile-client.ts'),
+    import('../capture/perf.ts'),
+  ]);
+  writeNotice(`Starting ${cluster.count} nodes`);
+  const environment = plan.instruments.includes('perf') ? { NODE_OPTIONS: perf.perfNodeOptions } : {};
+  let leftBehind: readonly string[] = [];
+  try {
+    await using own = await startLocalCluster({ ...cluster, environment });
+    const secret = plan.secret ?? clusterSecret({}, own.directory);
+    const nodes = own.nodes.map(({ name, url, pid }) => ({ name, url, pid, secret }));
+    leftBehind = perf.perfMaps(own.nodes.map(({ pid }) => pid));
+    return await measureNodes(plan, nodes, signal);
+  } finally {
+    perf.removePerfMaps(leftBehind);
+  }
+}
+
+/** All nodes of the cluster, whichever of them were named: each does its part of the work. */
+async function runningNodes(urls: readonly string[], secret: string): Promise<ProfiledNode[]> {
+  const [{ nodesOf }, { assertReady }, { localProcess }] = await Promise.all([
+    import('../load/bench.ts'),
+    import('../load/node-client.ts'),
+    import('../cluster/local-process.ts'),
+  ]);
+  await assertReady(urls);
+  const all = await nodesOf(urls);
+  return Promise.all(
+    all.map(async (url, index) => ({
+      name: nodeName(index),
+      url,
+      secret,
+      pid: (await localProcess(url))?.pid ?? null,
+    })),
+  );
+}
+
+async function measureNodes(
+  plan: ReadyPlan,
+  nodes: readonly ProfiledNode[],
+  signal: AbortSignal,
+): Promise<ProfileResult> {
+  const [{ profileCluster }, { selectEngine }] = await Promise.all([
+    import('../profile/run-profile.ts'),
+    import('../load/select-engine.ts'),
+  ]);
+  const urls = nodes.map(({ url }) => url);
+  const named = plan.cluster.kind === 'running' ? plan.cluster.urls : urls;
+  return profileCluster({
+    ...plan,
+    rateOf: () => plan.rate,
+    nodes,
+    targets: plan.targets === 'one' ? named.slice(0, 1) : urls,
+    // With no instrument there is nothing to measure: the pages of clinic come from nodes of its own.
+    ops: plan.instruments.length === 0 ? [] : plan.ops,
+    fills: plan.fills && plan.instruments.length > 0,
+    engine: selectEngine(plan.engine),
+    signal,
+    onEvent: tell,
+  });
+}
+
+/** Those asked for, or all that can be used here; says which cannot, and why. */
+async function usableInstruments(plan: ProfilePlan): Promise<readonly InstrumentName[]> {
+  const { instrumentObstacles } = await import('../profile/instrument-obstacles.ts');
+  const obstacles = await instrumentObstacles(plan.instruments, plan.cluster.kind);
+  for (const [name, reason] of obstacles) {
+    if (plan.areNamed) throw new KvorumError('profile-failed', `Cannot use --instruments "${name}": ${reason}`);
+    writeNotice(printable(`Without ${name}: ${reason}`));
+  }
+  return plan.instruments.filter((name) => !obstacles.has(name));
+}
+
+async function secretOf({ cluster, secretFile }: ProfilePlan, environment: Environment): Promise<string | undefined> {
+  const { clusterSecret, readSecretFile } = await import('../capture/profile-client.ts');
+  if (secretFile !== undefined) return readSecretFile(secretFile);
+  if (cluster.kind === 'running') return clusterSecret(environment, undefined);
+  const flag = `--${settingsTable.clusterSecret.flag}=`;
+  const given = cluster.flags.find((one) => one.startsWith(flag))?.slice(flag.length);
+  return given ?? (environment['KVORUM_CLUSTER_SECRET'] || undefined);
+}
+
+function tell(event: ProfileEvent): void {
+  writeNotice(printable(profileProgress(event)));
+}

@@ -1,0 +1,187 @@
+/**
+ * Operation frames: many operations in one run of bytes.
+ *
+ * A frame from the main thread to a worker, from a worker to a peer's worker, and from a peer are the same bytes: a
+ * sequence of entries with no header, so that frames can be forwarded whole and put one behind the other. All numbers
+ * are little-endian.
+ *
+ *   offset  size  field
+ *        0     4  entry bytes, this field included
+ *        4     4  tag: the main thread's slot for the operation; replicas ignore it
+ *        8     1  kind: 1 read, 2 write
+ *        9     1  acksRequired
+ *       10     1  replicaCount
+ *       11     1  1 for a read whose record is to come whatever its size (`wholeRead`), else 0
+ *       12     2  key bytes
+ *       14     .  key, then for a write the record (record.ts)
+ *
+ * Entries come from our own threads and from peers that proved the secret; they are still bounds-checked, since a frame
+ * cut short must not read its neighbour.
+ */
+import { Buffer } from 'node:buffer';
+import { KvorumError } from '../domain/errors.ts';
+import { operationKinds, type OperationKind } from '../domain/operation.ts';
+import type { Quorum } from '../domain/quorum.ts';
+import { RECORD_HEADER_BYTES, sealRecord, sealRecordInSteps, type Stamp } from './record.ts';
+
+export const ENTRY_HEADER_BYTES = 14;
+const WHOLE_OFFSET = 11;
+
+/** How many bytes an entry takes; `valueBytes` is undefined for a read. */
+export function entryBytes(keyBytes: number, valueBytes: number | undefined): number {
+  return ENTRY_HEADER_BYTES + keyBytes + (valueBytes === undefined ? 0 : RECORD_HEADER_BYTES + valueBytes);
+}
+
+/** What the head of an entry says. */
+export interface EntryHead {
+  readonly tag: number;
+  readonly kind: OperationKind;
+  readonly quorum: Quorum;
+}
+
+/** Where the value of a write stands in its entry that starts at `offset`. */
+export function valueOffset(offset: number, keyBytes: number): number {
+  return offset + ENTRY_HEADER_BYTES + keyBytes + RECORD_HEADER_BYTES;
+}
+
+/** Writes a read at `offset`; returns the end of the entry. `target` must have room for `entryBytes`. */
+export function writeRead(target: Buffer, offset: number, head: EntryHead, key: Uint8Array): number {
+  const length = entryBytes(key.length, undefined);
+  writeHead(target, offset, length, head, key);
+  return offset + length;
+}
+
+/**
+ * Writes a write at `offset`, whose value already stands at `valueOffset`, and seals its record; returns the end of the
+ * entry.
+ */
+export function writeWrite(
+  target: Buffer,
+  offset: number,
+  head: EntryHead,
+  key: Uint8Array,
+  record: { readonly stamp: Stamp; readonly valueBytes: number },
+): number {
+  const length = entryBytes(key.length, record.valueBytes);
+  writeHead(target, offset, length, head, key);
+  sealRecord(target, offset + ENTRY_HEADER_BYTES + key.length, record.valueBytes, key, record.stamp);
+  return offset + length;
+}
+
+/** Writes an entry at the start of `target` that carries a sealed record on to another replica. */
+export function writeRecord(target: Buffer, quorum: Quorum, key: Uint8Array, record: Uint8Array): void {
+  writeHead(target, 0, target.length, { tag: 0, kind: operationKinds.write, quorum }, key);
+  target.set(record, ENTRY_HEADER_BYTES + key.length);
+}
+
+/** `writeWrite` at the start of a frame, in steps, for a large value. */
+export function writeWriteInSteps(
+  target: Buffer,
+  head: EntryHead,
+  key: Uint8Array,
+  record: { readonly stamp: Stamp; readonly valueBytes: number },
+): Generator<void, void> {
+  writeHead(target, 0, entryBytes(key.length, record.valueBytes), head, key);
+  return sealRecordInSteps(target, ENTRY_HEADER_BYTES + key.length, record.valueBytes, key, record.stamp);
+}
+
+function writeHead(target: Buffer, offset: number, length: number, head: EntryHead, key: Uint8Array): void {
+  target.writeUInt32LE(length, offset);
+  target.writeUInt32LE(head.tag, offset + 4);
+  target[offset + 8] = head.kind;
+  target[offset + 9] = head.quorum.acksRequired;
+  target[offset + 10] = head.quorum.replicaCount;
+  target[offset + WHOLE_OFFSET] = 0;
+  target.writeUInt16LE(key.length, offset + 12);
+  target.set(key, offset + ENTRY_HEADER_BYTES);
+}
+
+/** One operation of a frame, as a view: positions in `bytes`, nothing copied. */
+export interface Entry {
+  readonly bytes: Buffer;
+  readonly offset: number;
+  readonly length: number;
+  readonly kind: OperationKind;
+  readonly keyStart: number;
+  readonly keyEnd: number;
+}
+
+/** The entries of a frame in order. Throws `corrupt-frame` where the bytes do not parse to their end. */
+export function readEntries(bytes: Buffer): Entry[] {
+  const entries: Entry[] = [];
+  for (let offset = 0; offset < bytes.length;) {
+    const entry = readEntry(bytes, offset);
+    entries.push(entry);
+    offset += entry.length;
+  }
+  return entries;
+}
+
+function readEntry(bytes: Buffer, offset: number): Entry {
+  if (bytes.length - offset < ENTRY_HEADER_BYTES) throw corrupt(offset, 'is cut short');
+  const length = bytes.readUInt32LE(offset);
+  const keyStart = offset + ENTRY_HEADER_BYTES;
+  const keyEnd = keyStart + bytes.readUInt16LE(offset + 12);
+  const end = offset + length;
+  if (end > bytes.length || keyEnd > end || keyEnd === keyStart) throw corrupt(offset, 'has impossible lengths');
+  const kind = bytes[offset + 8];
+  if (kind === operationKinds.read) {
+    if (keyEnd !== end) throw corrupt(offset, 'has impossible lengths');
+  } else if (kind === operationKinds.write) {
+    if (end - keyEnd < RECORD_HEADER_BYTES) throw corrupt(offset, 'has impossible lengths');
+  } else {
+    throw corrupt(offset, 'is of an unknown kind');
+  }
+  return { bytes, offset, length, kind, keyStart, keyEnd };
+}
+
+/** The tag of an entry. */
+export function tagOf(entry: Entry): number {
+  return entry.bytes.readUInt32LE(entry.offset + 4);
+}
+
+/** How many acknowledgements the entry's operation needs. */
+export function acksRequiredOf(entry: Entry): number {
+  return entry.bytes[entry.offset + 9] as number;
+}
+
+/** How many replicas the entry's operation goes to. */
+export function replicaCountOf(entry: Entry): number {
+  return entry.bytes[entry.offset + 10] as number;
+}
+
+/** The entry of a read again, in a frame of its own, for a record that is too large to come among others. */
+export function wholeRead(entry: Entry): Entry {
+  const bytes = Buffer.from(entryView(entry));
+  bytes[WHOLE_OFFSET] = 1;
+  return readEntry(bytes, 0);
+}
+
+/** Whether a read's record is to come whatever its size. */
+export function isWholeRead(entry: Entry): boolean {
+  return entry.bytes[entry.offset + WHOLE_OFFSET] === 1;
+}
+
+/** The key of an entry, as a view. */
+export function keyOf(entry: Entry): Buffer {
+  return entry.bytes.subarray(entry.keyStart, entry.keyEnd);
+}
+
+/** The record of a write, as a view; empty for a read. */
+export function recordOf(entry: Entry): Buffer {
+  return entry.bytes.subarray(entry.keyEnd, entry.offset + entry.length);
+}
+
+/** The bytes of an entry, as a view. */
+export function entryView(entry: Entry): Buffer {
+  return entry.bytes.subarray(entry.offset, entry.offset + entry.length);
+}
+
+/** A buffer that owns its memory whole, so that it can be transferred to another thread. */
+export function allocateFrame(size: number): Buffer {
+  return Buffer.allocUnsafeSlow(size);
+}
+
+function corrupt(offset: number, what: string): KvorumError {
+  return new KvorumError('corrupt-frame', `Frame entry at byte ${offset} ${what}`);
+}

@@ -1,0 +1,110 @@
+/**
+ * The entries that a peer streams to the coordinator of a cluster scan (range-format.ts), read as they come in.
+ *
+ * Bytes come in buffers that start and end anywhere. A small entry is shown as a view once all of it is there; of a large
+ * one only the header, and its value is taken in the pieces in which it comes, or passed over.
+ */
+import { Buffer } from 'node:buffer';
+import { KvorumError } from '../domain/errors.ts';
+import type { RangeEntry } from '../domain/range.ts';
+import { ENTRY_HEAD_BYTES } from './range-format.ts';
+import { largeValueBytes, RECORD_HEADER_BYTES } from './record.ts';
+
+const nothing = Buffer.alloc(0);
+
+/** Whether a record of this length is streamed in pieces. */
+export function isLargeRecord(recordBytes: number): boolean {
+  return recordBytes > RECORD_HEADER_BYTES + largeValueBytes;
+}
+
+export class RangeEntryReader {
+  /** The entry that `next` has found; valid until the next call of it. */
+  readonly entry: RangeEntry = {
+    key: nothing,
+    keyStart: 0,
+    keyEnd: 0,
+    bytes: nothing,
+    offset: 0,
+    length: 0,
+    recordBytes: 0,
+  };
+  /** Bytes pushed and not yet read. */
+  waitingBytes = 0;
+  readonly #buffers: Buffer[] = [];
+  #current: Buffer = nothing;
+  #at = 0;
+  #valueBytes = 0;
+
+  push(bytes: Buffer): void {
+    this.#buffers.push(bytes);
+    this.waitingBytes += bytes.length;
+  }
+
+  /** Bytes of the entry's large value that have not been taken. */
+  get valueBytes(): number {
+    return this.#valueBytes;
+  }
+
+  /** Whether nothing of an entry is left over. */
+  get isEmpty(): boolean {
+    return this.waitingBytes === 0 && this.#valueBytes === 0;
+  }
+
+  /** Whether the entry's value is taken with `takeValue`. */
+  get isLarge(): boolean {
+    return isLargeRecord(this.entry.recordBytes) && this.entry.length === RECORD_HEADER_BYTES;
+  }
+
+  /** Finds the next entry; false where it is not all there yet. Throws `corrupt-frame`. */
+  next(): boolean {
+    while (this.#valueBytes > 0) if (this.takeValue() === undefined) return false;
+    if (!this.#gather(ENTRY_HEAD_BYTES)) return false;
+    const recordBytes = this.#current.readUInt32LE(this.#at);
+    const keyBytes = this.#current.readUInt16LE(this.#at + 4);
+    if (keyBytes === 0 || recordBytes < RECORD_HEADER_BYTES) {
+      throw new KvorumError('corrupt-frame', 'A range entry has impossible lengths');
+    }
+    const length = isLargeRecord(recordBytes) ? RECORD_HEADER_BYTES : recordBytes;
+    const size = ENTRY_HEAD_BYTES + keyBytes + length;
+    if (!this.#gather(size)) return false;
+    this.#show(keyBytes, length, recordBytes);
+    this.#at += size;
+    this.waitingBytes -= size;
+    this.#valueBytes = recordBytes - length;
+    return true;
+  }
+
+  /** The next piece of the entry's large value; undefined where none has come, and at its end. */
+  takeValue(): Buffer | undefined {
+    if (this.#valueBytes === 0 || !this.#gather(1)) return undefined;
+    const end = Math.min(this.#current.length, this.#at + this.#valueBytes);
+    const piece = this.#current.subarray(this.#at, end);
+    this.#at = end;
+    this.#valueBytes -= piece.length;
+    this.waitingBytes -= piece.length;
+    return piece;
+  }
+
+  #show(keyBytes: number, length: number, recordBytes: number): void {
+    const { entry } = this;
+    entry.key = this.#current;
+    entry.keyStart = this.#at + ENTRY_HEAD_BYTES;
+    entry.keyEnd = entry.keyStart + keyBytes;
+    entry.bytes = this.#current;
+    entry.offset = entry.keyEnd;
+    entry.length = length;
+    entry.recordBytes = recordBytes;
+  }
+
+  /** Makes `size` bytes stand together at `#at`; false where they have not come. */
+  #gather(size: number): boolean {
+    if (this.waitingBytes < size) return false;
+    while (this.#current.length - this.#at < size) {
+      const next = this.#buffers.shift() as Buffer;
+      const rest = this.#current.length - this.#at;
+      this.#current = rest === 0 ? next : Buffer.concat([this.#current.subarray(this.#at), next]);
+      this.#at = 0;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,294 @@
+/** Reply and outcome frames: whatever goes in comes out, and bytes that are neither never read past their end. */
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import test from 'node:test';
+import fc from 'fast-check';
+import { outcomeCodes, replyCodes, type OutcomeCode } from '../../src/domain/operation.ts';
+import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
+import {
+  failedReply,
+  FrameWriter,
+  announcementOf,
+  largeRecordBytes,
+  OUTCOME_FRAME_HEADER_BYTES,
+  OUTCOME_HEADER_BYTES,
+  readReplies,
+  REPLY_HEADER_BYTES,
+  visitOutcomes,
+  type Reply,
+} from '../../src/formats/reply.ts';
+import {
+  anyKey,
+  anyStamp,
+  anyUint32,
+  anyValue,
+  bytesOf,
+  makeRecord,
+  mangled,
+  plain,
+  recordBytes,
+} from '../domain/arbitraries.ts';
+
+const anyRecordBytes = fc.tuple(anyKey, anyStamp, anyValue).map((parts) => recordBytes(makeRecord(...parts)));
+
+const plainCodes = [replyCodes.absent, replyCodes.applied, replyCodes.failed, replyCodes.full] as const;
+const anyReply = fc.oneof(
+  fc.record({ code: fc.constantFrom(...plainCodes), record: fc.constant(undefined) }, plain),
+  fc.record({ code: fc.constant(replyCodes.record), record: anyRecordBytes }, plain),
+);
+type SampleReply = typeof anyReply extends fc.Arbitrary<infer Sample> ? Sample : never;
+
+const anyOutcome = fc.record(
+  {
+    tag: anyUint32,
+    code: fc.constantFrom(...Object.values(outcomeCodes)),
+    tally: fc.record({ acks: fc.integer({ min: 0, max: 64 }), failures: fc.integer({ min: 0, max: 64 }) }, plain),
+    value: anyValue,
+  },
+  plain,
+);
+interface SampleOutcome {
+  readonly tag: number;
+  readonly code: OutcomeCode;
+  readonly tally: { readonly acks: number; readonly failures: number };
+  readonly value: Buffer;
+}
+
+test('a frame of any replies reads back as the same replies in the same order', () => {
+  fc.assert(
+    fc.property(fc.array(anyReply, { maxLength: 12 }), fc.nat(4096), (replies, sizeHint) => {
+      const read = readReplies(encodeReplies(replies, sizeHint));
+      assert.deepEqual(read.map(sampleOf), replies);
+    }),
+  );
+});
+
+test('a record reply takes only the given length of a longer source', () => {
+  const writer = new FrameWriter(0);
+  writer.replyRecord(Buffer.alloc(100, 0x61), RECORD_HEADER_BYTES);
+  const [reply] = readReplies(writer.finish());
+  assert.deepEqual(reply && sampleOf(reply).record, Buffer.alloc(RECORD_HEADER_BYTES, 0x61));
+});
+
+test('a large record is announced with its header and its size, between others', () => {
+  const headers = bytesOf(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + 9);
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 0xffffffff }), fc.nat(64), headers, (announced, sizeHint, record) => {
+      const writer = new FrameWriter(sizeHint);
+      writer.reply(replyCodes.absent);
+      writer.replyLarge(record, announced);
+      writer.reply(replyCodes.absent);
+      const replies = readReplies(writer.finish());
+      assert.deepEqual(
+        replies.map(({ code }) => code),
+        [replyCodes.absent, replyCodes.large, replyCodes.absent],
+      );
+      const { bytes, offset } = replies[1] as Reply;
+      assert.equal(largeRecordBytes(replies[1] as Reply), announced);
+      assert.deepEqual(bytes.subarray(offset, offset + RECORD_HEADER_BYTES), record.subarray(0, RECORD_HEADER_BYTES));
+    }),
+  );
+});
+
+test('a record reply can be reduced to what announces it', () => {
+  fc.assert(
+    fc.property(bytesOf(RECORD_HEADER_BYTES, 100), (record) => {
+      const writer = new FrameWriter(0);
+      writer.reply(replyCodes.absent);
+      writer.replyRecord(record, record.length);
+      const announcement = announcementOf(readReplies(writer.finish())[1] as Reply);
+      const [announced] = readReplies(
+        Buffer.concat([Buffer.from([announcement.code, announcement.length, 0, 0, 0]), announcement.bytes]),
+      );
+      assert.deepEqual({ ...announced, bytes: announcement.bytes, offset: 0 }, announcement);
+      assert.equal(largeRecordBytes(announcement), record.length);
+      assert.deepEqual(announcement.bytes.subarray(0, RECORD_HEADER_BYTES), record.subarray(0, RECORD_HEADER_BYTES));
+    }),
+  );
+});
+
+test('an outcome is the same with a value of its own memory and with a copied one, wherever it stands', () => {
+  const placed = fc.tuple(bytesOf(1, 2000), fc.nat(40), fc.nat(600), fc.boolean());
+  fc.assert(
+    fc.property(placed, ([bytes, before, behind, isFirst]) => {
+      const written = [true, false].map((isOwn) => {
+        const memory = Buffer.allocUnsafeSlow(before + bytes.length + behind);
+        const value = memory.subarray(before, before + bytes.length);
+        value.set(bytes);
+        const writer = new FrameWriter(0, OUTCOME_FRAME_HEADER_BYTES);
+        if (!isFirst) writer.outcome(1, outcomeCodes.missing, { acks: 1, failures: 0 });
+        if (isOwn) writer.foundOwn(7, { acks: 2, failures: 1 }, value);
+        else writer.outcome(7, outcomeCodes.found, { acks: 2, failures: 1 }, value);
+        writer.outcome(9, outcomeCodes.written, { acks: 3, failures: 0 });
+        return writer.finishOutcomes(5);
+      });
+      assert.deepEqual(written[0], written[1]);
+    }),
+  );
+  const memory = Buffer.allocUnsafeSlow(100_000);
+  const writer = new FrameWriter(0, OUTCOME_FRAME_HEADER_BYTES);
+  writer.foundOwn(7, { acks: 2, failures: 1 }, memory.subarray(22));
+  assert.equal(writer.finishOutcomes(5).buffer, memory.buffer, 'made around the value');
+});
+
+test('the length of a frame writer is the length of what it finishes', () => {
+  fc.assert(
+    fc.property(fc.array(anyReply, { maxLength: 12 }), (replies) => {
+      const writer = new FrameWriter(0);
+      for (const reply of replies) appendReply(writer, reply);
+      const announced = writer.length;
+      assert.equal(writer.finish().length, announced);
+    }),
+  );
+});
+
+test('the reply of a replica that could not be asked is failed and without a record', () => {
+  assert.equal(failedReply.code, replyCodes.failed);
+  assert.equal(failedReply.length, 0);
+});
+
+test('a reply frame cut anywhere but between two replies throws corrupt-frame', () => {
+  fc.assert(
+    fc.property(fc.array(anyReply, { minLength: 1, maxLength: 3 }), (replies) => {
+      const frame = encodeReplies(replies, 0);
+      const boundaries = new Set([0, ...readReplies(frame).map((reply) => reply.offset + reply.length)]);
+      for (let length = 0; length < frame.length; length++) {
+        const cut = (): Reply[] => readReplies(frame.subarray(0, length));
+        if (boundaries.has(length)) assert.doesNotThrow(cut);
+        else assert.throws(cut, { name: 'KvorumError', code: 'corrupt-frame' });
+      }
+    }),
+    { numRuns: 25 },
+  );
+});
+
+const corruptReplies: readonly (readonly [what: string, bytes: readonly number[]])[] = [
+  ['an unknown code', [6, 0, 0, 0, 0]],
+  ['a large record without its header', [replyCodes.large, 4, 0, 0, 0, ...Buffer.alloc(4)]],
+  ['a large record without its size', [replyCodes.large, 17, 0, 0, 0, ...Buffer.alloc(17)]],
+  ['a large record with more than its size', [replyCodes.large, 22, 0, 0, 0, ...Buffer.alloc(22)]],
+  ['a record shorter than a record header', [replyCodes.record, 16, 0, 0, 0, ...Buffer.alloc(16)]],
+  ['a record without bytes', [replyCodes.record, 0, 0, 0, 0]],
+  ['a record past the end', [replyCodes.record, 18, 0, 0, 0, ...Buffer.alloc(17)]],
+  ['a record of 4 GiB', [replyCodes.record, 255, 255, 255, 255]],
+];
+
+for (const [what, bytes] of corruptReplies) {
+  test(`a reply with ${what} throws corrupt-frame`, () => {
+    assert.throws(() => readReplies(Buffer.from(bytes)), { name: 'KvorumError', code: 'corrupt-frame' });
+  });
+}
+
+test('mangled bytes throw corrupt-frame or read as replies that tile the frame and stay inside it', () => {
+  const frames = fc.array(anyReply, { minLength: 1, maxLength: 4 }).map((replies) => encodeReplies(replies, 0));
+  fc.assert(
+    fc.property(mangled(frames), (bytes) => {
+      const replies = orCorrupt(() => readReplies(bytes));
+      if (replies === undefined) return;
+      let end = 0;
+      for (const reply of replies) {
+        assert.equal(reply.offset, end + REPLY_HEADER_BYTES);
+        end = reply.offset + reply.length;
+      }
+      assert.equal(end, bytes.length);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('a frame of any outcomes reads back as the same outcomes with the newest version in front', () => {
+  fc.assert(
+    fc.property(
+      fc.array(anyOutcome, { maxLength: 12 }),
+      fc.maxSafeNat(),
+      fc.nat(4096),
+      (outcomes, newest, sizeHint) => {
+        const read = decodeOutcomes(encodeOutcomes(outcomes, newest, sizeHint));
+        assert.deepEqual(read, { outcomes, newest });
+      },
+    ),
+  );
+});
+
+test('an outcome frame cut anywhere but between two outcomes throws corrupt-frame', () => {
+  fc.assert(
+    fc.property(fc.array(anyOutcome, { minLength: 1, maxLength: 3 }), (outcomes) => {
+      const frame = encodeOutcomes(outcomes, 1, 0);
+      const boundaries = new Set([OUTCOME_FRAME_HEADER_BYTES]);
+      let end = OUTCOME_FRAME_HEADER_BYTES;
+      for (const { value } of outcomes) boundaries.add((end += OUTCOME_HEADER_BYTES + value.length));
+      for (let length = 0; length < frame.length; length++) {
+        const cut = (): unknown => decodeOutcomes(frame.subarray(0, length));
+        if (boundaries.has(length)) assert.doesNotThrow(cut);
+        else assert.throws(cut, { name: 'KvorumError', code: 'corrupt-frame' });
+      }
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test('mangled bytes throw corrupt-frame or read as outcomes that tile the frame', () => {
+  const frames = fc.array(anyOutcome, { minLength: 1, maxLength: 4 }).map((outcomes) => encodeOutcomes(outcomes, 1, 0));
+  fc.assert(
+    fc.property(mangled(frames), (bytes) => {
+      const read = orCorrupt(() => decodeOutcomes(bytes));
+      if (read === undefined) return;
+      const sizes = read.outcomes.map(({ value }) => OUTCOME_HEADER_BYTES + value.length);
+      const total = sizes.reduce((sum, size) => sum + size, OUTCOME_FRAME_HEADER_BYTES);
+      assert.equal(total, bytes.length);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('a writer that starts small grows without losing what it holds', () => {
+  fc.assert(
+    fc.property(fc.array(bytesOf(RECORD_HEADER_BYTES, 300), { minLength: 1, maxLength: 40 }), (records) => {
+      const writer = new FrameWriter(0);
+      for (const record of records) writer.replyRecord(record, record.length);
+      assert.deepEqual(
+        readReplies(writer.finish()).map((reply) => sampleOf(reply).record),
+        records,
+      );
+    }),
+  );
+});
+
+function appendReply(writer: FrameWriter, reply: SampleReply): void {
+  if (reply.record === undefined) writer.reply(reply.code);
+  else writer.replyRecord(reply.record, reply.record.length);
+}
+
+function encodeReplies(replies: readonly SampleReply[], sizeHint: number): Buffer {
+  const writer = new FrameWriter(sizeHint);
+  for (const reply of replies) appendReply(writer, reply);
+  return writer.finish();
+}
+
+function sampleOf(reply: Reply): { code: number; record: Buffer | undefined } {
+  const record = Buffer.from(reply.bytes.subarray(reply.offset, reply.offset + reply.length));
+  return { code: reply.code, record: reply.code === replyCodes.record ? record : undefined };
+}
+
+function encodeOutcomes(outcomes: readonly SampleOutcome[], newest: number, sizeHint: number): Buffer {
+  const writer = new FrameWriter(sizeHint, OUTCOME_FRAME_HEADER_BYTES);
+  for (const { tag, code, tally, value } of outcomes) writer.outcome(tag, code, tally, value);
+  return writer.finishOutcomes(newest);
+}
+
+function decodeOutcomes(bytes: Buffer): { outcomes: SampleOutcome[]; newest: number } {
+  const outcomes: SampleOutcome[] = [];
+  const newest = visitOutcomes(bytes, (tag, code, tally, value) => {
+    outcomes.push({ tag, code, tally, value: Buffer.from(value) });
+  });
+  return { outcomes, newest };
+}
+
+function orCorrupt<Result>(read: () => Result): Result | undefined {
+  try {
+    return read();
+  } catch (error) {
+    assert.equal((error as { code?: unknown }).code, 'corrupt-frame');
+    return undefined;
+  }
+}

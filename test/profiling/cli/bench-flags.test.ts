@@ -1,0 +1,88 @@
+/** The flags of `kvorum bench`: what they become, and what is said of wrong ones. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { benchCommand } from '../../../profiling/cli/bench-command.ts';
+import { choicesFlag, listFlag, planBench, type BenchPlan } from '../../../profiling/cli/bench-flags.ts';
+import { parseLine } from '../../../src/cli/parse.ts';
+
+function planOf(...args: readonly string[]): BenchPlan {
+  const line = parseLine(benchCommand, args);
+  assert.ok(line.kind === 'run', JSON.stringify(line));
+  return planBench(line.flags, {});
+}
+
+const wrongLines: readonly (readonly [args: readonly string[], message: RegExp])[] = [
+  [['--rate', 'fast'], /^Bad --rate "fast": expected a number above 0/m],
+  [['--op', 'post'], /^Bad --op "post": expected put, get, delete or mixed$/],
+  [['--duration', '30'], /^Bad --duration "30": expected a time like 500ms, 30s or 3m, from 1ms to 24h$/],
+  [['--warmup=-1s'], /^Bad --warmup "-1s": expected a time like 500ms, 30s or 3m, from 0s to 24h$/],
+  [['--distribution', 'zipf'], /^Bad --distribution "zipf": expected uniform, zipfian, latest or sequential$/],
+  [['--arrival', 'bursts'], /^Bad --arrival "bursts": expected constant or poisson$/],
+  [['--targets', 'two'], /^Bad --targets "two": expected one or all$/],
+  [['--read-share', '1.5'], /^Bad --read-share "1.5": expected a number from 0 to 1$/],
+  [['--keys', '0'], /^Bad --keys "0": expected a whole number from 1 to 1000000000$/],
+  [['--connections', '1', '--targets', 'all', '--target', 'http://a,http://b'], /^Bad --connections "1": expected/m],
+  [['--ack', '3', '--from', '2'], /^Bad --ack "3": expected at most --from, which is 2$/],
+  [['--target', 'localhost:8080'], /^Bad --target "localhost:8080": expected URLs like/m],
+  [['--target', 'http://a', '--up', '3'], /^Two clusters: give --target or --up, not both$/],
+  [['--mode', 'sync'], /^--mode is for the nodes of --up; /m],
+  [['--up', '3', '--mode', 'fast'], /^Bad --mode "fast": expected sync, async or batched$/],
+  [['--p99', '10ms'], /^--p99 is the bound of --find-max; give both$/],
+  [['--engine', 'wrk'], /^Bad --engine "wrk": expected auto, wrk2 or built-in$/],
+  [['--arrival', 'poisson', '--engine', 'wrk2'], /^Bad --arrival "poisson": expected constant together with wrk2$/],
+];
+
+for (const [args, message] of wrongLines) {
+  test(`kvorum bench ${args.join(' ')} is refused`, () => {
+    assert.throws(() => planOf(...args), { code: 'bad-setting', message });
+  });
+}
+
+test('without flags it puts 1,000/s on the default node for 30 s', () => {
+  const { workload, cluster, engine, search, command } = planOf();
+  assert.deepEqual(cluster, { kind: 'running', urls: ['http://localhost:8080'] });
+  assert.deepEqual(
+    [workload.op, workload.rate, workload.connections, workload.durationMs, workload.warmupMs],
+    ['put', 1000, 64, 30_000, 5000],
+  );
+  assert.deepEqual(engine, { name: 'auto', wrk2Path: undefined, requestTimeoutMs: 10_000 });
+  assert.equal(search, undefined);
+  assert.equal(command, 'kvorum bench');
+});
+
+test('times are milliseconds, seconds, minutes and hours', () => {
+  const times = ['500ms', '30s', '3m', '1.5h'].map((time) => planOf('--duration', time).workload.durationMs);
+  assert.deepEqual(times, [500, 30_000, 180_000, 5_400_000]);
+});
+
+test('settings of nodes are passed on to --up, and the command that repeats the run keeps secrets', () => {
+  const { cluster, command } = planOf('--up', '3', '--mode', 'sync', '--no-read-repair', '--cluster-secret', 'geheim');
+  assert.deepEqual(cluster, {
+    kind: 'own',
+    count: 3,
+    flags: ['--mode=sync', '--no-read-repair', '--cluster-secret=geheim'],
+  });
+  assert.equal(command, "kvorum bench --up 3 --mode sync --no-read-repair --cluster-secret '...'");
+});
+
+test('random arrivals need the built-in generator', () => {
+  assert.equal(planOf('--arrival', 'poisson').engine.name, 'built-in');
+});
+
+test('choicesFlag() takes words of a closed set, each once and so many at least, in the order given', () => {
+  const chosen = (given: string, least: 1 | 2 = 1): readonly string[] =>
+    choicesFlag(new Map([['op', given]]), 'op', { of: ['put', 'get'], fallback: ['put'], least });
+  assert.deepEqual(choicesFlag(new Map(), 'op', { of: ['put', 'get'], fallback: ['put'] }), ['put']);
+  assert.deepEqual(chosen('get, put'), ['get', 'put']);
+  const expected = 'or more of put, get, separated by commas, each once';
+  for (const bad of ['', 'put,take', 'put,put']) {
+    assert.throws(() => chosen(bad), { code: 'bad-setting', message: `Bad --op "${bad}": expected one ${expected}` });
+  }
+  assert.throws(() => chosen('put', 2), { message: `Bad --op "put": expected two ${expected}` });
+});
+
+test('listFlag() takes any values but empty ones', () => {
+  const list = (given: string): readonly string[] => listFlag(new Map([['a', given]]), 'a', []);
+  assert.deepEqual(list('x, y'), ['x', 'y']);
+  assert.throws(() => list('x,,y'), { message: 'Bad --a "x,,y": expected values separated by commas' });
+});

@@ -1,0 +1,269 @@
+/** `kvorum bench` as a user runs it: what it prints and writes, what it says of bad input, and its exit codes. */
+import assert from 'node:assert/strict';
+import type { Buffer } from 'node:buffer';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { BenchResult } from '../../../profiling/load/result.ts';
+import { fakeWrk2 } from '../../support/fake-wrk2.ts';
+import { requestServer } from '../../support/load.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { kvorumInProcess } from '../../cli/in-process.ts';
+import { kvorum, refusedUrl, spawnKvorum } from '../../cli/kvorum.ts';
+
+const short = ['--engine', 'built-in', '--warmup', '0s', '--duration', '300ms', '--rate', '100', '--connections', '4'];
+const status = '{"mode":"batched","durability":"commit","workers":1,"node":{"version":"9.9.9"}}';
+
+/** A node that is ready and answers each entity request with a status line, by default 201. */
+function node(t: TestContext, answer: (count: number) => string | undefined = () => '201 Created'): Promise<string> {
+  let count = 0;
+  return requestServer(t, ({ line, reply }) => {
+    const isEntity = line.includes('/v0/entity');
+    const body = isEntity ? '' : status;
+    const statusLine = isEntity ? answer(count++) : '200 OK';
+    if (statusLine !== undefined) reply(`HTTP/1.1 ${statusLine}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  });
+}
+
+/** A machine that is busy otherwise may miss a rate: the exit code must then say so. */
+function assertVerdict(code: number | null, stdout: Buffer, held: RegExp): void {
+  const last = stdout.toString().trimEnd().split('\n').at(-1) ?? '';
+  if (/^(?:MISSED|INVALID|HELD NONE)/.test(last)) assert.equal(code, 1, last);
+  else {
+    assert.match(last, held);
+    assert.equal(code, 0, last);
+  }
+}
+
+test('a wrong flag is named with what is accepted, in one line, exit code 2', async () => {
+  for (const [args, message] of [
+    [['--rate', '0'], 'Bad --rate "0": expected a number above 0, up to 1000000'],
+    [['--wrk2', '/no/such'], 'Bad --wrk2 "/no/such": expected wrk2, a program with the option -R, --rate'],
+    [['--durration', '3s'], 'Unknown option "--durration"; did you mean "--duration"? (kvorum bench --help)'],
+  ] as const) {
+    const { code, stderr, stdout } = await kvorumInProcess(['bench', ...args]);
+    assert.equal(code, 2);
+    assert.equal(stderr, `kvorum: ${message}\n`);
+    assert.equal(stdout.length, 0);
+  }
+});
+
+test('a rate that is held: wrk2’s text, the verdict last, exit code 0, and the files', async (t) => {
+  const directory = temporaryDirectory(t);
+  const [json, report] = [join(directory, 'run.json'), join(directory, 'run.html')];
+  const url = await node(t);
+  const { code, stdout, stderr } = await kvorum([
+    'bench',
+    '--target',
+    url,
+    ...short,
+    '--json',
+    json,
+    '--report',
+    report,
+  ]);
+  assertVerdict(code, stdout, /^HELD 100\/s: p99 .* ms, no errors$/);
+  const text = stdout.toString();
+  for (const expected of [
+    `Running 0.3s test @ ${url}\n  1 threads and 4 connections\n`,
+    '  Thread Stats   Avg      Stdev     Max   +/- Stdev\n',
+    /^ 99\.900% +\d+\.\d\d(?:us|ms|s)$/m,
+    '\n  Detailed Percentile spectrum:\n       Value   Percentile   TotalCount 1/(1-Percentile)\n\n',
+    /^ +\d+\.\d{3} +0\.500000 +\d+ +2\.00$/m,
+    /^ +\d+\.\d{3} +1\.000000 +30 +inf$/m,
+    /^#\[Mean {4}= +\d+\.\d{3}, StdDeviation {3}= +\d+\.\d{3}\]$/m,
+    /^#\[Max {5}= +\d+\.\d{3}, Total count {4}= +30\]$/m,
+    /^ {2}30 requests in 300\.00ms$|^ {2}30 requests in 0\.30s$/m,
+  ]) {
+    if (typeof expected === 'string') assert.ok(text.includes(expected), text);
+    else assert.match(text, expected);
+  }
+  assert.match(stderr, /^Wrote .*run\.html$/m);
+  const result = JSON.parse(readFileSync(json, 'utf8')) as BenchResult;
+  assert.equal(result.schema, 'kvorum-bench/1');
+  assert.equal(result.latency.count, 30);
+  assert.deepEqual(result.environment.cluster, { mode: 'batched', durability: 'commit', workers: 1, version: '9.9.9' });
+  assert.equal(result.label, 'batched put 100/s');
+  assert.ok(result.command.startsWith(`kvorum bench --target ${url} --engine built-in --warmup 0s`), result.command);
+  assert.match(readFileSync(report, 'utf8'), /<!doctype html>/i);
+});
+
+test('errors are a failure, and a full disk is called so', async (t) => {
+  const url = await node(t, (count) => (count % 3 === 0 ? '507 Insufficient Storage' : '201 Created'));
+  const { code, stdout, stderr } = await kvorum(['bench', '--target', url, ...short]);
+  assert.equal(code, 1);
+  assert.match(stdout.toString(), /^FAILED: 10 of 30 requests were not successful: 10 times 507 \(disk full\)\n$/m);
+  assert.match(stderr, /^kvorum: A node answered 507: its disk or store is full$/m);
+});
+
+test('a rate that is not held is missed, exit code 1', async (t) => {
+  const url = await node(t, (count) => (count < 12 ? '201 Created' : undefined));
+  const args = [...short, '--request-timeout', '400ms', '--connections', '1'];
+  const { code, stdout } = await kvorum(['bench', '--target', url, ...args]);
+  assert.equal(code, 1);
+  assert.match(stdout.toString(), /^(?:MISSED|FAILED)/m);
+});
+
+test('GETs that find nothing succeed, with a word on --fill', async (t) => {
+  const url = await node(t, () => '404 Not Found');
+  const { code, stderr, stdout } = await kvorum(['bench', '--target', url, ...short, '--op', 'get']);
+  assertVerdict(code, stdout, /^HELD/);
+  assert.match(stderr, /^kvorum: Most GETs found no key; load the keys first with --fill$/m);
+});
+
+test('--fill puts every key once, before the load', async (t) => {
+  const puts = new Map<string, number>();
+  let gets = 0;
+  const url = await requestServer(t, ({ line, reply }) => {
+    const key = /^PUT .*id=(\w+) /.exec(line)?.[1];
+    if (key !== undefined) puts.set(key, (puts.get(key) ?? 0) + 1);
+    if (line.startsWith('GET /v0/entity')) gets++;
+    // Overloaded for once: it is tried again.
+    if (key === 'k000007' && puts.get(key) === 1)
+      reply('HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n');
+    else if (key === undefined) reply(`HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}`);
+    else reply();
+  });
+  const args = ['--op', 'get', '--fill', '--keys', '50'];
+  const { code, stderr, stdout } = await kvorum(['bench', '--target', url, ...short, ...args]);
+  assertVerdict(code, stdout, /^HELD/);
+  assert.match(stderr, /^Filled 50 keys$/m);
+  assert.equal(puts.size, 50);
+  assert.deepEqual(
+    [...puts].filter(([, count]) => count !== 1),
+    [['k000007', 2]],
+  );
+  assert.equal(gets, 30);
+});
+
+test('--fill on a full disk ends with one line', async (t) => {
+  const url = await node(t, () => '507 Insufficient Storage');
+  const { code, stderr } = await kvorum(['bench', '--target', url, ...short, '--fill']);
+  assert.equal(code, 1);
+  assert.equal(stderr, `kvorum: Cannot fill: ${url} answers 507, its disk is full\n`);
+});
+
+test('a target that is not there, or not ready, is named, exit code 5', async (t) => {
+  const nowhere = await refusedUrl();
+  const refused = await kvorum(['bench', '--target', nowhere, ...short]);
+  assert.equal(refused.code, 5);
+  assert.equal(refused.stderr, `kvorum: Cannot reach ${nowhere}: connection refused; is a node running there?\n`);
+  const body = '{"detail":"The node is starting"}';
+  const starting = await requestServer(t, ({ reply }) =>
+    reply(`HTTP/1.1 503 Service Unavailable\r\ncontent-length: ${body.length}\r\n\r\n${body}`),
+  );
+  const notReady = await kvorum(['bench', '--target', starting, ...short]);
+  assert.equal(notReady.code, 5);
+  assert.equal(notReady.stderr, `kvorum: ${starting} is not ready: The node is starting\n`);
+});
+
+test('files that cannot be written are refused before the run', async (t) => {
+  const directory = temporaryDirectory(t);
+  let asked = 0;
+  const url = await node(t, () => {
+    asked++;
+    return '201 Created';
+  });
+  const missing = await kvorumInProcess(['bench', '--target', url, ...short, '--json', join(directory, 'no/run.json')]);
+  assert.equal(missing.code, 1);
+  assert.match(missing.stderr, /^kvorum: Cannot write --json ".*no\/run\.json": its directory does not exist\n$/);
+  const isDirectory = await kvorumInProcess(['bench', '--target', url, ...short, '--report', directory]);
+  assert.equal(isDirectory.code, 1);
+  assert.match(isDirectory.stderr, /^kvorum: Cannot write --report ".*": it is a directory\n$/);
+  assert.equal(asked, 0);
+  // What stands in a file stays there when the run does not come about.
+  const kept = join(directory, 'kept.json');
+  writeFileSync(kept, 'kept');
+  await kvorum(['bench', '--target', await refusedUrl(), ...short, '--json', kept]);
+  assert.equal(readFileSync(kept, 'utf8'), 'kept');
+});
+
+test('an interrupted run writes what it measured, marked as cut short, exit code 130', async (t) => {
+  const json = join(temporaryDirectory(t), 'cut.json');
+  let interrupt = (): void => {};
+  const url = await node(t, (count) => {
+    if (count === 40) interrupt();
+    return '201 Created';
+  });
+  const child = spawnKvorum(['bench', '--target', url, ...short, '--duration', '10m', '--json', json]);
+  interrupt = () => void child.kill('SIGINT');
+  let stdout = '';
+  child.stdout?.on('data', (chunk) => (stdout += String(chunk)));
+  await once(child, 'close');
+  assert.equal(child.exitCode, 130);
+  assert.match(stdout.trimEnd().split('\n').at(-1) ?? '', /\(cut short after \d+\.\d s\)$/);
+  const { cutShort, totals } = JSON.parse(readFileSync(json, 'utf8')) as BenchResult;
+  assert.equal(cutShort, true);
+  assert.ok(totals.completed >= 40 && totals.completed < 10_000, `${totals.completed}`);
+});
+
+test('a second signal ends a run at once, without a result, exit code 130', async (t) => {
+  const json = join(temporaryDirectory(t), 'none.json');
+  let interrupt = (): void => {};
+  const url = await node(t, (count) => {
+    if (count === 40) interrupt();
+    // The last requests are never answered: a run that ended in good order would wait for them.
+    return count < 40 ? '201 Created' : undefined;
+  });
+  const child = spawnKvorum(['bench', '--target', url, ...short, '--duration', '10m', '--json', json]);
+  interrupt = () => {
+    child.kill('SIGINT');
+    child.kill('SIGTERM');
+  };
+  let stdout = '';
+  child.stdout?.on('data', (chunk) => (stdout += String(chunk)));
+  await once(child, 'close');
+  assert.equal(child.exitCode, 130);
+  assert.doesNotMatch(stdout, /cut short/);
+  assert.equal(existsSync(json), false);
+});
+
+test('--find-max shows the rates that it tried and ends with the one that is held', async (t) => {
+  const json = join(temporaryDirectory(t), 'max.json');
+  // Never two at a time: a request is answered 4 ms after the one before.
+  let freeAtMs = 0;
+  const url = await requestServer(t, ({ line, reply }) => {
+    if (!line.includes('/v0/entity')) return reply(`HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}`);
+    freeAtMs = Math.max(freeAtMs, performance.now()) + 4;
+    setTimeout(reply, freeAtMs - performance.now());
+    return undefined;
+  });
+  const args = ['--find-max', '--p99', '5s', '--rate', '100', '--connections', '64', '--json', json];
+  const { code, stdout, stderr } = await kvorum(['bench', '--target', url, ...short, ...args]);
+  assertVerdict(code, stdout, /^HELD AT MOST \d+\/s; not \d+\/s: \S/);
+  assert.match(stdout.toString(), /^RATE +ACHIEVED +P50 +P99 +ERRORS +HELD\n100\/s +\S+ +\S+ +ms +\S+ +ms +\d+ +\S/m);
+  const { search = [], workload } = JSON.parse(readFileSync(json, 'utf8')) as BenchResult;
+  t.diagnostic(search.map(({ rate, reason }) => `${rate}: ${reason || 'held'}`).join('; '));
+  const held = search.filter((step) => step.held).map(({ rate }) => rate);
+  // A machine that is busy otherwise may hold less, or nothing; but nothing holds more.
+  if (held.length > 0) assert.equal(workload.rate, Math.max(...held), stderr);
+  assert.ok(
+    held.every((rate) => rate <= 300),
+    `${held.join('/s, ')}/s from a server that does 250/s`,
+  );
+});
+
+test('wrk2 is driven where it is given', async (t) => {
+  const path = fakeWrk2(temporaryDirectory(t));
+  const args = ['--wrk2', path, '--rate', '1975', '--connections', '1', '--duration', '20s', '--output', 'json'];
+  const { stdout, stderr } = await kvorum(['bench', '--target', await node(t), ...args]);
+  const { generator, latency } = JSON.parse(stdout.toString()) as BenchResult;
+  assert.deepEqual([generator.engine, generator.version, latency.count], ['wrk2', 'wrk 4.0.0 [epoll]', 39_500], stderr);
+});
+
+test('--up starts a cluster, loads it, and takes it away', async (t) => {
+  const data = join(temporaryDirectory(t), 'data');
+  const args = ['--up', '2', '--data', data, '--durability', 'commit', '--timeout-ms', '30s', '--op', 'mixed'];
+  const more = ['--fill', '--keys', '20', '--targets', 'all', '--output', 'json', '--request-timeout', '60s'];
+  const { code, stdout, stderr } = await kvorum(['bench', ...short, ...args, ...more]);
+  // --output json: the result is on stdout, and nothing else.
+  const result = JSON.parse(stdout.toString() || '{}') as BenchResult;
+  assert.equal(code, result.verdict?.kind === 'held' ? 0 : 1, stderr);
+  assert.equal(result.totals?.completed, 30, stderr);
+  assert.equal(result.totals.failed, 0);
+  assert.equal(result.environment.nodeCount, 2);
+  assert.equal(result.environment.cluster['durability'], 'commit');
+  assert.equal(result.targets.length, 2);
+  assert.ok(existsSync(join(data, 'n2')));
+});

@@ -1,0 +1,335 @@
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { test, type TestContext } from 'node:test';
+import fc from 'fast-check';
+import { pageBytes, type RangeEnd, type RangeRequest } from '../../../src/domain/range.ts';
+import { wholePage } from '../../../workers/ranges/page.ts';
+import { Clock } from '../../../workers/clock.ts';
+import {
+  decodeBounds,
+  RangeScans,
+  type RangePeer,
+  type RangeScansOptions,
+  type ScanHandle,
+} from '../../../workers/ranges/scans.ts';
+import type { PeerStreamHandler } from '../../../workers/ranges/peer-range.ts';
+import type { Store } from '../../../workers/store/store.ts';
+import { readChunks } from '../../support/chunks.ts';
+import { eventually } from '../../support/eventually.ts';
+import { fill, openTestStore, snapshotsHeld, type StoredWrite } from '../../support/store.ts';
+
+const everything: RangeRequest = {
+  start: Buffer.from([0]),
+  end: undefined,
+  limit: undefined,
+  keysOnly: false,
+  cluster: false,
+  format: 'lines',
+  chunked: true,
+};
+
+function scansOf(store: Store, more: Partial<RangeScansOptions> = {}): RangeScans {
+  const defaults = {
+    operationsSoFar: () => 0,
+    clock: new Clock(60_000, () => {}),
+    peers: [],
+    replicationFactor: 1,
+    rangeMsMax: 600_000,
+    timeoutMs: 30_000,
+    peerScansMax: 8,
+  };
+  return new RangeScans({ store, ...defaults, ...more });
+}
+
+/** A client that takes each page at once. */
+function read(scans: RangeScans, request: Partial<RangeRequest> = {}): Promise<{ chunks: string[]; end: RangeEnd }> {
+  const pages: Buffer[] = [];
+  return new Promise((resolve) => {
+    const scan = scans.startForClient({ ...everything, ...request }, 2, {
+      onPage: (bytes) => {
+        pages.push(Buffer.from(bytes));
+        setImmediate(() => scan.giveBack(wholePage(bytes)));
+      },
+      onEnd: (end) => {
+        const body = Buffer.concat([...pages, Buffer.from('0\r\n\r\n')]);
+        const isWhole = end.kind !== 'failed';
+        resolve({ chunks: isWhole ? readChunks(body).chunks.map(String) : [], end });
+      },
+    });
+  });
+}
+
+/** A client that takes nothing until it is told to. */
+class SlowClient {
+  readonly pages: Buffer[] = [];
+  end: RangeEnd | undefined;
+  readonly scan: ScanHandle;
+
+  constructor(scans: RangeScans, request: Partial<RangeRequest> = {}) {
+    this.scan = scans.startForClient({ ...everything, ...request }, 2, {
+      onPage: (bytes) => this.pages.push(bytes),
+      onEnd: (end) => (this.end = end),
+    });
+  }
+}
+
+const many = (count: number, valueBytes = 100): StoredWrite[] =>
+  Array.from({ length: count }, (_, index) => ({
+    key: `k${String(index).padStart(6, '0')}`,
+    value: 'v'.repeat(valueBytes),
+  }));
+
+async function filledStore(t: TestContext, writes: readonly StoredWrite[]): Promise<Store> {
+  const { store } = await openTestStore(t);
+  await fill(store, writes);
+  return store;
+}
+
+/** A peer that streams what another store holds, through that store's own scans. */
+function peerOf(scans: RangeScans, { isDown = false, failsAfter = Infinity } = {}): RangePeer {
+  return {
+    status: { url: 'http://peer', state: isDown ? 'down' : 'up', error: undefined },
+    stream: (body: string, handler: PeerStreamHandler) => {
+      if (isDown) return undefined;
+      let sent = 0;
+      const bounds = decodeBounds(Buffer.from(body)) ?? assert.fail('no bounds');
+      const scan = scans.startForPeer(bounds, 2, {
+        onPage: (bytes) => {
+          sent += bytes.length;
+          if (sent > failsAfter) {
+            scan?.cancel();
+            return handler.onError(new Error('connection reset'));
+          }
+          handler.onData(Buffer.from(bytes));
+          setImmediate(() => scan?.giveBack(wholePage(bytes)));
+          return undefined;
+        },
+        onEnd: () => handler.onEnd(),
+      });
+      return { pause: () => {}, resume: () => {}, destroy: () => scan?.cancel() };
+    },
+  };
+}
+
+test('a scan gives every live record as one chunk and frees its snapshot', async (t) => {
+  const store = await filledStore(t, [...many(5000), { key: 'z', value: undefined }]);
+  const scans = scansOf(store);
+  const { chunks, end } = await read(scans);
+  assert.deepEqual(end, { kind: 'complete', next: undefined });
+  assert.equal(chunks.length, 5000);
+  assert.ok(chunks.every((chunk, index) => chunk === `k${String(index).padStart(6, '0')}\n${'v'.repeat(100)}`));
+  assert.equal(snapshotsHeld(store), 0);
+  assert.equal(scans.ended('node', 'complete'), 1);
+  assert.equal(scans.sent().records, 5000);
+});
+
+test('a scan stops reading when its pages do not come back, and goes on when they do', async (t) => {
+  const store = await filledStore(t, many(20_000));
+  const scans = scansOf(store);
+  const client = new SlowClient(scans);
+  await eventually(() => assert.equal(client.pages.length, 2));
+  const { records } = scans.sent();
+  for (let turn = 0; turn < 50; turn++) await nextTurn();
+  assert.equal(client.pages.length, 2);
+  assert.equal(scans.sent().records, records);
+  assert.ok(scans.sent().bytes <= 2 * pageBytes);
+  assert.equal(scans.open('node').length, 1);
+  assert.equal(snapshotsHeld(store), 1);
+  client.scan.giveBack(wholePage(client.pages[0] as Buffer));
+  await eventually(() => assert.equal(client.pages.length, 3));
+  client.scan.cancel();
+  assert.equal(snapshotsHeld(store), 0);
+  assert.equal(client.end, undefined);
+  assert.equal(scans.ended('node', 'cancelled'), 1);
+});
+
+test('a scan ends when rangeMsMax has passed, and frees its snapshot', async (t) => {
+  const store = await filledStore(t, many(20_000));
+  const scans = scansOf(store, { rangeMsMax: 30 });
+  const client = new SlowClient(scans);
+  await eventually(() => assert.deepEqual(client.end, { kind: 'expired' }));
+  assert.equal(snapshotsHeld(store), 0);
+  assert.equal(scans.open('node').length, 0);
+  assert.equal(scans.ended('node', 'expired'), 1);
+});
+
+test('a scan that expires within a record says so', async (t) => {
+  // A large one; and one that is longer than the two pages, though it is read in one.
+  for (const [value, format] of [
+    [Buffer.alloc(2_000_000, 'l'), 'lines'],
+    [Buffer.alloc(99_000, '\0'), 'json'],
+  ] as const) {
+    const store = await filledStore(t, [{ key: 'long', value }]);
+    const client = new SlowClient(scansOf(store, { rangeMsMax: 30 }), { format });
+    await eventually(() => assert.equal(client.end?.kind === 'failed' && client.end.isMidRecord, true));
+    assert.equal(snapshotsHeld(store), 0);
+  }
+});
+
+test('large values and long ones come whole, in both formats', async (t) => {
+  const writes = [
+    { key: 'a', value: 'a'.repeat(70_000) },
+    { key: 'b', value: Buffer.alloc(1_500_001, 'large ').toString() },
+    { key: 'c', value: '' },
+    { key: 'd', value: 'two\nlines' },
+  ];
+  const scans = scansOf(await filledStore(t, writes));
+  const lines = await read(scans);
+  assert.deepEqual(
+    lines.chunks,
+    writes.map(({ key, value }) => `${key}\n${value}`),
+  );
+  const json = await read(scans, { format: 'json' });
+  const objects = json.chunks.map((chunk) => JSON.parse(chunk) as { key: string; value?: string; value64?: string });
+  const values = objects.map(({ value, value64 = '' }) => value ?? Buffer.from(value64, 'base64').toString());
+  assert.deepEqual(
+    objects.map(({ key }) => key),
+    ['a', 'b', 'c', 'd'],
+  );
+  assert.ok(values.every((value, index) => value === writes[index]?.value));
+});
+
+test('a limit is exact, and names the next live key', async (t) => {
+  const deleted = { key: 'k000003', value: undefined, version: 2 };
+  const scans = scansOf(await filledStore(t, [...many(6, 1), deleted]));
+  for (const [limit, keys, next] of [
+    [3, ['k000000', 'k000001', 'k000002'], 'k000004'],
+    [5, ['k000000', 'k000001', 'k000002', 'k000004', 'k000005'], undefined],
+    [9, ['k000000', 'k000001', 'k000002', 'k000004', 'k000005'], undefined],
+  ] as const) {
+    const { chunks, end } = await read(scans, { limit, keysOnly: true });
+    assert.deepEqual(
+      chunks,
+      keys.map((key) => `${key}\n`),
+    );
+    assert.equal(end.kind === 'complete' && end.next && Buffer.from(end.next).toString(), next);
+  }
+});
+
+test('a cluster scan merges as sorting all records and keeping the newest live ones does', async (t) => {
+  const nodes = [await openTestStore(t), await openTestStore(t), await openTestStore(t)];
+  const anyWrite = fc.record(
+    {
+      key: fc.stringMatching(/^[a-d]{1,2}$/),
+      value: fc.option(fc.string({ maxLength: 3 }), { nil: undefined, freq: 2 }),
+      on: fc.subarray([0, 1, 2], { minLength: 1 }),
+    },
+    { noNullPrototype: true },
+  );
+  let version = 0;
+  const newest = new Map<string, string | undefined>();
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyWrite, { maxLength: 20 }), async (writes) => {
+      for (const { key, value, on } of writes) {
+        version++;
+        for (const index of on) await fill(nodes[index]?.store as Store, [{ key, value, version }]);
+        newest.set(key, value);
+      }
+      const peers = nodes.slice(1).map((node) => peerOf(scansOf(node.store)));
+      const scans = scansOf(nodes[0]?.store as Store, { peers: [undefined, ...peers], replicationFactor: 3 });
+      const { chunks, end } = await read(scans, { cluster: true });
+      const live = [...newest]
+        .filter(([, value]) => value !== undefined)
+        .sort(([left], [right]) => (left < right ? -1 : 1));
+      assert.deepEqual(end, { kind: 'complete', next: undefined });
+      assert.deepEqual(
+        chunks,
+        live.map(([key, value]) => `${key}\n${value}`),
+      );
+    }),
+    { numRuns: 40 },
+  );
+  for (const { store } of nodes) assert.equal(snapshotsHeld(store), 0);
+});
+
+test('a cluster scan streams large values from whichever node has the newest', async (t) => {
+  const [own, other] = [await openTestStore(t), await openTestStore(t)];
+  const [old, fresh] = [Buffer.alloc(900_000, 'old'), Buffer.alloc(1_100_000, 'fresh')];
+  await fill(own.store, [
+    { key: 'a', value: old, version: 1 },
+    { key: 'b', value: fresh, version: 2 },
+    { key: 'c', value: 'small', version: 1 },
+  ]);
+  await fill(other.store, [
+    { key: 'a', value: fresh, version: 2 },
+    { key: 'b', value: old, version: 1 },
+    { key: 'd', value: undefined, version: 1 },
+  ]);
+  const scans = scansOf(own.store, { peers: [undefined, peerOf(scansOf(other.store))], replicationFactor: 2 });
+  const { chunks } = await read(scans, { cluster: true });
+  assert.deepEqual(
+    chunks.map((chunk) => chunk.slice(0, 7)),
+    ['a\nfresh', 'b\nfresh', 'c\nsmall'],
+  );
+  assert.ok(chunks[0] === `a\n${fresh.toString()}` && chunks[1] === `b\n${fresh.toString()}`);
+});
+
+test('a cluster scan goes without nodes while others hold replicas of everything, and is refused past that', async (t) => {
+  const store = await filledStore(t, many(3, 1));
+  const up = peerOf(scansOf(store));
+  const down = peerOf(scansOf(store), { isDown: true });
+  for (const [peers, replicationFactor, expected] of [
+    [[undefined, up, down], 2, 'complete'],
+    [[undefined, down, down], 3, 'complete'],
+    [[undefined, down, down], 2, 'not-enough-replicas'],
+    [[undefined, up, down], 1, 'not-enough-replicas'],
+  ] as const) {
+    const { chunks, end } = await read(scansOf(store, { peers, replicationFactor }), { cluster: true });
+    assert.equal(end.kind, expected);
+    assert.equal(chunks.length, expected === 'complete' ? 3 : 0);
+  }
+  assert.equal(snapshotsHeld(store), 0);
+});
+
+test('a cluster scan whose peer breaks off goes on where it can, and else ends with what is missing', async (t) => {
+  const store = await filledStore(t, many(20_000));
+  const broken = peerOf(scansOf(store), { failsAfter: 3 * pageBytes });
+  const whole = await read(scansOf(store, { peers: [undefined, broken], replicationFactor: 2 }), { cluster: true });
+  assert.deepEqual(whole.end, { kind: 'complete', next: undefined });
+  assert.equal(whole.chunks.length, 20_000);
+  const part = await read(scansOf(store, { peers: [undefined, broken], replicationFactor: 1 }), { cluster: true });
+  assert.equal(part.end.kind, 'not-enough-replicas');
+  assert.ok(part.chunks.length > 0 && part.chunks.length < 20_000);
+  assert.equal(snapshotsHeld(store), 0);
+});
+
+test('a record from too far in the future is not shown, and hides no other', async (t) => {
+  const future = (Date.now() + 3_600_000) * 1000;
+  const [own, other] = [await openTestStore(t), await openTestStore(t)];
+  await fill(own.store, [
+    { key: 'a', value: 'now', version: 1 },
+    { key: 'b', value: 'future', version: future },
+  ]);
+  await fill(other.store, [{ key: 'a', value: 'future', version: future }]);
+  const scans = scansOf(own.store, { peers: [undefined, peerOf(scansOf(other.store))], replicationFactor: 2 });
+  assert.deepEqual((await read(scans, { cluster: true })).chunks, ['a\nnow']);
+  assert.deepEqual((await read(scans)).chunks, ['a\nnow']);
+});
+
+test('a peer that sends nothing for the deadline is given up', async (t) => {
+  const store = await filledStore(t, many(3, 1));
+  const silent: RangePeer = {
+    status: { url: 'http://silent', state: 'up', error: undefined },
+    stream: () => ({ pause: () => {}, resume: () => {}, destroy: () => {} }),
+  };
+  const options = { peers: [undefined, silent], timeoutMs: 20 };
+  const refused = await read(scansOf(store, { ...options, replicationFactor: 1 }), { cluster: true });
+  assert.equal(refused.end.kind, 'not-enough-replicas');
+  const complete = await read(scansOf(store, { ...options, replicationFactor: 2 }), { cluster: true });
+  assert.equal(complete.chunks.length, 3);
+});
+
+test('scans for peers are bounded', async (t) => {
+  const store = await filledStore(t, many(3, 1));
+  const scans = scansOf(store, { peerScansMax: 2 });
+  const bounds = { start: Buffer.from('a'), end: undefined, keysOnly: false };
+  const outlet = { onPage: () => {}, onEnd: () => {} };
+  const first = scans.startForPeer(bounds, 0, outlet);
+  assert.ok(first !== undefined && scans.startForPeer(bounds, 0, outlet) !== undefined);
+  assert.equal(scans.startForPeer(bounds, 0, outlet), undefined);
+  first.cancel();
+  assert.ok(scans.startForPeer(bounds, 0, outlet) !== undefined);
+  scans.close();
+  assert.equal(snapshotsHeld(store), 0);
+});

@@ -1,0 +1,330 @@
+/**
+ * The sockets to one peer's replica port, and the probe that finds the port. The one place in the workers that names
+ * undici.
+ *
+ * With peer protocol `link` one request is upgraded to a link, over which all urgent frames then travel (peer-link.ts);
+ * large frames, and all frames with protocol `http`, are requests of their own. Those go through `dispatch`, undici's
+ * callback interface: a promise and a stream per request would cost more than the rest of the round trip. Idle sockets
+ * close here before they close at the peer (see `replica-listener.ts`).
+ */
+import { Buffer } from 'node:buffer';
+import { Pool, request, type Dispatcher } from 'undici';
+import { messageOf } from '../../src/domain/errors.ts';
+import {
+  linkProtocol,
+  replicaPaths,
+  replicaProtocol,
+  type NodeDescription,
+  type PeerProtocol,
+} from '../../src/formats/worker-protocol.ts';
+import { waitsField, type BatchMarks } from '../../src/waits/wait-marks.ts';
+import { PeerLink, type Question } from './peer-link.ts';
+import { awaitSending } from './peer-sending.ts';
+import type { PeerStream, PeerStreamHandler } from '../ranges/peer-range.ts';
+
+/** Who the peer must be, and how we prove who we are. */
+export interface PeerIdentity {
+  readonly id: number;
+  readonly url: string;
+  /** Digest of the topology that both must share. */
+  readonly topology: string;
+  /** `authorization` header that proves the cluster secret. */
+  readonly token: string;
+}
+
+/** One frame to send. Exactly one of its functions is called, later. */
+export interface FrameRequest {
+  readonly body: Buffer;
+  /** Where somebody wants to know what the request waited for; the peer is then asked to tell its part. */
+  readonly marks?: BatchMarks | undefined;
+  /** Whether a late reply means that the peer hangs: not so for a large frame, which may simply take long. */
+  readonly isUrgent: boolean;
+  readonly onReply: (bytes: Buffer) => void;
+  readonly onError: (error: Error) => void;
+}
+
+export interface PeerConnectionOptions {
+  readonly identity: PeerIdentity;
+  readonly ports: readonly number[];
+  readonly workerIndex: number;
+  readonly connectionsMax: number;
+  readonly protocol: PeerProtocol;
+  /** A socket closed though nobody asked it to: the peer stopped or restarted. */
+  readonly onLost: (error: Error) => void;
+}
+
+const KEEP_ALIVE_MS = 60_000;
+const CONNECT_MS_MAX = 500;
+const PROBE_MS_MAX = 1000;
+const HELLO_MS_MAX = 500;
+
+/** The peer's replica ports, or why it cannot be used. */
+export async function probe(identity: PeerIdentity): Promise<readonly number[] | string> {
+  try {
+    const response = await request(`${identity.url}/v0/node`, { signal: AbortSignal.timeout(PROBE_MS_MAX) });
+    if (response.statusCode !== 200) {
+      await response.body.dump();
+      return `GET /v0/node answers ${response.statusCode}`;
+    }
+    const node = (await response.body.json()) as NodeDescription;
+    return mismatch(node, identity) ?? node.replicaPorts;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function mismatch(node: NodeDescription, identity: PeerIdentity): string | undefined {
+  if (node.protocol !== replicaProtocol) return `speaks replica protocol ${node.protocol}, not ${replicaProtocol}`;
+  if (node.id !== identity.id) return `is node ${node.id}, not ${identity.id}: its --self differs`;
+  if (node.topology !== identity.topology) return 'has another --cluster list';
+  if (!Array.isArray(node.replicaPorts) || node.replicaPorts.length === 0) return 'names no replica port';
+  return undefined;
+}
+
+export class PeerConnection {
+  readonly #options: PeerConnectionOptions;
+  readonly #pool: Pool;
+  /** Sockets of their own for ranges: a range that is broken off closes its socket, which says nothing of the peer. */
+  readonly #streams: Pool;
+  readonly #headers: string[];
+  #link: PeerLink | undefined;
+  /** Start times of the urgent requests under way, oldest first. */
+  readonly #starts = new Set<{ readonly at: number }>();
+
+  constructor(options: PeerConnectionOptions) {
+    this.#options = options;
+    const port = options.ports[options.workerIndex % options.ports.length] as number;
+    this.#headers = ['authorization', options.identity.token];
+    const origin = originAt(options.identity.url, port);
+    const poolOptions = {
+      connections: options.connectionsMax,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { timeout: CONNECT_MS_MAX },
+    };
+    this.#pool = new Pool(origin, poolOptions);
+    // `rangesMax` bounds them: a range that waited for another one's socket would look like a peer that is silent.
+    this.#streams = new Pool(origin, { ...poolOptions, connections: null });
+    this.#pool.on('disconnect', (_origin, _targets, error) => {
+      // Idle sockets that undici closes by itself carry UND_ERR_INFO.
+      if (error.code !== 'UND_ERR_INFO') options.onLost(error);
+    });
+  }
+
+  /** Whether these are still the peer's replica ports. */
+  goesTo(ports: readonly number[] | string): boolean {
+    return typeof ports !== 'string' && ports.join() === this.#options.ports.join();
+  }
+
+  post(frame: FrameRequest): void {
+    const start = { at: performance.now() };
+    if (frame.isUrgent) this.#starts.add(start);
+    let isEnded = false;
+    const end = (): boolean => {
+      this.#starts.delete(start);
+      const isFirst = !isEnded;
+      isEnded = true;
+      return isFirst;
+    };
+    const { body, marks } = frame;
+    const question: Question = {
+      body,
+      marks,
+      onReply: (bytes) => {
+        if (end()) frame.onReply(bytes);
+      },
+      onError: (error) => {
+        if (end()) frame.onError(error);
+      },
+    };
+    if (this.#link !== undefined && frame.isUrgent) this.#link.ask(question);
+    else this.#request(question);
+  }
+
+  #request(question: Question): void {
+    const { marks } = question;
+    const body = marks === undefined ? question.body : awaitSending(question.body, marks);
+    const headers = marks === undefined ? this.#headers : [...this.#headers, waitsField, '1'];
+    this.#pool.dispatch({ path: replicaPaths.operations, method: 'POST', headers, body }, new FrameExchange(question));
+  }
+
+  /** Makes the connection fit for frames; resolves to why the peer refuses it, or undefined where it does not. */
+  async open(): Promise<string | undefined> {
+    const refused = await this.#check();
+    if (refused !== undefined || this.#options.protocol === 'http') return refused;
+    try {
+      const { socket } = await this.#pool.upgrade({
+        path: replicaPaths.link,
+        protocol: linkProtocol,
+        headers: this.#headers,
+        signal: AbortSignal.timeout(PROBE_MS_MAX),
+      });
+      this.#link = new PeerLink(socket, this.#options.onLost);
+      return undefined;
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
+  /** Sends an empty frame; resolves to why the peer refuses it (a wrong secret), or undefined where it does not. */
+  #check(): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve('no reply'), PROBE_MS_MAX);
+      const done = (refused: string | undefined): void => {
+        clearTimeout(timer);
+        resolve(refused);
+      };
+      const onError = (error: Error): void => done(messageOf(error));
+      this.post({ body: Buffer.alloc(0), isUrgent: true, onReply: () => done(undefined), onError });
+    });
+  }
+
+  /** When the oldest urgent request under way started (`performance.now()`), or `now` where there is none. */
+  oldestStart(now: number): number {
+    for (const start of this.#starts) return start.at;
+    return now;
+  }
+
+  /** Asks every worker of the peer to probe us; resolves when they have, or after a bounded wait. */
+  async hello(selfUrl: string): Promise<void> {
+    const { identity, ports } = this.#options;
+    const asked = ports.map(async (port) => {
+      const response = await request(`${originAt(identity.url, port)}${replicaPaths.hello}`, {
+        method: 'POST',
+        headers: this.#headers,
+        body: selfUrl,
+        signal: AbortSignal.timeout(HELLO_MS_MAX),
+      });
+      await response.body.dump();
+    });
+    await Promise.allSettled(asked);
+  }
+
+  /** Asks for a range; its entries come as they are read. Exactly one of `onEnd` and `onError` is called, later. */
+  stream(body: string, handler: PeerStreamHandler): PeerStream {
+    const exchange = new StreamExchange(handler);
+    const headers = this.#headers;
+    this.#streams.dispatch({ path: replicaPaths.range, method: 'POST', headers, body }, exchange);
+    return exchange;
+  }
+
+  /** Ends every request under way with `error`. */
+  destroy(error: Error): void {
+    this.#link?.destroy(error);
+    void this.#pool.destroy(error);
+    void this.#streams.destroy(error);
+  }
+
+  async close(): Promise<void> {
+    this.#link?.destroy(new Error('the node stops'));
+    await Promise.all([this.#pool.destroy(), this.#streams.destroy()]);
+  }
+}
+
+/** Responses above this are received into their place at once; smaller ones mostly come in one chunk. */
+const PLACED_BYTES_MIN = 64 * 1024;
+
+/** Collects one response. */
+class FrameExchange implements Dispatcher.DispatchHandler {
+  readonly #handler: Question;
+  #status = 0;
+  #chunks: Buffer[] = [];
+  #placed: Buffer | undefined;
+  #received = 0;
+
+  constructor(handler: Question) {
+    this.#handler = handler;
+  }
+
+  // undici recognises a handler by this method.
+  onRequestStart(): void {}
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    statusCode: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    this.#status = statusCode;
+    const { marks } = this.#handler;
+    if (marks !== undefined) marks.remote = String(headers[waitsField]);
+    const length = Number(headers['content-length']);
+    if (length >= PLACED_BYTES_MIN) this.#placed = Buffer.allocUnsafeSlow(length);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#placed === undefined) this.#chunks.push(chunk);
+    else this.#placed.set(chunk, this.#received);
+    this.#received += chunk.length;
+  }
+
+  onResponseEnd(): void {
+    const bytes = this.#placed ?? joined(this.#chunks);
+    if (this.#status === 200) this.#handler.onReply(bytes);
+    else this.#handler.onError(new Error(`replica port answers ${this.#status}: ${bytes.toString('utf8').trim()}`));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#handler.onError(error);
+  }
+}
+
+function joined(chunks: readonly Buffer[]): Buffer {
+  const [first] = chunks;
+  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
+}
+
+/** Hands one response on as it comes in. */
+class StreamExchange implements Dispatcher.DispatchHandler, PeerStream {
+  readonly #handler: PeerStreamHandler;
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #isDestroyed = false;
+
+  constructor(handler: PeerStreamHandler) {
+    this.#handler = handler;
+  }
+
+  pause(): void {
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#controller?.resume();
+  }
+
+  destroy(): void {
+    this.#isDestroyed = true;
+    this.#controller?.abort(new Error('the range is not wanted any more'));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isDestroyed) this.destroy();
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number): void {
+    this.#status = statusCode;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#status === 200 && !this.#isDestroyed) this.#handler.onData(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.#status === 200) this.#handler.onEnd();
+    else this.#handler.onError(new Error(`replica port answers ${this.#status}`));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#handler.onError(error);
+  }
+}
+
+function originAt(url: string, port: number): string {
+  const origin = new URL(url);
+  origin.port = String(port);
+  return origin.origin;
+}

@@ -1,0 +1,66 @@
+/** The asking end of a link: numbers its questions, and hands each answer to who asked. */
+import type { Duplex } from 'node:stream';
+import { messageKinds, type LinkMessage } from '../../src/formats/link-message.ts';
+import { Link } from './link.ts';
+import type { FrameRequest } from './peer-connection.ts';
+
+/** What a link asks; exactly one of its functions is called, later. */
+export type Question = Omit<FrameRequest, 'isUrgent'>;
+
+/** Longest answer, bytes; an answer is as long as the records that were asked for. */
+const ANSWER_BYTES_MAX = 2 ** 32 - 1;
+
+export class PeerLink {
+  readonly #link: Link;
+  readonly #questions = new Map<number, Question>();
+  #number = 0;
+  /** Why the link has ended, where it has. */
+  #lost: Error | undefined;
+
+  /** `onLost` is called once when the link has ended, after every open question has failed. */
+  constructor(socket: Duplex, onLost: (error: Error) => void) {
+    this.#link = new Link(socket, {
+      bytesMax: ANSWER_BYTES_MAX,
+      sendingBytesMax: Number.POSITIVE_INFINITY,
+      onMessage: (message) => this.#takeAnswer(message),
+      onClosed: (error) => {
+        this.#lost = error;
+        this.#failAll(error);
+        onLost(error);
+      },
+    });
+  }
+
+  ask(question: Question): void {
+    const { body, marks } = question;
+    const lost = this.#lost;
+    if (lost !== undefined) return process.nextTick(() => question.onError(lost));
+    this.#number = (this.#number + 1) >>> 0;
+    this.#questions.set(this.#number, question);
+    const kind = marks === undefined ? messageKinds.question : messageKinds.questionWithDurations;
+    if (marks !== undefined) marks.headersAt = performance.now();
+    return this.#link.send({ number: this.#number, kind, durations: '', body });
+  }
+
+  /** Fails every open question with `error`. */
+  destroy(error: Error): void {
+    this.#link.destroy(error);
+  }
+
+  #takeAnswer({ number, kind, durations, body }: LinkMessage): void {
+    const question = this.#questions.get(number);
+    if (question === undefined) return this.#link.destroy(new Error(`the peer answers ${number}, which nobody asked`));
+    this.#questions.delete(number);
+    if (kind !== messageKinds.answer) {
+      return question.onError(new Error(`replica port answers ${body.toString('utf8').trim()}`));
+    }
+    if (question.marks !== undefined) question.marks.remote = durations;
+    return question.onReply(body);
+  }
+
+  #failAll(error: Error): void {
+    const open = [...this.#questions.values()];
+    this.#questions.clear();
+    for (const question of open) question.onError(error);
+  }
+}

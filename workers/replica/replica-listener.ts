@@ -1,0 +1,184 @@
+/**
+ * The replica port: takes operation frames from peers' workers straight into this worker thread, so that replica traffic
+ * never passes through the main thread.
+ *
+ * Every request proves the cluster secret. A frame that does not parse is refused whole. Frames come in requests of their
+ * own, or over a link that a request was upgraded to (RFC 9110 section 7.8; `replica-link.ts`). The port knows the paths of
+ * `replicaPaths` only and is never reachable through the client port.
+ */
+import { Buffer } from 'node:buffer';
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { KvorumError } from '../../src/domain/errors.ts';
+import { pagesInFlight } from '../../src/domain/range.ts';
+import { waitsField } from '../../src/waits/wait-marks.ts';
+import { linkProtocol, replicaPaths } from '../../src/formats/worker-protocol.ts';
+import { executeFrame } from './frame-execution.ts';
+import { acceptLink } from './replica-link.ts';
+import type { LocalReplica } from './local-replica.ts';
+import { decodeBounds, type RangeScans } from '../ranges/scans.ts';
+import { wholePage } from '../ranges/page.ts';
+
+export interface ReplicaListenerOptions {
+  readonly host: string | undefined;
+  /** The ports to try, in order; 0 lets the system choose. */
+  readonly ports: readonly number[];
+  readonly token: string;
+  /** Bound of one frame, bytes. */
+  readonly frameBytesMax: number;
+  readonly replica: LocalReplica;
+  readonly ranges: RangeScans;
+  /** A peer has started and asks to be probed; resolves when that was done. */
+  readonly onHello: (url: string) => Promise<void>;
+}
+
+export interface ReplicaListener {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Longer than undici keeps idle sockets (`peer-client.ts`), or idle peers would lose writes on dead sockets. */
+const KEEP_ALIVE_MS = 120_000;
+/** Two keys in base64. */
+const RANGE_BODY_BYTES_MAX = 8192;
+
+/** Listens on the first free port. Throws `listen-failed`. */
+export async function listenForPeers(options: ReplicaListenerOptions): Promise<ReplicaListener> {
+  const expected = Buffer.from(options.token);
+  // TCP's own `keepAlive` ends a link whose peer's machine is gone without a word: nothing else here looks at idle links.
+  const settings = { keepAlive: true, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 30_000 };
+  const server = createServer(settings, (request, response) => {
+    if (!provesSecret(request, expected)) return refuse(response, 401, 'the cluster secret does not match');
+    if (request.method !== 'POST') return refuse(response, 405, 'only POST');
+    if (request.url === replicaPaths.operations) return receiveOperations(request, response, options);
+    if (request.url === replicaPaths.hello) return receiveHello(request, response, options);
+    if (request.url === replicaPaths.range) return receiveRange(request, response, options.ranges);
+    return refuse(response, 404, 'no such path');
+  });
+  const upgraded = new Set<Duplex>();
+  server.on('upgrade', (request, socket, head) => {
+    upgraded.add(socket);
+    socket.on('close', () => upgraded.delete(socket));
+    if (!provesSecret(request, expected)) return refuseUpgrade(socket, 401, 'the cluster secret does not match');
+    if (request.url !== replicaPaths.link) return refuseUpgrade(socket, 404, 'no such path');
+    if (request.headers.upgrade !== linkProtocol) return refuseUpgrade(socket, 400, `only to ${linkProtocol}`);
+    return acceptLink(socket, head, options);
+  });
+  const port = await listenOnFirstFree(server, options);
+  return { port, close: () => closeServer(server, upgraded) };
+}
+
+function provesSecret(request: IncomingMessage, expected: Buffer): boolean {
+  const given = Buffer.from(request.headers.authorization ?? '');
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+function receiveOperations(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
+  // A peer that records waits asks how long each part of this takes here.
+  const receivedAt = request.headers[waitsField] === undefined ? undefined : performance.now();
+  receiveBody(request, response, options.frameBytesMax, (body) => {
+    const refused = executeFrame(options.replica, body, receivedAt, (replies, durations) => {
+      const fields = ['content-length', String(replies.length)];
+      if (durations !== '') fields.push(waitsField, durations);
+      response.writeHead(200, fields);
+      response.end(replies);
+    });
+    if (refused !== undefined) refuse(response, 400, refused);
+  });
+}
+
+function receiveHello(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
+  receiveBody(request, response, 2048, (body) => {
+    options.onHello(body.toString('utf8')).then(
+      () => response.writeHead(204).end(),
+      () => refuse(response, 500, 'the probe failed'),
+    );
+  });
+}
+
+/** Streams a range as fast as the peer takes it. Only a range that was read to its end ends the answer properly. */
+function receiveRange(request: IncomingMessage, response: ServerResponse, ranges: RangeScans): void {
+  receiveBody(request, response, RANGE_BODY_BYTES_MAX, (body) => {
+    const bounds = decodeBounds(body);
+    if (bounds === undefined) return refuse(response, 400, 'not the bounds of a range');
+    const scan = ranges.startForPeer(bounds, pagesInFlight, {
+      onPage: (bytes) => response.write(bytes, () => scan?.giveBack(wholePage(bytes))),
+      onEnd: (end) => (end.kind === 'complete' ? response.end() : response.destroy()),
+    });
+    if (scan === undefined) return refuse(response, 503, 'too many ranges are being read');
+    response.on('close', () => scan.cancel());
+    response.writeHead(200).flushHeaders();
+    return undefined;
+  });
+}
+
+/** Collects a body of known length; one that came in a single chunk, as most frames do, is not copied. */
+function receiveBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  bytesMax: number,
+  use: (body: Buffer) => void,
+): void {
+  const length = Number(request.headers['content-length'] ?? Number.NaN);
+  if (!(length <= bytesMax)) return refuse(response, 413, `content-length must be at most ${bytesMax}`);
+  let whole: Buffer | undefined;
+  let received = 0;
+  request.on('data', (chunk: Buffer) => {
+    if (chunk.length === length) {
+      whole = chunk;
+    } else {
+      whole ??= Buffer.allocUnsafeSlow(length);
+      whole.set(chunk, received);
+    }
+    received += chunk.length;
+  });
+  request.on('end', () => {
+    if (received === length) use(whole ?? Buffer.alloc(0));
+  });
+}
+
+function refuse(response: ServerResponse, status: number, reason: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain', connection: 'close' }).end(`${reason}\n`);
+}
+
+function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
+  socket.on('error', () => socket.destroy());
+  const fields = `connection: close\r\ncontent-type: text/plain\r\ncontent-length: ${reason.length + 1}`;
+  // The server looks after the socket no more: without this it would stay until the client closes its side, if ever.
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${fields}\r\n\r\n${reason}\n`, () => socket.destroy());
+}
+
+async function listenOnFirstFree(server: Server, options: ReplicaListenerOptions): Promise<number> {
+  server.on('clientError', (_error, socket) => socket.destroy());
+  for (const port of options.ports) {
+    if (await tryListen(server, port, options.host)) return (server.address() as AddressInfo).port;
+  }
+  const ports = options.ports.join(', ');
+  throw new KvorumError('listen-failed', `Cannot listen on replica port ${ports}: all in use; choose --replica-port`);
+}
+
+function tryListen(server: Server, port: number, host: string | undefined): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => {
+      if (error.code === 'EADDRINUSE') resolve(false);
+      else reject(new KvorumError('listen-failed', `Cannot listen on replica port ${port}: ${error.message}`));
+    };
+    server.once('error', onError);
+    server.listen({ port, host, backlog: 511 }, () => {
+      server.off('error', onError);
+      server.setTimeout(0);
+      resolve(true);
+    });
+  });
+}
+
+/** Upgraded sockets are no connections of the server any more: it would wait for them for ever. */
+function closeServer(server: Server, upgraded: ReadonlySet<Duplex>): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+    for (const socket of upgraded) socket.destroy();
+  });
+}
