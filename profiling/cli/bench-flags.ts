@@ -3,7 +3,7 @@
  * accepted.
  */
 import { arrivals, distributions, loadOperations, type Workload } from '../load/result.ts';
-import type { Environment, Flags } from '../../src/settings/config.ts';
+import type { Environment, Flags } from '../../src/settings/sources.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
 import { nodesMax } from '../../src/domain/topology.ts';
 import { MIB } from '../../src/domain/units.ts';
@@ -11,7 +11,7 @@ import { settingsTable } from '../../src/settings/settings.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
 import type { Option } from '../../src/cli/command.ts';
 import { choiceFlag, countFlag, outputFormat, refuseFlag, textFlag } from '../../src/cli/parse.ts';
-import { settingOptions } from '../../src/cli/setting-options.ts';
+import { sharedSettingOptions } from '../../src/cli/setting-options.ts';
 
 export interface BenchPlan {
   /** All but the targets, which an own cluster has only when it runs. */
@@ -48,9 +48,8 @@ const connectionsMax = 10_000;
 const durationMsMax = 24 * 3_600_000;
 const stepsMaxDefault = 40;
 
-/** What `--up` sets itself, and what nodes cannot share. */
-const notForUp = ['self', 'cluster', 'port', 'dataDirectory', 'host', 'replicaPort'] as const;
-const nodeOptions = settingOptions(notForUp);
+/** What the nodes of `--up` may be told; the bench finds them on free ports of loopback. */
+const nodeOptions = sharedSettingOptions(['host', 'replicaPort']);
 
 /** The flags that put a load together; other commands that run one take them too. */
 export const workloadOptions: readonly Option[] = [

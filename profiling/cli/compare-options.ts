@@ -4,7 +4,7 @@
  */
 import type { CompareSettings } from '../compare/result.ts';
 import { loadOperations } from '../load/result.ts';
-import type { Flags } from '../../src/settings/config.ts';
+import type { Flags } from '../../src/settings/sources.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
 import { nodesMax } from '../../src/domain/topology.ts';
 import { durabilities, modes, type Mode } from '../../src/formats/worker-protocol.ts';

@@ -9,7 +9,7 @@ import type { CompareResult } from '../compare/result.ts';
 import type { ProfileModesOptions } from '../profile/profile-modes.ts';
 import type { ProfileEvent } from '../profile/run-profile.ts';
 import { perSecond } from '../load/verdict.ts';
-import type { Environment, Flags } from '../../src/settings/config.ts';
+import type { Environment, Flags } from '../../src/settings/sources.ts';
 import { pointName } from '../compare/load-point.ts';
 import type { Command, Invocation } from '../../src/cli/command.ts';
 import { assertWritable, writeFile } from '../../src/cli/output-files.ts';

@@ -2,7 +2,8 @@
 import { clinicTools, type ClinicTool } from '../clinic/tools.ts';
 import { loadOperations, type LoadOperation, type Workload } from '../load/result.ts';
 import { instrumentNames, type InstrumentName } from '../profile/instrument-names.ts';
-import type { Environment, Flags } from '../../src/settings/config.ts';
+import type { Environment, Flags } from '../../src/settings/sources.ts';
+import { settingsTable } from '../../src/settings/settings.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
 import {
   benchOptions,
@@ -80,7 +81,7 @@ export const profileOptions: readonly Option[] = [
   {
     flag: 'secret-file',
     placeholder: 'FILE',
-    about: "The cluster's secret, for --target (default KVORUM_CLUSTER_SECRET)",
+    about: `The cluster's secret, for --target (default ${settingsTable.clusterSecret.environmentName})`,
   },
   ...benchOptions.filter(({ flag }) => sharedFlags.has(flag)),
 ];
