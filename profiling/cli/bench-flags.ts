@@ -186,12 +186,14 @@ function partsOf(given: string | boolean): string[] {
     .map((part) => part.trim());
 }
 
+const secretFlags = new Set(Object.values(settingsTable).flatMap(({ flag, isSecret }) => (isSecret ? [flag] : [])));
+
 /** A command line that says again what was said, but no secret. */
 export function commandOf(name: string, flags: Flags): string {
   const parts = [...flags].map(([flag, value]) => {
     if (value === true) return `--${flag}`;
     if (value === false) return `--no-${flag}`;
-    return `--${flag} ${flag === settingsTable.clusterSecret.flag ? "'...'" : quoted(value)}`;
+    return `--${flag} ${secretFlags.has(flag) ? "'...'" : quoted(value)}`;
   });
   return ['kvorum', name, ...parts].join(' ');
 }
