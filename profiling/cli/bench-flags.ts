@@ -2,6 +2,7 @@
  * The flags of `kvorum bench` as a plan of what to run, or one sentence that says which flag is wrong and what is
  * accepted.
  */
+import { fillTimeoutMsDefault } from '../load/fill-progress.ts';
 import { arrivals, distributions, loadOperations, type Workload } from '../load/result.ts';
 import type { Environment, Flags } from '../../src/settings/sources.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
@@ -19,7 +20,8 @@ export interface BenchPlan {
   readonly cluster: ClusterChoice;
   readonly targets: 'one' | 'all';
   readonly engine: EngineChoice;
-  readonly fills: boolean;
+  /** Null: the keys are not put before. */
+  readonly fillTimeoutMs: number | null;
   readonly search: { readonly p99MsMax: number; readonly stepsMax: number } | undefined;
   readonly jsonFile: string | undefined;
   readonly reportFile: string | undefined;
@@ -74,13 +76,20 @@ export const engineOptions: readonly Option[] = [
   { flag: 'request-timeout', placeholder: 'TIME', about: 'A request without an answer is given up; default 10s' },
 ];
 
+export const fillTimeoutOption: Option = {
+  flag: 'fill-timeout',
+  placeholder: 'TIME',
+  about: `Filling gives up when no key was accepted for so long; default ${fillTimeoutMsDefault / 1000}s`,
+};
+
 export const benchOptions: readonly Option[] = [
   { flag: 'target', placeholder: 'URL,URL,...', about: `Nodes that get the load (default ${targetDefault})` },
   { flag: 'up', placeholder: 'N', about: 'Start a cluster of N local nodes for the run' },
   { flag: 'data', placeholder: 'DIR', about: 'Directory of the nodes of --up, kept (default: a temporary one)' },
   { flag: 'targets', placeholder: targetChoices.join('|'), about: 'Load on the first node or on all; default one' },
   ...workloadOptions,
-  { flag: 'fill', about: 'Put every key once before' },
+  { flag: 'fill', about: 'Put every key once before, at the rate that the nodes take' },
+  fillTimeoutOption,
   { flag: 'find-max', about: 'Search for the highest rate that is held, from --rate on' },
   { flag: 'p99', placeholder: 'TIME', about: 'Bound of the 99th percentile in --find-max; default 50ms' },
   ...engineOptions,
@@ -104,7 +113,7 @@ export function planBench(flags: Flags, environment: Environment): BenchPlan {
     targets,
     workload,
     engine: engineOf(flags, workload),
-    fills: flags.get('fill') === true,
+    fillTimeoutMs: flags.get('fill') === true ? fillTimeoutOf(flags) : noFill(flags),
     search: searchOf(flags),
     jsonFile: fileFlag(flags, 'json'),
     reportFile: fileFlag(flags, 'report'),
@@ -134,6 +143,17 @@ export function workloadOf(flags: Flags): Omit<Workload, 'targets'> {
     from,
     seed: numberFlag(flags, 'seed', { min: 0, max: 2 ** 32 - 1, fallback: 1, isWhole: true }),
   };
+}
+
+/** Throws `bad-setting`. */
+export function fillTimeoutOf(flags: Flags): number {
+  return timeFlag(flags, fillTimeoutOption.flag, { minMs: 1000, fallbackMs: fillTimeoutMsDefault });
+}
+
+/** Of a run that does not fill. Throws `bad-setting`. */
+export function noFill(flags: Flags): null {
+  if (!flags.has(fillTimeoutOption.flag)) return null;
+  throw new KvorumError('bad-setting', `--${fillTimeoutOption.flag} is of use only to a run that fills its keys`);
 }
 
 /** `500ms`, `30s`, `3m`. Throws `bad-setting`. */

@@ -11,6 +11,8 @@ import {
   clusterOf,
   commandOf,
   engineOf,
+  fillTimeoutOf,
+  noFill,
   workloadOf,
   type ClusterChoice,
   type EngineChoice,
@@ -26,7 +28,8 @@ export interface ProfilePlan {
   /** Null: a share of what the cluster holds. */
   readonly rate: number | null;
   readonly engine: EngineChoice;
-  readonly fills: boolean;
+  /** Null: the keys are not put before. */
+  readonly fillTimeoutMs: number | null;
   readonly instruments: readonly InstrumentName[];
   /** Whether they were asked for by name: then one that cannot be used is an error. */
   readonly areNamed: boolean;
@@ -102,7 +105,7 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
     ops: choicesFlag(flags, 'op', { of: loadOperations, fallback: opsDefault }),
     rate: flags.has('rate') ? rate : null,
     engine: engineOf(flags, workload),
-    fills: flags.get('fill') !== false,
+    fillTimeoutMs: flags.get('fill') === false ? noFill(flags) : fillTimeoutOf(flags),
     instruments,
     areNamed: flags.has('instruments'),
     clinic,

@@ -149,7 +149,7 @@ async function measureNodes(
     targets: plan.targets === 'one' ? named.slice(0, 1) : urls,
     // With no instrument there is nothing to measure: the pages of clinic come from nodes of its own.
     ops: plan.instruments.length === 0 ? [] : plan.ops,
-    fills: plan.fills && plan.instruments.length > 0,
+    fillTimeoutMs: plan.instruments.length === 0 ? null : plan.fillTimeoutMs,
     engine: selectEngine(plan.engine),
     signal,
     onEvent: tell,
