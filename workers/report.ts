@@ -9,6 +9,7 @@ import { CollectionPauses, loopFamilies, osThreadId } from '../src/metrics/threa
 import type { WorkerReport } from '../src/formats/worker-protocol.ts';
 import type { Coordinator } from './coordinator/coordinator.ts';
 import type { PeerClient } from './peers/peer-client.ts';
+import type { PeerRefusals } from './peers/peer-refusals.ts';
 import { rangeFamilies } from './ranges/metrics.ts';
 import type { RangeScans } from './ranges/scans.ts';
 import type { Store } from './store/store.ts';
@@ -19,6 +20,7 @@ export interface Measured {
   readonly peers: readonly (PeerClient | undefined)[];
   readonly coordinator: Coordinator;
   readonly ranges: RangeScans;
+  readonly refusals: PeerRefusals;
 }
 
 export class ThreadReport {
@@ -38,13 +40,14 @@ export class ThreadReport {
   }
 
   /** Everything, with this thread's label. */
-  make({ store, peers, coordinator, ranges }: Measured): WorkerReport {
+  make({ store, peers, coordinator, ranges, refusals }: Measured): WorkerReport {
     const thread = `worker-${this.#threadId}`;
     const labels = { thread };
     const known = peers.filter((peer) => peer !== undefined);
     const metrics = [
       ...this.#storeFamilies(store, labels),
       ...peerFamilies(known, labels),
+      refusals.family(labels),
       ...coordinatorFamilies(coordinator, labels),
       ...rangeFamilies(ranges, labels),
       loopDelayFamily(this.#delay, labels),

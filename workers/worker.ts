@@ -18,6 +18,7 @@ import { Clock } from './clock.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { LocalReplica } from './replica/local-replica.ts';
 import { PeerClient } from './peers/peer-client.ts';
+import { PeerRefusals } from './peers/peer-refusals.ts';
 import { RangeDesk } from './ranges/desk.ts';
 import { RangeScans } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
@@ -60,6 +61,7 @@ interface Running {
   readonly desk: RangeDesk;
   readonly report: ThreadReport;
   readonly waits: WaitsSwitch;
+  readonly refusals: PeerRefusals;
   readonly send: Send;
 }
 
@@ -99,8 +101,10 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const clock = new Clock(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
   const turn = settings.mode === 'batched' ? new Turn(() => runTurn()) : undefined;
   const onFatal = (error: unknown): void => sendFatal(send, error);
-  const replica = new LocalReplica({ store, clock, turn, onFatal });
-  const peers = createPeers(shell, send);
+  const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
+  const onRefused = (): void => refusals.note('entry', 'A write fails its checksum or is from too far in the future');
+  const replica = new LocalReplica({ store, clock, turn, onRefused, onFatal });
+  const peers = createPeers(shell, send, refusals);
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
     replica.run();
@@ -122,7 +126,9 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     ports: replicaPortsToTry(settings),
     token: token(settings),
     frameBytesMax: settings.frameBytesMax,
+    bounds: { keyBytesMax: settings.keyBytesMax, valueBytesMax: settings.valueBytesMax },
     replica,
+    refusals,
     ranges,
     onHello: (url) => peerAt(peers, url)?.greet() ?? Promise.resolve(),
   });
@@ -132,10 +138,14 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const coordinator = new Coordinator(options);
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
-  return { settings, coordinator, peers, listener, store, ranges, desk, report, waits, send };
+  return { settings, coordinator, peers, listener, store, ranges, desk, report, waits, refusals, send };
 }
 
-function createPeers({ settings, index: workerIndex }: WorkerShell, send: Send): (PeerClient | undefined)[] {
+function createPeers(
+  { settings, index: workerIndex }: WorkerShell,
+  send: Send,
+  refusals: PeerRefusals,
+): (PeerClient | undefined)[] {
   const topology = topologyDigest(settings.topology);
   return settings.topology.nodes.map((node, index) => {
     if (index === settings.topology.selfIndex) return undefined;
@@ -147,6 +157,8 @@ function createPeers({ settings, index: workerIndex }: WorkerShell, send: Send):
       connectionsMax: settings.peerConnectionsMax,
       protocol: settings.peerProtocol,
       queueBytesMax: settings.peerQueueBytesMax,
+      frameBytesMax: settings.frameBytesMax,
+      refusals,
       timeoutMs: settings.timeoutMs,
       workerIndex,
       onStateChange: ({ url, state, error }, before) => {

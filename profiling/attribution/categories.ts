@@ -58,6 +58,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/dispatch/', 'dispatch'],
   ['src/formats/frame.ts', 'codec'],
   ['src/formats/link-message.ts', 'codec'],
+  ['src/formats/peer-entry.ts', 'codec'],
   ['src/formats/record.ts', 'codec'],
   ['src/formats/reply.ts', 'codec'],
   ['src/formats/range-entries.ts', 'codec'],

@@ -177,14 +177,14 @@ export const entries = {
   keyBytesMax: size({
     why: 'Longest key; the store itself ends at 1978 bytes',
     choose: 'The longest key that your clients should use',
-    neededBy: 'node',
+    neededBy: 'both',
     range: [1, 1900],
     default: KIB,
   }),
   valueBytesMax: size({
     why: 'Longest value; past it 413',
     choose: 'The largest value that your clients should store; a larger one needs larger bounds that must hold it',
-    neededBy: 'node',
+    neededBy: 'both',
     range: [1, 256 * MIB],
     default: 16 * MIB,
   }),

@@ -18,6 +18,7 @@ import { readReplies, type Reply } from '../../src/formats/reply.ts';
 import { batchMarks, type PeerMarks } from '../../src/waits/wait-marks.ts';
 import type { PeerProtocol, PeerState, PeerStatus } from '../../src/formats/worker-protocol.ts';
 import { PeerConnection, probe, type PeerIdentity } from './peer-connection.ts';
+import type { PeerRefusals } from './peer-refusals.ts';
 import type { PeerStream, PeerStreamHandler } from '../ranges/peer-range.ts';
 
 /** A run of frame entries for one peer, and who wants to know of them. */
@@ -43,6 +44,8 @@ export interface PeerClientOptions {
   readonly connectionsMax: number;
   readonly protocol: PeerProtocol;
   readonly queueBytesMax: number;
+  readonly frameBytesMax: number;
+  readonly refusals: PeerRefusals;
   readonly timeoutMs: number;
   /** Which of the peer's replica ports to prefer. */
   readonly workerIndex: number;
@@ -205,6 +208,8 @@ export class PeerClient {
     this.batchOperations.observe(expected);
     const replies = parseReplies(bytes);
     if (replies?.length !== expected) {
+      const had = replies === undefined ? 'what does not parse' : `${replies.length} replies`;
+      this.#options.refusals.note('reply', `${this.#options.identity.url} answers ${expected} operations with ${had}`);
       for (const segment of segments) segment.onFailed();
       return;
     }
@@ -246,13 +251,13 @@ export class PeerClient {
   }
 
   async #probeOnce(): Promise<void> {
-    const { identity, workerIndex, connectionsMax, protocol } = this.#options;
+    const { identity, ...options } = this.#options;
     const ports = await probe(identity);
     if (typeof ports === 'string') return this.#stayDown(ports);
     const onLost = (error: Error): void => {
       if (this.#connection === connection) this.#lose(error);
     };
-    const connection = new PeerConnection({ identity, ports, workerIndex, connectionsMax, protocol, onLost });
+    const connection = new PeerConnection({ ...options, identity, ports, onLost });
     const refused = await connection.open();
     if (refused !== undefined || this.#closed) {
       await connection.close();

@@ -10,6 +10,7 @@
 import { Buffer } from 'node:buffer';
 import { Pool, request, type Dispatcher } from 'undici';
 import { messageOf } from '../../src/domain/errors.ts';
+import { answerBytesMax, batchAnswerBytesMax } from '../../src/formats/peer-entry.ts';
 import {
   linkProtocol,
   replicaPaths,
@@ -49,6 +50,8 @@ export interface PeerConnectionOptions {
   readonly workerIndex: number;
   readonly connectionsMax: number;
   readonly protocol: PeerProtocol;
+  /** Bound of one frame, bytes; what an answer to it may be follows (`answerBytesMax`). */
+  readonly frameBytesMax: number;
   /** A socket closed though nobody asked it to: the peer stopped or restarted. */
   readonly onLost: (error: Error) => void;
 }
@@ -57,6 +60,8 @@ const KEEP_ALIVE_MS = 60_000;
 const CONNECT_MS_MAX = 500;
 const PROBE_MS_MAX = 1000;
 const HELLO_MS_MAX = 500;
+/** A node's description has well under 1 KiB and 6 bytes a port. */
+const DESCRIPTION_BYTES_MAX = 16 * 1024;
 
 /** The peer's replica ports, or why it cannot be used. */
 export async function probe(identity: PeerIdentity): Promise<readonly number[] | string> {
@@ -66,7 +71,7 @@ export async function probe(identity: PeerIdentity): Promise<readonly number[] |
       await response.body.dump();
       return `GET /v0/node answers ${response.statusCode}`;
     }
-    const node = (await response.body.json()) as NodeDescription;
+    const node = JSON.parse(await boundedText(response.body, DESCRIPTION_BYTES_MAX)) as NodeDescription;
     return mismatch(node, identity) ?? node.replicaPorts;
   } catch (error) {
     return messageOf(error);
@@ -78,7 +83,24 @@ function mismatch(node: NodeDescription, identity: PeerIdentity): string | undef
   if (node.id !== identity.id) return `is node ${node.id}, not ${identity.id}: its --self differs`;
   if (node.topology !== identity.topology) return 'has another --cluster list';
   if (!Array.isArray(node.replicaPorts) || node.replicaPorts.length === 0) return 'names no replica port';
+  if (!node.replicaPorts.every(isPort)) return 'names a replica port that is none';
   return undefined;
+}
+
+function isPort(port: unknown): boolean {
+  return typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536;
+}
+
+/** A body's text. Rejects where it has more bytes than may be. */
+async function boundedText(body: AsyncIterable<Buffer>, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let received = 0;
+  for await (const chunk of body) {
+    received += chunk.length;
+    if (received > bytesMax) throw new Error(`answers GET /v0/node with more than ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 export class PeerConnection {
@@ -105,7 +127,7 @@ export class PeerConnection {
       bodyTimeout: 0,
       connect: { timeout: CONNECT_MS_MAX },
     };
-    this.#pool = new Pool(origin, poolOptions);
+    this.#pool = new Pool(origin, { ...poolOptions, maxResponseSize: answerBytesMax(options.frameBytesMax) });
     // `rangesMax` bounds them: a range that waited for another one's socket would look like a peer that is silent.
     this.#streams = new Pool(origin, { ...poolOptions, connections: null });
     this.#pool.on('disconnect', (_origin, _targets, error) => {
@@ -148,7 +170,8 @@ export class PeerConnection {
     const { marks } = question;
     const body = marks === undefined ? question.body : awaitSending(question.body, marks);
     const headers = marks === undefined ? this.#headers : [...this.#headers, waitsField, '1'];
-    this.#pool.dispatch({ path: replicaPaths.operations, method: 'POST', headers, body }, new FrameExchange(question));
+    const exchange = new FrameExchange(question, answerBytesMax(this.#options.frameBytesMax));
+    this.#pool.dispatch({ path: replicaPaths.operations, method: 'POST', headers, body }, exchange);
   }
 
   /** Makes the connection fit for frames; resolves to why the peer refuses it, or undefined where it does not. */
@@ -162,7 +185,7 @@ export class PeerConnection {
         headers: this.#headers,
         signal: AbortSignal.timeout(PROBE_MS_MAX),
       });
-      this.#link = new PeerLink(socket, this.#options.onLost);
+      this.#link = new PeerLink(socket, batchAnswerBytesMax(this.#options.frameBytesMax), this.#options.onLost);
       return undefined;
     } catch (error) {
       return messageOf(error);
@@ -230,20 +253,23 @@ const PLACED_BYTES_MIN = 64 * 1024;
 /** Collects one response. */
 class FrameExchange implements Dispatcher.DispatchHandler {
   readonly #handler: Question;
+  /** An answer that is announced to be longer is not waited for; the pool ends one that becomes longer. */
+  readonly #bytesMax: number;
   #status = 0;
   #chunks: Buffer[] = [];
   #placed: Buffer | undefined;
   #received = 0;
 
-  constructor(handler: Question) {
+  constructor(handler: Question, bytesMax: number) {
     this.#handler = handler;
+    this.#bytesMax = bytesMax;
   }
 
   // undici recognises a handler by this method.
   onRequestStart(): void {}
 
   onResponseStart(
-    _controller: Dispatcher.DispatchController,
+    controller: Dispatcher.DispatchController,
     statusCode: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
@@ -251,7 +277,8 @@ class FrameExchange implements Dispatcher.DispatchHandler {
     const { marks } = this.#handler;
     if (marks !== undefined) marks.remote = String(headers[waitsField]);
     const length = Number(headers['content-length']);
-    if (length >= PLACED_BYTES_MIN) this.#placed = Buffer.allocUnsafeSlow(length);
+    if (length > this.#bytesMax) controller.abort(new Error(`replica port answers ${length} bytes`));
+    else if (length >= PLACED_BYTES_MIN) this.#placed = Buffer.allocUnsafeSlow(length);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {

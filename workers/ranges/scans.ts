@@ -339,14 +339,16 @@ function encodeBounds({ start, end, keysOnly }: RangeBounds): string {
   return JSON.stringify({ start: text(start), end: end === undefined ? null : text(end), keysOnly });
 }
 
-/** Reads what `encodeBounds` wrote; undefined where it is something else. */
-export function decodeBounds(body: Buffer): RangeBounds | undefined {
+/** Reads what `encodeBounds` wrote; undefined where it is something else, or has a key that a client's cannot be. */
+export function decodeBounds(body: Buffer, keyBytesMax: number): RangeBounds | undefined {
   try {
     const { start, end, keysOnly } = JSON.parse(body.toString()) as Record<string, unknown>;
-    if (typeof start !== 'string' || start === '' || typeof keysOnly !== 'boolean') return undefined;
+    if (typeof start !== 'string' || typeof keysOnly !== 'boolean') return undefined;
     if (end !== null && typeof end !== 'string') return undefined;
-    const key = (text: string): Buffer => Buffer.from(text, 'base64');
-    return { start: key(start), end: end === null ? undefined : key(end), keysOnly };
+    const bounds = { start: Buffer.from(start, 'base64'), end: end === null ? undefined : Buffer.from(end, 'base64') };
+    const isKey = (key: Buffer): boolean => key.length > 0 && key.length <= keyBytesMax;
+    if (!isKey(bounds.start) || (bounds.end !== undefined && !isKey(bounds.end))) return undefined;
+    return { ...bounds, keysOnly };
   } catch {
     return undefined;
   }

@@ -33,6 +33,8 @@ export interface LocalReplicaOptions {
   readonly clock: Clock;
   /** Batches of one turn go together; without it each batch is executed at once. */
   readonly turn: Turn | undefined;
+  /** A write failed for what it is: its checksum does not match, or its version is too far ahead. */
+  readonly onRefused: () => void;
   /** The store failed; the node must stop. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -123,10 +125,15 @@ export class LocalReplica {
   #answer({ entries, respond }: Batch, codes: IterableIterator<ReplyCode>): void {
     const writer = new FrameWriter(entries.length * 96);
     for (const entry of entries) {
-      if (entry.kind === operationKinds.write) writer.reply(codes.next().value as ReplyCode);
+      if (entry.kind === operationKinds.write) this.#tell(codes.next().value as ReplyCode, writer);
       else this.#read(entry, writer);
     }
     respond(writer.finish());
+  }
+
+  #tell(code: ReplyCode, writer: FrameWriter): void {
+    if (code === replyCodes.failed) this.#options.onRefused();
+    writer.reply(code);
   }
 
   /** Reads a small record, or tells of a large one. */
@@ -152,7 +159,7 @@ export class LocalReplica {
     clock.reportIfAhead();
     const code = await this.#large.run(() => store.mergeLarge(entry, clock.ceiling()));
     const writer = new FrameWriter(0);
-    writer.reply(code);
+    this.#tell(code, writer);
     respond(writer.finish());
   }
 

@@ -76,7 +76,7 @@ async function askingPair(t: TestContext) {
   const sockets = await socketPair(t);
   const lost: Error[] = [];
   const told: (Buffer | Error)[][] = [];
-  const asking = new PeerLink(sockets.near, (error) => lost.push(error));
+  const asking = new PeerLink(sockets.near, 2 * veryLong, (error) => lost.push(error));
   const far = new TestLink(sockets.far);
   const ask = (body: Buffer | string, marks?: BatchMarks): number => {
     const mine: (Buffer | Error)[] = [];

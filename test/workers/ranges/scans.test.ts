@@ -93,7 +93,7 @@ function peerOf(scans: RangeScans, { isDown = false, failsAfter = Infinity } = {
     stream: (body: string, handler: PeerStreamHandler) => {
       if (isDown) return undefined;
       let sent = 0;
-      const bounds = decodeBounds(Buffer.from(body)) ?? assert.fail('no bounds');
+      const bounds = decodeBounds(Buffer.from(body), 1024) ?? assert.fail('no bounds');
       const scan = scans.startForPeer(bounds, 2, {
         onPage: (bytes) => {
           sent += bytes.length;
