@@ -69,11 +69,17 @@ export function entryFault(entry: Entry, { keyBytesMax, valueBytesMax }: EntryBo
   if (layout !== undefined) return layout;
   const keyBytes = entry.keyEnd - entry.keyStart;
   if (keyBytes > keyBytesMax) return `has a key of ${keyBytes} bytes, over ${keyBytesMax}`;
-  if (!isUtf8(keyOf(entry))) return 'has a key that is not UTF-8';
+  if (!isAscii(entry) && !isUtf8(keyOf(entry))) return 'has a key that is not UTF-8';
   const acksRequired = acksRequiredOf(entry);
   if (acksRequired === 0 || acksRequired > replicaCountOf(entry)) return 'has an impossible quorum';
   if (wholeFlagOf(entry) > (entry.kind === operationKinds.read ? 1 : 0)) return 'has an unknown flag';
   return entry.kind === operationKinds.read ? undefined : recordFault(entry, valueBytesMax);
+}
+
+/** Whether a key is ASCII, as most are: looking is cheaper than the view that `isUtf8` needs. */
+function isAscii({ bytes, keyStart, keyEnd }: Entry): boolean {
+  for (let at = keyStart; at < keyEnd; at++) if ((bytes[at] as number) >= 0x80) return false;
+  return true;
 }
 
 function recordFault({ bytes, offset, length, keyEnd }: Entry, valueBytesMax: number): string | undefined {
