@@ -168,11 +168,11 @@ test('RangeEntryReader hands on a large value in pieces, or passes over it', () 
 });
 
 test('RangeEntryReader refuses lengths that no store has, and records with an impossible header', () => {
-  const entry = (recordBytes: number, keyBytes: number, version = 1, kind = 0): Buffer => {
+  const entry = (length: number, keyBytes: number, ownVersion = 1, kind = 0): Buffer => {
     const bytes = Buffer.alloc(6 + keyBytes + 17);
-    bytes.writeUInt32LE(recordBytes, 0);
+    bytes.writeUInt32LE(length, 0);
     bytes.writeUInt16LE(keyBytes, 4);
-    bytes.writeDoubleLE(version, 6 + keyBytes + 8);
+    bytes.writeDoubleLE(ownVersion, 6 + keyBytes + 8);
     bytes[6 + keyBytes + 16] = kind;
     return bytes;
   };
