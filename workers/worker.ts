@@ -14,10 +14,11 @@ import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { LogLevel, WorkerCommand, WorkerMessage, WorkerReady } from '../src/formats/worker-protocol.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
-import { Clock } from './clock.ts';
+import { SeenVersions } from './ground/seen-versions.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { LocalReplica } from './replica/local-replica.ts';
 import { PeerClient } from './peers/peer-client.ts';
+import { connectToPeer } from './peers/peer-connection.ts';
 import { PeerRefusals } from './peers/peer-refusals.ts';
 import { RangeDesk } from './ranges/desk.ts';
 import { RangeScans } from './ranges/scans.ts';
@@ -25,7 +26,7 @@ import { listenForPeers, type ReplicaListener } from './replica/replica-listener
 import { ThreadReport } from './report.ts';
 import { peerReadersMax } from './store/environment.ts';
 import { Store } from './store/store.ts';
-import { Turn } from './turn.ts';
+import { Turn } from './ground/turn.ts';
 import { WaitsSwitch } from './waits.ts';
 
 /** Where a worker runs, as far as it needs to know. */
@@ -98,12 +99,12 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
       log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
     },
   );
-  const clock = new Clock(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
+  const versions = new SeenVersions(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
   const turn = settings.mode === 'batched' ? new Turn(() => runTurn()) : undefined;
   const onFatal = (error: unknown): void => sendFatal(send, error);
   const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
   const onRefused = (): void => refusals.note('entry', 'A write fails its checksum or is from too far in the future');
-  const replica = new LocalReplica({ store, clock, turn, onRefused, onFatal });
+  const replica = new LocalReplica({ store, versions, turn, onRefused, onFatal });
   const peers = createPeers(shell, send, refusals);
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
@@ -117,7 +118,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     replicationFactor,
     rangeMsMax,
     timeoutMs,
-    clock,
+    versions,
     peerScansMax: peerScansMax(settings),
     operationsSoFar: () => replica.batches,
   });
@@ -134,7 +135,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   });
   const sequential = settings.mode === 'sync';
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
-  const options = { topology, replica, peers, sequential, turn, clock, timeoutMs, readRepair, sendOutcomes };
+  const options = { topology, replica, peers, sequential, turn, versions, timeoutMs, readRepair, sendOutcomes };
   const coordinator = new Coordinator(options);
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
@@ -149,18 +150,17 @@ function createPeers(
   const topology = topologyDigest(settings.topology);
   return settings.topology.nodes.map((node, index) => {
     if (index === settings.topology.selfIndex) return undefined;
+    const batching = settings.mode === 'batched';
+    const { peerConnectionsMax: connectionsMax, peerProtocol: protocol, frameBytesMax } = settings;
+    const identity = { id: node.id, url: node.url, topology, token: token(settings) };
     return new PeerClient({
-      identity: { id: node.id, url: node.url, topology, token: token(settings) },
-      batching: settings.mode === 'batched',
-      batchBytesMax: settings.batchBytesMax,
-      batchesInFlightMax: settings.peerBatchesInFlightMax,
-      connectionsMax: settings.peerConnectionsMax,
-      protocol: settings.peerProtocol,
+      url: node.url,
+      connect: (onLost) => connectToPeer({ identity, workerIndex, connectionsMax, protocol, frameBytesMax, onLost }),
+      batchesInFlightMax: batching ? settings.peerBatchesInFlightMax : connectionsMax,
+      batchBytesMax: batching ? settings.batchBytesMax : 0,
       queueBytesMax: settings.peerQueueBytesMax,
-      frameBytesMax: settings.frameBytesMax,
       refusals,
       timeoutMs: settings.timeoutMs,
-      workerIndex,
       onStateChange: ({ url, state, error }, before) => {
         // Nodes that start together find each other absent at first; that is no warning.
         log(send, before === 'up' ? 'warn' : 'info', `peer is ${state}`, { url, error });

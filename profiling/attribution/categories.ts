@@ -98,11 +98,12 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['workers/worker.ts', 'dispatch'],
   ['workers/inline.ts', 'dispatch'],
   // It calls the peers' flush and the replica's run, which have parts of their own.
-  ['workers/turn.ts', 'coordination'],
-  ['workers/ranges/pace.ts', 'caller'],
+  ['workers/ground/turn.ts', 'coordination'],
+  ['workers/ground/pace.ts', 'caller'],
+  ['workers/ground/range-source.ts', 'storage'],
+  ['workers/ground/seen-versions.ts', 'coordination'],
+  ['workers/ground/semaphore.ts', 'caller'],
   ['workers/coordinator/', 'coordination'],
-  ['workers/clock.ts', 'coordination'],
-  ['workers/semaphore.ts', 'caller'],
   ['workers/peers/', 'http-client'],
   // Both ends of a link: whoever sends over it.
   ['workers/peers/link.ts', 'caller'],

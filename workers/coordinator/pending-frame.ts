@@ -26,7 +26,7 @@ import {
 } from '../../src/formats/reply.ts';
 import { holdersOf, newerReply, staleReplicas, type ReplicaReply } from '../../src/domain/resolution.ts';
 import type { FrameTrace } from '../../src/waits/wait-marks.ts';
-import type { Clock } from '../clock.ts';
+import type { SeenVersions } from '../ground/seen-versions.ts';
 
 /** One operation and what its replicas have said. */
 export interface PendingOperation {
@@ -53,7 +53,7 @@ const nobody: readonly number[] = [];
 export interface FrameContext {
   /** `performance.now()` at which what has no outcome times out. */
   readonly deadlineAt: number;
-  readonly clock: Clock;
+  readonly versions: SeenVersions;
   readonly readRepair: boolean;
 }
 
@@ -65,7 +65,7 @@ export class PendingFrame {
   expired = false;
   /** Set where somebody records what the frame waits for. */
   trace: FrameTrace<PendingOperation> | undefined;
-  readonly #clock: Clock;
+  readonly #versions: SeenVersions;
   readonly #repairs: boolean;
   #resolve!: (outcomes: Buffer | undefined) => void;
   #unsettled: number;
@@ -73,10 +73,10 @@ export class PendingFrame {
   #outcomes: FrameWriter | undefined;
 
   /** `readRepair` says whether replicas that have less than the newest record want it. */
-  constructor(entries: readonly Entry[], { deadlineAt, clock, readRepair }: FrameContext) {
+  constructor(entries: readonly Entry[], { deadlineAt, versions, readRepair }: FrameContext) {
     this.operations = entries.map(pendingOperation);
     this.deadlineAt = deadlineAt;
-    this.#clock = clock;
+    this.#versions = versions;
     this.#repairs = readRepair;
     this.#unsettled = entries.length;
     this.#incomplete = entries.length;
@@ -148,7 +148,7 @@ export class PendingFrame {
    * leaves as the task's result. With `ahead` everything is sent ahead, since the task goes on (mode `sync`).
    */
   release(ahead: boolean): Buffer | undefined {
-    const outcomes = this.#outcomes?.finishOutcomes(this.#clock.newest);
+    const outcomes = this.#outcomes?.finishOutcomes(this.#versions.newest);
     this.#outcomes = undefined;
     if (this.#unsettled > 0) return outcomes;
     this.#resolve(ahead ? undefined : outcomes);
@@ -162,7 +162,7 @@ export class PendingFrame {
   #isAcceptable(kind: OperationKind, reply: Reply): boolean {
     if (!isReplyTo(kind, reply)) return false;
     if (reply.code !== replyCodes.record && reply.code !== replyCodes.large) return true;
-    return this.#clock.seeRecord(reply.bytes, reply.offset);
+    return this.#versions.seeRecord(reply.bytes, reply.offset);
   }
 
   #takeRead(operation: PendingOperation, node: number, reply: Reply): void {

@@ -11,7 +11,7 @@ import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { messageOf } from '../../src/domain/errors.ts';
 import { LinkReader, OutgoingMessage, type LinkMessage } from '../../src/formats/link-message.ts';
-import { linkReads } from '../ranges/pace.ts';
+import { linkReads } from '../ground/pace.ts';
 
 export interface LinkOptions {
   /** Bound of a message that comes, bytes. */

@@ -2,8 +2,8 @@
  * The sockets to one peer's replica port, and the probe that finds the port. The one place in the workers that names
  * undici.
  *
- * With peer protocol `link` one request is upgraded to a link, over which all urgent frames then travel (peer-link.ts);
- * large frames, and all frames with protocol `http`, are requests of their own. Those go through `dispatch`, undici's
+ * With peer protocol `link` one request is upgraded to a link, over which all small frames then travel (peer-link.ts);
+ * large frames, and all frames with protocol `http`, are requests of their own (`Route`). Those go through `dispatch`, undici's
  * callback interface: a promise and a stream per request would cost more than the rest of the round trip. Idle sockets
  * close here before they close at the peer (see `replica-listener.ts`).
  */
@@ -18,10 +18,10 @@ import {
   type NodeDescription,
   type PeerProtocol,
 } from '../../src/formats/worker-protocol.ts';
-import { waitsField, type BatchMarks } from '../../src/waits/wait-marks.ts';
-import { PeerLink, type Question } from './peer-link.ts';
+import { waitsField } from '../../src/waits/wait-marks.ts';
+import { PeerLink } from './peer-link.ts';
 import { awaitSending } from './peer-sending.ts';
-import type { PeerStream, PeerStreamHandler } from '../ranges/peer-range.ts';
+import type { FrameSize, PeerStream, PeerStreamHandler, Question } from './question.ts';
 
 /** Who the peer must be, and how we prove who we are. */
 export interface PeerIdentity {
@@ -33,20 +33,9 @@ export interface PeerIdentity {
   readonly token: string;
 }
 
-/** One frame to send. Exactly one of its functions is called, later. */
-export interface FrameRequest {
-  readonly body: Buffer;
-  /** Where somebody wants to know what the request waited for; the peer is then asked to tell its part. */
-  readonly marks?: BatchMarks | undefined;
-  /** Whether a late reply means that the peer hangs: not so for a large frame, which may simply take long. */
-  readonly isUrgent: boolean;
-  readonly onReply: (bytes: Buffer) => void;
-  readonly onError: (error: Error) => void;
-}
-
 export interface PeerConnectionOptions {
   readonly identity: PeerIdentity;
-  readonly ports: readonly number[];
+  /** Which of the peer's replica ports to prefer. */
   readonly workerIndex: number;
   readonly connectionsMax: number;
   readonly protocol: PeerProtocol;
@@ -56,6 +45,18 @@ export interface PeerConnectionOptions {
   readonly onLost: (error: Error) => void;
 }
 
+/** How a frame travels, and why. */
+type Route =
+  /** Small frames share the link, in any order. */
+  | { readonly by: 'link'; readonly link: PeerLink }
+  /** Peer protocol `http`, or the link is not there yet: a small frame has a request of its own. */
+  | { readonly by: 'http'; readonly why: 'no-link' }
+  /** On the link it would hold up small ones. */
+  | { readonly by: 'http'; readonly why: 'large' };
+
+const noLink: Route = { by: 'http', why: 'no-link' };
+const large: Route = { by: 'http', why: 'large' };
+
 const KEEP_ALIVE_MS = 60_000;
 const CONNECT_MS_MAX = 500;
 const PROBE_MS_MAX = 1000;
@@ -64,7 +65,7 @@ const HELLO_MS_MAX = 500;
 const DESCRIPTION_BYTES_MAX = 16 * 1024;
 
 /** The peer's replica ports, or why it cannot be used. */
-export async function probe(identity: PeerIdentity): Promise<readonly number[] | string> {
+async function probe(identity: PeerIdentity): Promise<readonly number[] | string> {
   try {
     const response = await request(`${identity.url}/v0/node`, { signal: AbortSignal.timeout(PROBE_MS_MAX) });
     if (response.statusCode !== 200) {
@@ -103,19 +104,33 @@ async function boundedText(body: AsyncIterable<Buffer>, bytesMax: number): Promi
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** Looks for the peer and connects to it; resolves to why it cannot be used where that fails. */
+export async function connectToPeer(options: PeerConnectionOptions): Promise<PeerConnection | string> {
+  const ports = await probe(options.identity);
+  if (typeof ports === 'string') return ports;
+  const connection = new PeerConnection(options, ports);
+  const refused = await connection.open();
+  if (refused === undefined) return connection;
+  await connection.destroy(new Error(refused));
+  return refused;
+}
+
 export class PeerConnection {
   readonly #options: PeerConnectionOptions;
+  readonly #ports: readonly number[];
   readonly #pool: Pool;
   /** Sockets of their own for ranges: a range that is broken off closes its socket, which says nothing of the peer. */
   readonly #streams: Pool;
   readonly #headers: string[];
-  #link: PeerLink | undefined;
-  /** Start times of the urgent requests under way, oldest first. */
+  /** Of small frames. */
+  #route: Route = noLink;
+  /** Start times of the small frames under way, oldest first. */
   readonly #starts = new Set<{ readonly at: number }>();
 
-  constructor(options: PeerConnectionOptions) {
+  constructor(options: PeerConnectionOptions, ports: readonly number[]) {
     this.#options = options;
-    const port = options.ports[options.workerIndex % options.ports.length] as number;
+    this.#ports = ports;
+    const port = ports[options.workerIndex % ports.length] as number;
     this.#headers = ['authorization', options.identity.token];
     const origin = originAt(options.identity.url, port);
     const poolOptions = {
@@ -136,14 +151,16 @@ export class PeerConnection {
     });
   }
 
-  /** Whether these are still the peer's replica ports. */
-  goesTo(ports: readonly number[] | string): boolean {
-    return typeof ports !== 'string' && ports.join() === this.#options.ports.join();
+  /** Probes the peer; false where it cannot be used, or has other replica ports than this connection knows. */
+  async isCurrent(): Promise<boolean> {
+    const ports = await probe(this.#options.identity);
+    return typeof ports !== 'string' && ports.join() === this.#ports.join();
   }
 
-  post(frame: FrameRequest): void {
+  post(question: Question, size: FrameSize): void {
+    const route = size === 'large' ? large : this.#route;
     const start = { at: performance.now() };
-    if (frame.isUrgent) this.#starts.add(start);
+    if (size === 'small') this.#starts.add(start);
     let isEnded = false;
     const end = (): boolean => {
       this.#starts.delete(start);
@@ -151,19 +168,18 @@ export class PeerConnection {
       isEnded = true;
       return isFirst;
     };
-    const { body, marks } = frame;
-    const question: Question = {
-      body,
-      marks,
+    const once: Question = {
+      body: question.body,
+      marks: question.marks,
       onReply: (bytes) => {
-        if (end()) frame.onReply(bytes);
+        if (end()) question.onReply(bytes);
       },
       onError: (error) => {
-        if (end()) frame.onError(error);
+        if (end()) question.onError(error);
       },
     };
-    if (this.#link !== undefined && frame.isUrgent) this.#link.ask(question);
-    else this.#request(question);
+    if (route.by === 'link') route.link.ask(once);
+    else this.#request(once);
   }
 
   #request(question: Question): void {
@@ -185,7 +201,8 @@ export class PeerConnection {
         headers: this.#headers,
         signal: AbortSignal.timeout(PROBE_MS_MAX),
       });
-      this.#link = new PeerLink(socket, batchAnswerBytesMax(this.#options.frameBytesMax), this.#options.onLost);
+      const { frameBytesMax, onLost } = this.#options;
+      this.#route = { by: 'link', link: new PeerLink(socket, batchAnswerBytesMax(frameBytesMax), onLost) };
       return undefined;
     } catch (error) {
       return messageOf(error);
@@ -201,11 +218,11 @@ export class PeerConnection {
         resolve(refused);
       };
       const onError = (error: Error): void => done(messageOf(error));
-      this.post({ body: Buffer.alloc(0), isUrgent: true, onReply: () => done(undefined), onError });
+      this.post({ body: Buffer.alloc(0), onReply: () => done(undefined), onError }, 'small');
     });
   }
 
-  /** When the oldest urgent request under way started (`performance.now()`), or `now` where there is none. */
+  /** When the oldest small frame under way started (`performance.now()`), or `now` where there is none. */
   oldestStart(now: number): number {
     for (const start of this.#starts) return start.at;
     return now;
@@ -213,8 +230,8 @@ export class PeerConnection {
 
   /** Asks every worker of the peer to probe us; resolves when they have, or after a bounded wait. */
   async hello(selfUrl: string): Promise<void> {
-    const { identity, ports } = this.#options;
-    const asked = ports.map(async (port) => {
+    const { identity } = this.#options;
+    const asked = this.#ports.map(async (port) => {
       const response = await request(`${originAt(identity.url, port)}${replicaPaths.hello}`, {
         method: 'POST',
         headers: this.#headers,
@@ -234,16 +251,10 @@ export class PeerConnection {
     return exchange;
   }
 
-  /** Ends every request under way with `error`. */
-  destroy(error: Error): void {
-    this.#link?.destroy(error);
-    void this.#pool.destroy(error);
-    void this.#streams.destroy(error);
-  }
-
-  async close(): Promise<void> {
-    this.#link?.destroy(new Error('the node stops'));
-    await Promise.all([this.#pool.destroy(), this.#streams.destroy()]);
+  /** Ends every request under way with `error`; resolves when all sockets are closed. */
+  async destroy(error: Error): Promise<void> {
+    if (this.#route.by === 'link') this.#route.link.destroy(error);
+    await Promise.all([this.#pool.destroy(error), this.#streams.destroy(error)]);
   }
 }
 

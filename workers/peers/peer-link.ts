@@ -2,10 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { messageKinds, type LinkMessage } from '../../src/formats/link-message.ts';
 import { Link } from './link.ts';
-import type { FrameRequest } from './peer-connection.ts';
-
-/** What a link asks; exactly one of its functions is called, later. */
-export type Question = Omit<FrameRequest, 'isUrgent'>;
+import type { Question } from './question.ts';
 
 export class PeerLink {
   readonly #link: Link;

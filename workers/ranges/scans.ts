@@ -9,19 +9,19 @@ import { Buffer } from 'node:buffer';
 import { messageOf } from '../../src/domain/errors.ts';
 import type { RangeEnd, RangeRequest } from '../../src/domain/range.ts';
 import { clientFormat, entriesFormat, type RangeFormat } from '../../src/formats/range-format.ts';
-import type { Clock } from '../clock.ts';
+import type { SeenVersions } from '../ground/seen-versions.ts';
 import type { PeerClient } from '../peers/peer-client.ts';
 import { PeerRange } from './peer-range.ts';
 import { allocatePage } from './page.ts';
 import { RangeScan, type Slice, type Stop } from './scan.ts';
-import type { RangeSource } from './source.ts';
+import type { RangeSource } from '../ground/range-source.ts';
 import type { RangeBounds, Store } from '../store/store.ts';
 
 export interface RangeScansOptions {
   readonly store: Store;
   /** By index in the topology; undefined at this node's own. */
   readonly peers: readonly (RangePeer | undefined)[];
-  readonly clock: Pick<Clock, 'seeRecord' | 'reportIfAhead'>;
+  readonly versions: Pick<SeenVersions, 'seeRecord' | 'reportIfAhead'>;
   readonly replicationFactor: number;
   readonly rangeMsMax: number;
   /** How long a peer may send nothing while it is waited for. */
@@ -142,13 +142,13 @@ export class RangeScans {
   }
 
   #open({ kind, bounds, format, limit }: ScanStart, wake: () => void): { scan: RangeScan; sources: RangeSource[] } {
-    const { store, peers, clock, replicationFactor } = this.#options;
+    const { store, peers, versions, replicationFactor } = this.#options;
     const sources: RangeSource[] = [store.openRange(bounds)];
     if (kind === 'cluster') {
       for (const peer of peers) if (peer !== undefined) sources.push(this.#openPeer(peer, bounds, wake));
     }
     // What a peer asks for is judged there, by one clock for all nodes' records.
-    const accepts = kind === 'peer' ? () => true : (bytes: Buffer, at: number) => clock.seeRecord(bytes, at);
+    const accepts = kind === 'peer' ? () => true : (bytes: Buffer, at: number) => versions.seeRecord(bytes, at);
     const options = { sources, format, limit, withTombstones: kind === 'peer', replicationFactor, accepts };
     return { scan: new RangeScan(options, this.#slice), sources };
   }
@@ -185,7 +185,7 @@ export class RangeScans {
     const scan = this.#ready.shift();
     this.#slice.endsAt = performance.now() + SLICE_MS;
     if (scan?.resume() === true) this.#ready.push(scan);
-    this.#options.clock.reportIfAhead();
+    this.#options.versions.reportIfAhead();
     this.#scheduleNext();
   }
 

@@ -13,10 +13,10 @@ import { operationKinds, replyCodes, type ReplyCode } from '../../src/domain/ope
 import { largeValueBytes, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { FrameWriter } from '../../src/formats/reply.ts';
 import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../../src/waits/wait-marks.ts';
-import type { Clock } from '../clock.ts';
-import { Semaphore } from '../semaphore.ts';
+import type { SeenVersions } from '../ground/seen-versions.ts';
+import { Semaphore } from '../ground/semaphore.ts';
 import type { Store } from '../store/store.ts';
-import type { Turn } from '../turn.ts';
+import type { Turn } from '../ground/turn.ts';
 
 /** Takes the reply frame to the entries that were submitted. */
 export type Respond = (replies: Buffer) => void;
@@ -30,7 +30,7 @@ interface Batch {
 
 export interface LocalReplicaOptions {
   readonly store: Store;
-  readonly clock: Clock;
+  readonly versions: SeenVersions;
   /** Batches of one turn go together; without it each batch is executed at once. */
   readonly turn: Turn | undefined;
   /** A write failed for what it is: its checksum does not match, or its version is too far ahead. */
@@ -115,10 +115,10 @@ export class LocalReplica {
       for (const entry of entries) if (entry.kind === operationKinds.write) writes.push(entry);
     }
     if (writes.length === 0) return ([] as ReplyCode[]).values();
-    const { store, clock } = this.#options;
-    for (const write of writes) clock.seeRecord(write.bytes, write.keyEnd);
-    clock.reportIfAhead();
-    return store.merge(writes, clock.ceiling(), marks).values();
+    const { store, versions } = this.#options;
+    for (const write of writes) versions.seeRecord(write.bytes, write.keyEnd);
+    versions.reportIfAhead();
+    return store.merge(writes, versions.ceiling(), marks).values();
   }
 
   /** Answers a batch; its writes' codes are the next ones of `codes`. */
@@ -154,10 +154,10 @@ export class LocalReplica {
   }
 
   async #mergeLarge(entry: Entry, respond: Respond): Promise<void> {
-    const { store, clock } = this.#options;
-    clock.seeRecord(entry.bytes, entry.keyEnd);
-    clock.reportIfAhead();
-    const code = await this.#large.run(() => store.mergeLarge(entry, clock.ceiling()));
+    const { store, versions } = this.#options;
+    versions.seeRecord(entry.bytes, entry.keyEnd);
+    versions.reportIfAhead();
+    const code = await this.#large.run(() => store.mergeLarge(entry, versions.ceiling()));
     const writer = new FrameWriter(0);
     this.#tell(code, writer);
     respond(writer.finish());

@@ -13,7 +13,7 @@ import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { allocateRecord } from '../../src/formats/reply.ts';
-import { steps } from '../ranges/pace.ts';
+import { steps } from '../ground/pace.ts';
 import type { Database, StoreEnvironment } from './environment.ts';
 import type { ReadTransaction } from './range.ts';
 

@@ -14,7 +14,7 @@ import { copyBytes } from '../../src/formats/range-format.ts';
 import type { RangeEntry } from '../../src/domain/range.ts';
 import { isIntact, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { chunkCount, isLargeHead, recordHeaderOf, valueBytesOf, type LargeValues } from './large-values.ts';
-import type { RangeSource, SourceState } from '../ranges/source.ts';
+import type { RangeSource, SourceState } from '../ground/range-source.ts';
 import type { Database } from './environment.ts';
 import type { OnCorrupt } from './store.ts';
 

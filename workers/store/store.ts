@@ -27,7 +27,7 @@ import type { Version } from '../../src/domain/version.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { isLargeHead, LargeValues, recordHeaderOf, valueBytesOf } from './large-values.ts';
 import { NewestVersions } from './newest-versions.ts';
-import { steps, wholeReads } from '../ranges/pace.ts';
+import { steps, wholeReads } from '../ground/pace.ts';
 import { asStoreError, StoreEnvironment, type Database, type EnvironmentOptions } from './environment.ts';
 import { CursorView, StoreRange } from './range.ts';
 import { isDiskFull, StoreRoom } from './room.ts';

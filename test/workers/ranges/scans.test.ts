@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { pageBytes, type RangeEnd, type RangeRequest } from '../../../src/domain/range.ts';
 import { wholePage } from '../../../workers/ranges/page.ts';
-import { Clock } from '../../../workers/clock.ts';
+import { SeenVersions } from '../../../workers/ground/seen-versions.ts';
 import {
   decodeBounds,
   RangeScans,
@@ -13,7 +13,7 @@ import {
   type RangeScansOptions,
   type ScanHandle,
 } from '../../../workers/ranges/scans.ts';
-import type { PeerStreamHandler } from '../../../workers/ranges/peer-range.ts';
+import type { PeerStreamHandler } from '../../../workers/peers/question.ts';
 import type { Store } from '../../../workers/store/store.ts';
 import { readChunks } from '../../support/chunks.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -32,7 +32,7 @@ const everything: RangeRequest = {
 function scansOf(store: Store, more: Partial<RangeScansOptions> = {}): RangeScans {
   const defaults = {
     operationsSoFar: () => 0,
-    clock: new Clock(60_000, () => {}),
+    versions: new SeenVersions(60_000, () => {}),
     peers: [],
     replicationFactor: 1,
     rangeMsMax: 600_000,
