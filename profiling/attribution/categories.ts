@@ -64,6 +64,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/formats/range-entries.ts', 'codec'],
   ['src/formats/json-text.ts', 'codec'],
   ['src/formats/range-format.ts', 'codec'],
+  ['src/formats/range-bounds.ts', 'codec'],
   ['src/domain/quorum.ts', 'coordination'],
   ['src/domain/rendezvous.ts', 'coordination'],
   ['src/domain/resolution.ts', 'coordination'],

@@ -15,11 +15,12 @@ import type { Duplex } from 'node:stream';
 import { KvorumError, messageOf } from '../../src/domain/errors.ts';
 import { pagesInFlight } from '../../src/domain/range.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
+import { decodeBounds } from '../../src/formats/range-bounds.ts';
 import { linkProtocol, replicaPaths } from '../../src/formats/worker-protocol.ts';
 import { executeFrame, type FrameTarget } from './frame-execution.ts';
 import { acceptLink } from './replica-link.ts';
 import type { PeerRefusals } from '../peers/peer-refusals.ts';
-import { decodeBounds, type RangeScans } from '../ranges/scans.ts';
+import type { RangeScans } from '../ranges/scans.ts';
 import { wholePage } from '../ranges/page.ts';
 
 export interface ReplicaListenerOptions extends FrameTarget {

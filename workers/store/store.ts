@@ -10,6 +10,7 @@ import { KvorumError, messageOf } from '../../src/domain/errors.ts';
 import { keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
 import { countBounds, Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import { replyCodes, type ReplyCode } from '../../src/domain/operation.ts';
+import type { RangeBounds } from '../../src/domain/range.ts';
 import {
   compareRecords,
   isIntact,
@@ -37,14 +38,6 @@ export interface StoreOptions extends EnvironmentOptions {
   readonly first: boolean;
   /** Whether no other worker of this node writes as long as this one does. */
   readonly alone: boolean;
-}
-
-export interface RangeBounds {
-  readonly start: Uint8Array;
-  /** Without it the range goes to the last key. */
-  readonly end: Uint8Array | undefined;
-  /** Whether only headers are wanted. */
-  readonly keysOnly: boolean;
 }
 
 /** A record that is read in steps (`readLarge`), as far as its head in the store tells of it. */

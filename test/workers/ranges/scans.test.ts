@@ -4,15 +4,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { pageBytes, type RangeEnd, type RangeRequest } from '../../../src/domain/range.ts';
+import { decodeBounds } from '../../../src/formats/range-bounds.ts';
 import { wholePage } from '../../../workers/ranges/page.ts';
 import { SeenVersions } from '../../../workers/ground/seen-versions.ts';
-import {
-  decodeBounds,
-  RangeScans,
-  type RangePeer,
-  type RangeScansOptions,
-  type ScanHandle,
-} from '../../../workers/ranges/scans.ts';
+import type { ScanHandle } from '../../../workers/ranges/running-scan.ts';
+import { RangeScans, type RangePeer, type RangeScansOptions } from '../../../workers/ranges/scans.ts';
 import type { PeerStreamHandler } from '../../../workers/peers/question.ts';
 import type { Store } from '../../../workers/store/store.ts';
 import { readChunks } from '../../support/chunks.ts';
