@@ -29,9 +29,9 @@ export interface PeerClientOptions {
   readonly url: string;
   /**
    * Looks for the peer and connects to it; resolves to why the peer cannot be used where that fails. `onLost` is called
-   * when the connection has ended though nobody asked it to.
+   * when a socket of the connection has closed though nobody asked it to.
    */
-  readonly connect: (onLost: (error: Error) => void) => Promise<Connection | string>;
+  readonly connect: (onLost: (connection: Connection, error: Error) => void) => Promise<Connection | string>;
   /** Batches under way at a time. */
   readonly batchesInFlightMax: number;
   /** Bytes of a batch, unless it is a single segment; 0: one segment a batch. */
@@ -190,13 +190,9 @@ export class PeerClient {
   }
 
   async #probe(): Promise<void> {
-    let connection: Connection | undefined;
-    const found = await this.#options.connect((error) => {
-      if (connection !== undefined) this.#take({ kind: 'failed', connection, error });
-    });
-    if (typeof found === 'string') return this.#take({ kind: 'unreachable', why: found });
-    connection = found;
-    return this.#take({ kind: 'reached', connection });
+    const found = await this.#options.connect((connection, error) => this.#take({ kind: 'failed', connection, error }));
+    if (typeof found === 'string') this.#take({ kind: 'unreachable', why: found });
+    else this.#take({ kind: 'reached', connection: found });
   }
 
   #drain(queue: SegmentQueue, connection: Connection): void {

@@ -42,7 +42,7 @@ export interface PeerConnectionOptions {
   /** Bound of one frame, bytes; what an answer to it may be follows (`answerBytesMax`). */
   readonly frameBytesMax: number;
   /** A socket closed though nobody asked it to: the peer stopped or restarted. */
-  readonly onLost: (error: Error) => void;
+  readonly onLost: (connection: PeerConnection, error: Error) => void;
 }
 
 /** How a frame travels, and why. */
@@ -147,7 +147,7 @@ export class PeerConnection {
     this.#streams = new Pool(origin, { ...poolOptions, connections: null });
     this.#pool.on('disconnect', (_origin, _targets, error) => {
       // Idle sockets that undici closes by itself carry UND_ERR_INFO.
-      if (error.code !== 'UND_ERR_INFO') options.onLost(error);
+      if (error.code !== 'UND_ERR_INFO') options.onLost(this, error);
     });
   }
 
@@ -202,7 +202,8 @@ export class PeerConnection {
         signal: AbortSignal.timeout(PROBE_MS_MAX),
       });
       const { frameBytesMax, onLost } = this.#options;
-      this.#route = { by: 'link', link: new PeerLink(socket, batchAnswerBytesMax(frameBytesMax), onLost) };
+      const link = new PeerLink(socket, batchAnswerBytesMax(frameBytesMax), (error) => onLost(this, error));
+      this.#route = { by: 'link', link };
       return undefined;
     } catch (error) {
       return messageOf(error);

@@ -139,8 +139,9 @@ export class RunningScan implements ScanHandle {
     this.#options.outlet.onPage(bytes);
   }
 
+  /** Unless whoever took its last page has ended it. */
   #standStill(state: 'page' | 'source'): false {
-    this.#state = state;
+    if (this.#state === 'ready') this.#state = state;
     return false;
   }
 
