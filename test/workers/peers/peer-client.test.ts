@@ -64,6 +64,7 @@ class TestPeer {
   readonly client: PeerClient;
   readonly changes: string[] = [];
   readonly silences: string[] = [];
+  readonly refusals: string[] = [];
   readonly connections: TestConnection[] = [];
   readonly lose: ((connection: Connection, error: Error) => void)[] = [];
   /** Ends of the probes that are under way. */
@@ -77,6 +78,7 @@ class TestPeer {
       batchBytesMax: 1000,
       queueBytesMax: 1_000_000,
       timeoutMs: 50,
+      refusals: { note: (what, reason) => this.refusals.push(`${what}: ${reason}`) },
       connect: (onLost) => {
         this.lose.push(onLost);
         return new Promise((resolve) => {
@@ -221,6 +223,10 @@ test('an answer with other than the expected replies fails its operations and no
     reply();
   }
   assert.deepEqual(told, [['failed'], ['failed'], ['replies from 0']]);
+  assert.deepEqual(peer.refusals, [
+    'reply: http://peer answers 1 operations with 2 replies',
+    'reply: http://peer answers 1 operations with what does not parse',
+  ]);
   assert.equal(peer.client.status.state, 'up');
 });
 

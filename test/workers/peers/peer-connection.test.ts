@@ -106,7 +106,7 @@ interface Connected {
 function connectTo(node: TestNode, protocol: PeerProtocol, losses: Connected['losses'] = []) {
   const identity: PeerIdentity = { id: 2, url: node.url, topology: 'abc', token: 'proof' };
   const onLost = (connection: PeerConnection, { message }: Error): void => void losses.push([connection, message]);
-  return connectToPeer({ identity, workerIndex: 5, connectionsMax: 4, protocol, onLost });
+  return connectToPeer({ identity, workerIndex: 5, connectionsMax: 4, protocol, frameBytesMax: 1_000_000, onLost });
 }
 
 async function connected(t: TestContext, protocol: PeerProtocol): Promise<Connected> {
@@ -130,6 +130,7 @@ const refusals: readonly (readonly [string, Partial<NodeDescription>, Partial<Te
   ['is another node', { id: 3 }, {}, /^is node 3, not 2: its --self differs$/],
   ['has another cluster list', { topology: 'abd' }, {}, /^has another --cluster list$/],
   ['has no replica port', { replicaPorts: [] }, {}, /^names no replica port$/],
+  ['names a port that is none', { replicaPorts: [65_536] }, {}, /^names a replica port that is none$/],
   ['is not ready', {}, { node: 503 }, /^GET \/v0\/node answers 503$/],
   ['refuses our secret', {}, { operations: 401 }, /^replica port answers 401/],
   ['refuses the link', {}, { link: 404 }, /./],
@@ -151,7 +152,7 @@ test('connectToPeer() tells why nobody answers', async (t) => {
   const gone = new TestNode();
   // A port that nothing can listen on.
   gone.url = node.url.replace(/\d+$/, '0');
-  assert.match(String(await connectTo(gone, 'http')), /./);
+  assert.equal(typeof (await connectTo(gone, 'http')), 'string');
 });
 
 for (const [protocol, ways] of [
@@ -162,7 +163,7 @@ for (const [protocol, ways] of [
     const { node, post } = await connected(t, protocol);
     const told = [post('small', 'small'), post('large', 'large')];
     await eventually(() => assert.equal(node.arrivals.length, 2));
-    assert.deepEqual(node.arrivals.map(({ body, by }) => `${body} by ${by}`).sort(), ways.toSorted());
+    assert.deepEqual(new Set(node.arrivals.map(({ body, by }) => `${body} by ${by}`)), new Set(ways));
     for (const { body, answer } of node.arrivals) answer(`to ${body}`);
     await eventually(() => assert.deepEqual(told, [['to small'], ['to large']]));
     assert.deepEqual([...node.tokens], ['proof']);

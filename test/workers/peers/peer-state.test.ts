@@ -77,7 +77,13 @@ const table: readonly (readonly [promise: string, before: State, event: Event, a
     down('no reply within 70 ms', false),
     ['end this: no reply within 70 ms', 'fail-waiting', 'probe-later 0', 'tell-of-silence'],
   ],
-  ['silence of a peer that is down is told to nobody', down('x', true), { kind: 'silent', timeoutMs: 70 }, down('x', true), []],
+  [
+    'silence of a peer that is down is told to nobody',
+    down('x', true),
+    { kind: 'silent', timeoutMs: 70 },
+    down('x', true),
+    [],
+  ],
   [
     'the doubt of another worker means down, and is not passed on',
     up,
@@ -94,11 +100,23 @@ const table: readonly (readonly [promise: string, before: State, event: Event, a
     ['end this: the peer has restarted', 'fail-waiting', 'probe-later 0'],
   ],
   ['but not the one to its new life', up, { kind: 'restarted', connection: 'earlier' }, up, []],
-  ['a second connection is ended', up, { kind: 'reached', connection: 'second' }, up, ['end second: nobody needs this connection']],
+  [
+    'a second connection is ended',
+    up,
+    { kind: 'reached', connection: 'second' },
+    up,
+    ['end second: nobody needs this connection'],
+  ],
   ['a stop ends the connection', up, { kind: 'close' }, closed, ['end this: the node stops', 'fail-waiting']],
   ['a stop fails what waits', connecting(true), { kind: 'close' }, closed, ['fail-waiting']],
   ['nothing is probed after a stop', closed, { kind: 'wake' }, closed, []],
-  ['a connection that comes after a stop is ended', closed, reached, closed, ['end this: nobody needs this connection']],
+  [
+    'a connection that comes after a stop is ended',
+    closed,
+    reached,
+    closed,
+    ['end this: nobody needs this connection'],
+  ],
   ['a probe that fails after a stop is not repeated', closed, unreachable, closed, []],
 ];
 
