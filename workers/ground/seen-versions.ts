@@ -1,7 +1,7 @@
 /**
- * The newest version that this worker has seen in its store's and its peers' records. It goes to the main thread, where the node's clock is, with every
- * outcome frame, and at once where a peer's version is ahead of this machine's wall clock: else a write that this node
- * stamps next could be older than one that it has stored. Workers never stamp.
+ * The newest version that this worker has seen in records, its store's and its peers'. It goes to the main thread, where
+ * the node's clock is, with every outcome frame, and at once where a peer's version is ahead of this machine's wall clock:
+ * else a write that this node stamps next could be older than one that it has stored. Workers never stamp.
  */
 import type { Buffer } from 'node:buffer';
 import { readVersion } from '../../src/formats/record.ts';

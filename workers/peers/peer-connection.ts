@@ -3,9 +3,9 @@
  * undici.
  *
  * With peer protocol `link` one request is upgraded to a link, over which all small frames then travel (peer-link.ts);
- * large frames, and all frames with protocol `http`, are requests of their own (`Route`). Those go through `dispatch`, undici's
- * callback interface: a promise and a stream per request would cost more than the rest of the round trip. Idle sockets
- * close here before they close at the peer (see `replica-listener.ts`).
+ * large frames, and all frames with protocol `http`, are requests of their own (`Route`). Those go through `dispatch`,
+ * undici's callback interface: a promise and a stream per request would cost more than the rest of the round trip. Idle
+ * sockets close here before they close at the peer (see `replica-listener.ts`).
  */
 import { Buffer } from 'node:buffer';
 import { Pool, request, type Dispatcher } from 'undici';
@@ -157,6 +157,7 @@ export class PeerConnection {
     return typeof ports !== 'string' && ports.join() === this.#ports.join();
   }
 
+  /** Sends a frame. A small one counts for `oldestStart` until it is answered. */
   post(question: Question, size: FrameSize): void {
     const route = size === 'large' ? large : this.#route;
     const start = { at: performance.now() };
