@@ -9,10 +9,11 @@
 import { Buffer } from 'node:buffer';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { replicaProof } from '../src/domain/cluster-proof.ts';
-import { messageOf } from '../src/domain/errors.ts';
+import { messageOf } from '../src/diagnostics/errors.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
-import type { LogLevel, WorkerCommand, WorkerMessage, WorkerReady } from '../src/formats/worker-protocol.ts';
+import type { LogLevel } from '../src/diagnostics/log.ts';
+import type { WorkerCommand, WorkerMessage, WorkerReady } from '../src/protocol/workers.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
 import { SeenVersions } from './ground/seen-versions.ts';
 import { Coordinator } from './coordinator/coordinator.ts';

@@ -3,8 +3,8 @@
  * Dynamo (2007) section 5 calls the second part read repair. A large record is only announced, by its header: the newest
  * is then read from one replica, as Cassandra reads the data from one and digests from the others.
  */
-import { replyCodes } from './operation.ts';
-import { compareRecords, compareStamps, mergeRecords } from '../formats/record.ts';
+import { replyCodes } from '../formats/codes.ts';
+import { compareRecords, compareStamps, mergeRecords } from './merge.ts';
 import type { Reply } from '../formats/reply.ts';
 
 /**

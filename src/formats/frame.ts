@@ -19,9 +19,8 @@
  * checked as a client's request is, entry by entry (peer-entry.ts).
  */
 import { Buffer } from 'node:buffer';
-import { KvorumError } from '../domain/errors.ts';
-import { operationKinds, type OperationKind } from '../domain/operation.ts';
-import type { Quorum } from '../domain/quorum.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
+import { operationKinds, type OperationKind } from './codes.ts';
 import { RECORD_HEADER_BYTES, sealRecord, sealRecordInSteps, type Stamp } from './record.ts';
 
 export const ENTRY_HEADER_BYTES = 14;
@@ -30,6 +29,12 @@ const WHOLE_OFFSET = 11;
 /** How many bytes an entry takes; `valueBytes` is undefined for a read. */
 export function entryBytes(keyBytes: number, valueBytes: number | undefined): number {
   return ENTRY_HEADER_BYTES + keyBytes + (valueBytes === undefined ? 0 : RECORD_HEADER_BYTES + valueBytes);
+}
+
+/** How many replicas hold the key, and how many of them must answer. `1 <= acksRequired <= replicaCount`. */
+export interface Quorum {
+  readonly acksRequired: number;
+  readonly replicaCount: number;
 }
 
 /** What the head of an entry says. */

@@ -8,9 +8,9 @@
  * not computed twice.
  */
 import { Buffer, isUtf8 } from 'node:buffer';
-import { KvorumError } from '../domain/errors.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
 import { acksRequiredOf, entryAt, keyOf, layoutFault, replicaCountOf, wholeFlagOf, type Entry } from './frame.ts';
-import { operationKinds, replyCodes, type OperationKind } from '../domain/operation.ts';
+import { operationKinds, replyCodes, type OperationKind } from './codes.ts';
 import { hasSoundHeader, isTombstone, largeValueBytes, RECORD_HEADER_BYTES } from './record.ts';
 import { largeRecordBytes, readReplies, REPLY_HEADER_BYTES, type Reply } from './reply.ts';
 

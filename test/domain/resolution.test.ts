@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import test from 'node:test';
 import fc from 'fast-check';
-import { replyCodes } from '../../src/domain/operation.ts';
-import { compareRecords, recordKinds } from '../../src/formats/record.ts';
+import { replyCodes } from '../../src/formats/codes.ts';
+import { compareRecords } from '../../src/domain/merge.ts';
+import { recordKinds } from '../../src/formats/record.ts';
 import { announcementOf, failedReply, type Reply } from '../../src/formats/reply.ts';
 import { holdersOf, newerReply, staleReplicas } from '../../src/domain/resolution.ts';
-import { bytesOf, makeRecord } from './arbitraries.ts';
+import { bytesOf, makeRecord } from '../formats/arbitraries.ts';
 
 const key = Buffer.from('key');
 const absent: Reply = { ...failedReply, code: replyCodes.absent };

@@ -16,9 +16,9 @@ import {
   wholeRead,
   type Entry,
 } from '../../src/formats/frame.ts';
-import { operationKinds } from '../../src/domain/operation.ts';
+import { operationKinds } from '../../src/formats/codes.ts';
 import { isIntact, readStamp, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
-import { anyOperation, encodeOperations, mangled, type SampleOperation } from '../domain/arbitraries.ts';
+import { anyOperation, encodeOperations, mangled, type SampleOperation } from './arbitraries.ts';
 
 const someOperations = fc.array(anyOperation, { maxLength: 12 });
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import test from 'node:test';
 import fc from 'fast-check';
-import { outcomeCodes, replyCodes, type OutcomeCode } from '../../src/domain/operation.ts';
+import { outcomeCodes, replyCodes, type OutcomeCode } from '../../src/formats/codes.ts';
 import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import {
   failedReply,
@@ -27,7 +27,7 @@ import {
   mangled,
   plain,
   recordBytes,
-} from '../domain/arbitraries.ts';
+} from './arbitraries.ts';
 
 const anyRecordBytes = fc.tuple(anyKey, anyStamp, anyValue).map((parts) => recordBytes(makeRecord(...parts)));
 

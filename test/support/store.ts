@@ -9,7 +9,7 @@ import {
   writeWrite,
   type Entry,
 } from '../../src/formats/frame.ts';
-import { operationKinds } from '../../src/domain/operation.ts';
+import { operationKinds } from '../../src/formats/codes.ts';
 import { Store } from '../../workers/store/store.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 

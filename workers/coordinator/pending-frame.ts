@@ -6,16 +6,16 @@
  * where a replica wants it for its repair. What was read is held no longer than until every replica has replied.
  */
 import type { Buffer } from 'node:buffer';
-import { acksRequiredOf, replicaCountOf, tagOf, type Entry } from '../../src/formats/frame.ts';
+import { acksRequiredOf, replicaCountOf, tagOf, type Entry, type Quorum } from '../../src/formats/frame.ts';
 import {
   operationKinds,
   outcomeCodes,
   replyCodes,
   type OperationKind,
   type OutcomeCode,
-} from '../../src/domain/operation.ts';
+} from '../../src/formats/codes.ts';
 import { isReplyTo } from '../../src/formats/peer-entry.ts';
-import { addReply, emptyTally, judge, withdrawAck, type Quorum, type Tally } from '../../src/domain/quorum.ts';
+import { addReply, emptyTally, judge, withdrawAck, type Tally } from '../../src/domain/quorum.ts';
 import { isTombstone, largeValueBytes, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import {
   announcementOf,

@@ -3,7 +3,7 @@
  * record are sent it. Best effort: nobody waits for it and nothing is retried; the next read finds what was missed.
  */
 import { allocateFrame, ENTRY_HEADER_BYTES, keyOf, readEntries, writeRecord } from '../../src/formats/frame.ts';
-import { operationKinds, replyCodes } from '../../src/domain/operation.ts';
+import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import { staleReplicas } from '../../src/domain/resolution.ts';
 import type { LocalReplica } from '../replica/local-replica.ts';
 import type { PeerClient } from '../peers/peer-client.ts';

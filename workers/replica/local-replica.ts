@@ -9,7 +9,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import { isWholeRead, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
-import { operationKinds, replyCodes, type ReplyCode } from '../../src/domain/operation.ts';
+import { operationKinds, replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
 import { largeValueBytes, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { FrameWriter } from '../../src/formats/reply.ts';
 import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../../src/waits/wait-marks.ts';

@@ -13,8 +13,8 @@ import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
-import type { Durability } from '../../src/formats/worker-protocol.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import type { Durability } from '../../src/domain/modes.ts';
 import { keepsRoom, NEW_FILE_BYTES, PAGE_BYTES, ReservedSpace, type TransactionSize } from './reserved-space.ts';
 import type { ViewHandleOptions } from './range.ts';
 

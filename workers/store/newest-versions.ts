@@ -13,7 +13,7 @@
  * knowledge for the next start.
  */
 import { Buffer } from 'node:buffer';
-import type { Version } from '../../src/domain/version.ts';
+import type { Version } from '../../src/formats/record.ts';
 import type { Database, StoreEnvironment } from './environment.ts';
 
 /** 512 KiB of numbers; versions of several coordinators that arrive out of order seldom meet in one of so many. */

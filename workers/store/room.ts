@@ -4,7 +4,7 @@
  * lmdb grows its map by itself, so the bound is ours to keep. What the databases' pages take is asked only when the
  * writes since the last answer could have used up what was left then: an estimate a write, never too low.
  */
-import { messageOf } from '../../src/domain/errors.ts';
+import { messageOf } from '../../src/diagnostics/errors.ts';
 import { freeBytes } from './reserved-space.ts';
 import type { Database } from './environment.ts';
 

@@ -6,13 +6,13 @@
  * - Read, compare and write stand in one transaction; only what must win is put without a read (newest-versions.ts).
  */
 import { Buffer } from 'node:buffer';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
 import { countBounds, Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
-import { replyCodes, type ReplyCode } from '../../src/domain/operation.ts';
-import type { RangeBounds } from '../../src/domain/range.ts';
+import { replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
+import type { RangeBounds } from '../../src/formats/range-bounds.ts';
+import { compareRecords } from '../../src/domain/merge.ts';
 import {
-  compareRecords,
   isIntact,
   isIntactInSteps,
   isIntactUnder,
@@ -21,10 +21,10 @@ import {
   readVersion,
   RECORD_HEADER_BYTES,
   isTombstone,
+  type Version,
 } from '../../src/formats/record.ts';
 import { allocateRecord } from '../../src/formats/reply.ts';
 import { runInSteps } from '../../src/domain/steps.ts';
-import type { Version } from '../../src/domain/version.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { isLargeHead, LargeValues, recordHeaderOf, valueBytesOf } from './large-values.ts';
 import { NewestVersions } from './newest-versions.ts';

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { allocateFrame, entryBytes, readEntries, writeRead } from '../../../src/formats/frame.ts';
-import { operationKinds, outcomeCodes, replyCodes } from '../../../src/domain/operation.ts';
+import { operationKinds, outcomeCodes, replyCodes } from '../../../src/formats/codes.ts';
 import { largeValueBytes, readVersion, sealRecord } from '../../../src/formats/record.ts';
 import { announcementOf, failedReply, visitOutcomes, type Reply } from '../../../src/formats/reply.ts';
 import { SeenVersions } from '../../../workers/ground/seen-versions.ts';

@@ -9,7 +9,7 @@ import {
   writeRead,
   writeWrite,
 } from '../../../src/formats/frame.ts';
-import { operationKinds, outcomeCodes, replyCodes, type OutcomeCode } from '../../../src/domain/operation.ts';
+import { operationKinds, outcomeCodes, replyCodes, type OutcomeCode } from '../../../src/formats/codes.ts';
 import { sealRecord } from '../../../src/formats/record.ts';
 import { failedReply, visitOutcomes, type Reply } from '../../../src/formats/reply.ts';
 import { SeenVersions } from '../../../workers/ground/seen-versions.ts';

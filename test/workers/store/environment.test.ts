@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Durability } from '../../../src/formats/worker-protocol.ts';
+import type { Durability } from '../../../src/domain/modes.ts';
 import { keepsRoom } from '../../../workers/store/reserved-space.ts';
 import { StoreEnvironment } from '../../../workers/store/environment.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
