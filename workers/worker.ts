@@ -27,6 +27,7 @@ import { listenForPeers, type ReplicaListener } from './replica/replica-listener
 import { ThreadReport } from './report.ts';
 import { peerReadersMax } from './store/environment.ts';
 import { Store } from './store/store.ts';
+import { systemTime } from './ground/time.ts';
 import { Turn } from './ground/turn.ts';
 import { WaitsSwitch } from './waits.ts';
 
@@ -136,8 +137,18 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   });
   const sequential = settings.mode === 'sync';
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
-  const options = { topology, replica, peers, sequential, turn, versions, timeoutMs, readRepair, sendOutcomes };
-  const coordinator = new Coordinator(options);
+  const coordinator = new Coordinator({
+    topology,
+    replica,
+    peers,
+    sequential,
+    turn,
+    versions,
+    time: systemTime,
+    timeoutMs,
+    readRepair,
+    sendOutcomes,
+  });
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
   return { settings, coordinator, peers, listener, store, ranges, desk, report, waits, refusals, send };

@@ -103,6 +103,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['workers/inline.ts', 'dispatch'],
   // It calls the peers' flush and the replica's run, which have parts of their own.
   ['workers/ground/turn.ts', 'coordination'],
+  ['workers/ground/time.ts', 'coordination'],
   ['workers/ground/pace.ts', 'caller'],
   ['workers/ground/range-source.ts', 'storage'],
   ['workers/ground/seen-versions.ts', 'coordination'],

@@ -38,7 +38,7 @@ export const replyCodes = {
   failed: 3,
   /** To a write: the disk is full. */
   full: 4,
-  /** To a read: the record is too large to come among others; its header follows, and it comes for a `wholeRead`. */
+  /** To a read: announces a large value, which does not come among others; the record's header follows. A `largeRead` brings it. */
   large: 5,
 } as const;
 

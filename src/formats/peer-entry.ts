@@ -9,10 +9,10 @@
  */
 import { Buffer, isUtf8 } from 'node:buffer';
 import { KvorumError } from '../diagnostics/errors.ts';
-import { acksRequiredOf, entryAt, keyOf, layoutFault, replicaCountOf, wholeFlagOf, type Entry } from './frame.ts';
+import { acksRequiredOf, entryAt, keyOf, layoutFault, replicaCountOf, largeFlagOf, type Entry } from './frame.ts';
 import { operationKinds, replyCodes, type OperationKind } from './codes.ts';
 import { hasSoundHeader, isTombstone, largeValueBytes, RECORD_HEADER_BYTES } from './record.ts';
-import { largeRecordBytes, readReplies, REPLY_HEADER_BYTES, type Reply } from './reply.ts';
+import { announcedBytes, readReplies, REPLY_HEADER_BYTES, type Reply } from './reply.ts';
 
 const MIB = 1024 * 1024;
 
@@ -72,7 +72,7 @@ export function entryFault(entry: Entry, { keyBytesMax, valueBytesMax }: EntryBo
   if (!isAscii(entry) && !isUtf8(keyOf(entry))) return 'has a key that is not UTF-8';
   const acksRequired = acksRequiredOf(entry);
   if (acksRequired === 0 || acksRequired > replicaCountOf(entry)) return 'has an impossible quorum';
-  if (wholeFlagOf(entry) > (entry.kind === operationKinds.read ? 1 : 0)) return 'has an unknown flag';
+  if (largeFlagOf(entry) > (entry.kind === operationKinds.read ? 1 : 0)) return 'has an unknown flag';
   return entry.kind === operationKinds.read ? undefined : recordFault(entry, valueBytesMax);
 }
 
@@ -122,6 +122,6 @@ export function isReplyTo(kind: OperationKind, reply: Reply): boolean {
   const { code, bytes, offset, length } = reply;
   if (code === replyCodes.record) return isPossibleRecord(bytes, offset, length);
   if (code !== replyCodes.large) return code === replyCodes.absent;
-  const recordBytes = largeRecordBytes(reply);
+  const recordBytes = announcedBytes(reply);
   return recordBytes <= storedRecordBytesMax && isPossibleRecord(bytes, offset, recordBytes);
 }

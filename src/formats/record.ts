@@ -34,6 +34,12 @@ export const recordKinds = { value: 0, tombstone: 1 } as const;
 
 /** Values above this are sealed, checked, stored and read in steps, so that none of it holds up an event loop. */
 export const largeValueBytes = 128 * 1024;
+
+/** Whether a record of so many bytes has a large value. */
+export function isLargeRecord(recordBytes: number): boolean {
+  return recordBytes > RECORD_HEADER_BYTES + largeValueBytes;
+}
+
 export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds];
 
 /** What the header says, without the value. */

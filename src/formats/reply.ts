@@ -25,7 +25,7 @@ import { outcomeCodes, replyCodes, type OutcomeCode, type ReplyCode } from './co
 import { RECORD_HEADER_BYTES, type Version } from './record.ts';
 
 export const REPLY_HEADER_BYTES = 5;
-/** What stands in the place of a large record. */
+/** What announces a large value: the record's header, and how many bytes it has. */
 const LARGE_BYTES = RECORD_HEADER_BYTES + 4;
 export const OUTCOME_FRAME_HEADER_BYTES = 8;
 export const OUTCOME_HEADER_BYTES = 11;
@@ -62,7 +62,7 @@ export function readReplies(bytes: Buffer): Reply[] {
 }
 
 /** How many bytes the record has that a `large` reply announces. */
-export function largeRecordBytes({ bytes, offset }: Reply): number {
+export function announcedBytes({ bytes, offset }: Reply): number {
   return bytes.readUInt32LE(offset + RECORD_HEADER_BYTES);
 }
 

@@ -7,7 +7,7 @@ import { replyCodes } from '../../src/formats/codes.ts';
 import { compareRecords } from '../../src/domain/merge.ts';
 import { recordKinds } from '../../src/formats/record.ts';
 import { announcementOf, failedReply, type Reply } from '../../src/formats/reply.ts';
-import { holdersOf, newerReply, staleReplicas } from '../../src/domain/resolution.ts';
+import { announcersOf, newerReply, staleReplicas } from '../../src/domain/resolution.ts';
 import { bytesOf, makeRecord } from '../formats/arbitraries.ts';
 
 const key = Buffer.from('key');
@@ -84,7 +84,7 @@ test('records that are only announced are compared by their stamps, as the whole
       const stale = best === 0 ? [] : drawn.flatMap(([version], node) => (version < best ? [node] : []));
       assert.deepEqual(staleReplicas(replies, newest), stale);
       assert.deepEqual(
-        holdersOf(replies, newest),
+        announcersOf(replies, newest),
         having.filter((node) => some[node]?.code === replyCodes.large),
       );
       const isWhole = having.some((node) => some[node]?.code === replyCodes.record);
