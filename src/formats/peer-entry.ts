@@ -37,7 +37,7 @@ export function batchAnswerBytesMax(frameBytesMax: number): number {
   return 2 * frameBytesMax + 2 * MIB;
 }
 
-/** Longest answer to any request, bytes: to a frame, or a record that was asked for whole. */
+/** Longest answer to any request, bytes: to a frame, or to a read of a large value. */
 export function answerBytesMax(frameBytesMax: number): number {
   return Math.max(batchAnswerBytesMax(frameBytesMax), storedRecordBytesMax + REPLY_HEADER_BYTES);
 }
