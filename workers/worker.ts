@@ -28,7 +28,7 @@ import { ThreadReport } from './report.ts';
 import { peerReadersMax } from './store/environment.ts';
 import { Store } from './store/store.ts';
 import { systemTime } from './ground/time.ts';
-import { Turn } from './ground/turn.ts';
+import { Turn } from '../src/domain/turn.ts';
 import { WaitsSwitch } from './waits.ts';
 
 /** Where a worker runs, as far as it needs to know. */
@@ -102,7 +102,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     },
   );
   const versions = new SeenVersions(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
-  const turn = settings.mode === 'batched' ? new Turn(() => runTurn()) : undefined;
+  const turn = settings.mode === 'batched' ? new Turn(() => runTurn(), setImmediate) : undefined;
   const onFatal = (error: unknown): void => sendFatal(send, error);
   const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
   const onRefused = (): void => refusals.note('entry', 'A write fails its checksum or is from too far in the future');

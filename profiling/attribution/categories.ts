@@ -85,6 +85,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/range.ts', 'caller'],
   ['src/domain/steps.ts', 'caller'],
   ['src/domain/turn-share.ts', 'caller'],
+  ['src/domain/turn.ts', 'coordination'],
   ['src/domain/units.ts', 'caller'],
   ['src/cli/', 'lifecycle'],
   ['src/settings/', 'lifecycle'],
@@ -102,7 +103,6 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['workers/worker.ts', 'dispatch'],
   ['workers/inline.ts', 'dispatch'],
   // It calls the peers' flush and the replica's run, which have parts of their own.
-  ['workers/ground/turn.ts', 'coordination'],
   ['workers/ground/time.ts', 'coordination'],
   ['workers/ground/pace.ts', 'caller'],
   ['workers/ground/range-source.ts', 'storage'],

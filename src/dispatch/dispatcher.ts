@@ -5,7 +5,7 @@
  * own. An operation holds a slot until its outcome; the slot and a generation are the tag that travels with it, so that
  * an outcome that comes after its slot was given away is recognised and dropped.
  */
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { codeOf, messageOf } from '../diagnostics/errors.ts';
 import {
   allocateFrame,
@@ -23,14 +23,21 @@ import type { Outcome } from '../domain/outcome.ts';
 import { recordKinds } from '../formats/record.ts';
 import { visitOutcomes } from '../formats/reply.ts';
 import { runInSteps } from '../domain/steps.ts';
+import { Turn } from '../domain/turn.ts';
 import { TurnShare } from '../domain/turn-share.ts';
 import { slotBits, type DispatchWaits } from '../waits/wait-marks.ts';
 import type { Log } from '../diagnostics/log.ts';
 import type { NodeClock } from './clock.ts';
-import type { WorkerPool } from './worker-pool.ts';
+import type { TaskOutcome } from './task-queue.ts';
+
+/** What this needs of the pool. */
+export interface FrameRunner {
+  readonly hasRoom: boolean;
+  run(frame: Buffer, onPosted?: () => void): Promise<TaskOutcome<Uint8Array | undefined>>;
+}
 
 export interface DispatcherOptions<Context> {
-  readonly pool: WorkerPool;
+  readonly pool: FrameRunner;
   readonly clock: NodeClock;
   readonly nodeId: number;
   readonly batching: boolean;
@@ -53,6 +60,8 @@ export function largeFrame(keyBytes: number, valueBytes: number): { bytes: Buffe
   return { bytes, value: bytes.subarray(valueOffset(0, keyBytes)) };
 }
 
+type TaskFailure = Exclude<TaskOutcome<unknown>, { kind: 'done' }>;
+
 interface Frame {
   bytes: Buffer;
   length: number;
@@ -69,14 +78,12 @@ export class Dispatcher<Context> {
   readonly #freeSlots: number[] = [];
   /** One step of all large writes a turn. */
   readonly #steps = new TurnShare(1, setImmediate);
+  readonly #turn = new Turn(() => this.#flush(), setImmediate);
   #admitted = 0;
   #frame: Frame | undefined;
-  #scheduled = false;
 
   constructor(options: DispatcherOptions<Context>) {
     this.#options = options;
-    options.pool.onOutcomes = (bytes) => this.#deliver(bytes);
-    options.pool.onVersion = (newest) => options.clock.see(newest);
   }
 
   /** Operations admitted and not yet answered. */
@@ -125,8 +132,19 @@ export class Dispatcher<Context> {
     const sealed = runInSteps(writeWriteInSteps(bytes, head, key, { stamp, valueBytes }), this.#steps.pause);
     sealed.then(
       () => this.#send(frame),
-      (error: unknown) => this.#failFrame(frame.tags, error),
+      (error: unknown) => this.#failFrame(frame.tags, { kind: 'failed', error }),
     );
+  }
+
+  /** Takes an outcome frame of a worker. */
+  deliver(bytes: Buffer): void {
+    const { waits } = this;
+    waits?.delivered();
+    const newest = visitOutcomes(bytes, (tag, code, tally, value) => {
+      this.#settle(tag, asOutcome(code, tally, value));
+      waits?.answered(tag);
+    });
+    this.#options.clock.see(newest);
   }
 
   metrics(): MetricFamily[] {
@@ -173,13 +191,8 @@ export class Dispatcher<Context> {
   }
 
   #schedule(): void {
-    if (!this.#options.batching) return this.#flush();
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#flush();
-    });
+    if (this.#options.batching) this.#turn.schedule();
+    else this.#flush();
   }
 
   #flush(): void {
@@ -192,29 +205,19 @@ export class Dispatcher<Context> {
   #send(frame: Frame): void {
     this.frameOperations.observe(frame.tags.length);
     const onPosted = this.waits?.flushed(frame.tags);
-    this.#options.pool.run(frame.bytes.subarray(0, frame.length), onPosted).then(
-      (outcomes) => {
-        if (outcomes !== undefined) this.#deliver(outcomes);
-      },
-      (error: unknown) => this.#failFrame(frame.tags, error),
-    );
-  }
-
-  #deliver(bytes: Buffer): void {
-    const { waits } = this;
-    waits?.delivered();
-    const newest = visitOutcomes(bytes, (tag, code, tally, value) => {
-      this.#settle(tag, asOutcome(code, tally, value));
-      waits?.answered(tag);
+    void this.#options.pool.run(frame.bytes.subarray(0, frame.length), onPosted).then((outcome) => {
+      if (outcome.kind !== 'done') this.#failFrame(frame.tags, outcome);
+      else if (outcome.result !== undefined) this.deliver(asBuffer(outcome.result));
     });
-    this.#options.clock.see(newest);
   }
 
   /** The pool refused the frame, or its worker died with it. */
-  #failFrame(tags: readonly number[], error: unknown): void {
-    const refused = messageOf(error).includes('queue');
-    if (!refused) this.#options.log.error('a pool task failed', { error: messageOf(error), code: codeOf(error) });
-    for (const tag of tags) this.#settle(tag, { kind: refused ? 'overloaded' : 'failed' });
+  #failFrame(tags: readonly number[], outcome: TaskFailure): void {
+    if (outcome.kind === 'failed') {
+      const { error } = outcome;
+      this.#options.log.error('a pool task failed', { error: messageOf(error), code: codeOf(error) });
+    }
+    for (const tag of tags) this.#settle(tag, { kind: outcome.kind === 'refused' ? 'overloaded' : 'failed' });
   }
 
   #settle(tag: number, outcome: Outcome): void {
@@ -255,4 +258,8 @@ function asOutcome(code: OutcomeCode, tally: { acks: number; failures: number },
     default:
       return code satisfies never;
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -16,7 +16,7 @@ import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../../sr
 import type { SeenVersions } from '../ground/seen-versions.ts';
 import { Semaphore } from '../ground/semaphore.ts';
 import type { Store } from '../store/store.ts';
-import type { Turn } from '../ground/turn.ts';
+import type { Turn } from '../../src/domain/turn.ts';
 
 /** Takes the reply frame to the entries that were submitted. */
 export type Respond = (replies: Buffer) => void;
