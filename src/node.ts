@@ -95,6 +95,7 @@ class Node implements NodeView {
       clock: this.#clock,
       nodeId: this.#self.id,
       batching: settings.mode === 'batched',
+      workers: settings.workers,
       operationsInFlightMax: settings.operationsInFlightMax,
       onOutcome: (exchange, outcome) => {
         const response = this.#entity.answer(exchange, outcome);

@@ -68,6 +68,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/merge.ts', 'codec'],
   ['src/domain/quorum.ts', 'coordination'],
   ['src/domain/rendezvous.ts', 'coordination'],
+  ['src/domain/owners.ts', 'coordination'],
   ['src/domain/resolution.ts', 'coordination'],
   ['src/domain/topology.ts', 'coordination'],
   ['src/domain/version.ts', 'coordination'],

@@ -1,8 +1,8 @@
 /**
  * From admitted operations to worker tasks and back: the main thread's half of the data path.
  *
- * In mode `batched` the operations of one event-loop turn share a frame and a pool task; in the other modes each has its
- * own. An operation holds a slot until its outcome; the slot and a generation are the tag that travels with it, so that
+ * In mode `batched` the operations of one event-loop turn share a frame and a pool task for each worker that owns some of
+ * their keys; in the other modes each operation has its own. An operation holds a slot until its outcome; the slot and a generation are the tag that travels with it, so that
  * an outcome that comes after its slot was given away is recognised and dropped.
  */
 import { Buffer } from 'node:buffer';
@@ -20,6 +20,8 @@ import {
 import { Histogram, countBounds, family, type MetricFamily } from '../metrics/metrics.ts';
 import { operationKinds, outcomeCodes, type OutcomeCode } from '../formats/codes.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import { ownerOf } from '../domain/owners.ts';
+import { hashKey } from '../domain/rendezvous.ts';
 import { recordKinds } from '../formats/record.ts';
 import { visitOutcomes } from '../formats/reply.ts';
 import { runInSteps } from '../domain/steps.ts';
@@ -33,7 +35,7 @@ import type { TaskOutcome } from './task-queue.ts';
 /** What this needs of the pool. */
 export interface FrameRunner {
   readonly hasRoom: boolean;
-  run(frame: Buffer, onPosted?: () => void): Promise<TaskOutcome<Uint8Array | undefined>>;
+  run(worker: number, frame: Buffer, onPosted?: () => void): Promise<TaskOutcome<Uint8Array | undefined>>;
 }
 
 export interface DispatcherOptions<Context> {
@@ -41,6 +43,8 @@ export interface DispatcherOptions<Context> {
   readonly clock: NodeClock;
   readonly nodeId: number;
   readonly batching: boolean;
+  /** Each owns the keys of its share of the hash space (owners.ts). */
+  readonly workers: number;
   readonly operationsInFlightMax: number;
   /** Called once for each operation. */
   readonly onOutcome: (context: Context, outcome: Outcome) => void;
@@ -63,6 +67,8 @@ export function largeFrame(keyBytes: number, valueBytes: number): { bytes: Buffe
 type TaskFailure = Exclude<TaskOutcome<unknown>, { kind: 'done' }>;
 
 interface Frame {
+  /** The worker that owns its keys. */
+  readonly owner: number;
   bytes: Buffer;
   length: number;
   tags: number[];
@@ -78,9 +84,10 @@ export class Dispatcher<Context> {
   readonly #freeSlots: number[] = [];
   /** One step of all large writes a turn. */
   readonly #steps = new TurnShare(1, setImmediate);
-  readonly #turn = new Turn(() => this.#flush(), setImmediate);
+  readonly #turn = new Turn(() => this.#flushAll(), setImmediate);
   #admitted = 0;
-  #frame: Frame | undefined;
+  /** The turn's frames, by owner. */
+  readonly #frames: (Frame | undefined)[] = [];
 
   constructor(options: DispatcherOptions<Context>) {
     this.#options = options;
@@ -105,7 +112,7 @@ export class Dispatcher<Context> {
 
   /** Sends an admitted read. */
   read(key: Uint8Array, quorum: Quorum, context: Context): void {
-    const frame = this.#frameFor(entryBytes(key.length, undefined));
+    const frame = this.#frameFor(this.#ownerOf(key), entryBytes(key.length, undefined));
     const head = this.#head(frame, operationKinds.read, quorum, context);
     frame.length = writeRead(frame.bytes, frame.length, head, key);
     this.#schedule();
@@ -114,7 +121,7 @@ export class Dispatcher<Context> {
   /** Stamps and sends an admitted write; `value` undefined deletes. A large value goes by `writeLarge`. */
   write(key: Uint8Array, value: Buffer | undefined, quorum: Quorum, context: Context): void {
     const valueBytes = value?.length ?? 0;
-    const frame = this.#frameFor(entryBytes(key.length, valueBytes));
+    const frame = this.#frameFor(this.#ownerOf(key), entryBytes(key.length, valueBytes));
     const head = this.#head(frame, operationKinds.write, quorum, context);
     if (value !== undefined) frame.bytes.set(value, valueOffset(frame.length, key.length));
     frame.length = writeWrite(frame.bytes, frame.length, head, key, { stamp: this.#stamp(value), valueBytes });
@@ -126,7 +133,7 @@ export class Dispatcher<Context> {
    * been made for a longer one. Sealed in steps, so that the checksum of a large value does not hold up the event loop.
    */
   writeLarge(bytes: Buffer, key: Uint8Array, valueBytes: number, quorum: Quorum, context: Context): void {
-    const frame: Frame = { bytes, length: entryBytes(key.length, valueBytes), tags: [] };
+    const frame: Frame = { owner: this.#ownerOf(key), bytes, length: entryBytes(key.length, valueBytes), tags: [] };
     const head = this.#head(frame, operationKinds.write, quorum, context);
     const stamp = { version: this.#options.clock.stamp(), nodeId: this.#options.nodeId, kind: recordKinds.value };
     const sealed = runInSteps(writeWriteInSteps(bytes, head, key, { stamp, valueBytes }), this.#steps.pause);
@@ -179,33 +186,42 @@ export class Dispatcher<Context> {
     return generation * (SLOT_MASK + 1) + slot;
   }
 
-  /** The turn's frame with room for `size` more bytes; what does not fit starts the next one. */
-  #frameFor(size: number): Frame {
-    if (this.#frame !== undefined && this.#frame.length + size > this.#frame.bytes.length) {
-      if (this.#frame.length + size > FRAME_BYTES_TARGET) this.#flush();
-      else growFrame(this.#frame, size);
+  #ownerOf(key: Uint8Array): number {
+    const { workers } = this.#options;
+    return workers === 1 ? 0 : ownerOf(hashKey(key, 0, key.length), workers);
+  }
+
+  /** The owner's frame of this turn with room for `size` more bytes; what does not fit starts the next one. */
+  #frameFor(owner: number, size: number): Frame {
+    const frame = this.#frames[owner];
+    if (frame !== undefined && frame.length + size > frame.bytes.length) {
+      if (frame.length + size > FRAME_BYTES_TARGET) this.#flush(owner);
+      else growFrame(frame, size);
     }
     const least = this.#options.batching ? FRAME_BYTES_MIN : 0;
-    this.#frame ??= { bytes: allocateFrame(Math.max(size, least)), length: 0, tags: [] };
-    return this.#frame;
+    return (this.#frames[owner] ??= { owner, bytes: allocateFrame(Math.max(size, least)), length: 0, tags: [] });
   }
 
   #schedule(): void {
     if (this.#options.batching) this.#turn.schedule();
-    else this.#flush();
+    else this.#flushAll();
   }
 
-  #flush(): void {
-    const frame = this.#frame;
+  #flushAll(): void {
+    for (let owner = 0; owner < this.#frames.length; owner++) this.#flush(owner);
+  }
+
+  #flush(owner: number): void {
+    const frame = this.#frames[owner];
     if (frame === undefined) return;
-    this.#frame = undefined;
+    this.#frames[owner] = undefined;
     this.#send(frame);
   }
 
   #send(frame: Frame): void {
     this.frameOperations.observe(frame.tags.length);
     const onPosted = this.waits?.flushed(frame.tags);
-    void this.#options.pool.run(frame.bytes.subarray(0, frame.length), onPosted).then((outcome) => {
+    void this.#options.pool.run(frame.owner, frame.bytes.subarray(0, frame.length), onPosted).then((outcome) => {
       if (outcome.kind !== 'done') this.#failFrame(frame.tags, outcome);
       else if (outcome.result !== undefined) this.deliver(asBuffer(outcome.result));
     });

@@ -60,11 +60,6 @@ export class TaskQueue<Result> {
     this.#run = run;
   }
 
-  /** Tasks under way and waiting. */
-  get length(): number {
-    return this.#running + this.#waiting.length;
-  }
-
   /** Runs a task now or when its turn comes. Never rejects. */
   submit(task: Task): Promise<TaskOutcome<Result>> {
     const submittedAt = performance.now();

@@ -148,17 +148,11 @@ export class WorkerPool {
   }
 
   /**
-   * Hands a frame to the least busy worker; the frame's memory moves with it. Resolves to the outcomes that have not been
-   * given to `onOutcomes`, or to why there are none; never rejects. `onPosted` is called when a worker gets the frame.
+   * Hands a frame to a worker; the frame's memory moves with it. Resolves to the outcomes that have not been given to
+   * `onOutcomes`, or to why there are none; never rejects. `onPosted` is called when the worker gets the frame.
    */
-  run(frame: Buffer, onPosted?: () => void): Promise<TaskOutcome<Uint8Array | undefined>> {
-    return this.#leastBusy().tasks.submit({ frame, onPosted });
-  }
-
-  #leastBusy(): Place {
-    let least = this.#places[0] as Place;
-    for (const place of this.#places) if (place.tasks.length < least.tasks.length) least = place;
-    return least;
+  run(worker: number, frame: Buffer, onPosted?: () => void): Promise<TaskOutcome<Uint8Array | undefined>> {
+    return (this.#places[worker] as Place).tasks.submit({ frame, onPosted });
   }
 
   /** Every worker finds its peers and is found by them, later ones too; resolves when that was tried. */

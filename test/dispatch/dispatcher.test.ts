@@ -7,7 +7,9 @@ import { NodeClock } from '../../src/dispatch/clock.ts';
 import { Dispatcher, largeFrame, type FrameRunner } from '../../src/dispatch/dispatcher.ts';
 import type { TaskOutcome } from '../../src/dispatch/task-queue.ts';
 import { outcomeCodes, type OutcomeCode } from '../../src/formats/codes.ts';
-import { type Outcome } from '../../src/domain/outcome.ts';
+import type { Outcome } from '../../src/domain/outcome.ts';
+import { ownerOf } from '../../src/domain/owners.ts';
+import { hashKey } from '../../src/domain/rendezvous.ts';
 import { keyOf, readEntries, recordOf, tagOf, type Entry } from '../../src/formats/frame.ts';
 import { readVersion } from '../../src/formats/record.ts';
 import { FrameWriter, OUTCOME_FRAME_HEADER_BYTES } from '../../src/formats/reply.ts';
@@ -18,10 +20,10 @@ type Task = TaskOutcome<Uint8Array | undefined>;
 
 class FakePool implements FrameRunner {
   hasRoom = true;
-  readonly frames: { entries: Entry[]; end: (outcome: Task) => void }[] = [];
+  readonly frames: { worker: number; entries: Entry[]; end: (outcome: Task) => void }[] = [];
 
-  run(frame: Buffer): Promise<Task> {
-    return new Promise((end) => this.frames.push({ entries: readEntries(frame), end }));
+  run(worker: number, frame: Buffer): Promise<Task> {
+    return new Promise((end) => this.frames.push({ worker, entries: readEntries(frame), end }));
   }
 
   get keys(): string[][] {
@@ -38,7 +40,7 @@ interface Started {
   readonly write: (key: string, value: string) => void;
 }
 
-function start(options: { batching?: boolean; operationsInFlightMax?: number } = {}): Started {
+function start(options: { batching?: boolean; workers?: number; operationsInFlightMax?: number } = {}): Started {
   const pool = new FakePool();
   const outcomes: [string, Outcome][] = [];
   const errors: string[] = [];
@@ -48,6 +50,7 @@ function start(options: { batching?: boolean; operationsInFlightMax?: number } =
     clock: new NodeClock(1000),
     nodeId: 7,
     batching: options.batching ?? true,
+    workers: options.workers ?? 1,
     operationsInFlightMax: options.operationsInFlightMax ?? 100,
     onOutcome: (context, outcome) => outcomes.push([context, outcome]),
     log: { error: (message) => errors.push(message), warn: quiet, info: quiet, debug: quiet },
@@ -85,6 +88,42 @@ test('the operations of one turn share a frame, those of the next have another',
   read('c');
   await nextTurn();
   assert.deepEqual(pool.keys, [['a', 'b'], ['c']]);
+});
+
+test('the operations of one turn share a frame for each worker that owns some of their keys, in their order', async () => {
+  const { pool, dispatcher, outcomes, read, write } = start({ workers: 3 });
+  const keys = Array.from({ length: 60 }, (_, index) => `key ${index}`);
+  for (const [index, key] of keys.entries()) {
+    if (index % 2 === 0) read(key);
+    else write(key, key);
+  }
+  await nextTurn();
+  assert.deepEqual(pool.frames.map(({ worker }) => worker).sort(), [0, 1, 2]);
+  for (const { worker, entries, end } of pool.frames) {
+    const owned = keys.filter((key) => ownerOf(hashKey(Buffer.from(key), 0, key.length), 3) === worker);
+    assert.deepEqual(
+      entries.map((entry) => keyOf(entry).toString()),
+      owned,
+    );
+    end(done(entries, outcomeCodes.written));
+  }
+  await nextTurn();
+  assert.deepEqual([outcomes.length, dispatcher.inFlight], [60, 0]);
+});
+
+test('without batching each operation goes to its owner, at once; a large write too', async () => {
+  const { pool, dispatcher, read } = start({ batching: false, workers: 3 });
+  const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+  for (const key of keys) read(key);
+  const frame = largeFrame(1, 100_000);
+  assert.ok(dispatcher.admit());
+  dispatcher.writeLarge(frame.bytes, Buffer.from('c'), 100_000, quorum, 'large');
+  while (pool.frames.length <= keys.length) await nextTurn();
+  assert.deepEqual(
+    pool.frames.map(({ worker }) => worker),
+    [...keys, 'c'].map((key) => ownerOf(hashKey(Buffer.from(key), 0, 1), 3)),
+  );
+  assert.equal(new Set(pool.frames.map(({ worker }) => worker)).size, 3);
 });
 
 test('without batching each operation has a frame of its own, at once', () => {

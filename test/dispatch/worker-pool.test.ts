@@ -50,7 +50,7 @@ async function start(t: TestContext, options: Options = {}): Promise<Started> {
 
 /** Runs a frame of one operation; its outcome may come with the task or ahead of it. */
 async function outcomeOf({ pool, ahead }: Started, frame: Buffer): Promise<ReadOutcome> {
-  const outcome = await pool.run(frame);
+  const outcome = await pool.run(0, frame);
   assert.equal(outcome.kind, 'done');
   const outcomes = outcome.kind === 'done' && outcome.result !== undefined ? outcomesIn(outcome.result) : [];
   return [...outcomes, ...ahead.splice(0)][0] as ReadOutcome;
@@ -66,7 +66,7 @@ for (const dispatch of ['pool', 'inline'] as const) {
       code: outcomeCodes.found,
       value: 'value',
     });
-    assert.equal((await started.pool.run(readFrame(5, 'key'), () => posted++)).kind, 'done');
+    assert.equal((await started.pool.run(0, readFrame(5, 'key'), () => posted++)).kind, 'done');
     assert.equal(posted, 1);
     assert.deepEqual([started.pool.workers, started.pool.replicaPorts.length], [[0], 1]);
     assert.equal((await started.pool.report()).length, 1);
@@ -74,13 +74,13 @@ for (const dispatch of ['pool', 'inline'] as const) {
 
   test(`a frame that does not parse fails, and the worker goes on, dispatch ${dispatch}`, async (t) => {
     const started = await start(t, { dispatch });
-    assert.equal((await started.pool.run(Buffer.from(new Uint8Array(5)))).kind, 'failed');
+    assert.equal((await started.pool.run(0, Buffer.from(new Uint8Array(5)))).kind, 'failed');
     assert.equal((await outcomeOf(started, readFrame(1, 'key'))).code, outcomeCodes.missing);
   });
 
-  test(`what finds every worker busy and the queue full is refused, dispatch ${dispatch}`, async (t) => {
+  test(`what finds its worker busy and the queue full is refused, dispatch ${dispatch}`, async (t) => {
     const { pool } = await start(t, { dispatch, tasksPerWorkerMax: 1, queueMax: 1 });
-    const tasks = [1, 2, 3].map((tag) => pool.run(readFrame(tag, 'key')));
+    const tasks = [1, 2, 3].map((tag) => pool.run(0, readFrame(tag, 'key')));
     assert.equal(pool.hasRoom, false);
     assert.deepEqual(
       (await Promise.all(tasks)).map(({ kind }) => kind),
