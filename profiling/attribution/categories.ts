@@ -86,6 +86,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/range.ts', 'caller'],
   ['src/domain/steps.ts', 'caller'],
   ['src/domain/turn-share.ts', 'caller'],
+  // It calls the peers' flush and the replica's run, and the dispatcher's, which have parts of their own.
   ['src/domain/turn.ts', 'coordination'],
   ['src/domain/units.ts', 'caller'],
   ['src/cli/', 'lifecycle'],
@@ -103,8 +104,8 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['workers/entry.ts', 'dispatch'],
   ['workers/worker.ts', 'dispatch'],
   ['workers/inline.ts', 'dispatch'],
-  // It calls the peers' flush and the replica's run, which have parts of their own.
   ['workers/ground/time.ts', 'coordination'],
+  ['workers/ground/siblings.ts', 'dispatch'],
   ['workers/ground/pace.ts', 'caller'],
   ['workers/ground/range-source.ts', 'storage'],
   ['workers/ground/seen-versions.ts', 'coordination'],

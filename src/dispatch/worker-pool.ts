@@ -11,7 +11,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { RecordableHistogram } from 'node:perf_hooks';
-import type { MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../diagnostics/errors.ts';
 import { family, type MetricFamily } from '../metrics/metrics.ts';
@@ -249,6 +249,7 @@ export class WorkerPool {
     // Not the pool's `workerDestroy`: the thread that it names has no id any more.
     control.on('close', () => this.#onGone(threadId, control, place));
     control.unref();
+    for (const other of this.#places) if (other !== place) introduce(place, other);
     if (this.#isAnnounced) control.postMessage({ kind: 'announce' } satisfies WorkerCommand);
     this.#onReady();
   }
@@ -286,6 +287,14 @@ export class WorkerPool {
     this.#failure ??= new KvorumError(code, message);
     this.#handlers?.onFatal(this.#failure);
   }
+}
+
+/** Opens a channel between two workers that listen. */
+function introduce(one: Place, other: Place): void {
+  if (one.control === undefined || other.control === undefined) return;
+  const { port1, port2 } = new MessageChannel();
+  one.control.postMessage({ kind: 'sibling', worker: other.index, port: port1 } satisfies WorkerCommand, [port1]);
+  other.control.postMessage({ kind: 'sibling', worker: one.index, port: port2 } satisfies WorkerCommand, [port2]);
 }
 
 function threadPool(index: number, { settings, tasksPerWorkerMax }: WorkerPoolOptions): TaskPool {

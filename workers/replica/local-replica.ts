@@ -42,7 +42,7 @@ export interface LocalReplicaOptions {
 /** Large values being written or read at a time; each may hold its whole size in memory. */
 const LARGE_AT_ONCE_MAX = 8;
 /** An answer that is as long as this takes no further records: they are announced, and come from one replica each. */
-const ANSWER_BYTES_MAX = 1024 * 1024;
+export const ANSWER_BYTES_MAX = 1024 * 1024;
 /** Writes of one transaction, bytes: what goes past it waits for the next turn. */
 const TRANSACTION_BYTES_MAX = 2 * 1024 * 1024;
 
