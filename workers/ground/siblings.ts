@@ -8,9 +8,8 @@
 import { Buffer } from 'node:buffer';
 import type { MessagePort } from 'node:worker_threads';
 
-/** What may be asked, and who answers it. */
-export const siblingQuestions = ['operations'] as const;
-export type SiblingQuestion = (typeof siblingQuestions)[number];
+/** What may be asked: to execute an operation frame, whose answer is its reply frame. */
+export type SiblingQuestion = 'operations';
 
 /**
  * Takes a question's bytes and gives the answer's, once. Both are transferred: the answer must be alone in its memory, or
