@@ -2,6 +2,7 @@
 import type { Chart } from '../report/chart.ts';
 import { drawHeatMap } from './heat-map.ts';
 import { drawLines } from './line-chart.ts';
+import './page.ts';
 
 for (const figure of document.querySelectorAll<HTMLElement>('figure.drawn')) {
   const host = figure.querySelector<HTMLElement>('.chart');

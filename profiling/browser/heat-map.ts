@@ -4,7 +4,7 @@
  */
 import type { HeatMap } from '../report/chart.ts';
 import { heatSteps } from '../report/palette.ts';
-import { quantity } from '../report/quantity.ts';
+import { quantity } from '../result/quantity.ts';
 import { axisFont, gutter, keepDrawn, logarithmicTicks, secondsStep } from './chart-frame.ts';
 import { colour, theme } from './page.ts';
 

@@ -1,6 +1,6 @@
 /** The legend under a line chart: what each line is, switches to hide it, and its value under the cursor. */
 import { percentileText, type LineChart, type LineSeries } from '../report/chart.ts';
-import { quantity } from '../report/quantity.ts';
+import { quantity } from '../result/quantity.ts';
 import { dashPatterns } from './line-dashes.ts';
 
 export interface LegendEvents {

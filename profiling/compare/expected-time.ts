@@ -1,5 +1,5 @@
 /** How long a comparison is going to take, as far as that is known before the searches for the maxima. Pure. */
-import type { CompareSettings } from './result.ts';
+import type { CompareSettings } from '../result/compare.ts';
 
 /** Runs that a search takes: doublings, then halvings to 10%, some of them twice. */
 const searchSteps = 8;

@@ -1,6 +1,6 @@
 /** What searches for the highest rate came to. Pure. */
 import type { SearchStep } from '../load/result.ts';
-import type { MaximumSearch } from './result.ts';
+import type { MaximumSearch } from '../result/compare.ts';
 import { spreadOf } from './spread.ts';
 
 /** Out of the steps of one or more searches for the same maximum. */

@@ -5,7 +5,7 @@
  * other, and who goes first changes from point to point and round to round: in as many rounds as there are subjects, each
  * has been in each place.
  */
-import type { CompareRun, LoadPoint } from './result.ts';
+import type { CompareRun, LoadPoint } from '../result/compare.ts';
 import type { LoadOperation } from '../load/result.ts';
 
 export type PlannedRun = Omit<CompareRun, 'result'>;

@@ -4,7 +4,7 @@
  * The rule is a plain one, which a reader can check by looking: where the ranges overlap there is no verdict. Where they
  * do not, chance is still possible, and the fewer rounds the likelier; `chanceOfParting` says how likely.
  */
-import type { Change, ChangeVerdict, Spread } from './result.ts';
+import type { Change, ChangeVerdict, Spread } from '../result/compare.ts';
 
 /** Null where there is no value. */
 export function spreadOf(values: readonly number[]): Spread | null {

@@ -16,7 +16,7 @@ import {
   type SummaryRow,
   type ThreadRow,
   type VerdictCounts,
-} from './result.ts';
+} from '../result/compare.ts';
 
 export const measureNames = Object.keys(measureKinds) as readonly MeasureName[];
 

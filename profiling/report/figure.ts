@@ -3,9 +3,10 @@
  * a table behind it. Any page with the script `charts` draws the figures that it holds.
  */
 import { percentileText, type Chart, type HeatMap, type LineChart } from './chart.ts';
+import { details, table, type ColumnOf, type Table } from './blocks.ts';
+import { htmlOf } from './blocks-html.ts';
 import { html, Html, jsonForScript } from './html.ts';
-import { quantity } from './quantity.ts';
-import { tableBehind, type Cell, type TableOptions } from './table.ts';
+import { quantity } from '../result/quantity.ts';
 
 export interface Figure {
   readonly title: string;
@@ -30,44 +31,39 @@ export function figure({ title, summary, chart, height = 240 }: Figure): Html {
     <script type="application/json">
       ${new Html(jsonForScript(chart))}
     </script>
-    ${tableBehind('Table', chartTable(title, chart))}
+    ${htmlOf(details('Table', chartTable(title, chart)))}
   </figure> `;
 }
 
 /** The figures of the chart as a table. */
-export function chartTable(caption: string, chart: Chart): TableOptions {
+export function chartTable(caption: string, chart: Chart): Table {
   return chart.kind === 'lines' ? lineTable(caption, chart) : heatTable(caption, chart);
 }
 
-function lineTable(caption: string, { x, y, series }: LineChart): TableOptions {
-  const isPercentile = x.kind === 'percentile';
-  const xUnit = x.kind === 'rate' ? 'rate' : 'seconds';
-  return {
-    caption,
-    columns: [
-      { title: x.title, unit: isPercentile ? 'text' : xUnit },
-      ...series.map(({ label, values }) => ({ title: label, unit: y.unit, ...digitsFor(values, y.unit) })),
-    ],
-    rows: x.values.map((at, index): Cell[] => [
-      isPercentile ? percentileText(at) : at,
-      ...series.map(({ values }) => values[index] ?? null),
-    ]),
-  };
+function lineTable(caption: string, { x, y, series }: LineChart): Table {
+  const first: ColumnOf<number> =
+    x.kind === 'percentile' ? [x.title, 'text', percentileText] : [x.title, x.kind, (at) => at];
+  return table(caption, x.values, [
+    first,
+    ...series.map(({ label, values }): ColumnOf<number> => {
+      // Counts are whole unless they are means of several seconds.
+      const isWhole = values.every((value) => value === null || Number.isInteger(value));
+      const digits = y.unit === 'count' && !isWhole ? 1 : undefined;
+      return [label, y.unit, (_, index) => values[index] ?? null, digits];
+    }),
+  ]);
 }
 
-/** Counts are whole unless they are means of several seconds. */
-function digitsFor(values: readonly (number | null)[], unit: string): { digits: number } | undefined {
-  const isWhole = values.every((value) => value === null || Number.isInteger(value));
-  return unit === 'count' && !isWhole ? { digits: 1 } : undefined;
-}
-
-function heatTable(caption: string, { secondsPerColumn, edgesUs, columns }: HeatMap): TableOptions {
-  const ranges = edgesUs.slice(0, -1).map((edge, row) => {
-    return `${quantity(edge, 'latency')} to ${quantity(edgesUs[row + 1], 'latency')}`;
-  });
-  return {
-    caption: `${caption}: requests by latency, for each ${secondsPerColumn === 1 ? 'second' : `${secondsPerColumn} seconds`}`,
-    columns: [{ title: 'Until', unit: 'seconds' }, ...ranges.map((title) => ({ title, unit: 'count' as const }))],
-    rows: columns.map((counts, column) => [(column + 1) * secondsPerColumn, ...counts]),
-  };
+function heatTable(caption: string, { secondsPerColumn, edgesUs, columns }: HeatMap): Table {
+  const each = secondsPerColumn === 1 ? 'second' : `${secondsPerColumn} seconds`;
+  return table(`${caption}: requests by latency, for each ${each}`, columns, [
+    ['Until', 'seconds', (_, column) => (column + 1) * secondsPerColumn],
+    ...edgesUs
+      .slice(0, -1)
+      .map((edge, row): ColumnOf<readonly number[]> => [
+        `${quantity(edge, 'latency')} to ${quantity(edgesUs[row + 1], 'latency')}`,
+        'count',
+        (counts) => counts[row] ?? 0,
+      ]),
+  ]);
 }

@@ -11,7 +11,7 @@ import type { Dash, LineChart, LineSeries, YAxis } from './chart.ts';
 import { dashOf } from './dashes.ts';
 import type { Figure } from './figure.ts';
 import { seriesColours } from './palette.ts';
-import { quantity, type Unit } from './quantity.ts';
+import { quantity, type Unit } from '../result/quantity.ts';
 import { groupsOf, spanOf } from './second-groups.ts';
 
 export interface TimeCharts {

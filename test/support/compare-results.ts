@@ -11,7 +11,7 @@ import {
   type LoadPoint,
   type MaximumSearch,
   type ModeProfile,
-} from '../../profiling/compare/result.ts';
+} from '../../profiling/result/compare.ts';
 import { compareSteps, neighbours, summarise } from '../../profiling/compare/summary.ts';
 import type { BenchResult, LoadOperation, SearchStep } from '../../profiling/load/result.ts';
 import { heldRun, withVerdict } from './bench-results.ts';

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
-import type { ProfileResult } from '../../../profiling/capture/result.ts';
+import type { ProfileResult } from '../../../profiling/result/profile.ts';
 import { sharedBrowser, skipWithoutChromium } from '../../support/browser.ts';
 import { profilerState } from '../../../profiling/capture/profile-client.ts';
 import { startCluster } from '../../support/cluster.ts';

@@ -8,7 +8,7 @@ import {
   type CompareResult,
   type CompareRun,
   type MaximumSearch,
-} from '../../../profiling/compare/result.ts';
+} from '../../../profiling/result/compare.ts';
 import type { SearchStep } from '../../../profiling/load/result.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { fakeEnvironment, fakeResult, type FakeRun } from './fake-results.ts';

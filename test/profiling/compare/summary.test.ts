@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatMeasure, formatRatio, formatSpread } from '../../../profiling/compare/format.ts';
+import { formatMeasure, formatRatio, rangeText } from '../../../profiling/compare/format.ts';
+import { plain } from '../../../profiling/result/quantity.ts';
 import { maximumOf } from '../../../profiling/compare/maximum.ts';
-import type { CompareRun, LoadPoint, MaximumSearch } from '../../../profiling/compare/result.ts';
+import type { CompareRun, LoadPoint, MaximumSearch } from '../../../profiling/result/compare.ts';
 import { compareSteps, neighbours, summarise } from '../../../profiling/compare/summary.ts';
 import type { SearchStep } from '../../../profiling/load/result.ts';
 import { fakeNode, fakeResult, type FakeRun } from './fake-results.ts';
@@ -137,7 +138,7 @@ test('neighbours() pairs each subject with the one before it', () => {
 test('figures read well', () => {
   for (const [measure, value, text] of [
     ['achieved', 6000.4, '6,000/s'],
-    ['p99Us', 4100, '4.10 ms'],
+    ['p99Us', 4100, '4.1 ms'],
     ['cpuUs', 1845.4, '1,845 us'],
     ['cpuUs', 52.13, '52.1 us'],
     ['voluntarySwitches', 2.345, '2.35'],
@@ -151,11 +152,11 @@ test('figures read well', () => {
     '10% less',
     '0% more',
     '28% more',
-    '3.50 times as much',
+    '3.5 times as much',
     '250 times as much',
   ]);
-  const format = (value: number): string => formatMeasure('p50Us', value);
-  assert.equal(formatSpread(null, format), '-');
-  assert.equal(formatSpread({ median: 4100, min: 4100, max: 4100, count: 1 }, format), '4.10 ms');
-  assert.equal(formatSpread({ median: 4100, min: 3900, max: 4400, count: 3 }, format), '4.10 ms (3.90 .. 4.40)');
+  const rounds = { median: 4100, min: 3900, max: 4400, count: 3 };
+  assert.equal(plain(rangeText(rounds, 'latency')), '3.9 to 4.4 ms');
+  assert.equal(plain(rangeText({ ...rounds, min: 980 }, 'latency')), '980 us to 4.4 ms');
+  assert.equal(plain(rangeText({ ...rounds, min: 4400 }, 'latency')), '4.4 ms');
 });

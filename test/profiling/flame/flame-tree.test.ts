@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { flameColours } from '../../../profiling/flame/flame-colours.ts';
+import { flameColours } from '../../../profiling/report/flame-colours.ts';
 import { flameData } from '../../../profiling/flame/flame-data.ts';
 import {
   changeText,
