@@ -42,7 +42,7 @@ export function costSections(runs: readonly ProfileRun[]): Block {
       runs.map((run) => threadPartsTable(run, 'allocation')),
       runs.map(collectionsTable),
     ),
-    runs.length > 0 && section('All loads side by side', sideBySide(runs)),
+    section('All loads side by side', sideBySide(runs)),
   ];
 }
 

@@ -51,7 +51,7 @@ function profileBlocks(result: ProfileResult, flames: ReadonlyMap<string, FlameD
   return [
     result.cutShort === true && note('CUT SHORT', 'Only a part was measured.'),
     runs.map((run) => section(runTitle(run), keyFiguresOf(run), list(runSentences(run)), failedList(run))),
-    costSections(runs),
+    runs.length > 0 && costSections(runs),
     runs.map((run) => runSections(run, flames.get(run.op))),
     clinicSection(result),
     section(

@@ -176,7 +176,7 @@ test('SIGINT ends it with what was measured, marked as cut short, exit code 130'
     assert.match(stdout, /Cut short/);
     const result = read(out);
     assert.deepEqual([result.cutShort, result.runs.length], [true, runs]);
-    for (const name of written.slice(1)) assert.match(readFileSync(join(out, name), 'utf8'), /Cut short/, name);
+    for (const name of written.slice(1)) assert.match(readFileSync(join(out, name), 'utf8'), /CUT SHORT/, name);
     assertMarkdown(readFileSync(join(out, 'profile.md'), 'utf8'));
   }
 });
