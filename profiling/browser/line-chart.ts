@@ -7,8 +7,7 @@ import 'uplot/dist/uPlot.min.css';
 import { percentileText, type LineChart, type XAxis } from '../report/chart.ts';
 import { quantity } from '../result/quantity.ts';
 import { axisFont, gutter, keepDrawn, logarithmicTicks, secondsStep } from './chart-frame.ts';
-import { Legend } from './legend.ts';
-import { dashPatterns } from './line-dashes.ts';
+import { dashPatterns, Legend } from './legend.ts';
 import { colour } from './page.ts';
 
 export function drawLines(host: HTMLElement, chart: LineChart): void {

@@ -93,7 +93,9 @@ export function stackedBars(
       const place = `left:${percent(from)};width:${percent(value)};background:${colours.get(part[colourBy])}`;
       return html`<div class="part" style="${place}" title="${section} ${name}: ${quantity(value, unit)}"></div>`;
     });
-    const under = placed(sectionsOf(parts)).map(({ section, value, from }) => {
+    // The legend names the sections where it stands for them.
+    const sections = colourBy === 'section' ? [] : sectionsOf(parts);
+    const under = placed(sections).map(({ section, value, from }) => {
       return html`<span style="left:${percent(from)};width:${percent(value)}">${section}</span>`;
     });
     return row(label, html`${pieces}`, html`${quantity(total(parts), unit)}`, under);

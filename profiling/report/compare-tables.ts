@@ -31,7 +31,11 @@ export function maximumTable({ searches }: CompareResult, op: LoadOperation): Bl
     found.length > 0 &&
     table(`Highest rates held and what is above them, ${op.toUpperCase()}`, found, [
       ['', 'text', ({ subject }) => subject],
-      ['Held', 'rate', ({ best, spread }) => (spread === null ? (best ?? 'none') : spreadText(spread, 'rate'))],
+      [
+        'Held',
+        'text',
+        ({ best, spread }) => spreadText(spread, 'rate') ?? (best === null ? 'none' : quantity(best, 'rate')),
+      ],
       ['Lowest rate not held', 'rate', ({ missed }) => missed ?? 'none tried'],
       [
         'What it failed on',

@@ -53,9 +53,9 @@ function operationSection(operation: OperationWaits, { durability }: WaitTable):
     method === 'all' ? 'All operations' : method,
     text(
       `${quantity(count, 'count')} operations: mean ${quantity(meanUs, 'latency')}, ${percentiles.join(', ')}. The ` +
-        `stages explain ${quantity(accountedShare, 'share')} of their time. The reply that decided came from this node ` +
-        `in ${quantity(deciders.self, 'count')} of them, from a peer in ${quantity(deciders.peer, 'count')}, and from ` +
-        `none before the deadline in ${quantity(deciders.none, 'count')}.`,
+        `stages explain ${quantity(accountedShare, 'share')} of their time. The deciding reply came from this node for ` +
+        `${quantity(deciders.self, 'count')} of them and from a peer for ${quantity(deciders.peer, 'count')}; ` +
+        `${quantity(deciders.none, 'count')} had none before the deadline.`,
     ),
     barFigure(operation),
     stageTable(rows),
@@ -67,7 +67,7 @@ function operationSection(operation: OperationWaits, { durability }: WaitTable):
       ]),
     ),
     details('Histograms of the stages', histogramTable(rows)),
-    overlaps.length > 0 && quiet("Inside the stages, not beside them, and of the operations' time:"),
+    overlaps.length > 0 && quiet('Part of the stages above, not in addition to them:'),
     list(
       overlaps.map(
         ({ label, meanUs: mean, share }) =>
@@ -84,8 +84,7 @@ function barFigure({ method, bars, rows }: OperationWaits): Figure {
   return stackedBars(
     {
       title: `Where operations spend their time${method === 'all' ? '' : `, ${method}`}`,
-      summary:
-        'By place: on average, and where the latency is around its percentiles. Each bar is the whole of its own.',
+      summary: 'On average and around the percentiles of the latency; each bar is 100% of its own time.',
       unit: 'latency',
       colourBy: 'section',
       names: places.filter((place) => rows.some((row) => row.place === place)),

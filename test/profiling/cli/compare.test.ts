@@ -13,7 +13,7 @@ import {
 } from '../../../profiling/result/compare.ts';
 import { eventually } from '../../support/eventually.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { fakeResult } from '../compare/fake-results.ts';
+import { bareRun } from '../../support/bench-results.ts';
 import { kvorumInProcess } from '../../cli/in-process.ts';
 import { kvorum, spawnKvorum } from '../../cli/kvorum.ts';
 
@@ -40,7 +40,7 @@ test('a short comparison of two modes, from the clusters to the files', async (t
 
   await t.test('stdout has the tables and what the step bought, stderr the progress', () => {
     const text = stopped.stdout.toString();
-    assert.match(text, /^Highest rates held and what is above them, PUT\n +Held, \/s +Lowest rate not held, \/s +What/);
+    assert.match(text, /^Highest rates held and what is above them, PUT\n +Held +Lowest rate not held, \/s +What/);
     const table = 'PUT at 50/s: median and range of the rounds';
     assert.match(text, new RegExp(`\n${table}\n +async +batched\nRate asked for +50/s +50/s\nRounds +\\d of 1`));
     assert.match(text, /\nLatency p99\.9 +\S+ ms/);
@@ -165,7 +165,7 @@ test('earlier results are compared, with verdicts where there are several a side
   const directory = temporaryDirectory(t);
   const save = (name: string, latencyUs: number): string => {
     const path = join(directory, name);
-    writeFileSync(path, JSON.stringify(fakeResult({ latencyUs })));
+    writeFileSync(path, JSON.stringify(bareRun({ latencyUs })));
     return path;
   };
   const a = [save('a1', 4000), save('a2', 4400)].join(',');

@@ -6,17 +6,17 @@ import { maximumOf } from '../../../profiling/compare/maximum.ts';
 import type { CompareRun, LoadPoint, MaximumSearch } from '../../../profiling/result/compare.ts';
 import { compareSteps, neighbours, summarise } from '../../../profiling/compare/summary.ts';
 import type { SearchStep } from '../../../profiling/load/result.ts';
-import { fakeNode, fakeResult, type FakeRun } from './fake-results.ts';
+import { bareNode, bareRun, type BareRun } from '../../support/bench-results.ts';
 
 const atRate: LoadPoint = { kind: 'rate', rate: 1000 };
 
-function runsOf(subject: string, rounds: readonly FakeRun[], point: LoadPoint = atRate): CompareRun[] {
+function runsOf(subject: string, rounds: readonly BareRun[], point: LoadPoint = atRate): CompareRun[] {
   return rounds.map((round, index) => ({
     subject,
     op: round.op ?? 'put',
     point,
     round: index + 1,
-    result: fakeResult(round),
+    result: bareRun(round),
   }));
 }
 
@@ -58,7 +58,7 @@ test('summarise() takes no figure from a generator that did not keep up or a run
 });
 
 test('summarise() has a row for each thread of each node', () => {
-  const rounds = [{ nodes: [fakeNode(100_000), fakeNode(50_000)] }, { nodes: [fakeNode(120_000), fakeNode(50_000)] }];
+  const rounds = [{ nodes: [bareNode(100_000), bareNode(50_000)] }, { nodes: [bareNode(120_000), bareNode(50_000)] }];
   const [row] = summarise(runsOf('a', rounds));
   assert.deepEqual(
     row?.threads.map(({ node, thread, cpuUs }) => [node, thread, cpuUs.min, cpuUs.max]),
@@ -73,12 +73,12 @@ test('summarise() has a row for each thread of each node', () => {
 
 test('compareSteps() says what changed where the ranges part, and where nothing is seen', () => {
   const before = runsOf('a', [
-    { latencyUs: 4000, nodes: [fakeNode(1_000_000)] },
-    { latencyUs: 4200, nodes: [fakeNode(1_100_000)] },
+    { latencyUs: 4000, nodes: [bareNode(1_000_000)] },
+    { latencyUs: 4200, nodes: [bareNode(1_100_000)] },
   ]);
   const after = runsOf('b', [
-    { latencyUs: 4100, nodes: [fakeNode(500_000)] },
-    { latencyUs: 4300, nodes: [fakeNode(550_000)] },
+    { latencyUs: 4100, nodes: [bareNode(500_000)] },
+    { latencyUs: 4300, nodes: [bareNode(550_000)] },
   ]);
   const [step] = compareSteps([['a', 'b']], summarise([...before, ...after]), []);
   const changes = new Map(step?.points[0]?.changes.map((change) => [change.measure, change]));
