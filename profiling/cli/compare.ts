@@ -4,7 +4,7 @@
  */
 import { dirname, relative } from 'node:path';
 import type { Compared, ModesEvent } from '../compare/compare-modes.ts';
-import { expectedMs } from '../compare/expected-time.ts';
+import { expectedMs } from '../compare/rounds.ts';
 import type { CompareResult } from '../result/compare.ts';
 import type { ProfileModesOptions } from '../profile/profile-modes.ts';
 import type { ProfileEvent } from '../profile/run-profile.ts';

@@ -14,10 +14,10 @@ import { sumOf } from '../load/histogram.ts';
 import type { LoadOperation } from '../load/result.ts';
 import { quiet, type Block } from './blocks.ts';
 import { rangeBars, stackedBars, type BarPart } from './bars.ts';
-import type { Dash, LineChart } from './chart.ts';
+import type { LineChart } from './chart.ts';
 import { byNodeAndThread, byThread, pointsOf, pointText, rowOf, type RowPlace } from './compare-tables.ts';
 import { figure } from './figure.ts';
-import { seriesColours } from './palette.ts';
+import { dashes, seriesColours } from './palette.ts';
 import { percentileChart, type LatencyRun } from './percentile-chart.ts';
 import { quantity } from '../result/quantity.ts';
 
@@ -94,11 +94,8 @@ function pooledText(pooled: readonly Pooled[]): string {
 
 /** By dashes beside the colours. */
 function toldApart(chart: LineChart): LineChart {
-  const dashes: readonly Dash[] = ['solid', 'long', 'dotted', 'dashed'];
-  return {
-    ...chart,
-    series: chart.series.map((series, index) => ({ ...series, dash: dashes[index % dashes.length] ?? 'solid' })),
-  };
+  const series = chart.series.map((one, index) => ({ ...one, dash: dashes[index % dashes.length] ?? 'solid' }));
+  return { ...chart, series };
 }
 
 /** Where a rate was missed, latency grows with the length of the run. */

@@ -8,9 +8,8 @@ import { nodeName } from '../../src/domain/topology.ts';
 import { percentileUs, sumOf } from '../load/histogram.ts';
 import type { BenchResult, NodeSample, SecondResult } from '../load/result.ts';
 import type { Dash, LineChart, LineSeries, YAxis } from './chart.ts';
-import { dashOf } from './dashes.ts';
 import type { Figure } from './figure.ts';
-import { seriesColours } from './palette.ts';
+import { dashOf, seriesColours } from './palette.ts';
 import { quantity, type Unit } from '../result/quantity.ts';
 import { groupsOf, spanOf } from './second-groups.ts';
 

@@ -2,7 +2,7 @@
  * A comparison as a real one leaves it, of made-up runs: sync, async and batched under PUT and GET, at a common rate that
  * all hold, at one that sync misses, and at 60% of their own maxima, three rounds each.
  */
-import { maximumOf } from '../../profiling/compare/maximum.ts';
+import { maximumOf } from '../../profiling/compare/spread.ts';
 import {
   compareSchema,
   type CompareResult,

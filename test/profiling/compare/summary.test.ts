@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatMeasure, formatRatio, rangeText } from '../../../profiling/compare/format.ts';
 import { plain } from '../../../profiling/result/quantity.ts';
-import { maximumOf } from '../../../profiling/compare/maximum.ts';
+import { maximumOf } from '../../../profiling/compare/spread.ts';
 import type { CompareRun, LoadPoint, MaximumSearch } from '../../../profiling/result/compare.ts';
 import { compareSteps, neighbours, summarise } from '../../../profiling/compare/summary.ts';
 import type { SearchStep } from '../../../profiling/load/result.ts';
