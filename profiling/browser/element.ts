@@ -9,7 +9,11 @@ export function make<Tag extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-export function makeButton(text: string, onClick: () => void, properties: Partial<HTMLButtonElement> = {}) {
+export function makeButton(
+  text: string,
+  onClick: () => void,
+  properties: Partial<HTMLButtonElement> = {},
+): HTMLButtonElement {
   const button = make('button', { type: 'button', ...properties }, text);
   button.addEventListener('click', onClick);
   return button;
