@@ -4,8 +4,8 @@
  */
 import { rangeText } from '../compare/format.ts';
 import type { Spread } from '../result/compare.ts';
-import { details, table, type ColumnOf, type Figure, type Table } from './blocks.ts';
-import { htmlOf } from './blocks-html.ts';
+import { table, type ColumnOf, type Figure, type Table } from './blocks.ts';
+import { figureOf } from './figure.ts';
 import { html, type Html } from './html.ts';
 import { seriesColours } from './palette.ts';
 import { quantity, type Unit } from '../result/quantity.ts';
@@ -66,7 +66,8 @@ export function rangeBars({ title, summary, unit, bars }: Bars<RangeBar>): Figur
     return row(label, html`${bar}${bracket}`, html`${quantity(median, unit)}${range}`);
   });
   return figureOf(
-    { title, summary, body: rows },
+    { title, summary },
+    rows,
     table(title, bars, [
       ['', 'text', barName],
       ['Median', unit, ({ spread, none }) => spread?.median ?? none ?? null],
@@ -102,14 +103,11 @@ export function stackedBars(
   });
   const legend = names.map((name) => html`<li><i style="background:${colours.get(name)}"></i>${name}</li>`);
   return figureOf(
-    {
-      title,
-      summary,
-      body: html`<ul class="keys">
-          ${legend}
-        </ul>
-        ${rows}`,
-    },
+    { title, summary },
+    html`<ul class="keys">
+        ${legend}
+      </ul>
+      ${rows}`,
     behind,
   );
 }
@@ -132,20 +130,6 @@ function partsTable(caption: string, unit: Unit, bars: readonly StackedBar[]): T
 
 function barName({ group, label }: { readonly group?: string; readonly label: string }): string {
   return group === undefined ? label : `${group}: ${label}`;
-}
-
-interface Drawn {
-  readonly title: string;
-  readonly summary: string | undefined;
-  readonly body: Html;
-}
-
-function figureOf({ title, summary, body }: Drawn, behind: Table): Figure {
-  const picture = html`<figure>
-    <figcaption>${title}${summary !== undefined && html` <span class="quiet">${summary}</span>`}</figcaption>
-    ${body}${htmlOf(details('Table', behind))}
-  </figure> `;
-  return { kind: 'figure', picture, table: behind };
 }
 
 function inGroups<Bar extends { readonly group?: string }>(bars: readonly Bar[], show: (bar: Bar) => Html): Html {

@@ -7,7 +7,7 @@ import { quantity } from '../result/quantity.ts';
 import { command, quiet, section, text, type Block } from './blocks.ts';
 import { htmlOf } from './blocks-html.ts';
 import { describedTable, describeEnvironment, describeLoad, describeOp, type Described } from './environment.ts';
-import { figure } from './figure.ts';
+import { chartFigure } from './figure.ts';
 import { latencyHeatMap } from './latency-heat-map.ts';
 import { generatorTable, nodeTables, outcomeTables } from './node-tables.ts';
 import { renderPage } from './page.ts';
@@ -47,7 +47,7 @@ function latencySection({ label, seconds }: BenchResult, results: readonly Bench
       'Latency counts from when a request should have been sent, so that a stall of the cluster counts for all who had ' +
         `to wait${hasService ? '; service time (dashed) only from when it was sent' : ''}.`,
     ),
-    figure({
+    chartFigure({
       title: 'Latency by percentile',
       summary: 'Each nine of the percentile takes the same room.',
       chart: percentileChart(results),
@@ -56,7 +56,7 @@ function latencySection({ label, seconds }: BenchResult, results: readonly Bench
     percentileTable(results),
     heatMap === null
       ? quiet('Latency over time: not measured, since the engine does not tell it second by second.')
-      : figure({
+      : chartFigure({
           title: `Latency over time${results.length > 1 ? `: ${label}` : ''}`,
           summary:
             'The darker (in dark colours: the brighter), the more requests were answered in that second with that latency.',
@@ -75,7 +75,7 @@ function timeSection(main: BenchResult, isOverlay: boolean): Block {
       'All charts share the time axis: the cursor (or the arrow keys on a chart) shows the same second in each.' +
         (secondsPerPoint > 1 ? each : ''),
     ),
-    figures.map(figure),
+    figures.map(chartFigure),
     missing.length > 0 && quiet(`Not measured: ${missing.join('; ')}.`),
   );
 }

@@ -16,7 +16,7 @@ import { quiet, type Block } from './blocks.ts';
 import { rangeBars, stackedBars, type BarPart } from './bars.ts';
 import type { LineChart } from './chart.ts';
 import { byNodeAndThread, byThread, pointsOf, pointText, rowOf, type RowPlace } from './compare-tables.ts';
-import { figure } from './figure.ts';
+import { chartFigure } from './figure.ts';
 import { dashes, seriesColours } from './palette.ts';
 import { percentileChart, type LatencyRun } from './percentile-chart.ts';
 import { quantity } from '../result/quantity.ts';
@@ -57,7 +57,7 @@ export function latencyCharts(result: CompareResult, op: LoadOperation): Block {
     if (pooled.every(({ latency }) => latency.count === 0)) {
       return quiet(`Latency of ${at}: not measured.`);
     }
-    return figure({
+    return chartFigure({
       title: `Latency by percentile, ${at}`,
       summary: `${pooledText(pooled)} ${missedNote(result, op, point)}`.trim(),
       chart: toldApart(percentileChart(pooled)),

@@ -1,26 +1,36 @@
 /**
- * A chart in a page: its title, what it says in a sentence, the place where the browser draws it, and the same figures in
- * a table behind it. Any page with the script `charts` draws the figures that it holds.
+ * A picture in a page: its title, what it says in a sentence, and the same figures in a table behind it. A chart is drawn
+ * by the browser: any page with the script `charts` draws those that it holds.
  */
-import { percentileText, type Chart, type HeatMap, type LineChart } from './chart.ts';
-import { details, table, type ColumnOf, type Table } from './blocks.ts';
-import { htmlOf } from './blocks-html.ts';
-import { html, Html, jsonForScript } from './html.ts';
 import { quantity } from '../result/quantity.ts';
+import { details, table, type ColumnOf, type Figure, type Table } from './blocks.ts';
+import { htmlOf } from './blocks-html.ts';
+import { percentileText, type Chart, type HeatMap, type LineChart } from './chart.ts';
+import { html, Html, jsonForScript } from './html.ts';
 
-export interface Figure {
+export interface Caption {
   readonly title: string;
-  /** What a reader who does not see the chart is to know. */
-  readonly summary: string;
-  readonly chart: Chart;
-  /** Pixels of the drawing; the browser's default where absent. */
-  readonly height?: number;
+  /** What a reader who does not see the picture is to know. */
+  readonly summary?: string | undefined;
 }
 
-export function figure({ title, summary, chart, height = 240 }: Figure): Html {
-  return html`<figure class="drawn">
-    <figcaption>${title} <span class="quiet">${summary}</span></figcaption>
-    <div
+export interface DrawnChart extends Caption {
+  readonly summary: string;
+  readonly chart: Chart;
+  /** Pixels of the drawing. */
+  readonly height: number;
+}
+
+export function figureOf({ title, summary }: Caption, body: Html, behind: Table): Figure {
+  const picture = html`<figure>
+    <figcaption>${title} ${summary !== undefined && html`<span class="quiet">${summary}</span>`}</figcaption>
+    ${body}${htmlOf(details('Table', behind))}
+  </figure> `;
+  return { kind: 'figure', picture, table: behind };
+}
+
+export function chartFigure({ title, summary, chart, height }: DrawnChart): Figure {
+  const place = html`<div
       class="chart"
       data-height="${height}"
       style="min-height:${height}px"
@@ -30,9 +40,8 @@ export function figure({ title, summary, chart, height = 240 }: Figure): Html {
     ></div>
     <script type="application/json">
       ${new Html(jsonForScript(chart))}
-    </script>
-    ${htmlOf(details('Table', chartTable(title, chart)))}
-  </figure> `;
+    </script>`;
+  return figureOf({ title, summary }, place, chartTable(title, chart));
 }
 
 /** The figures of the chart as a table. */

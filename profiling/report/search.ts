@@ -1,9 +1,8 @@
 /** The runs by which a highest rate was looked for: which were held, and what the others failed on. */
 import type { SearchStep } from '../load/result.ts';
 import { quantity } from '../result/quantity.ts';
-import { table, type Block, type Table } from './blocks.ts';
-import { figure } from './figure.ts';
-import type { Html } from './html.ts';
+import { table, type Block, type Figure, type Table } from './blocks.ts';
+import { chartFigure } from './figure.ts';
 
 export function searchSteps(caption: string, steps: readonly SearchStep[]): Block {
   return [steps.length > 1 && searchFigure(caption, steps), searchTable(caption, steps)];
@@ -23,11 +22,11 @@ export function searchTable(caption: string, steps: readonly SearchStep[]): Tabl
 }
 
 /** p99 over the rate: where the curve turns up is where the cluster ends. */
-function searchFigure(caption: string, steps: readonly SearchStep[]): Html {
+function searchFigure(caption: string, steps: readonly SearchStep[]): Figure {
   const ordered = steps.toSorted((left, right) => left.rate - right.rate);
   const best = ordered.findLast((step) => step.held);
   const p99 = (isHeld: boolean): (number | null)[] => ordered.map((step) => (step.held === isHeld ? step.p99Us : null));
-  return figure({
+  return chartFigure({
     title: `${caption}: p99 by rate`,
     summary:
       best === undefined ? 'No rate tried was held.' : `The highest rate held is ${quantity(best.rate, 'rate')}.`,

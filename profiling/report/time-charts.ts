@@ -8,13 +8,13 @@ import { nodeName } from '../../src/domain/topology.ts';
 import { percentileUs, sumOf } from '../load/histogram.ts';
 import type { BenchResult, NodeSample, SecondResult } from '../load/result.ts';
 import type { Dash, LineChart, LineSeries, YAxis } from './chart.ts';
-import type { Figure } from './figure.ts';
+import type { DrawnChart } from './figure.ts';
 import { dashOf, seriesColours } from './palette.ts';
 import { quantity, type Unit } from '../result/quantity.ts';
 import { groupsOf, spanOf } from './second-groups.ts';
 
 export interface TimeCharts {
-  readonly figures: readonly Figure[];
+  readonly figures: readonly DrawnChart[];
   /** More than 1 where a run is so long that seconds go together. */
   readonly secondsPerPoint: number;
   /** Titles of the charts for which nothing was measured. */
