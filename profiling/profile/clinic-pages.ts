@@ -27,7 +27,7 @@ export interface ClinicPagesOptions {
   readonly onProgress: (text: string) => void;
 }
 
-export const clinicFolder = 'clinic';
+const clinicFolder = 'clinic';
 
 /** Never throws for what clinic does: a page that could not be made says why. */
 export async function clinicPages(options: ClinicPagesOptions): Promise<ClinicPage[]> {

@@ -8,7 +8,7 @@ import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { profileSchema, type ProfileResult } from '../result/profile.ts';
 import { profileMarkdown, renderProfileReport, type StoredProfile } from '../report/profile-report.ts';
 
-export const profileFileNames = { json: 'profile.json', markdown: 'profile.md', report: 'report.html' } as const;
+const profileFileNames = { json: 'profile.json', markdown: 'profile.md', report: 'report.html' } as const;
 
 /**
  * Makes the directory, and tries whether it can be written to; one that holds files is refused, so that nothing of them is

@@ -51,7 +51,7 @@ export type ProfileEvent =
   | { readonly kind: 'run'; readonly op: LoadOperation; readonly instrument: string; readonly result: BenchResult }
   | { readonly kind: 'failed'; readonly op: LoadOperation; readonly instrument: string; readonly reason: string };
 
-export const shareOfMaximum = 0.7;
+const shareOfMaximum = 0.7;
 const searchMs = { durationMs: 3000, warmupMs: 1000 };
 const search = { startRate: 500, p99MsMax: 50, precision: 0.1, stepsMax: 24 };
 /** Each run's own: connections, and whatever the instrument changed. */

@@ -33,8 +33,6 @@ export const palette = {
   'series-8': ['#7a5cc4', '#b7a3f0'],
 } as const satisfies Readonly<Record<string, readonly [light: string, dark: string]>>;
 
-export type ColourName = keyof typeof palette;
-
 export const seriesColours = 8;
 
 /** In the order in which they are told apart best. */

@@ -150,7 +150,7 @@ export function percentileTable(results: readonly BenchResult[]): Table {
 }
 
 /** Of all threads of all nodes; null where that is not known of every node. */
-export function cpuPerRequestUs({ nodes, totals }: BenchResult): number | null {
+function cpuPerRequestUs({ nodes, totals }: BenchResult): number | null {
   if (nodes.length === 0 || totals.completed === 0) return null;
   let cpuUs = 0;
   for (const { threads } of nodes) {

@@ -28,8 +28,6 @@ export interface ProfileResult {
   readonly cutShort?: boolean;
   /** What clinic drew. */
   readonly clinic?: readonly ClinicPage[];
-  /** File of the flame graphs, from the directory that the result lies in. */
-  readonly pathToFlame?: string;
 }
 
 export interface ProfileRun {
@@ -196,7 +194,7 @@ export function threadLabel({ node, thread }: ThreadName): string {
 export const instrumentNames = ['cpu', 'allocation', 'collections', 'promises', 'waits', 'perf', 'locks'] as const;
 export type InstrumentName = (typeof instrumentNames)[number];
 
-export const instrumentTitles: Readonly<Record<InstrumentName, string>> = {
+const instrumentTitles: Readonly<Record<InstrumentName, string>> = {
   cpu: "V8's CPU profiler, 1,000 us",
   allocation: "V8's sampling heap profiler, 131,072 bytes",
   collections: 'Collections and bytes allocated',
