@@ -1,9 +1,7 @@
 /** What a profile found, in words: for the terminal, and as the first lines of its report. Pure. */
-import { profileSentences, requestCosts, showMicros, showNumber, showShare } from '../attribution/sentences.ts';
-import type { ProfileResult, ProfileRun } from '../capture/result.ts';
+import { profileSentences, requestCosts, showMicros, showNumber, showShare } from './profile-sentences.ts';
+import { instrumentTitle, type InstrumentOverhead, type ProfileResult, type ProfileRun } from '../result/profile.ts';
 import { perSecond } from '../load/verdict.ts';
-import { instrumentTitle } from './instrument-names.ts';
-import type { InstrumentOverhead } from './overhead.ts';
 
 /** For a terminal: a heading for each operation, its sentences below. */
 export function profileSummary({ runs, clinic = [], cutShort }: ProfileResult): string {

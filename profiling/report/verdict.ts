@@ -3,14 +3,13 @@
  * achieved; the figures that people quote. A run whose generator could not keep up is told apart on every screen of the
  * page, since none of its figures says anything about the cluster.
  */
-import { meanUs, percentileUs } from '../load/histogram.ts';
+import { meanUs, percentileUs, type LatencyCounts } from '../load/histogram.ts';
 import type { BenchResult, Verdict } from '../load/result.ts';
 import { heldShare } from '../load/saturation.ts';
 import { errorCount } from '../load/verdict.ts';
+import { keyFigures, table, type Block, type ColumnOf, type Table } from './blocks.ts';
 import { html, type Html } from './html.ts';
-import { keyFigureList, type KeyFigure } from './key-figures.ts';
-import { quantity, typeset } from './quantity.ts';
-import { table, type Cell } from './table.ts';
+import { quantity, typeset } from '../result/quantity.ts';
 
 const words: Readonly<Record<Verdict['kind'], string>> = {
   held: 'HELD',
@@ -21,7 +20,7 @@ const words: Readonly<Record<Verdict['kind'], string>> = {
 
 const marks: Readonly<Record<Verdict['kind'], string>> = { held: '✓', missed: '▼', failed: '✕', invalid: '⚠' };
 
-export function verdictSection(results: readonly BenchResult[]): Html {
+export function verdicts(results: readonly BenchResult[]): Html {
   return html`${results.map(({ verdict }, index) => index === 0 && verdict.kind === 'invalid' && warning)}
     <section class="verdicts" aria-label="Verdict">
       ${results.map((result, index) => verdictBlock(result, { isMain: index === 0, isAlone: results.length === 1 }))}
@@ -56,28 +55,16 @@ function sentence({ kind, sentence: text }: Verdict): string {
 }
 
 /** Target against achieved rate, and the key figures. */
-export function keyFigures(result: BenchResult): Html {
+export function rateAndFigures(result: BenchResult): Block {
   const { workload, totals, latency } = result;
   const share = workload.rate === 0 ? 0 : totals.rate / workload.rate;
   const errors = errorCount(result);
   const unsent = totals.failed + totals.unanswered - errors;
   const text = `${quantity(Math.round(totals.rate), 'rate')} of ${quantity(workload.rate, 'rate')}`;
-  const figures: readonly KeyFigure[] = [
-    ['Target rate', quantity(workload.rate, 'rate'), workload.arrival === 'poisson' ? 'Poisson arrivals' : 'constant'],
-    ['Achieved rate', quantity(Math.round(totals.rate), 'rate'), `${quantity(share, 'share')} of the target`],
-    ['Latency p50', percentile(result, 50), 'half are faster'],
-    ['Latency p99', percentile(result, 99), '1 in 100 is slower'],
-    ['Latency p99.9', percentile(result, 99.9), '1 in 1 000 is slower'],
-    ['Slowest', latency.count === 0 ? quantity(null, 'latency') : quantity(latency.maxUs, 'latency')],
-    [
-      'Errors',
-      quantity(errors, 'count'),
-      `of ${quantity(totals.due, 'count')} due${unsent > 0 ? `, ${quantity(unsent, 'count')} not sent or cut off` : ''}`,
-    ],
-    ['CPU a request', quantity(cpuPerRequestUs(result), 'us'), 'all nodes together'],
-  ];
-  return html`<section aria-label="Key figures">
-    <div class="rate-bar" role="img" aria-label="Achieved ${text}, ${quantity(share, 'share')}">
+  const shown = (percent: number): string => quantity(percentileOf(latency, percent), 'latency');
+  const sent = unsent > 0 ? `, ${quantity(unsent, 'count')} not sent or cut off` : '';
+  return [
+    html`<div class="rate-bar" role="img" aria-label="Achieved ${text}, ${quantity(share, 'share')}">
       <div class="rate-track">
         <div
           class="rate-fill ${share >= heldShare ? 'good' : 'short'}"
@@ -89,46 +76,57 @@ export function keyFigures(result: BenchResult): Html {
         Achieved ${text} (${quantity(share, 'share')}); the mark stands at ${heldShare * 100}%, from where a rate counts
         as held.
       </p>
-    </div>
-    ${keyFigureList(figures)}
-  </section> `;
+    </div>`,
+    keyFigures([
+      [
+        'Target rate',
+        quantity(workload.rate, 'rate'),
+        workload.arrival === 'poisson' ? 'Poisson arrivals' : 'constant',
+      ],
+      ['Achieved rate', quantity(Math.round(totals.rate), 'rate'), `${quantity(share, 'share')} of the target`],
+      ['Latency p50', shown(50), 'half are faster'],
+      ['Latency p99', shown(99), '1 in 100 is slower'],
+      ['Latency p99.9', shown(99.9), '1 in 1 000 is slower'],
+      ['Slowest', shown(100)],
+      ['Errors', quantity(errors, 'count'), `of ${quantity(totals.due, 'count')} due${sent}`],
+      ['CPU a request', quantity(cpuPerRequestUs(result), 'us'), 'all nodes together'],
+    ]),
+  ];
 }
 
 /** The runs of an overlay beside each other. */
-export function runTable(results: readonly BenchResult[]): Html {
-  return table({
-    caption: 'The runs beside each other',
-    columns: [
-      { title: 'Run', unit: 'text' },
-      { title: 'Verdict', unit: 'text' },
-      { title: 'Target', unit: 'rate' },
-      { title: 'Achieved', unit: 'rate' },
-      { title: 'Achieved of target', unit: 'share' },
-      ...[50, 90, 99, 99.9].map((share) => ({ title: `p${share}`, unit: 'latency' as const })),
-      { title: 'Max', unit: 'latency' },
-      { title: 'Errors', unit: 'count' },
-      { title: 'CPU a request, all nodes', unit: 'us' },
+export function runTable(results: readonly BenchResult[]): Table {
+  return table('The runs beside each other', results, [
+    ['Run', 'text', ({ label }) => label],
+    ['Verdict', 'text', ({ verdict, cutShort }) => words[verdict.kind] + (cutShort ? ', cut short' : '')],
+    ['Target', 'rate', ({ workload }) => workload.rate],
+    ['Achieved', 'rate', ({ totals }) => totals.rate],
+    [
+      'Achieved of target',
+      'share',
+      ({ workload, totals }) => (workload.rate === 0 ? null : totals.rate / workload.rate),
     ],
-    rows: results.map((result): Cell[] => {
-      const { label, verdict, cutShort, workload, totals, latency } = result;
-      const known = (value: number): number | null => (latency.count === 0 ? null : value);
-      return [
-        label,
-        words[verdict.kind] + (cutShort ? ', cut short' : ''),
-        workload.rate,
-        totals.rate,
-        workload.rate === 0 ? null : totals.rate / workload.rate,
-        ...[50, 90, 99, 99.9].map((share) => known(percentileUs(latency, share))),
-        known(latency.maxUs),
-        errorCount(result),
-        cpuPerRequestUs(result),
-      ];
-    }),
-  });
+    ...percentileColumns(({ latency }: BenchResult) => latency, [50, 90, 99, 99.9]),
+    ['Errors', 'count', errorCount],
+    ['CPU a request, all nodes', 'us', cpuPerRequestUs],
+  ]);
+}
+
+/** `p50`, `p99` and so on, then the slowest. */
+export function percentileColumns<Row>(
+  latencyOf: (row: Row) => LatencyCounts,
+  shares: readonly number[],
+): ColumnOf<Row>[] {
+  const column = (title: string, share: number): ColumnOf<Row> => [
+    title,
+    'latency',
+    (row) => percentileOf(latencyOf(row), share),
+  ];
+  return [...shares.map((share) => column(`p${share}`, share)), column('Max', 100)];
 }
 
 /** The percentiles that people quote, corrected latency and service time, for every run. */
-export function percentileTable(results: readonly BenchResult[]): Html {
+export function percentileTable(results: readonly BenchResult[]): Table {
   const counts = results.flatMap(({ label, latency, service }) => {
     const name = results.length === 1 ? '' : `${label}, `;
     return [
@@ -136,25 +134,23 @@ export function percentileTable(results: readonly BenchResult[]): Html {
       ...(service === null ? [] : [{ title: `${name}service time`, of: service }]),
     ];
   });
-  const shares = [50, 75, 90, 95, 99, 99.9, 99.99, 100];
-  const row = (name: string, value: (of: BenchResult['latency']) => number): Cell[] => {
-    return [name, ...counts.map(({ of }) => (of.count === 0 ? null : value(of)))];
-  };
-  return table({
-    caption: 'Latency counts from when a request should have been sent, service time from when it was sent',
-    columns: [
-      { title: 'Percentile', unit: 'text' },
-      ...counts.map(({ title }) => ({ title, unit: 'latency' as const })),
+  const shares = [50, 75, 90, 95, 99, 99.9, 99.99, 100].map((share) => ({
+    title: share === 100 ? '100% (slowest)' : `${share}%`,
+    value: (of: LatencyCounts) => percentileOf(of, share),
+  }));
+  const mean = { title: 'mean', value: (of: LatencyCounts) => (of.count === 0 ? null : meanUs(of)) };
+  return table(
+    'Latency counts from when a request should have been sent, service time from when it was sent',
+    [...shares, mean],
+    [
+      ['Percentile', 'text', ({ title }) => title],
+      ...counts.map(({ title, of }): ColumnOf<typeof mean> => [title, 'latency', ({ value }) => value(of)]),
     ],
-    rows: [
-      ...shares.map((share) => row(share === 100 ? '100% (slowest)' : `${share}%`, (of) => percentileUs(of, share))),
-      row('mean', meanUs),
-    ],
-  });
+  );
 }
 
 /** Of all threads of all nodes; null where that is not known of every node. */
-export function cpuPerRequestUs({ nodes, totals }: BenchResult): number | null {
+function cpuPerRequestUs({ nodes, totals }: BenchResult): number | null {
   if (nodes.length === 0 || totals.completed === 0) return null;
   let cpuUs = 0;
   for (const { threads } of nodes) {
@@ -164,6 +160,6 @@ export function cpuPerRequestUs({ nodes, totals }: BenchResult): number | null {
   return cpuUs / totals.completed;
 }
 
-function percentile({ latency }: BenchResult, share: number): string {
-  return quantity(latency.count === 0 ? null : percentileUs(latency, share), 'latency');
+function percentileOf(counts: LatencyCounts, share: number): number | null {
+  return counts.count === 0 ? null : percentileUs(counts, share);
 }

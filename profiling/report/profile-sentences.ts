@@ -3,21 +3,9 @@
  * client 10%; asynchrony costs 28% more allocations and 36% of lock time". Every figure comes from the measurements; what
  * was not measured is not said.
  */
-import type { CpuMeasurement, ProfileRun, Window } from '../capture/result.ts';
-import { categoryTitles, replicationParts, type Category } from './categories.ts';
-import { sumOfParts, type PartCost } from './costs.ts';
-
-/** What one request cost the whole cluster; null where it was not measured. */
-export interface RequestCosts {
-  readonly cpuUs: number | null;
-  readonly heapBytes: number | null;
-  readonly offHeapBytes: number | null;
-  readonly promises: number | null;
-  /** Pauses of the collector, of all threads. */
-  readonly gcUs: number | null;
-  /** Time blocked on contended mutexes, where a lock profile was made. */
-  readonly lockUs: number | null;
-}
+import type { CpuMeasurement, ProfileRun, RequestCosts, Window } from '../result/profile.ts';
+import { categoryTitles, replicationParts, type Category } from '../attribution/categories.ts';
+import { sumOfParts, type PartCost } from '../attribution/costs.ts';
 
 /** `lockUs` is of a lock profile, which whoever made one gives. */
 export function requestCosts(run: ProfileRun, lockUs: number | null = null): RequestCosts {

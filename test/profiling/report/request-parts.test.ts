@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PartCost } from '../../../profiling/attribution/costs.ts';
-import { partsIn, requestParts } from '../../../profiling/attribution/request-parts.ts';
-import type { ProfileRun } from '../../../profiling/capture/result.ts';
+import { partsIn, requestParts } from '../../../profiling/report/request-parts.ts';
+import type { ProfileRun } from '../../../profiling/result/profile.ts';
 
 const window = { startedAt: '2026-01-01T00:00:00.000Z', seconds: 1, requests: 100 };
 const bytes = (part: PartCost['part'], self: number, total: number) => ({

@@ -1,9 +1,9 @@
 /** The words of a profile: each sentence ends, nothing that was not measured is said, and what failed is. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ProfileResult, ProfileRun } from '../../../profiling/capture/result.ts';
-import { overheadOf, type ObservedLoad } from '../../../profiling/profile/overhead.ts';
-import { profileSummary, runSentences, runTitle, signed } from '../../../profiling/profile/summary.ts';
+import type { ObservedLoad, ProfileResult, ProfileRun } from '../../../profiling/result/profile.ts';
+import { overheadOf } from '../../../profiling/profile/overhead.ts';
+import { profileSummary, runSentences, runTitle, signed } from '../../../profiling/report/profile-summary.ts';
 
 const run: ProfileRun = { op: 'put', mode: 'batched', rateAsked: 4200 };
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { grouped, quantity, typeset, type Unit } from '../../../profiling/report/quantity.ts';
+import { grouped, quantity, typeset, type Unit } from '../../../profiling/result/quantity.ts';
 
 /** Narrow no-break spaces are written as `_`. */
 const cases: readonly (readonly [value: number | null, unit: Unit, text: string])[] = [

@@ -5,8 +5,9 @@
  * points of load, several times; a figure is the median of its rounds with the range that they span. Where the ranges of
  * two subjects overlap there is no verdict.
  */
-import type { RequestCosts } from '../attribution/sentences.ts';
 import type { BenchEnvironment, BenchResult, LoadOperation, SearchStep, Workload } from '../load/result.ts';
+import type { RequestCosts } from './profile.ts';
+import type { Unit } from './quantity.ts';
 
 export const compareSchema = 'kvorum-compare/1';
 
@@ -123,39 +124,24 @@ export interface Spread {
   readonly count: number;
 }
 
-export interface MeasureKind {
-  readonly title: string;
-  readonly unit: 'requests/s' | 'us' | 'bytes' | 'switches';
-  readonly better: 'more' | 'less';
-  /** Grows with the length of a run that misses its rate, so says little there. */
-  readonly isLatency: boolean;
-}
-
-/** Per request: divided by the requests that were answered. All nodes: the sum over the cluster. */
+/**
+ * What is measured of each run. Per request: divided by the requests that were answered. All nodes: the sum over the
+ * cluster. A `latency` grows with the length of a run that misses its rate, so it says little there.
+ */
 export const measureKinds = {
-  achieved: { title: 'Rate achieved', unit: 'requests/s', better: 'more', isLatency: false },
-  p50Us: { title: 'Latency p50', unit: 'us', better: 'less', isLatency: true },
-  p90Us: { title: 'Latency p90', unit: 'us', better: 'less', isLatency: true },
-  p99Us: { title: 'Latency p99', unit: 'us', better: 'less', isLatency: true },
-  p999Us: { title: 'Latency p99.9', unit: 'us', better: 'less', isLatency: true },
-  maxUs: { title: 'Latency max', unit: 'us', better: 'less', isLatency: true },
-  cpuUs: { title: 'CPU a request, all nodes', unit: 'us', better: 'less', isLatency: false },
-  runQueueUs: { title: 'Waiting for a core a request, all nodes', unit: 'us', better: 'less', isLatency: false },
-  voluntarySwitches: {
-    title: 'Voluntary context switches a request',
-    unit: 'switches',
-    better: 'less',
-    isLatency: false,
-  },
-  involuntarySwitches: {
-    title: 'Involuntary context switches a request',
-    unit: 'switches',
-    better: 'less',
-    isLatency: false,
-  },
-  peerBytes: { title: 'Bytes between nodes a request', unit: 'bytes', better: 'less', isLatency: false },
-  residentBytes: { title: 'Resident memory, all nodes', unit: 'bytes', better: 'less', isLatency: false },
-} as const satisfies Readonly<Record<string, MeasureKind>>;
+  achieved: { title: 'Rate achieved', unit: 'rate' },
+  p50Us: { title: 'Latency p50', unit: 'latency' },
+  p90Us: { title: 'Latency p90', unit: 'latency' },
+  p99Us: { title: 'Latency p99', unit: 'latency' },
+  p999Us: { title: 'Latency p99.9', unit: 'latency' },
+  maxUs: { title: 'Latency max', unit: 'latency' },
+  cpuUs: { title: 'CPU a request, all nodes', unit: 'us' },
+  runQueueUs: { title: 'Waiting for a core a request, all nodes', unit: 'us' },
+  voluntarySwitches: { title: 'Voluntary context switches a request', unit: 'count' },
+  involuntarySwitches: { title: 'Involuntary context switches a request', unit: 'count' },
+  peerBytes: { title: 'Bytes between nodes a request', unit: 'bytes' },
+  residentBytes: { title: 'Resident memory, all nodes', unit: 'bytes' },
+} as const satisfies Readonly<Record<string, { readonly title: string; readonly unit: Unit }>>;
 
 export type MeasureName = keyof typeof measureKinds;
 

@@ -1,8 +1,8 @@
 /** What one request costs by part: a measurement over all its threads, divided by the requests of its window. Pure. */
-import type { ProfileRun, Window } from '../capture/result.ts';
-import { categories, type Category } from './categories.ts';
-import { sumOfParts, type PartCost, type WithParts } from './costs.ts';
-import { nativeCpuUs } from './sentences.ts';
+import type { ProfileRun, Window } from '../result/profile.ts';
+import { categories, type Category } from '../attribution/categories.ts';
+import { sumOfParts, type PartCost, type WithParts } from '../attribution/costs.ts';
+import { nativeCpuUs } from './profile-sentences.ts';
 
 export type PartsKind = 'cpu' | 'allocation' | 'perf';
 

@@ -71,6 +71,15 @@ export function typeset(sentence: string): string {
     .replace(/(\d) (?=(?:ms|s|B|[KM]iB)\b)/g, `$1${thin}`);
 }
 
+/** The inverse, for terminals and Markdown: `6,000/s`, `300 us`. */
+export function plain(text: string): string {
+  return text
+    .replace(/(?<=\d)\u202f(?=\d)/g, ',')
+    .replace(/[\u202f\u00a0]/g, ' ')
+    .replaceAll('µs', 'us')
+    .replace(/−(?=\d)/g, '-');
+}
+
 /** Three significant digits where there is a fraction, all digits of a whole number, no zeros at the end. */
 function significant(value: number): string {
   if (Number.isInteger(value)) return grouped(value, 0);

@@ -1,11 +1,12 @@
 /** A profile in words and tables; every figure is one of the measurements'. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { comparisonSentences, profileSentences, requestCosts } from '../../../profiling/attribution/sentences.ts';
+import { comparisonSentences, profileSentences, requestCosts } from '../../../profiling/report/profile-sentences.ts';
 import type { Category } from '../../../profiling/attribution/categories.ts';
 import { summarizePauses } from '../../../profiling/capture/measure.ts';
-import type { CpuCosts, PartCost, ProfileResult, ProfileRun } from '../../../profiling/capture/result.ts';
-import { profileMarkdown } from '../../../profiling/report/profile-markdown.ts';
+import type { CpuCosts, PartCost } from '../../../profiling/attribution/costs.ts';
+import type { ProfileResult, ProfileRun } from '../../../profiling/result/profile.ts';
+import { profileMarkdown } from '../../../profiling/report/profile-report.ts';
 
 const window = { startedAt: '2026-01-01T00:00:00.000Z', seconds: 1, requests: 100 };
 const parts = (selves: Partial<Record<Category, number>>): PartCost[] =>
@@ -146,12 +147,16 @@ test('profileMarkdown() has PUT beside GET, every thread, and what was not recor
   };
   const text = profileMarkdown(result);
   assert.match(text, /^# Profile: async\n/);
-  assert.match(text, /\| Part \| PUT self \| share \| with callees \| GET self \| share \| with callees \|/);
-  assert.match(text, /\| Storage \| 24 us \| 24% \| 24 us \| 24 us \| 24% \| 24 us \|/);
-  assert.match(text, /\| Threads without JavaScript \| 20 us \| 20% \|/);
-  assert.match(text, /\| \*\*Whole\*\* \| \*\*100 us\*\* \| 100% \|/);
-  assert.match(text, /\| n1 main \| 3 KiB \| 512 B \| 4 \| Scavenge 2, 2 ms, longest 1\.5 ms \|/);
-  assert.match(text, /Nothing was recorded of n2 worker 1: The thread has ended\./);
+  assert.match(
+    text,
+    /\| Part \| PUT self, us \| share, % \| PUT total, us \| GET self, us \| share, % \| GET total, us \|/,
+  );
+  assert.match(text, /\| Storage \| 24\.0 \| 24\.0 \| 24\.0 \| 24\.0 \| 24\.0 \| 24\.0 \|/);
+  assert.match(text, /\| Threads without JavaScript \| 20\.0 \| 20\.0 \|/);
+  assert.match(text, /\| Whole \| 100\.0 \| 100\.0 \|/);
+  assert.match(text, /\| Part \| All threads, us \| n1 main, us \| n1 worker 1, us \|/);
+  assert.match(text, /\| n1 main \| 3,072 \| 512 \| 4\.00 \| Scavenge 2, 2\.0 ms, longest 1\.5 ms \|/);
+  assert.match(text, /Nothing was recorded of n2 worker 1: The thread has ended\n/);
   const tables = text.split('\n\n').filter((block) => block.startsWith('|'));
   for (const rows of tables.map((block) => block.trim().split('\n'))) {
     const cells = rows.map((row) => row.split(' | ').length);

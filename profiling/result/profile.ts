@@ -7,12 +7,8 @@
  */
 import type { AllocationCosts, CpuCosts, PartCost } from '../attribution/costs.ts';
 import type { BenchEnvironment, BenchResult, LoadOperation } from '../load/result.ts';
-import type { LockProfile } from '../locks/result.ts';
-import type { Overhead } from '../profile/overhead.ts';
-import type { WaitTable } from '../waits/result.ts';
-import type { ProfileFile } from './recording-files.ts';
-
-export type { AllocationCosts, CpuCosts, PartCost } from '../attribution/costs.ts';
+import type { LockProfile } from './locks.ts';
+import type { WaitTable } from './waits.ts';
 
 export const profileSchema = 'kvorum-profile/1';
 
@@ -32,8 +28,6 @@ export interface ProfileResult {
   readonly cutShort?: boolean;
   /** What clinic drew. */
   readonly clinic?: readonly ClinicPage[];
-  /** File of the flame graphs, from the directory that the result lies in. */
-  readonly pathToFlame?: string;
 }
 
 export interface ProfileRun {
@@ -64,6 +58,56 @@ export interface ClinicPage {
   readonly path: string | null;
   /** Whether a browser found a graph in it; or why there is none. */
   readonly note: string;
+}
+
+export interface ProfileFile {
+  /** From the directory of the index, with forward slashes. */
+  readonly path: string;
+  /** `put`, `get`, `mixed`: the load it was recorded under. */
+  readonly op: string;
+  /** What the weights are: CPU microseconds of wall time, bytes, or perf's samples of CPU time. */
+  readonly kind: 'cpu' | 'heap' | 'perf';
+  readonly format: 'cpuprofile' | 'heapprofile' | 'folded';
+  readonly node: string;
+  readonly thread: string;
+}
+
+/** One run of the load, with an instrument or without. */
+export interface ObservedLoad {
+  /** `none` where nothing was recorded. */
+  readonly instrument: string;
+  readonly rate: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  /** Of all nodes and threads; null where the nodes run elsewhere. */
+  readonly cpuUsPerRequest: number | null;
+  readonly failed: number;
+  readonly verdict: string;
+}
+
+export interface InstrumentOverhead extends ObservedLoad {
+  /** Against the mean of the runs without, 0.1 for 10% more; null where one of the two is not known. */
+  readonly rateChange: number | null;
+  readonly p99Change: number | null;
+  readonly cpuChange: number | null;
+}
+
+export interface Overhead {
+  /** First and last: how far they lie apart says how little a difference means. */
+  readonly without: readonly ObservedLoad[];
+  readonly instruments: readonly InstrumentOverhead[];
+}
+
+/** What one request cost the whole cluster; null where it was not measured. */
+export interface RequestCosts {
+  readonly cpuUs: number | null;
+  readonly heapBytes: number | null;
+  readonly offHeapBytes: number | null;
+  readonly promises: number | null;
+  /** Pauses of the collector, of all threads. */
+  readonly gcUs: number | null;
+  /** Time blocked on contended mutexes, where a lock profile was made. */
+  readonly lockUs: number | null;
 }
 
 /** Of the window that a measurement was made in. */
@@ -145,4 +189,23 @@ export interface PerfCosts {
 /** As tables and sentences call it: `n1 worker 1`. */
 export function threadLabel({ node, thread }: ThreadName): string {
   return `${node} ${thread}`;
+}
+
+export const instrumentNames = ['cpu', 'allocation', 'collections', 'promises', 'waits', 'perf', 'locks'] as const;
+export type InstrumentName = (typeof instrumentNames)[number];
+
+const instrumentTitles: Readonly<Record<InstrumentName, string>> = {
+  cpu: "V8's CPU profiler, 1,000 us",
+  allocation: "V8's sampling heap profiler, 131,072 bytes",
+  collections: 'Collections and bytes allocated',
+  promises: 'Promises made',
+  waits: 'Wait table',
+  perf: 'perf, cpu-clock at 999 Hz',
+  locks: 'perf, futex calls',
+};
+
+/** For progress and tables; a run without an instrument is called so too. */
+export function instrumentTitle(name: string): string {
+  const known = instrumentNames.find((one) => one === name);
+  return known === undefined ? 'no instrument' : instrumentTitles[known];
 }

@@ -1,8 +1,8 @@
 /** The files of `--json` and `--report`: whether they can be written is asked before the run, not after it. */
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import type { BenchResult } from '../../profiling/load/result.ts';
-import { codeOf, KvorumError, messageOf } from '../diagnostics/errors.ts';
-import { writeNotice } from './output.ts';
+import type { BenchResult } from '../load/result.ts';
+import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { writeNotice } from '../../src/cli/output.ts';
 
 /** Throws `output-unwritable` with the flag and the path of the first file that cannot be written. */
 export function assertWritable(files: Readonly<Record<string, string | undefined>>): void {
@@ -24,7 +24,7 @@ export async function writeFiles(
 ): Promise<void> {
   if (jsonFile !== undefined) writeFile('json', jsonFile, `${JSON.stringify(result)}\n`);
   if (reportFile === undefined) return;
-  const { renderBenchReport } = await import('../../profiling/report/bench-report.ts');
+  const { renderBenchReport } = await import('../report/bench-report.ts');
   writeFile('report', reportFile, await renderBenchReport([result]));
 }
 
