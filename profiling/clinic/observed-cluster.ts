@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { stopWithParentEnvironmentName, withoutSettings } from '../../src/cli/child-environment.ts';
+import { stopWithParentEnvironmentName, withoutSettings } from '../../src/child-environment.ts';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { nodeName } from '../../src/domain/topology.ts';
 import { freePorts } from '../cluster/free-ports.ts';
