@@ -97,7 +97,7 @@ async function measureOwn(
   const [{ startLocalCluster }, { clusterSecret }, perf] = await Promise.all([
     import('../cluster/local-cluster.ts'),
     import('../capture/profile-client.ts'),
-    import('../capture/perf.ts'),
+    import('../capture/perf-recording.ts'),
   ]);
   writeNotice(`Starting ${cluster.count} nodes`);
   const environment = plan.instruments.includes('perf') ? { NODE_OPTIONS: perf.perfNodeOptions } : {};

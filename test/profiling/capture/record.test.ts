@@ -11,8 +11,15 @@ import {
   measureCpu,
   measurePromises,
 } from '../../../profiling/capture/measure.ts';
-import { measurePerf, recordPerfOfNodes } from '../../../profiling/capture/perf-recording.ts';
-import { perfMaps, perfNodeOptions, perfObstacle, removePerfMaps } from '../../../profiling/capture/perf.ts';
+import {
+  cpuSamples,
+  measurePerf,
+  perfMaps,
+  perfNodeOptions,
+  recordPerfOfNodes,
+  removePerfMaps,
+} from '../../../profiling/capture/perf-recording.ts';
+import { perfObstacle } from '../../../profiling/capture/perf.ts';
 import {
   profilerState,
   startRecording,
@@ -177,36 +184,40 @@ test('a cluster under load is recorded, thread by thread', async (t) => {
   });
 });
 
-test('perf sees JavaScript, native code and the kernel', { skip: perfObstacle() ?? false }, async (t) => {
-  const environments = Array.from({ length: 2 }, () => ({ NODE_OPTIONS: perfNodeOptions }));
-  const cluster = await startCluster(t, { nodes: 2, flags: ['--cluster-secret', secret], environments });
-  const targets = targetsOf(cluster);
-  const pids = cluster.nodes.map(({ pid }) => pid ?? 0);
-  // Removed only after their ends: nodes write them until then. Their parent is this process, which has none.
-  const leftBehind = perfMaps(pids);
-  cluster.afterNodes.push(() => removePerfMaps(leftBehind));
-  const directory = temporaryDirectory(t);
-  await underLoad(targets, () =>
-    eventually(async () => {
-      const recording = await recordPerfOfNodes(targets, { durationMs, resolve });
-      assert.ok(recording.threads.some(({ thread, tree }) => thread === 'worker 1' && hasWorkerFunction(tree)));
-      const frames = recording.threads.flatMap(({ tree }) => tree.map(({ frame }) => frame));
-      for (const origin of ['native', 'kernel', 'node', 'project']) {
-        assert.ok(
-          frames.some((frame) => frame.origin === origin),
-          origin,
+test(
+  'perf sees JavaScript, native code and the kernel',
+  { skip: (await perfObstacle(cpuSamples)) ?? false },
+  async (t) => {
+    const environments = Array.from({ length: 2 }, () => ({ NODE_OPTIONS: perfNodeOptions }));
+    const cluster = await startCluster(t, { nodes: 2, flags: ['--cluster-secret', secret], environments });
+    const targets = targetsOf(cluster);
+    const pids = cluster.nodes.map(({ pid }) => pid ?? 0);
+    // Removed only after their ends: nodes write them until then. Their parent is this process, which has none.
+    const leftBehind = perfMaps(pids);
+    cluster.afterNodes.push(() => removePerfMaps(leftBehind));
+    const directory = temporaryDirectory(t);
+    await underLoad(targets, () =>
+      eventually(async () => {
+        const recording = await recordPerfOfNodes(targets, { durationMs, resolve });
+        assert.ok(recording.threads.some(({ thread, tree }) => thread === 'worker 1' && hasWorkerFunction(tree)));
+        const frames = recording.threads.flatMap(({ tree }) => tree.map(({ frame }) => frame));
+        for (const origin of ['native', 'kernel', 'node', 'project']) {
+          assert.ok(
+            frames.some((frame) => frame.origin === origin),
+            origin,
+          );
+        }
+        assert.ok(frames.some((frame) => ownerOf(frame) === 'storage'));
+        const { threads, requests } = measurePerf(recording);
+        assert.ok(requests > 0);
+        assert.deepEqual(
+          threads.map(({ node, thread }) => `${node} ${thread}`),
+          ['n1 main', 'n1 worker 1', 'n1 native', 'n2 main', 'n2 worker 1', 'n2 native'],
         );
-      }
-      assert.ok(frames.some((frame) => ownerOf(frame) === 'storage'));
-      const { threads, requests } = measurePerf(recording);
-      assert.ok(requests > 0);
-      assert.deepEqual(
-        threads.map(({ node, thread }) => `${node} ${thread}`),
-        ['n1 main', 'n1 worker 1', 'n1 native', 'n2 main', 'n2 worker 1', 'n2 native'],
-      );
-      const [file] = writePerfFiles(recording.threads, { directory, op: 'put', resolve });
-      assert.ok(existsSync(join(directory, file?.path ?? '')));
-    }),
-  );
-  for (const pid of pids) assert.ok(leftBehind.includes(`/tmp/perf-${pid}.map`));
-});
+        const [file] = writePerfFiles(recording.threads, { directory, op: 'put', resolve });
+        assert.ok(existsSync(join(directory, file?.path ?? '')));
+      }),
+    );
+    for (const pid of pids) assert.ok(leftBehind.includes(`/tmp/perf-${pid}.map`));
+  },
+);
