@@ -6,7 +6,7 @@
  * fails to do is an error; a second in which it did not answer has nulls. The system's accounts are read when the window
  * begins and ends, and each second in between, so that a process that dies is known up to its last second.
  */
-import type { NodeObservation, NodeSample, ThreadObservation } from '../load/result.ts';
+import type { NodeObservation, NodeSample, ThreadObservation } from './observation.ts';
 import { AdminClient } from './admin-client.ts';
 import { localProcess, type LocalProcess } from './local-process.ts';
 import { growthOf, intervalBetween, readMetrics, type MetricsReading } from './node-metrics.ts';
