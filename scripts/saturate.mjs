@@ -83,8 +83,8 @@ async function withCluster(checkout, { mode, durability, protocol }, use) {
 /** Puts every key once, in the fastest way; what is measured starts on that data. */
 async function fill(checkout) {
   await withCluster(checkout, { mode: 'batched', durability: 'commit', protocol: '' }, async ({ url }) => {
-    const load = { targets: [url], connections: 64, keys: Number(options.keys), ack: null, from: null, seed: 1 };
-    await fillKeys({ ...load, valueBytes: Number(options['value-bytes']) });
+    const [keys, valueBytes] = [Number(options.keys), Number(options['value-bytes'])];
+    await fillKeys({ targets: [url], connections: 64, keys, valueBytes, ack: null, from: null, seed: 1 });
   });
 }
 
@@ -209,9 +209,9 @@ function compare(rows) {
 }
 
 /** One setting on one data directory a checkout; the checkouts take turns. Gives the rows. */
-async function saturate({ mode, durability }, checkouts) {
+async function saturate({ mode, durability }, built) {
   const rows = [];
-  const filled = checkouts.map((one) => ({ ...one, data: mkdtempSync(join(tmpdir(), 'kvorum-saturate-')) }));
+  const filled = built.map((one) => ({ ...one, data: mkdtempSync(join(tmpdir(), 'kvorum-saturate-')) }));
   try {
     for (const checkout of filled) await fill(checkout);
     for (let round = 0; round < rounds; round++) {
