@@ -117,7 +117,7 @@ async function measureOwn(
 async function runningNodes(urls: readonly string[], secret: string): Promise<ProfiledNode[]> {
   const [{ nodesOf }, { assertReady }, { localProcess }] = await Promise.all([
     import('../load/bench.ts'),
-    import('../load/node-client.ts'),
+    import('../cluster/node-client.ts'),
     import('../cluster/local-process.ts'),
   ]);
   await assertReady(urls);

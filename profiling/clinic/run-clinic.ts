@@ -35,8 +35,6 @@ export interface ClinicOptions {
   readonly durationMs?: number;
   /** Flags of `kvorum serve` for every node. */
   readonly flags?: readonly string[];
-  /** Whether to open the page in Chromium; default true. */
-  readonly check?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (text: string) => void;
 }
@@ -86,8 +84,7 @@ class ClinicRun {
     const { data, attempts } = await this.#collectUntilSound();
     this.#say('draws its page');
     const html = await visualize({ tool, program, data, signal });
-    const check: GraphCheck =
-      this.#options.check === false ? { kind: 'skipped', reason: 'not asked for' } : await checkGraph(html, tool);
+    const check = await checkGraph(html, tool);
     if (check.kind === 'failed') return { kind: 'failed', tool, reason: `${html} holds no graph: ${check.reason}` };
     return { kind: 'done', tool, html, data, attempts, check };
   }

@@ -7,7 +7,7 @@
  * begins and ends, and each second in between, so that a process that dies is known up to its last second.
  */
 import type { NodeObservation, NodeSample, ThreadObservation } from './observation.ts';
-import { AdminClient } from './admin-client.ts';
+import { AdminClient } from './node-client.ts';
 import { localProcess, type LocalProcess } from './local-process.ts';
 import { growthOf, intervalBetween, readMetrics, type MetricsReading } from './node-metrics.ts';
 import {

@@ -9,7 +9,7 @@ import { observeNodes, type NodeObserver } from '../cluster/observer.ts';
 import { builtInEngine } from './built-in-engine.ts';
 import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
 import { benchEnvironment } from './environment.ts';
-import { askNode, assertReady } from './node-client.ts';
+import { askNode, assertReady } from '../cluster/node-client.ts';
 import { benchSchema, type BenchResult, type Workload } from './result.ts';
 import { judgeRun, perSecond } from './verdict.ts';
 
