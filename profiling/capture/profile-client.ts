@@ -10,8 +10,8 @@ import { parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 import { settingsTable } from '../../src/settings/settings.ts';
 import { finder } from '../../src/settings/sources.ts';
 import { recordingSchema, type ProfilerState, type Recording, type RecordingKind } from '../../src/waits/recording.ts';
+import { samplesOf } from '../cluster/node-metrics.ts';
 import { question, type NodeAnswer, type Question } from '../cluster/node-client.ts';
-import { parsePrometheus, type ParsedFamily } from '../cluster/prometheus-text.ts';
 
 /** A node to be profiled. */
 export interface ProfileTarget {
@@ -82,22 +82,12 @@ export async function profilerState(target: ProfileTarget): Promise<ProfilerStat
 export async function requestCounts(target: ProfileTarget): Promise<RequestCounts> {
   const { status, body } = await ask(target, '/metrics');
   if (status !== 200) throw failed(target, `"/metrics" answers ${status}`);
-  const family = 'kvorum_http_request_seconds';
-  const samples = metricsOf(body, target).get(family)?.samples ?? [];
   const counts: Record<string, number> = {};
-  for (const { name, labels, value } of samples) {
+  for (const { labels, value } of samplesOf(body).get('kvorum_http_request_seconds_count') ?? []) {
     const method = labels['method'] ?? '';
-    if (name === `${family}_count`) counts[method] = (counts[method] ?? 0) + value;
+    counts[method] = (counts[method] ?? 0) + value;
   }
   return counts;
-}
-
-function metricsOf(body: string, target: ProfileTarget): ReadonlyMap<string, ParsedFamily> {
-  try {
-    return parsePrometheus(body);
-  } catch (error) {
-    throw failed(target, `"/metrics" cannot be read: ${messageOf(error)}`, error);
-  }
 }
 
 /** The request, with the proof; throws `KvorumError` with what the node said where it refuses. */
