@@ -10,10 +10,9 @@ import { setTimeout } from 'node:timers/promises';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
 import type { ProfilerState, Recording, RecordingKind } from '../../src/waits/recording.ts';
 import {
-  accountBetween,
   isNodeProcess,
   readProcess,
-  sumOfAccounts,
+  spentByThread,
   type ProcessAccount,
   type ThreadAccount,
 } from '../cluster/process-accounts.ts';
@@ -155,11 +154,7 @@ function accountsOf(
 ): Map<string, ThreadAccount> | null {
   const names = new Map(threads.map(({ osThreadId, thread }) => [osThreadId ?? 0, thread]));
   if (before === null || after === null || !isNodeProcess(pid, [...names.keys()])) return null;
-  const byName = new Map<string, ThreadAccount[]>([...names.values(), 'native'].map((name) => [name, []]));
-  for (const [id, account] of after.threads) {
-    byName.get(names.get(id) ?? 'native')?.push(accountBetween(before.threads.get(id), account));
-  }
-  return new Map([...byName].map(([name, accounts]) => [name, sumOfAccounts(accounts)]));
+  return spentByThread(names, before, after);
 }
 
 function sumOf(values: readonly number[]): number {

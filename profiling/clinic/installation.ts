@@ -15,8 +15,8 @@ export const clinicVersion = '13.0.0';
 
 /** This file runs as dist/profiling/clinic/installation.js. */
 const folderDefault = fileURLToPath(new URL('../../../profiling/clinic/tool/', import.meta.url));
-/** npm's own default is to try for more than a minute where there is no network. */
-const fetchRetries = '1';
+/** By npm's own defaults it tries for more than a minute where there is no network. */
+const patience = { npm_config_fetch_retries: '1', npm_config_fetch_retry_mintimeout: '1000' };
 
 export interface InstallOptions {
   readonly onProgress?: (text: string) => void;
@@ -68,7 +68,7 @@ async function npmCi(folder: string, signal: AbortSignal | undefined): Promise<s
     const child = spawn(command, args, {
       cwd: folder,
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { npm_config_fetch_retries: fetchRetries, ...process.env },
+      env: { ...patience, ...process.env },
       shell: process.platform === 'win32',
       ...(signal && { signal }),
     });

@@ -13,7 +13,7 @@ import { growthOf, intervalBetween, readMetrics, type MetricsReading } from './n
 import {
   accountBetween,
   readProcess,
-  sumOfAccounts,
+  spentByThread,
   type ProcessAccount,
   type ThreadAccount,
 } from './process-accounts.ts';
@@ -179,13 +179,8 @@ class NodeWatch {
   #threadObservations(): ThreadObservation[] | null {
     const first = this.#firstAccount;
     if (first === null || this.#process === null) return null;
-    const byName = new Map<string, ThreadAccount[]>();
-    for (const name of [...this.#process.threads.values(), 'native']) byName.set(name, []);
-    for (const [id, last] of this.#threads) {
-      const spent = accountBetween(first.threads.get(id), last);
-      byName.get(this.#process.threads.get(id) ?? 'native')?.push(spent);
-    }
-    return [...byName].map(([thread, accounts]) => ({ thread, ...sumOfAccounts(accounts) }));
+    const spent = spentByThread(this.#process.threads, first, { threads: this.#threads });
+    return [...spent].map(([thread, account]) => ({ thread, ...account }));
   }
 }
 
