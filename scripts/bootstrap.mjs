@@ -251,13 +251,15 @@ function run(command, args, options = {}) {
   return status ?? 1;
 }
 
+/** Sorted. Packages that are installed below the folder are not looked through. */
 function filesUnder(folder, ending) {
   if (!existsSync(folder)) return [];
-  const found = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return found
-    .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+  const found = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesUnder(path, ending);
+    return entry.isFile() && entry.name.endsWith(ending) ? [path] : [];
+  });
+  return found.sort();
 }
 
 function hashOf(parts) {

@@ -13,13 +13,18 @@
  *   --points RATE      then: GETs at this rate, without and beside two node scans after scan, and their latency
  *
  * Reads chunks and counts them, without a client library, since a reader that is slower than the node measures itself.
- * HTTP only; no dependencies.
+ * Filling and GETs are the bench's own (profiling/load, after `npm run build`), and so are the keys: what
+ * `kvorum bench --fill` has put needs no filling.
  */
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { builtInEngine } from '../dist/profiling/load/built-in-engine.js';
+import { fillKeys } from '../dist/profiling/load/fill.js';
+import { percentileUs, sumOf } from '../dist/profiling/load/histogram.js';
+import { keyName, keyWidth } from '../dist/profiling/load/keys.js';
 
 const { values: options, positionals: urls } = parseArgs({
   allowPositionals: true,
@@ -36,10 +41,18 @@ const { values: options, positionals: urls } = parseArgs({
   },
 });
 const records = Number(options.records);
-const prefix = 'range-bench-';
-const width = String(records - 1).length;
-const pipelined = 32;
-const connectionsPerNode = 8;
+const [firstKey, lastKey] = [0, records - 1].map((key) => keyName(key, keyWidth(records)));
+const connectionsPerNode = 64;
+const load = {
+  keys: records,
+  valueBytes: Number(options['value-bytes']),
+  readShare: 1,
+  arrival: 'constant',
+  distribution: 'uniform',
+  ack: null,
+  from: null,
+  seed: 1,
+};
 
 if (urls.length === 0) {
   console.error('Usage: node scripts/range-bench.mjs [options] URL [URL...]');
@@ -47,7 +60,7 @@ if (urls.length === 0) {
 }
 if (options.fill) {
   const started = performance.now();
-  await fill();
+  await fillKeys({ ...load, targets: urls, connections: connectionsPerNode * urls.length });
   report('filled', { records, bytes: 0 }, performance.now() - started);
 }
 for (const [name, query] of [
@@ -73,11 +86,11 @@ if (Number(options.points) > 0) {
   // By turns, so that a machine that is busy otherwise is so for both.
   const [alone, beside] = [[], []];
   for (let round = 0; round < 5; round++) {
-    alone.push(...(await points(2000)));
+    alone.push(await points(2000));
     const scanning = startScans();
     // Its own start is not what is measured.
     await setTimeout(700);
-    beside.push(...(await points(2000)));
+    beside.push(await points(2000));
     scanning.kill();
   }
   reportLatency('GET alone', alone);
@@ -91,51 +104,16 @@ function startScans() {
 }
 
 function reportLatency(what, latencies) {
-  latencies.sort((left, right) => left - right);
-  const at = (quantile) => latencies[Math.floor((latencies.length - 1) * quantile)].toFixed(2);
-  console.log(`${what}: ${latencies.length} requests, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`);
+  const all = sumOf(latencies);
+  const at = (percentile) => (percentileUs(all, percentile) / 1000).toFixed(2);
+  console.log(`${what}: ${all.count} requests, p50 ${at(50)} ms, p99 ${at(99)} ms, max ${at(100)} ms`);
 }
 
 /** GETs at a fixed rate; each latency counts from the time at which the request was due. */
-async function points(ms) {
-  const connections = await Promise.all(Array.from({ length: 16 }, () => pointConnection(urls[0])));
-  const latencies = [];
-  const started = performance.now();
-  const interval = 1000 / Number(options.points);
-  const waiting = [];
-  for (let index = 0; index * interval < ms; index++) {
-    const due = started + index * interval;
-    if (performance.now() < due) await setTimeout(due - performance.now());
-    const key = prefix + String(Math.floor(Math.random() * records)).padStart(width, '0');
-    const answered = connections[index % connections.length].get(key);
-    waiting.push(answered.then(() => latencies.push(performance.now() - due)));
-  }
-  await Promise.all(waiting);
-  for (const connection of connections) connection.close();
-  return latencies;
-}
-
-function pointConnection(url) {
-  return new Promise((resolve, reject) => {
-    const socket = open(url);
-    const waiting = [];
-    let text = '';
-    socket.on('error', reject);
-    socket.on('data', (bytes) => {
-      text += bytes.toString('latin1');
-      for (let end; (end = text.indexOf('\r\n\r\n')) >= 0;) {
-        const length = Number(/content-length: (\d+)/.exec(text)[1]);
-        if (text.length < end + 4 + length) return;
-        text = text.slice(end + 4 + length);
-        waiting.shift()();
-      }
-    });
-    const get = (key) => {
-      socket.write(`GET /v0/entity?id=${key} HTTP/1.1\r\nhost: ${new URL(url).host}\r\n\r\n`);
-      return new Promise((answered) => waiting.push(answered));
-    };
-    socket.on('connect', () => resolve({ get, close: () => socket.destroy() }));
-  });
+async function points(durationMs) {
+  const rate = Number(options.points);
+  const workload = { ...load, op: 'get', rate, targets: urls.slice(0, 1), connections: 16, durationMs, warmupMs: 0 };
+  return (await builtInEngine().run(workload)).latency;
 }
 
 function report(what, { records: count, bytes }, ms) {
@@ -144,50 +122,12 @@ function report(what, { records: count, bytes }, ms) {
   console.log(`${what.padEnd(12)} ${count} records in ${Math.round(ms)} ms: ${rate} records/s${size}`);
 }
 
-/** PUTs every record, the connections taking turns in the numbers. */
-async function fill() {
-  let next = 0;
-  const body = 'v'.repeat(Number(options['value-bytes']));
-  const request = (host) => {
-    const key = prefix + String(next++).padStart(width, '0');
-    return `PUT /v0/entity?id=${key} HTTP/1.1\r\nhost: ${host}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
-  };
-  const sockets = urls.flatMap((url) => Array.from({ length: connectionsPerNode }, () => url));
-  await Promise.all(
-    sockets.map((url) => fillOver(url, () => (next < records ? request(new URL(url).host) : undefined))),
-  );
-}
-
-function fillOver(url, nextRequest) {
-  return new Promise((resolve, reject) => {
-    const socket = open(url);
-    let waiting = 0;
-    let text = '';
-    const send = () => {
-      let batch = '';
-      for (let request; waiting < pipelined && (request = nextRequest()) !== undefined; waiting++) batch += request;
-      if (batch !== '') socket.write(batch);
-      if (waiting === 0) socket.end(resolve);
-    };
-    socket.on('connect', send).on('error', reject);
-    socket.on('data', (bytes) => {
-      text += bytes.toString('latin1');
-      const answers = text.split('\r\n\r\n');
-      text = answers.pop();
-      for (const answer of answers) {
-        if (!answer.startsWith('HTTP/1.1 201')) return reject(new Error(answer));
-        waiting--;
-      }
-      if (waiting < pipelined / 2) send();
-    });
-  });
-}
-
 /** Reads a whole range; resolves to how many chunks and bytes it had. */
 function scan(url, query) {
   return new Promise((resolve, reject) => {
-    const socket = open(url);
-    const target = `/v0/entities?start=${prefix}&end=${prefix}~${query}`;
+    const { hostname, port } = new URL(url);
+    const socket = connect({ host: hostname, port: Number(port || 80), noDelay: true });
+    const target = `/v0/entities?start=${firstKey}&end=${lastKey}~${query}`;
     socket.write(`GET ${target} HTTP/1.1\r\nhost: ${new URL(url).host}\r\naccept: ${options.accept}\r\n\r\n`);
     let inBody = false;
     let head = '';
@@ -242,9 +182,4 @@ function chunkCounter() {
     return false;
   }
   return counter;
-}
-
-function open(url) {
-  const { hostname, port } = new URL(url);
-  return connect({ host: hostname, port: Number(port || 80), noDelay: true });
 }

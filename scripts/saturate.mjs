@@ -4,33 +4,36 @@
  * and per thread of the loaded node), memory. Load comes from wrk (or wrk2, then without its rate limit being felt) with
  * the Lua scripts beside this file; all load goes to the first node.
  *
+ *   npm run build, and then:
  *   node scripts/saturate.mjs                                       batched, commit and fsync; put, get, mixed
  *   node scripts/saturate.mjs --modes sync,async,batched --durabilities commit --ops put,get --seconds 10
  *   node scripts/saturate.mjs --peer-protocols http,link --rounds 3   both ways between nodes, in turns
+ *   node scripts/saturate.mjs --baseline DIR --rounds 5             against the build of another checkout, in turns
  *   node scripts/saturate.mjs --target http://localhost:8080        a cluster that runs already; no CPU figures
  *
  * Every run is preceded by one of the same kind that is not counted, since V8 needs some seconds to compile the hot path.
- * Linux only (CPU time is read from /proc/PID/task/TID/schedstat). Exit code 1 where something failed.
+ * With --baseline (3 rounds, if --rounds does not say else) the two take turns, each on data of its own, who comes first
+ * changes from round to round, and behind the rounds stand the medians of both and their ratio.
+ * CPU time is read from /proc (Linux). Exit code 1 where something failed.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { Agent, request as httpRequest } from 'node:http';
-import { createServer } from 'node:net';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, release, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
+import { startLocalCluster } from '../dist/profiling/cluster/local-cluster.js';
+import { accountBetween, readProcess } from '../dist/profiling/cluster/process-accounts.js';
+import { fillKeys } from '../dist/profiling/load/fill.js';
 
 const scripts = dirname(fileURLToPath(import.meta.url));
-const main = join(scripts, '../dist/src/cli/main.js');
 
 const { values: options } = parseArgs({
   options: {
     modes: { type: 'string', default: 'batched' },
     durabilities: { type: 'string', default: 'commit,fsync' },
     'peer-protocols': { type: 'string', default: '' },
-    rounds: { type: 'string', default: '1' },
+    rounds: { type: 'string' },
     ops: { type: 'string', default: 'put,get,mixed' },
     seconds: { type: 'string', default: '10' },
     'warmup-seconds': { type: 'string', default: '10' },
@@ -39,133 +42,63 @@ const { values: options } = parseArgs({
     'value-bytes': { type: 'string', default: '64' },
     nodes: { type: 'string', default: '3' },
     workers: { type: 'string' },
+    baseline: { type: 'string' },
     target: { type: 'string' },
     wrk: { type: 'string', default: 'wrk' },
     json: { type: 'boolean', default: false },
   },
 });
+const list = (text) => text.split(',');
+const rounds = Number(options.rounds ?? (options.baseline === undefined ? 1 : 3));
 
-async function freePortRun(count) {
-  for (let base = 18080; base < 60000; base += 10) {
-    const servers = await Promise.all(Array.from({ length: count }, (_, index) => tryListen(base + index)));
-    await Promise.all(servers.map((server) => server && new Promise((resolve) => server.close(resolve))));
-    if (servers.every(Boolean)) return base;
-  }
-  throw new Error('no run of free ports');
-}
-
-function tryListen(port) {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => resolve(server));
-  });
-}
-
-/** Starts a cluster on `data`; returns its first URL, the nodes' process ids, and a function that stops it. */
-async function startCluster({ mode, durability, protocol }, data) {
-  const port = await freePortRun(Number(options.nodes));
-  const flags = [
-    '-n',
-    options.nodes,
-    '--port',
-    String(port),
-    '--data',
-    data,
-    '--mode',
-    mode,
-    '--durability',
-    durability,
+/** Whose nodes are measured; without --baseline one, without a name. */
+function checkouts() {
+  const own = { name: '', directory: dirname(scripts) };
+  if (options.baseline === undefined) return [own];
+  return [
+    { name: 'this', directory: own.directory },
+    { name: 'baseline', directory: resolve(options.baseline) },
   ];
+}
+
+function programOf({ directory }) {
+  const program = join(directory, 'dist/src/cli/main.js');
+  if (!existsSync(program)) throw new Error(`No build in "${directory}": run "npm run build" there`);
+  return program;
+}
+
+async function withCluster(checkout, { mode, durability, protocol }, use) {
+  const flags = ['--mode', mode, '--durability', durability];
   if (protocol !== '') flags.push('--peer-protocol', protocol);
   if (options.workers !== undefined) flags.push('--workers', options.workers);
-  const up = spawn(process.execPath, [main, 'up', ...flags, '--output', 'json'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const stop = async () => {
-    if (up.exitCode === null) {
-      up.kill('SIGTERM');
-      await new Promise((resolve) => up.once('exit', resolve));
-    }
-  };
-  for await (const line of createInterface({ input: up.stdout })) {
-    const { nodes } = JSON.parse(line);
-    return { url: nodes[0].url, pids: nodes.map((node) => node.pid), stop };
-  }
-  await stop();
-  throw new Error('the cluster did not start');
-}
-
-async function withCluster(settings, data, use) {
-  const cluster = await startCluster(settings, data);
+  const { data: directory, program } = checkout;
+  const cluster = await startLocalCluster({ count: Number(options.nodes), flags, directory, program });
   try {
-    await use(cluster);
+    await use({ url: cluster.nodes[0].url, pids: cluster.nodes.map(({ pid }) => pid) });
   } finally {
-    await cluster.stop();
+    await cluster[Symbol.asyncDispose]();
   }
 }
 
-/** PUTs every key once. */
-async function fill(url) {
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-  const keys = Number(options.keys);
-  const width = Math.max(6, String(keys - 1).length);
-  const value = Buffer.alloc(Number(options['value-bytes']), 'v');
-  let next = 0;
-  const put = (key) =>
-    new Promise((resolve, reject) => {
-      const path = `/v0/entity?id=k${String(key).padStart(width, '0')}`;
-      const headers = { 'content-length': value.length };
-      const sent = httpRequest(new URL(path, url), { method: 'PUT', agent, headers }, (response) => {
-        response
-          .resume()
-          .on('end', () => (response.statusCode === 201 ? resolve() : reject(new Error(`${response.statusCode}`))));
-      });
-      sent.on('error', reject).end(value);
-    });
-  const lane = async () => {
-    while (next < keys) await put(next++);
-  };
-  await Promise.all(Array.from({ length: 64 }, lane));
-  agent.destroy();
+/** Puts every key once, in the fastest way; what is measured starts on that data. */
+async function fill(checkout) {
+  await withCluster(checkout, { mode: 'batched', durability: 'commit', protocol: '' }, async ({ url }) => {
+    const [keys, valueBytes] = [Number(options.keys), Number(options['value-bytes'])];
+    await fillKeys({ targets: [url], connections: 64, keys, valueBytes, ack: null, from: null, seed: 1 });
+  });
 }
 
-/** CPU microseconds so far, per node index and thread: the main thread, and the busiest others are the workers. */
-function cpuMicros(pids) {
-  const micros = new Map();
-  for (const [node, pid] of pids.entries()) {
-    for (const thread of readdirSync(`/proc/${pid}/task`)) {
-      const nanoseconds = Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
-      micros.set(`${node} ${Number(thread) === pid ? 'main' : thread}`, nanoseconds / 1000);
-    }
-  }
-  return micros;
+/** wrk2 has to be told a rate, then one that it cannot reach. */
+function rateFlags() {
+  const { stdout, stderr, error } = spawnSync(options.wrk, ['-v'], { encoding: 'utf8' });
+  if (error !== undefined) throw new Error(`Cannot run "${options.wrk}": install wrk, or give its path with --wrk`);
+  return `${stdout}${stderr}`.includes('--rate') ? ['-R', '1000000'] : [];
 }
 
-function residentMegabytes(pids) {
-  return pids.map((pid) =>
-    Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024),
-  );
-}
-
-function load(url, op, seconds) {
-  const rateLimited = spawnSync(options.wrk, ['-v'], { encoding: 'utf8' });
-  const wrk2 = `${rateLimited.stdout}${rateLimited.stderr}`.includes('--rate');
-  const flags = [
-    '-t',
-    '2',
-    '-c',
-    options.connections,
-    '-d',
-    `${seconds}s`,
-    '--latency',
-    '-s',
-    join(scripts, `${op}.lua`),
-  ];
-  if (wrk2) flags.push('-R', '1000000');
-  const args = [...flags, url, '--', options.keys, options['value-bytes']];
-  const { stdout, stderr, status, error } = spawnSync(options.wrk, args, { encoding: 'utf8' });
-  if (error !== undefined || status !== 0) throw new Error(`${options.wrk} failed: ${error?.message ?? stderr}`);
+async function load(url, op, seconds) {
+  const flags = ['-t', '2', '-c', options.connections, '-d', `${seconds}s`, '--latency', ...wrkRate];
+  const script = ['-s', join(scripts, `${op}.lua`), url, '--', options.keys, options['value-bytes']];
+  const { stdout } = await promisify(execFile)(options.wrk, [...flags, ...script]);
   const figure = (pattern) => pattern.exec(stdout)?.[1];
   return {
     requests: Number(figure(/(\d+) requests in/)),
@@ -177,69 +110,145 @@ function load(url, op, seconds) {
   };
 }
 
-function measure(cluster, op) {
-  load(cluster.url, op, options['warmup-seconds']);
-  const before = cluster.pids && cpuMicros(cluster.pids);
-  const result = load(cluster.url, op, options.seconds);
-  if (before === undefined) return result;
-  const spent = [...cpuMicros(cluster.pids)].map(([thread, micros]) => [thread, micros - (before.get(thread) ?? 0)]);
+async function measure({ url, pids = [] }, op) {
+  await load(url, op, options['warmup-seconds']);
+  const before = pids.map(readProcess);
+  const result = await load(url, op, options.seconds);
+  const after = pids.map(readProcess);
+  if (pids.length === 0 || [...before, ...after].includes(null)) return result;
   const perRequest = (micros) => Number((micros / result.requests).toFixed(1));
-  const total = spent.reduce((sum, [, micros]) => sum + micros, 0);
-  const threads = spent.filter(([thread]) => thread.startsWith('0 ')).sort((left, right) => right[1] - left[1]);
-  const mainMicros = spent.find(([thread]) => thread === '0 main')[1];
-  const workerMicros = threads.find(([thread]) => thread !== '0 main')?.[1] ?? 0;
+  const spent = after.map(({ threads }, node) =>
+    [...threads].map(([id, thread]) => ({
+      isMain: id === pids[node],
+      micros: accountBetween(before[node].threads.get(id), thread).cpuUs,
+    })),
+  );
+  const workers = spent[0].filter(({ isMain }) => !isMain).map(({ micros }) => micros);
   return {
     ...result,
-    cpuMicrosPerRequest: perRequest(total),
-    firstNodeMain: perRequest(mainMicros),
-    firstNodeBusiestWorker: perRequest(workerMicros),
-    residentMegabytes: residentMegabytes(cluster.pids),
+    cpuMicrosPerRequest: perRequest(spent.flat().reduce((sum, { micros }) => sum + micros, 0)),
+    firstNodeMain: perRequest(spent[0].find(({ isMain }) => isMain).micros),
+    firstNodeBusiestWorker: perRequest(Math.max(0, ...workers)),
+    residentMegabytes: after.map(({ residentBytes }) => Math.round(residentBytes / 2 ** 20)),
   };
 }
 
 function environment() {
-  const commit = spawnSync('git', ['-C', scripts, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).stdout.trim();
-  return `${cpus()[0].model.trim()}, ${availableParallelism()} cores, Linux ${release()}, Node ${process.version}, commit ${commit}`;
+  const commit = ({ name, directory }) => {
+    const { stdout } = spawnSync('git', ['-C', directory, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' });
+    return `${name === '' ? '' : `${name} `}commit ${stdout.trim()}`;
+  };
+  const machine = `${cpus()[0].model.trim()}, ${availableParallelism()} cores, Linux ${release()}`;
+  return [machine, `Node ${process.version}`, ...checkouts().map(commit)].join(', ');
+}
+
+function nameOf({ checkout, mode, durability, protocol, op }) {
+  return [checkout, mode, durability, protocol, op].filter(Boolean).join(' ');
 }
 
 function show(row) {
   if (options.json) return console.log(JSON.stringify(row));
-  const { mode, durability, protocol, op, perSecond, p50, p99, cpuMicrosPerRequest, failed, socketErrors } = row;
+  const { perSecond, p50, p99, cpuMicrosPerRequest, failed, socketErrors } = row;
   const cpu =
     cpuMicrosPerRequest === undefined
       ? ''
       : `${cpuMicrosPerRequest} us CPU (main ${row.firstNodeMain}, worker ${row.firstNodeBusiestWorker})`;
   const errors = `${failed > 0 ? `, ${failed} failed` : ''}${socketErrors === '' ? '' : `, ${socketErrors}`}`;
   const memory = row.residentMegabytes === undefined ? '' : `, RSS ${row.residentMegabytes.join('/')} MB`;
-  console.log(
-    `${[mode, durability, protocol, op].filter(Boolean).join(' ')}: ${perSecond}/s, p50 ${p50}, p99 ${p99}, ${cpu}${memory}${errors}`,
-  );
-  return undefined;
+  return console.log(`${nameOf(row)}: ${perSecond}/s, p50 ${p50}, p99 ${p99}, ${cpu}${memory}${errors}`);
 }
 
-console.error(environment());
-const list = (text) => text.split(',');
-if (options.target !== undefined) {
-  for (const op of list(options.ops))
-    show({ mode: 'as started', durability: '', protocol: '', op, ...measure({ url: options.target }, op) });
-} else {
-  for (const mode of list(options.modes)) {
-    for (const durability of list(options.durabilities)) {
-      const data = mkdtempSync(join(tmpdir(), 'kvorum-saturate-'));
-      try {
-        // Filled in the fastest way; what is measured starts on that data.
-        await withCluster({ mode: 'batched', durability: 'commit', protocol: '' }, data, (cluster) =>
-          fill(cluster.url),
+// Comparing with --baseline.
+
+const unitsMs = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
+
+/** wrk's `1.23ms` as milliseconds. */
+function millis(text) {
+  const [, digits, unit] = /^([\d.]+)(us|ms|s|m)$/.exec(text ?? '') ?? [];
+  return digits === undefined ? NaN : Number(digits) * unitsMs[unit];
+}
+
+function median(values) {
+  const sorted = values.toSorted((left, right) => left - right);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+const figures = {
+  'requests/s': ({ perSecond }) => perSecond,
+  'p50 ms': ({ p50 }) => millis(p50),
+  'p99 ms': ({ p99 }) => millis(p99),
+  'CPU us a request': ({ cpuMicrosPerRequest }) => cpuMicrosPerRequest,
+  'CPU us of main': ({ firstNodeMain }) => firstNodeMain,
+  'CPU us of worker': ({ firstNodeBusiestWorker }) => firstNodeBusiestWorker,
+};
+
+/** A line for each figure of what was measured alike: both medians, the ratio, and of what the ratios of the rounds were. */
+function compare(rows) {
+  const kinds = new Map(rows.map((row) => [nameOf({ ...row, checkout: '' }), []]));
+  for (const row of rows) kinds.get(nameOf({ ...row, checkout: '' })).push(row);
+  for (const [kind, alike] of kinds) {
+    const of = (checkout) => alike.filter((row) => row.checkout === checkout);
+    for (const [figure, read] of Object.entries(figures)) {
+      const [own, base] = [of('this').map(read), of('baseline').map(read)];
+      const [ownMedian, baseMedian] = [median(own), median(base)];
+      if (!Number.isFinite(ownMedian) || !Number.isFinite(baseMedian)) continue;
+      const ratios = own.map((value, round) => value / base[round]);
+      const [least, most] = [Math.min(...ratios), Math.max(...ratios)];
+      const ratio = ownMedian / baseMedian;
+      if (options.json)
+        console.log(JSON.stringify({ kind, figure, this: ownMedian, baseline: baseMedian, ratio, ratios }));
+      else {
+        const both = `${ownMedian.toFixed(2)} to ${baseMedian.toFixed(2)}`;
+        console.log(
+          `${kind}: ${figure}: ${both}, ratio ${ratio.toFixed(3)} (${least.toFixed(3)} to ${most.toFixed(3)})`,
         );
-        const protocols = list(options['peer-protocols']);
-        for (const protocol of Array.from({ length: Number(options.rounds) }, () => protocols).flat()) {
-          await withCluster({ mode, durability, protocol }, data, (cluster) => {
-            for (const op of list(options.ops)) show({ mode, durability, protocol, op, ...measure(cluster, op) });
-          });
-        }
-      } finally {
-        rmSync(data, { recursive: true, force: true });
       }
     }
   }
+}
+
+/** One setting on one data directory a checkout; the checkouts take turns. Gives the rows. */
+async function saturate({ mode, durability }, built) {
+  const rows = [];
+  const filled = built.map((one) => ({ ...one, data: mkdtempSync(join(tmpdir(), 'kvorum-saturate-')) }));
+  try {
+    for (const checkout of filled) await fill(checkout);
+    for (let round = 0; round < rounds; round++) {
+      const turns = round % 2 === 0 ? filled : filled.toReversed();
+      for (const protocol of list(options['peer-protocols'])) {
+        for (const checkout of turns) rows.push(...(await runOps(checkout, { mode, durability, protocol })));
+      }
+    }
+  } finally {
+    for (const { data } of filled) rmSync(data, { recursive: true, force: true });
+  }
+  return rows;
+}
+
+async function runOps(checkout, settings) {
+  const rows = [];
+  const name = checkout.name === '' ? {} : { checkout: checkout.name };
+  await withCluster(checkout, settings, async (cluster) => {
+    for (const op of list(options.ops)) {
+      const row = { ...name, ...settings, op, ...(await measure(cluster, op)) };
+      rows.push(row);
+      show(row);
+    }
+  });
+  return rows;
+}
+
+const wrkRate = rateFlags();
+console.error(environment());
+if (options.target !== undefined) {
+  for (const op of list(options.ops))
+    show({ mode: 'as started', durability: '', protocol: '', op, ...(await measure({ url: options.target }, op)) });
+} else {
+  const built = checkouts().map((checkout) => ({ ...checkout, program: programOf(checkout) }));
+  const rows = [];
+  for (const mode of list(options.modes)) {
+    for (const durability of list(options.durabilities)) rows.push(...(await saturate({ mode, durability }, built)));
+  }
+  if (options.baseline !== undefined) compare(rows);
 }

@@ -91,6 +91,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/units.ts', 'caller'],
   ['src/cli/', 'lifecycle'],
   ['src/settings/', 'lifecycle'],
+  ['src/child-environment.ts', 'lifecycle'],
   ['src/diagnostics/nearest.ts', 'lifecycle'],
   ['src/data-directory.ts', 'lifecycle'],
   ['src/diagnostics/version.ts', 'lifecycle'],

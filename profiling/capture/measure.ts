@@ -1,7 +1,7 @@
 /**
  * From recordings to measurements: each thread's costs by parts, over the window in which requests were counted.
  */
-import type { GcPause } from '../../src/waits/recording.ts';
+import type { GcPause, ThreadRecording } from '../../src/waits/recording.ts';
 import { allocationCosts, cpuCosts } from '../attribution/costs.ts';
 import type { ResolveFrame } from '../attribution/stack-tree.ts';
 import { requestsOf, type NodeRecording } from './record.ts';
@@ -13,19 +13,16 @@ import type {
   FailedThread,
   PauseSummary,
   PromiseMeasurement,
+  ThreadName,
   Window,
 } from '../result/profile.ts';
 
 export function measureCpu(recordings: readonly NodeRecording[], resolve: ResolveFrame): CpuMeasurement {
-  const threads = recordings.flatMap(({ node, recording, windowMs, accounts }) =>
-    recording.threads.flatMap((thread) => {
-      const tree = treeOf(thread, resolve);
-      if (tree === undefined) return [];
-      const account = accounts?.get(thread.thread);
-      const costs = cpuCosts(tree, { recordedMs: recording.durationMs, windowMs, account });
-      return [{ node, thread: thread.thread, ...costs }];
-    }),
-  );
+  const threads = eachThread(recordings, ({ recording, windowMs, accounts }, thread) => {
+    const tree = treeOf(thread, resolve);
+    const account = accounts?.get(thread.thread);
+    return tree && cpuCosts(tree, { recordedMs: recording.durationMs, windowMs, account });
+  });
   const native = recordings.flatMap(({ node, accounts }) =>
     accounts === null ? [] : [{ node, cpuUs: accounts.get('native')?.cpuUs ?? 0 }],
   );
@@ -35,37 +32,44 @@ export function measureCpu(recordings: readonly NodeRecording[], resolve: Resolv
 }
 
 export function measureAllocation(recordings: readonly NodeRecording[], resolve: ResolveFrame): AllocationMeasurement {
-  const threads = recordings.flatMap(({ node, recording, windowMs }) =>
-    recording.threads.flatMap((thread) => {
-      const tree = treeOf(thread, resolve);
-      if (tree === undefined) return [];
-      return [{ node, thread: thread.thread, ...allocationCosts(tree, recording.durationMs, windowMs) }];
-    }),
-  );
+  const threads = eachThread(recordings, ({ recording, windowMs }, thread) => {
+    const tree = treeOf(thread, resolve);
+    return tree && allocationCosts(tree, recording.durationMs, windowMs);
+  });
   const intervalBytes = recordings[0]?.recording.interval ?? 0;
   return { ...windowOf(recordings), intervalBytes, threads, failed: failedThreads(recordings) };
 }
 
 export function measureCollections(recordings: readonly NodeRecording[]): CollectionMeasurement {
-  const threads = recordings.flatMap(({ node, recording, windowMs }) => {
+  const threads = eachThread(recordings, ({ recording, windowMs }, { gc }) => {
+    if (gc === undefined) return undefined;
     const scale = windowMs / recording.durationMs;
-    return recording.threads.flatMap(({ thread, gc }) => {
-      if (gc === undefined) return [];
-      const { heapBytes, offHeapBytes, pauses } = gc;
-      const scaled = { heapBytes: heapBytes * scale, offHeapBytes: offHeapBytes * scale };
-      return [{ node, thread, ...scaled, pauses: summarizePauses(pauses) }];
-    });
+    const { heapBytes, offHeapBytes, pauses } = gc;
+    return { heapBytes: heapBytes * scale, offHeapBytes: offHeapBytes * scale, pauses: summarizePauses(pauses) };
   });
   return { ...windowOf(recordings), threads, failed: failedThreads(recordings) };
 }
 
 export function measurePromises(recordings: readonly NodeRecording[]): PromiseMeasurement {
-  const threads = recordings.flatMap(({ node, recording, windowMs }) =>
-    recording.threads.flatMap(({ thread, promises }) =>
-      promises === undefined ? [] : [{ node, thread, promises: promises.promises * (windowMs / recording.durationMs) }],
-    ),
+  const threads = eachThread(
+    recordings,
+    ({ recording, windowMs }, { promises }) =>
+      promises && { promises: promises.promises * (windowMs / recording.durationMs) },
   );
   return { ...windowOf(recordings), threads, failed: failedThreads(recordings) };
+}
+
+/** What is measured of each thread, beside its name; nothing of those of which nothing is known. */
+function eachThread<Measured extends object>(
+  recordings: readonly NodeRecording[],
+  measure: (recording: NodeRecording, thread: ThreadRecording) => Measured | undefined,
+): (ThreadName & Measured)[] {
+  return recordings.flatMap((recording) =>
+    recording.recording.threads.flatMap((thread) => {
+      const measured = measure(recording, thread);
+      return measured === undefined ? [] : [{ node: recording.node, thread: thread.thread, ...measured }];
+    }),
+  );
 }
 
 /** By kind, the kind that took longest first. */

@@ -1,138 +1,153 @@
 /**
- * `perf record` on the nodes' processes, where the system permits it: the CPU of all threads, native ones and the kernel
- * included, which V8's profiler does not see.
- *
- * The nodes have to be started with `perfNodeOptions`, or JavaScript shows as addresses. They then write
- * `/tmp/perf-PID.map`, which grows with all code that is compiled, and V8 opens an `isolate-*-PID-v8.log` for each thread
- * in the directory that they run in; `removePerfMaps` takes both away when they have ended.
+ * `perf` on running processes, where the system permits it, which takes root or a kernel that lets others trace: the CPU of
+ * all threads, native ones and the kernel included, and (locks/record.ts) their calls into the kernel.
  */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { KvorumError } from '../../src/diagnostics/errors.ts';
-import type { ResolveFrame } from '../attribution/stack-tree.ts';
-import { readPerfScript, type PerfStacks } from './perf-script.ts';
+import { setTimeout } from 'node:timers/promises';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { readPerfScript, type PerfLost, type PerfSample } from './perf-script.ts';
+import type { RecordOptions } from './record.ts';
 
-/** `NODE_OPTIONS` of nodes that perf is to see the functions of. Costs nothing that could be measured. */
-export const perfNodeOptions = '--perf-basic-prof --interpreted-frames-native-stack';
+/** What perf is to record. */
+export interface PerfOrder {
+  /** For refusals: `locks`. */
+  readonly name: string;
+  /** Arguments of `perf record`. */
+  readonly events: readonly string[];
+  /** What comes after that much is not recorded. */
+  readonly fileSizeMax: string;
+  /** What `perf script` is to print. */
+  readonly fields: string;
+}
 
-/** Samples a second of a thread that runs. Not 1,000: that would beat in time with what runs every millisecond. */
-export const perfHertz = 999;
+/** What perf has recorded and nobody has read yet. */
+export interface PerfData extends Disposable {
+  /** To be read once; takes longer than recording. Throws `profile-failed`. */
+  readonly events: AsyncIterable<PerfSample | PerfLost>;
+}
+
+/** `-N`: perf must not fill its cache in the home directory with copies of node. */
+const quiet = ['-q', '-N'];
 const durationMsMax = 120_000;
-/** Stacks of 999 samples a second and core take about 1 MB/s each. */
-const fileSizeMax = '1G';
-const scriptMsMax = 180_000;
+/** perf without an answer is perf that hangs: a trial takes well under a second, reading a full file some 20 s. */
+const trialMsMax = 20_000;
+const stopMsMax = 20_000;
+const readMsMax = 180_000;
 
-/** Why perf cannot be used here, or undefined where it can: found out by a trial. */
-export function perfObstacle(): string | undefined {
+/** Why perf cannot record this here, in its own words where it is there; undefined where it can: found out by a trial. */
+export async function perfObstacle(
+  { events }: PerfOrder,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<string | undefined> {
+  if (process.platform !== 'linux') return `perf is of Linux, this is ${process.platform}`;
   const directory = mkdtempSync(join(tmpdir(), 'kvorum-perf-'));
   try {
-    const file = join(directory, 'trial.data');
-    const args = ['record', '-q', '-e', 'cpu-clock', '-F', String(perfHertz), '-g', '-o', file, '--', 'true'];
-    const { error, status, stderr } = spawnSync('perf', args, { encoding: 'utf8', timeout: 20_000 });
-    if (error !== undefined) return 'perf is not installed';
-    if (status === 0) return undefined;
-    return `perf is not permitted: ${lastLine(stderr) || `exit code ${status}`}`;
+    const args = ['record', '-o', join(directory, 'trial.data'), ...quiet, ...events, '--', 'true'];
+    const perf = spawn('perf', args, { stdio: ['ignore', 'ignore', 'pipe'], env: environment, timeout: trialMsMax });
+    const said = await saidBy(perf);
+    return said.code === 0 ? undefined : reasonOf(said);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-export interface PerfOptions {
-  readonly durationMs: number;
-  /** Ends the recording early; what was recorded so far is the result. */
-  readonly signal?: AbortSignal;
-  /** perf has begun. */
-  readonly onRecording?: () => void;
-}
-
-/** What perf has recorded and nobody has read yet. */
-export interface PerfData extends Disposable {
-  /** Its stacks by thread; takes longer than recording them. Throws `profile-failed`. */
-  read(resolve: ResolveFrame): Promise<PerfStacks>;
-}
-
 /** Records the processes. Throws `profile-failed`. Whoever calls disposes of the data. */
-export async function recordPerf(pids: readonly number[], options: PerfOptions): Promise<PerfData> {
-  const { durationMs, signal, onRecording } = options;
+export async function recordPerf(order: PerfOrder, pids: readonly number[], options: RecordOptions): Promise<PerfData> {
   const directory = mkdtempSync(join(tmpdir(), 'kvorum-perf-'));
-  const file = join(directory, 'perf.data');
-  const duration = Math.min(durationMs, durationMsMax) / 1000;
-  const args = ['record', '-q', '-e', 'cpu-clock', '-F', String(perfHertz), '-g', '--max-size', fileSizeMax];
-  const child = spawn('perf', [...args, '-o', file, '-p', pids.join(','), '--', 'sleep', String(duration)], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const stop = (): void => void child.kill('SIGINT');
-  signal?.addEventListener('abort', stop);
-  const end = endOf(child);
-  onRecording?.();
-  const reason = await end;
-  signal?.removeEventListener('abort', stop);
   const dispose = (): void => rmSync(directory, { recursive: true, force: true });
-  if (hasData(file)) return { read: (resolve) => readPerfFile(file, resolve), [Symbol.dispose]: dispose };
-  dispose();
-  throw new KvorumError('profile-failed', `perf record gave nothing: ${reason ?? 'no samples'}`);
-}
-
-/** Stacks of a `perf.data` file. Throws `profile-failed`. */
-export async function readPerfFile(file: string, resolve: ResolveFrame): Promise<PerfStacks> {
-  const args = ['script', '-i', file, '--no-inline', '-F', 'comm,pid,tid,time,ip,sym,dso'];
-  const child = spawn('perf', args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: scriptMsMax });
-  const failure = endOf(child);
-  const stacks = await readPerfScript(createInterface({ input: child.stdout }), resolve);
-  const reason = await failure;
-  if (stacks.threads.length === 0)
-    throw new KvorumError('profile-failed', `perf script gave no stacks: ${reason ?? 'empty'}`);
-  return stacks;
-}
-
-/**
- * The files that processes with `perfNodeOptions` leave behind, those of their parents included (`kvorum up` hands its
- * environment down). To be asked while they run, and removed when they have ended.
- */
-export function perfMaps(pids: readonly number[]): string[] {
-  const all = new Set(pids.flatMap((pid) => [pid, ...parentOf(pid)]));
-  const maps = [...all].map((pid) => `/tmp/perf-${pid}.map`).filter((file) => existsSync(file));
-  return [...maps, ...[...all].flatMap(isolateLogs)];
-}
-
-export function removePerfMaps(files: readonly string[]): void {
-  for (const file of files) rmSync(file, { force: true });
-}
-
-/** By the id in their names nothing else is taken for one. Nodes of `startLocalCluster` run in this process's directory. */
-function isolateLogs(pid: number): string[] {
-  return readdirSync('.').filter((name) => /^isolate-0x[0-9a-f]+-(\d+)-v8\.log$/.exec(name)?.[1] === String(pid));
-}
-
-function parentOf(pid: number): number[] {
   try {
-    const [, parent] = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
-    return parent === undefined ? [] : [Number(parent)];
-  } catch {
-    return [];
+    const file = join(directory, 'perf.data');
+    await recordTo(file, order, pids, options);
+    return { events: eventsOf(file, order), [Symbol.dispose]: dispose };
+  } catch (error) {
+    dispose();
+    throw error;
   }
 }
 
-/** Undefined where it ended well, else what it said. */
-async function endOf(child: ChildProcess): Promise<string | undefined> {
-  const said = child.stderr === null ? Promise.resolve('') : text(child.stderr);
+async function recordTo(
+  file: string,
+  order: PerfOrder,
+  pids: readonly number[],
+  { durationMs, signal, onRecording }: RecordOptions,
+): Promise<void> {
+  const boundedMs = Math.min(durationMs, durationMsMax);
+  const bounds = ['--max-size', order.fileSizeMax, '-m', '4M', '-p', pids.join(',')];
+  // perf ends when the command that it is given ends.
+  const until = ['--', 'sleep', String(boundedMs / 1000)];
+  const perf = spawn('perf', ['record', '-o', file, ...quiet, ...bounds, ...order.events, ...until], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: boundedMs + stopMsMax,
+  });
+  const ended = saidBy(perf);
+  const stop = (): void => void perf.kill('SIGINT');
+  signal?.addEventListener('abort', stop);
   try {
-    const [code] = (await once(child, 'close')) as [number | null];
-    return code === 0 ? undefined : lastLine(await said) || `exit code ${code}`;
-  } catch {
-    return 'perf is not installed';
+    if (!(await begun(file, ended))) throw failed(order, await ended);
+    if (signal?.aborted === true) stop();
+    onRecording?.();
+    const said = await ended;
+    if (!hasData(file)) throw failed(order, said);
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    stop();
+    await ended;
   }
+}
+
+/** perf writes the head of its file once it has opened its events. False where it ends before. */
+async function begun(file: string, ended: Promise<Said>): Promise<boolean> {
+  let isOver = false;
+  const over = ended.then(() => (isOver = true));
+  while (!isOver && !hasData(file)) await Promise.race([over, setTimeout(20)]);
+  return !isOver;
+}
+
+async function* eventsOf(file: string, order: PerfOrder): AsyncGenerator<PerfSample | PerfLost> {
+  const args = ['script', '-i', file, '--ns', '--show-lost-events', '--no-inline', '-F', order.fields];
+  const perf = spawn('perf', args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: readMsMax });
+  const ended = saidBy(perf);
+  yield* readPerfScript(createInterface({ input: perf.stdout, crlfDelay: Infinity }));
+  const said = await ended;
+  if (said.code !== 0) throw failed(order, said);
+}
+
+interface Said {
+  readonly code: number | null;
+  readonly stderr: string;
+}
+
+async function saidBy(perf: ChildProcess): Promise<Said> {
+  const stderr = perf.stderr === null ? Promise.resolve('') : text(perf.stderr);
+  try {
+    await once(perf, 'close');
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    return { code: null, stderr: isMissing ? 'perf is not installed' : messageOf(error) };
+  }
+  return { code: perf.exitCode, stderr: await stderr };
+}
+
+/** perf explains at length; the first line that says something is the reason. */
+function reasonOf({ code, stderr }: Said): string {
+  const lines = stderr.split('\n').map((line) => line.trim());
+  const reason = lines.find(
+    (line) => line !== '' && !/^(?:event syntax error|\\___|WARNING|Usage:|Error:$)/i.test(line),
+  );
+  const detail = lines.find((line) => line.startsWith('\\___'))?.replace(/^\\_+ /, '');
+  return detail ?? reason ?? `perf ended with ${code ?? 'a signal'}`;
+}
+
+function failed({ name }: PerfOrder, said: Said): KvorumError {
+  return new KvorumError('profile-failed', `Cannot record ${name} with perf: ${reasonOf(said)}`);
 }
 
 function hasData(file: string): boolean {
   return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
-}
-
-function lastLine(said: string): string {
-  return said.trim().split('\n').at(-1) ?? '';
 }

@@ -2,9 +2,7 @@
  * The client of a node's profiling endpoint: proves the cluster secret, switches a recording on and off, and counts the
  * requests that the node has answered.
  */
-import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { clusterSecretFile, profileProof } from '../../src/domain/cluster-proof.ts';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
@@ -12,7 +10,8 @@ import { parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 import { settingsTable } from '../../src/settings/settings.ts';
 import { finder } from '../../src/settings/sources.ts';
 import { recordingSchema, type ProfilerState, type Recording, type RecordingKind } from '../../src/waits/recording.ts';
-import { parsePrometheus, type ParsedFamily } from '../cluster/prometheus-text.ts';
+import { samplesOf } from '../cluster/node-metrics.ts';
+import { question, type NodeAnswer, type Question } from '../cluster/node-client.ts';
 
 /** A node to be profiled. */
 export interface ProfileTarget {
@@ -27,9 +26,9 @@ export interface ProfileTarget {
 export type RequestCounts = Readonly<Record<string, number>>;
 
 /** Bound of an answer: recordings of many threads over minutes have some ten megabytes. */
-const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
+const answerBytesMax = 512 * 1024 * 1024;
 /** A node that is asked to stop a recording writes profiles, which under load can take seconds. */
-const ANSWER_MS_MAX = 60_000;
+const answerMsMax = 60_000;
 
 /**
  * The cluster secret: from the environment, else from the directory of a cluster that `kvorum up` made. Throws
@@ -81,78 +80,49 @@ export async function profilerState(target: ProfileTarget): Promise<ProfilerStat
 
 /** Entity requests that the node has answered since its start, from `/metrics`. */
 export async function requestCounts(target: ProfileTarget): Promise<RequestCounts> {
-  const { status, body } = await ask(target, 'GET', '/metrics', {});
+  const { status, body } = await ask(target, '/metrics');
   if (status !== 200) throw failed(target, `"/metrics" answers ${status}`);
-  const family = 'kvorum_http_request_seconds';
-  const samples = metricsOf(body, target).get(family)?.samples ?? [];
   const counts: Record<string, number> = {};
-  for (const { name, labels, value } of samples) {
+  for (const { labels, value } of samplesOf(body).get('kvorum_http_request_seconds_count') ?? []) {
     const method = labels['method'] ?? '';
-    if (name === `${family}_count`) counts[method] = (counts[method] ?? 0) + value;
+    counts[method] = (counts[method] ?? 0) + value;
   }
   return counts;
 }
 
-function metricsOf(body: Buffer, target: ProfileTarget): ReadonlyMap<string, ParsedFamily> {
-  try {
-    return parsePrometheus(body.toString('utf8'));
-  } catch (error) {
-    throw failed(target, `"/metrics" cannot be read: ${messageOf(error)}`, error);
-  }
-}
-
 /** The request, with the proof; throws `KvorumError` with what the node said where it refuses. */
-async function profileAnswer(target: ProfileTarget, method: string, path: string): Promise<Buffer> {
-  const description = parse((await ask(target, 'GET', '/v0/node', {})).body, target);
+async function profileAnswer(target: ProfileTarget, method: string, path: string): Promise<string> {
+  const description = parse((await ask(target, '/v0/node')).body, target);
   const topology = textFieldOf(description, 'topology');
   if (topology === undefined) throw failed(target, '"/v0/node" does not describe a node');
   const authorization = profileProof(target.secret, topology);
-  const { status, body } = await ask(target, method, path, { authorization });
+  const { status, body } = await ask(target, path, { method, headers: { authorization } });
   if (status === 200) return body;
   throw failed(target, `it answers ${status}: ${detailOf(body)}`);
 }
 
-interface Answer {
-  readonly status: number;
-  readonly body: Buffer;
-}
-
-function ask(
+async function ask(
   target: ProfileTarget,
-  method: string,
   path: string,
-  headers: Readonly<Record<string, string>>,
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error): void => reject(failed(target, error.message, error));
-    const signal = AbortSignal.timeout(ANSWER_MS_MAX);
-    const sent = request(new URL(path, target.url), { method, headers, agent: false, signal }, (response) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        chunks.push(chunk);
-        if (bytes > ANSWER_BYTES_MAX)
-          response.destroy(new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`));
-      });
-      response.on('error', fail);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) }));
-    });
-    sent.on('error', fail);
-    sent.end();
-  });
+  options: Pick<Question, 'method' | 'headers'> = {},
+): Promise<NodeAnswer> {
+  try {
+    return await question(target.url, path, { ...options, timeoutMs: answerMsMax, bytesMax: answerBytesMax });
+  } catch (error) {
+    throw failed(target, messageOf(error), error);
+  }
 }
 
-function parse(body: Buffer, target: ProfileTarget): unknown {
+function parse(body: string, target: ProfileTarget): unknown {
   try {
-    return JSON.parse(body.toString('utf8'));
+    return JSON.parse(body);
   } catch (error) {
     throw failed(target, `its answer is no JSON: ${messageOf(error)}`, error);
   }
 }
 
-function detailOf(body: Buffer): string {
-  const text = body.toString('utf8').trim();
+function detailOf(body: string): string {
+  const text = body.trim();
   return textFieldOf(parseJson(text), 'detail') ?? text.slice(0, 200);
 }
 

@@ -10,10 +10,9 @@ import { setTimeout } from 'node:timers/promises';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
 import type { ProfilerState, Recording, RecordingKind } from '../../src/waits/recording.ts';
 import {
-  accountBetween,
   isNodeProcess,
   readProcess,
-  sumOfAccounts,
+  spentByThread,
   type ProcessAccount,
   type ThreadAccount,
 } from '../cluster/process-accounts.ts';
@@ -45,50 +44,17 @@ export interface NodeRecording {
   readonly accounts: ReadonlyMap<string, ThreadAccount> | null;
 }
 
-/** CPU profiles. The interval is microseconds; 1,000 where none is given. */
-export function recordCpu(
-  targets: readonly ProfileTarget[],
-  { intervalUs, ...options }: RecordOptions & { readonly intervalUs?: number },
-): Promise<NodeRecording[]> {
-  return record(targets, 'cpu', { ...options, interval: intervalUs });
-}
-
-/** Allocation profiles. The interval is bytes; 131,072 where none is given. */
-export function recordHeap(
-  targets: readonly ProfileTarget[],
-  { intervalBytes, ...options }: RecordOptions & { readonly intervalBytes?: number },
-): Promise<NodeRecording[]> {
-  return record(targets, 'heap', { ...options, interval: intervalBytes });
-}
-
-/** Collections, and bytes allocated on the heap and off it. */
-export function recordGc(targets: readonly ProfileTarget[], options: RecordOptions): Promise<NodeRecording[]> {
-  return record(targets, 'gc', { ...options, interval: undefined });
-}
-
-/** Promises made. In a run of its own: the hook costs. */
-export function recordPromises(targets: readonly ProfileTarget[], options: RecordOptions): Promise<NodeRecording[]> {
-  return record(targets, 'promises', { ...options, interval: undefined });
-}
-
-/** Entity requests of all nodes in their windows. */
-export function requestsOf(recordings: readonly NodeRecording[]): number {
-  return recordings.reduce((sum, { requests }) => sum + sumOf(Object.values(requests)), 0);
-}
-
-/** What one look at a node sees. */
-interface Look {
-  readonly atMs: number;
-  readonly requests: RequestCounts;
-  readonly account: ProcessAccount | null;
-}
-
-async function record(
+/**
+ * Records one kind of thing on all nodes at once. Throws `profile-failed`.
+ *
+ * The interval is microseconds between two samples of `cpu` (1,000 where none is given), bytes between two of `heap`
+ * (131,072). Promises need a run of their own: the hook costs.
+ */
+export async function recordNodes(
   targets: readonly ProfileTarget[],
   kind: RecordingKind,
-  options: RecordOptions & { readonly interval: number | undefined },
+  { durationMs, interval, signal, onRecording }: RecordOptions & { readonly interval?: number },
 ): Promise<NodeRecording[]> {
-  const { durationMs, interval, signal, onRecording } = options;
   const states = await startAll(targets, kind, interval);
   const pids = states.map(({ pid }) => pid);
   let recordings: Recording[];
@@ -113,6 +79,18 @@ async function record(
       accounts: accountsOf(recording, before.account, after.account),
     };
   });
+}
+
+/** Entity requests of all nodes in their windows. */
+export function requestsOf(recordings: readonly NodeRecording[]): number {
+  return recordings.reduce((sum, { requests }) => sum + sumOf(Object.values(requests)), 0);
+}
+
+/** What one look at a node sees. */
+interface Look {
+  readonly atMs: number;
+  readonly requests: RequestCounts;
+  readonly account: ProcessAccount | null;
 }
 
 /** Starts on all nodes or on none: where one refuses, the others are stopped. */
@@ -176,11 +154,7 @@ function accountsOf(
 ): Map<string, ThreadAccount> | null {
   const names = new Map(threads.map(({ osThreadId, thread }) => [osThreadId ?? 0, thread]));
   if (before === null || after === null || !isNodeProcess(pid, [...names.keys()])) return null;
-  const byName = new Map<string, ThreadAccount[]>([...names.values(), 'native'].map((name) => [name, []]));
-  for (const [id, account] of after.threads) {
-    byName.get(names.get(id) ?? 'native')?.push(accountBetween(before.threads.get(id), account));
-  }
-  return new Map([...byName].map(([name, accounts]) => [name, sumOfAccounts(accounts)]));
+  return spentByThread(names, before, after);
 }
 
 function sumOf(values: readonly number[]): number {

@@ -45,7 +45,9 @@ function resolve(callFrame: CallFrame, mapOf: (file: string) => SourceMap | unde
   if (url.startsWith('node:')) return { name, origin: 'node', file: url, line };
   const path = pathOf(url);
   const packageAt = path.lastIndexOf('/node_modules/');
-  if (packageAt >= 0) return { name, origin: 'package', file: path.slice(packageAt + 14), line };
+  // Kvorum itself may be installed as a package.
+  if (packageAt >= 0 && !path.startsWith('kvorum/dist/', packageAt + 14))
+    return { name, origin: 'package', file: path.slice(packageAt + 14), line };
   const own = /^.*\/dist\/((?:src|workers|profiling|test)\/.*)\.js$/.exec(path)?.[1];
   if (own === undefined) return { name, origin: 'other', file: path, line };
   const entry = mapOf(`${own}.js`)?.findEntry(Math.max(0, lineNumber), Math.max(0, callFrame.columnNumber));

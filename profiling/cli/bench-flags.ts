@@ -4,6 +4,7 @@
  */
 import { fillTimeoutMsDefault } from '../load/fill-progress.ts';
 import { arrivals, distributions, loadOperations, type Workload } from '../load/result.ts';
+import type { EngineChoice } from '../load/select-engine.ts';
 import type { Environment, Flags } from '../../src/settings/sources.ts';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { nodesMax } from '../../src/domain/topology.ts';
@@ -33,12 +34,6 @@ export interface BenchPlan {
 export type ClusterChoice =
   | { readonly kind: 'running'; readonly urls: readonly string[] }
   | { readonly kind: 'own'; readonly count: number; readonly flags: readonly string[]; readonly directory?: string };
-
-export interface EngineChoice {
-  readonly name: 'auto' | 'wrk2' | 'built-in';
-  readonly wrk2Path: string | undefined;
-  readonly requestTimeoutMs: number;
-}
 
 const engines = ['auto', 'wrk2', 'built-in'] as const;
 const targetChoices = ['one', 'all'] as const;

@@ -8,7 +8,7 @@ import type { LoadEngine } from '../load/engine.ts';
 import { fillKeys } from '../load/fill.ts';
 import { fillLineMs } from '../load/fill-progress.ts';
 import { findMax } from '../load/find-max.ts';
-import { assertReady } from '../load/node-client.ts';
+import { assertReady } from '../cluster/node-client.ts';
 import type { BenchResult, SearchStep, Workload } from '../load/result.ts';
 import { selectEngine } from '../load/select-engine.ts';
 import { perSecond } from '../load/verdict.ts';

@@ -1,6 +1,7 @@
 /** The options of `kvorum profile`, and what they become. */
 import { clinicTools, type ClinicTool } from '../clinic/tools.ts';
 import { loadOperations, type LoadOperation, type Workload } from '../load/result.ts';
+import type { EngineChoice } from '../load/select-engine.ts';
 import { instrumentNames, type InstrumentName } from '../result/profile.ts';
 import type { Environment, Flags } from '../../src/settings/sources.ts';
 import { settingsTable } from '../../src/settings/settings.ts';
@@ -15,7 +16,6 @@ import {
   noFill,
   workloadOf,
   type ClusterChoice,
-  type EngineChoice,
 } from './bench-flags.ts';
 import type { Option } from '../../src/cli/command.ts';
 import { choiceFlag, textFlag } from '../../src/cli/parse.ts';

@@ -45,6 +45,7 @@ async function profile({ flags, environment }: Invocation): Promise<ExitCode> {
   const files = await import('../profile/profile-files.ts');
   const baseline = plan.baseline === undefined ? undefined : files.readBaseline(plan.baseline);
   const instruments = await usableInstruments(plan);
+  const clinicProgram = await clinicOf(plan);
   const secret = await secretOf(plan, { flags, environment });
   files.makeProfileDirectory(plan.directory);
   const stop = new AbortController();
@@ -52,7 +53,7 @@ async function profile({ flags, environment }: Invocation): Promise<ExitCode> {
     writeNotice('Stopping; what was measured is kept');
     stop.abort();
   });
-  const result = await measure({ ...plan, instruments, secret }, stop.signal);
+  const result = await measure({ ...plan, instruments, secret, clinicProgram }, stop.signal);
   const written = await files.writeProfile(plan.directory, result, baseline);
   for (const path of written) writeNotice(printable(`Wrote ${path}`));
   const { profileSummary } = await import('../report/profile-summary.ts');
@@ -69,21 +70,22 @@ function exitCodeOf({ cutShort, runs, clinic = [] }: ProfileResult): ExitCode {
 interface ReadyPlan extends ProfilePlan {
   /** Undefined where the nodes of --up keep one of their own. */
   readonly secret: string | undefined;
+  /** Undefined where no page of clinic's is wanted. */
+  readonly clinicProgram: string | undefined;
 }
 
 async function measure(plan: ReadyPlan, signal: AbortSignal): Promise<ProfileResult> {
-  const { cluster, clinic } = plan;
+  const { cluster, clinicProgram } = plan;
   if (cluster.kind === 'running')
     return measureNodes(plan, await runningNodes(cluster.urls, plan.secret ?? ''), signal);
   const result = await measureOwn(plan, cluster, signal);
-  if (clinic.length === 0 || result.cutShort === true) return result;
+  if (clinicProgram === undefined || result.cutShort === true) return result;
   const { clinicPages } = await import('../profile/clinic-pages.ts');
-  const { directory, workload, ops } = plan;
+  const { clinic: tools, directory, workload, ops } = plan;
   const op = ops[0] ?? 'put';
   const rate = result.runs.find((run) => run.op === op)?.rateAsked ?? plan.rate ?? clinicRateDefault;
-  const onProgress = (text: string): void => writeNotice(printable(text));
-  const order = { tools: clinic, directory, files: result.files, op, rate, workload, nodeFlags: cluster.flags };
-  const pages = await clinicPages({ ...order, signal, onProgress });
+  const where = { program: clinicProgram, directory, nodeFlags: cluster.flags };
+  const pages = await clinicPages({ ...where, tools, files: result.files, op, rate, workload, signal, onProgress });
   return { ...result, clinic: pages, cutShort: signal.aborted };
 }
 
@@ -95,7 +97,7 @@ async function measureOwn(
   const [{ startLocalCluster }, { clusterSecret }, perf] = await Promise.all([
     import('../cluster/local-cluster.ts'),
     import('../capture/profile-client.ts'),
-    import('../capture/perf.ts'),
+    import('../capture/perf-recording.ts'),
   ]);
   writeNotice(`Starting ${cluster.count} nodes`);
   const environment = plan.instruments.includes('perf') ? { NODE_OPTIONS: perf.perfNodeOptions } : {};
@@ -115,7 +117,7 @@ async function measureOwn(
 async function runningNodes(urls: readonly string[], secret: string): Promise<ProfiledNode[]> {
   const [{ nodesOf }, { assertReady }, { localProcess }] = await Promise.all([
     import('../load/bench.ts'),
-    import('../load/node-client.ts'),
+    import('../cluster/node-client.ts'),
     import('../cluster/local-process.ts'),
   ]);
   await assertReady(urls);
@@ -166,6 +168,17 @@ async function usableInstruments(plan: ProfilePlan): Promise<readonly Instrument
   return plan.instruments.filter((name) => !obstacles.has(name));
 }
 
+/** Before the nodes are measured: whoever waits minutes for a page must not learn at the end that there is none. */
+async function clinicOf({ clinic }: ProfilePlan): Promise<string | undefined> {
+  if (clinic.length === 0) return undefined;
+  const { installedClinic } = await import('../clinic/installation.ts');
+  return installedClinic({ onProgress });
+}
+
+function onProgress(text: string): void {
+  writeNotice(printable(text));
+}
+
 async function secretOf({ cluster, secretFile }: ProfilePlan, sources: SettingSources): Promise<string | undefined> {
   const { clusterSecret, readSecretFile } = await import('../capture/profile-client.ts');
   if (secretFile !== undefined) return readSecretFile(secretFile);
@@ -174,5 +187,5 @@ async function secretOf({ cluster, secretFile }: ProfilePlan, sources: SettingSo
 }
 
 function tell(event: ProfileEvent): void {
-  writeNotice(printable(profileProgress(event)));
+  onProgress(profileProgress(event));
 }

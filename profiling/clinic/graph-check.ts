@@ -14,25 +14,18 @@ export type GraphCheck =
   | { readonly kind: 'skipped'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
-export interface GraphCheckOptions {
-  /** Where a picture of the drawn page goes. */
-  readonly screenshot?: string;
-  /** How long the page may take to draw; default 30 s. */
-  readonly drawMsMax?: number;
-}
-
-const drawMsMaxDefault = 30_000;
+const openMsMax = 30_000;
 const browserNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 
-/** Never throws: what prevents the check is its result. */
-export async function checkGraph(html: string, tool: ClinicTool, options: GraphCheckOptions = {}): Promise<GraphCheck> {
+/** `drawMsMax`: how long the page may take to draw. Never throws: what prevents the check is its result. */
+export async function checkGraph(html: string, tool: ClinicTool, drawMsMax = 30_000): Promise<GraphCheck> {
   const executablePath = findChromium();
   if (executablePath === undefined) return { kind: 'skipped', reason: 'no chromium on PATH' };
   const launch = await loadLauncher();
   if (launch === undefined) return { kind: 'skipped', reason: 'playwright-core is not installed' };
   try {
     await using browser = closing(await launch({ executablePath, args: ['--no-sandbox'] }));
-    return await look(await browser.value.newPage({ viewport: { width: 1280, height: 800 } }), html, tool, options);
+    return await look(await browser.value.newPage({ viewport: { width: 1280, height: 800 } }), html, tool, drawMsMax);
   } catch (error) {
     return { kind: 'failed', reason: messageOf(error).split('\n')[0] ?? '' };
   }
@@ -44,18 +37,16 @@ export function findChromium(): string | undefined {
   return folders.flatMap((folder) => browserNames.map((name) => join(folder, name))).find(isExecutable);
 }
 
-async function look(page: Page, html: string, tool: ClinicTool, options: GraphCheckOptions): Promise<GraphCheck> {
-  const { drawMsMax = drawMsMaxDefault } = options;
+async function look(page: Page, html: string, tool: ClinicTool, drawMsMax: number): Promise<GraphCheck> {
   const consoleErrors: string[] = [];
   page.on('pageerror', (error) => consoleErrors.push(error.message));
   page.on('console', (message) => {
     if (message.type() === 'error') consoleErrors.push(message.text());
   });
-  await page.goto(pathToFileURL(html).href, { timeout: drawMsMaxDefault });
+  await page.goto(pathToFileURL(html).href, { timeout: openMsMax });
   const { selector, least } = toolTraits[tool].drawn;
   const drawn = `(${countDrawn})(${JSON.stringify(selector)}) >= ${least}`;
   const isDrawn = await page.waitForFunction(drawn, undefined, { timeout: drawMsMax }).catch(() => undefined);
-  if (options.screenshot !== undefined) await page.screenshot({ path: options.screenshot });
   if (isDrawn !== undefined) return { kind: 'passed', consoleErrors };
   const errors = consoleErrors.length === 0 ? '' : `; the page says: ${consoleErrors.slice(0, 3).join('; ')}`;
   return { kind: 'failed', reason: `nothing is drawn after ${drawMsMax} ms${errors}` };

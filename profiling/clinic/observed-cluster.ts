@@ -7,10 +7,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { stopWithParentEnvironmentName, withoutSettings } from '../../src/cli/child-environment.ts';
-import { KvorumError } from '../../src/diagnostics/errors.ts';
+import { stopWithParentEnvironmentName, withoutSettings } from '../../src/child-environment.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { nodeName } from '../../src/domain/topology.ts';
 import { freePorts } from '../cluster/free-ports.ts';
+import { assertReady } from '../cluster/node-client.ts';
 
 export interface ObservedCluster extends AsyncDisposable {
   /** Of the node that is to be observed. */
@@ -74,22 +75,13 @@ async function stopNode(child: ChildProcess): Promise<void> {
 
 async function allReady(urls: readonly string[], deadlineMs: number, signal?: AbortSignal): Promise<void> {
   const end = performance.now() + deadlineMs;
-  for (const url of urls) {
-    while (!(await isReady(url))) {
-      signal?.throwIfAborted();
-      if (performance.now() > end)
-        throw new KvorumError('profile-failed', `Node ${url} does not serve after ${deadlineMs} ms`);
-      await setTimeout(pauseMs);
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      return await assertReady(urls);
+    } catch (error) {
+      if (performance.now() < end) await setTimeout(pauseMs);
+      else throw new KvorumError('profile-failed', `After ${deadlineMs} ms: ${messageOf(error)}`, { cause: error });
     }
-  }
-}
-
-async function isReady(url: string): Promise<boolean> {
-  try {
-    const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1000) });
-    await answer.arrayBuffer();
-    return answer.ok;
-  } catch {
-    return false;
   }
 }

@@ -9,18 +9,15 @@
  * Whatever goes wrong is a result, not an exception, so that a profile goes on with its other parts: clinic is another's
  * tool, and each of its steps has been seen to fail.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
-import { holdsMainThread } from './flame-samples.ts';
 import { checkGraph, type GraphCheck } from './graph-check.ts';
-import { clinicInstall, findClinic, type ClinicInstallation } from './installation.ts';
 import { planCluster, type ObservedCluster } from './observed-cluster.ts';
-import { Step } from './step.ts';
+import { Step, visualize } from './step.ts';
 import { toolTraits, type ClinicTool } from './tools.ts';
-import { visualize } from './visualize.ts';
 
 /**
  * Loads the node at `url` for so long, with no more than `ratePerSecondMax` requests a second, which is infinite where the
@@ -29,6 +26,8 @@ import { visualize } from './visualize.ts';
 export type ClinicLoad = (url: string, durationMs: number, ratePerSecondMax: number) => Promise<void>;
 
 export interface ClinicOptions {
+  /** Clinic's own. */
+  readonly program: string;
   /** Where the pages go, and beside each what it was drawn from. */
   readonly directory: string;
   readonly load: ClinicLoad;
@@ -36,12 +35,8 @@ export interface ClinicOptions {
   readonly durationMs?: number;
   /** Flags of `kvorum serve` for every node. */
   readonly flags?: readonly string[];
-  /** Whether to open the page in Chromium; default true. */
-  readonly check?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (text: string) => void;
-  /** For tests; found where it is not given. */
-  readonly installation?: ClinicInstallation | null;
 }
 
 export type ClinicResult =
@@ -55,7 +50,6 @@ export type ClinicResult =
       readonly attempts: number;
       readonly check: GraphCheck;
     }
-  | { readonly kind: 'not-installed'; readonly tool: ClinicTool; readonly install: string }
   | { readonly kind: 'failed'; readonly tool: ClinicTool; readonly reason: string };
 
 /** In 4 of 48 starts clinic flame takes a worker's log for the main thread's; three in a row are one in 1,700. */
@@ -66,11 +60,8 @@ const collectMsMax = 60_000;
 
 /** Runs one tool. Throws only where `signal` aborts. */
 export async function runClinic(tool: ClinicTool, options: ClinicOptions): Promise<ClinicResult> {
-  const installation = options.installation === undefined ? findClinic() : options.installation;
-  if (installation === undefined || installation === null)
-    return { kind: 'not-installed', tool, install: clinicInstall };
   try {
-    return await new ClinicRun(tool, installation, options).run();
+    return await new ClinicRun(tool, options).run();
   } catch (error) {
     options.signal?.throwIfAborted();
     if (codeOf(error) === undefined) throw error;
@@ -80,22 +71,20 @@ export async function runClinic(tool: ClinicTool, options: ClinicOptions): Promi
 
 class ClinicRun {
   readonly #tool: ClinicTool;
-  readonly #program: string;
   readonly #options: ClinicOptions;
 
-  constructor(tool: ClinicTool, { program }: ClinicInstallation, options: ClinicOptions) {
+  constructor(tool: ClinicTool, options: ClinicOptions) {
     this.#tool = tool;
-    this.#program = program;
     this.#options = options;
   }
 
   async run(): Promise<ClinicResult> {
     const tool = this.#tool;
+    const { program, signal } = this.#options;
     const { data, attempts } = await this.#collectUntilSound();
     this.#say('draws its page');
-    const html = await visualize({ tool, program: this.#program, data, signal: this.#options.signal });
-    const check: GraphCheck =
-      this.#options.check === false ? { kind: 'skipped', reason: 'not asked for' } : await checkGraph(html, tool);
+    const html = await visualize({ tool, program, data, signal });
+    const check = await checkGraph(html, tool);
     if (check.kind === 'failed') return { kind: 'failed', tool, reason: `${html} holds no graph: ${check.reason}` };
     return { kind: 'done', tool, html, data, attempts, check };
   }
@@ -115,14 +104,14 @@ class ClinicRun {
 
   /** One recording. Resolves to what clinic collected, moved into the caller's directory. */
   async #collect(): Promise<string> {
-    const { flags = [], signal } = this.#options;
+    const { program, flags = [], signal } = this.#options;
     const { nodeFlags, suffix } = toolTraits[this.#tool];
     // A new directory each time: clinic takes what lies about for its own.
     const directory = mkdtempSync(join(tmpdir(), 'kvorum-clinic-'));
     try {
       this.#keepOffThreads(directory);
       await using cluster = await planCluster({ count: 3, directory, flags, observedFlags: nodeFlags });
-      const args = [this.#program, this.#tool, '--collect-only', '--', process.execPath, ...cluster.observedArgs];
+      const args = [program, this.#tool, '--collect-only', '--', process.execPath, ...cluster.observedArgs];
       const step = new Step({ name: `clinic ${this.#tool}`, args, directory, signal });
       try {
         cluster.startOthers();
@@ -159,7 +148,7 @@ class ClinicRun {
   #keepOffThreads(directory: string): void {
     const { mainThreadOnly } = toolTraits[this.#tool];
     if (mainThreadOnly === undefined) return;
-    const path = createRequire(this.#program).resolve(mainThreadOnly.module);
+    const path = createRequire(this.#options.program).resolve(mainThreadOnly.module);
     const code = `if (require('node:worker_threads').isMainThread) require(${JSON.stringify(path)});\n`;
     mkdirSync(join(directory, 'node_modules'));
     writeFileSync(join(directory, 'node_modules', mainThreadOnly.name), code);
@@ -177,4 +166,18 @@ class ClinicRun {
   #say(text: string): void {
     this.#options.onProgress?.(`clinic ${this.#tool} ${text}`);
   }
+}
+
+/** These files run on the main thread alone, and under load they are in most of its stacks. */
+const mainThreadFile = /\/dist\/src\/(?:cli|http|dispatch|node)\b/;
+
+/**
+ * Whether what clinic flame collected in the directory `data` is the main thread: each isolate writes a log, and 0x takes
+ * the first that it finds.
+ */
+function holdsMainThread(data: string): boolean {
+  const name = readdirSync(data).find((one) => one.endsWith('-samples'));
+  if (name === undefined) return false;
+  const stacks = JSON.parse(readFileSync(join(data, name), 'utf8')) as readonly { readonly name: string }[][];
+  return stacks.some((stack) => stack.some((frame) => mainThreadFile.test(frame.name)));
 }

@@ -4,8 +4,11 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { withoutSettings } from '../../src/cli/child-environment.ts';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { withoutSettings } from '../../src/child-environment.ts';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
+import type { ClinicTool } from './tools.ts';
 
 export interface StepOptions {
   /** What the step does, for refusals: `clinic flame collects`. */
@@ -75,18 +78,14 @@ export class Step {
 
   /** Resolves when the step has ended well. Throws what it said where it has not, or has not in time. */
   async finish(deadlineMs: number): Promise<void> {
-    const late = Symbol('late');
-    const stop = new AbortController();
-    const timer = new Promise<typeof late>((resolve) => {
-      const timeout = setTimeout(() => resolve(late), deadlineMs);
-      stop.signal.addEventListener('abort', () => clearTimeout(timeout));
-    });
-    const first = await Promise.race([this.ended, timer]);
-    stop.abort();
-    if (first === late) {
-      await this.end();
-      throw this.failure(`did not end within ${deadlineMs} ms`);
-    }
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.#kill();
+    }, deadlineMs);
+    await this.ended;
+    clearTimeout(timer);
+    if (isLate) throw this.failure(`did not end within ${deadlineMs} ms`);
     this.#abort?.throwIfAborted();
     const { exitCode, signalCode } = this.#child;
     if (exitCode !== 0) throw this.failure(signalCode === null ? `exit code ${exitCode}` : `ended by ${signalCode}`);
@@ -105,6 +104,30 @@ export class Step {
       // The group has ended in between.
     }
   }
+}
+
+export interface VisualizeOptions {
+  readonly tool: ClinicTool;
+  readonly program: string;
+  /** The directory, for heapprofiler the file, that was collected. Its name ends as the tool wants it. */
+  readonly data: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** bubbleprof takes 10 to 20 s on an idle machine, and a minute on one that is loaded. */
+const visualizeMsMax = 120_000;
+
+/**
+ * Draws a page from what clinic, or one of our converters, has collected. Resolves to the page's path: the data's with
+ * `.html` behind it. Throws `profile-failed`.
+ */
+export async function visualize({ tool, program, data, signal }: VisualizeOptions): Promise<string> {
+  const args = [program, tool, '--visualize-only', data];
+  const step = new Step({ name: `clinic ${tool} --visualize-only`, args, directory: dirname(data), signal });
+  await step.finish(visualizeMsMax);
+  const html = `${data}.html`;
+  if (!existsSync(html)) throw step.failure(`it ended well and left no "${html}"`);
+  return html;
 }
 
 /** Without NO_INSIGHT clinic asks a question off a terminal, does nothing and exits 0. */

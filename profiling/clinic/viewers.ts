@@ -11,69 +11,58 @@ import type { CpuProfile, HeapProfile, HeapProfileNode } from '../../src/waits/r
 import { readProfileJson } from '../capture/recording-files.ts';
 import { pathOf } from '../capture/source-frames.ts';
 import { clinicTicks } from './flame-data.ts';
-import { clinicInstall, clinicVersion, findClinic, type ClinicInstallation } from './installation.ts';
+import { clinicVersion } from './installation.ts';
+import { visualize } from './step.ts';
 import { toolTraits } from './tools.ts';
-import { visualize } from './visualize.ts';
 
 export type ClinicViewResult =
-  | { readonly kind: 'done'; readonly html: string }
-  | { readonly kind: 'not-installed'; readonly install: string }
-  | { readonly kind: 'failed'; readonly reason: string };
+  { readonly kind: 'done'; readonly html: string } | { readonly kind: 'failed'; readonly reason: string };
 
-export interface ClinicViewOptions {
+/** What is drawn: a profile of ours, by clinic's `program`, into the file `html`. */
+export interface ClinicView {
+  readonly program: string;
+  readonly path: string;
+  readonly html: string;
   readonly signal?: AbortSignal;
-  /** For tests; found where it is not given. */
-  readonly installation?: ClinicInstallation | null;
 }
 
 /** Clinic calls the code of this directory by the directory's name, and all other code by its package. */
 const projectDirectory = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/, '');
 
-/** Draws a `.cpuprofile` as clinic flame does, into the file `outHtml`. Throws only where `signal` aborts. */
-export function clinicFlameOf(
-  path: string,
-  outHtml: string,
-  options: ClinicViewOptions = {},
-): Promise<ClinicViewResult> {
-  return view('flame', path, outHtml, options, (data) => {
-    const ticks = clinicTicks(readProfileJson(path) as CpuProfile);
-    if (ticks.length === 0) throw new KvorumError('profile-failed', `"${path}" holds no sample that is not idle`);
+/** Draws a `.cpuprofile` as clinic flame does. Throws only where `signal` aborts. */
+export function clinicFlameOf(wanted: ClinicView): Promise<ClinicViewResult> {
+  return view('flame', wanted, (data) => {
+    const ticks = clinicTicks(readProfileJson(wanted.path) as CpuProfile);
+    if (ticks.length === 0)
+      throw new KvorumError('profile-failed', `"${wanted.path}" holds no sample that is not idle`);
     writeFlameData(data, ticks);
   });
 }
 
-/** Draws a `.heapprofile` as clinic heapprofiler does, into the file `outHtml`. Throws only where `signal` aborts. */
-export function clinicHeapOf(
-  path: string,
-  outHtml: string,
-  options: ClinicViewOptions = {},
-): Promise<ClinicViewResult> {
-  return view('heapprofiler', path, outHtml, options, (data) => {
-    const { head, samples = [] } = readProfileJson(path) as HeapProfile;
+/** Draws a `.heapprofile` as clinic heapprofiler does. Throws only where `signal` aborts. */
+export function clinicHeapOf(wanted: ClinicView): Promise<ClinicViewResult> {
+  return view('heapprofiler', wanted, (data) => {
+    const { head, samples = [] } = readProfileJson(wanted.path) as HeapProfile;
     writeFileSync(data, JSON.stringify({ head: withPaths(head), samples }));
   });
 }
 
 async function view(
   tool: 'flame' | 'heapprofiler',
-  path: string,
-  outHtml: string,
-  options: ClinicViewOptions,
+  { program, path, html, signal }: ClinicView,
   write: (data: string) => void,
 ): Promise<ClinicViewResult> {
-  const installation = options.installation === undefined ? findClinic() : options.installation;
-  if (installation === undefined || installation === null) return { kind: 'not-installed', install: clinicInstall };
   const directory = mkdtempSync(join(tmpdir(), 'kvorum-clinic-'));
   try {
     const name = basename(path).replace(/\.(?:cpu|heap)profile$/, '');
     const data = join(directory, `${name}${toolTraits[tool].suffix}`);
     write(data);
-    const page = await visualize({ tool, program: installation.program, data, signal: options.signal });
-    mkdirSync(dirname(outHtml), { recursive: true });
-    copyFileSync(page, outHtml);
-    return { kind: 'done', html: outHtml };
+    const page = await visualize({ tool, program, data, signal });
+    mkdirSync(dirname(html), { recursive: true });
+    copyFileSync(page, html);
+    return { kind: 'done', html };
   } catch (error) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     if (codeOf(error) === undefined) throw error;
     return { kind: 'failed', reason: messageOf(error) };
   } finally {

@@ -27,6 +27,8 @@ export interface LocalClusterOptions {
   readonly flags?: readonly string[];
   /** Kept when it is given; else a new one in the system's temporary directory, removed at the end. */
   readonly directory?: string;
+  /** The command line to start it with: of another build than this one. */
+  readonly program?: string;
   /** `NODE_OPTIONS` and the like, on top of this process's own environment. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -36,11 +38,11 @@ export interface LocalCluster extends AsyncDisposable {
   readonly directory: string;
 }
 
-const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const programDefault = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 /** Starts the nodes and resolves when all are ready. Throws `KvorumError` with what `kvorum up` said. */
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
-  const { count, flags = [], environment = {} } = options;
+  const { count, flags = [], program = programDefault, environment = {} } = options;
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'kvorum-bench-'));
   const removeDirectory = (): void => {
     if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });

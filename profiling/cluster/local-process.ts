@@ -3,7 +3,7 @@
  * may be of another version, and then it is taken for one that does not tell.
  */
 import { fieldOf, listFieldOf, parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
-import { AdminClient } from './admin-client.ts';
+import { AdminClient } from './node-client.ts';
 import { threadName } from './node-metrics.ts';
 import { isNodeProcess } from './process-accounts.ts';
 

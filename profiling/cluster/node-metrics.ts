@@ -5,8 +5,6 @@
  * Counters are read as differences: a figure since the start of the node would hide what happens now. Where a node was
  * started anew in between, or does not have a metric, the figure is null.
  */
-import { parsePrometheus, type ParsedFamily } from './prometheus-text.ts';
-
 /** One reading. Counters count from the start of the node; seconds and bytes as their names say. */
 export interface MetricsReading {
   /** When it was taken, milliseconds of a monotonic clock. */
@@ -38,24 +36,43 @@ export interface MetricsInterval {
   readonly cpuUs: number | null;
 }
 
+/** A line of Prometheus's text format. */
+interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** By the samples' names: of a histogram `x` there are `x_bucket`, `x_sum`, `x_count`. Other lines are passed over. */
+export function samplesOf(text: string): ReadonlyMap<string, readonly Sample[]> {
+  const samples = new Map<string, Sample[]>();
+  for (const [, name = '', list = '', value] of text.matchAll(/^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/gm)) {
+    const labels: Record<string, string> = {};
+    for (const [, label = '', written = ''] of list.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) labels[label] = written;
+    const sample = { labels, value: Number(value) };
+    const known = samples.get(name);
+    if (known === undefined) samples.set(name, [sample]);
+    else known.push(sample);
+  }
+  return samples;
+}
+
 /** Null where the text is not that of a node's metrics. */
 export function readMetrics(text: string, atMs: number): MetricsReading | null {
-  let families: Map<string, ParsedFamily>;
-  try {
-    families = parsePrometheus(text);
-  } catch {
-    return null;
-  }
-  const total = (family: string, sample = family): number | null => sumOfSamples(families.get(family), sample);
+  const samples = samplesOf(text);
+  if (samples.size === 0) return null;
+  const total = (name: string): number | null => {
+    const all = samples.get(name);
+    return all === undefined ? null : all.reduce((sum, { value }) => sum + value, 0);
+  };
   const commit = 'kvorum_store_commit_seconds';
   return {
     atMs,
     operationsInFlight: total('kvorum_operations_in_flight'),
     poolQueue: total('kvorum_pool_queue_tasks'),
-    loops: loopsOf(families),
+    loops: loopsOf(samples),
     gcSeconds: total('kvorum_gc_seconds_total'),
-    commits: total(commit, `${commit}_count`),
-    commitSeconds: total(commit, `${commit}_sum`),
+    commits: total(`${commit}_count`),
+    commitSeconds: total(`${commit}_sum`),
     peerBytesSent: total('kvorum_peer_sent_bytes_total'),
     peerBytesReceived: total('kvorum_peer_received_bytes_total'),
     cpuSeconds: total('process_cpu_seconds_total'),
@@ -93,22 +110,17 @@ export function threadName(label: string): string {
   return label.replace('-', ' ');
 }
 
-function sumOfSamples(family: ParsedFamily | undefined, name: string): number | null {
-  const samples = family?.samples.filter((sample) => sample.name === name) ?? [];
-  return samples.length === 0 ? null : samples.reduce((sum, { value }) => sum + value, 0);
-}
-
-function loopsOf(families: ReadonlyMap<string, ParsedFamily>): Map<string, LoopSeconds> {
-  const idle = byThread(families.get('kvorum_event_loop_idle_seconds_total'));
+function loopsOf(samples: ReadonlyMap<string, readonly Sample[]>): Map<string, LoopSeconds> {
+  const idle = byThread(samples.get('kvorum_event_loop_idle_seconds_total'));
   const loops = new Map<string, LoopSeconds>();
-  for (const [thread, active] of byThread(families.get('kvorum_event_loop_active_seconds_total'))) {
+  for (const [thread, active] of byThread(samples.get('kvorum_event_loop_active_seconds_total'))) {
     loops.set(thread, { active, idle: idle.get(thread) ?? 0 });
   }
   return loops;
 }
 
-function byThread(family: ParsedFamily | undefined): Map<string, number> {
-  return new Map((family?.samples ?? []).map(({ labels, value }) => [labels['thread'] ?? '', value]));
+function byThread(samples: readonly Sample[] = []): Map<string, number> {
+  return new Map(samples.map(({ labels, value }) => [labels['thread'] ?? '', value]));
 }
 
 function utilizationBetween(

@@ -6,14 +6,14 @@
  * fails to do is an error; a second in which it did not answer has nulls. The system's accounts are read when the window
  * begins and ends, and each second in between, so that a process that dies is known up to its last second.
  */
-import type { NodeObservation, NodeSample, ThreadObservation } from '../load/result.ts';
-import { AdminClient } from './admin-client.ts';
+import type { NodeObservation, NodeSample, ThreadObservation } from './observation.ts';
+import { AdminClient } from './node-client.ts';
 import { localProcess, type LocalProcess } from './local-process.ts';
 import { growthOf, intervalBetween, readMetrics, type MetricsReading } from './node-metrics.ts';
 import {
   accountBetween,
   readProcess,
-  sumOfAccounts,
+  spentByThread,
   type ProcessAccount,
   type ThreadAccount,
 } from './process-accounts.ts';
@@ -179,13 +179,8 @@ class NodeWatch {
   #threadObservations(): ThreadObservation[] | null {
     const first = this.#firstAccount;
     if (first === null || this.#process === null) return null;
-    const byName = new Map<string, ThreadAccount[]>();
-    for (const name of [...this.#process.threads.values(), 'native']) byName.set(name, []);
-    for (const [id, last] of this.#threads) {
-      const spent = accountBetween(first.threads.get(id), last);
-      byName.get(this.#process.threads.get(id) ?? 'native')?.push(spent);
-    }
-    return [...byName].map(([thread, accounts]) => ({ thread, ...sumOfAccounts(accounts) }));
+    const spent = spentByThread(this.#process.threads, first, { threads: this.#threads });
+    return [...spent].map(([thread, account]) => ({ thread, ...account }));
   }
 }
 

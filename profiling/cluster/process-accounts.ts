@@ -60,6 +60,22 @@ export function sumOfAccounts(accounts: Iterable<ThreadAccount>): ThreadAccount 
   return sum;
 }
 
+/**
+ * What was spent between two looks at a process, by the names of its threads; all whose id has none are `native`
+ * together. Of a thread that `before` does not know, everything counts.
+ */
+export function spentByThread(
+  names: ReadonlyMap<number, string>,
+  before: ProcessAccount,
+  after: Pick<ProcessAccount, 'threads'>,
+): Map<string, ThreadAccount> {
+  const byName = new Map<string, ThreadAccount[]>([...names.values(), 'native'].map((name) => [name, []]));
+  for (const [id, account] of after.threads) {
+    byName.get(names.get(id) ?? 'native')?.push(accountBetween(before.threads.get(id), account));
+  }
+  return new Map([...byName].map(([name, accounts]) => [name, sumOfAccounts(accounts)]));
+}
+
 /** Out of the text of `schedstat` (nanoseconds on a core, nanoseconds waiting for one, times on one) and of `status`. */
 export function parseThread(schedstat: string, status: string): ThreadAccount | null {
   const [, cpuNs, runQueueNs] = /^(\d+) (\d+) \d+$/.exec(schedstat.trim()) ?? [];
@@ -74,8 +90,8 @@ export function parseThread(schedstat: string, status: string): ThreadAccount | 
   };
 }
 
-/** A thread that has ended between the listing and the look at it is left out. */
-function readThread(pid: number, id: number): ThreadAccount | null {
+/** Null where the thread has ended, or the system has no such accounts. */
+export function readThread(pid: number, id: number): ThreadAccount | null {
   try {
     const directory = `/proc/${pid}/task/${id}`;
     return parseThread(readFile(`${directory}/schedstat`), readFile(`${directory}/status`));

@@ -5,8 +5,7 @@
 import type { DispatchWaits, MainMarks, WaitOptions } from '../../src/waits/wait-marks.ts';
 import { isSampled } from '../../src/waits/wait-marks.ts';
 import type { MainRecording, TimedExchange } from '../../src/waits/wait-recording.ts';
-import { clockOriginMs } from './thread-clock.ts';
-import { NativeWatch, ThreadWatch } from './thread-waits.ts';
+import { clockOriginMs, NativeWatch, ThreadWatch } from './thread-waits.ts';
 
 export class MainWaits implements DispatchWaits<TimedExchange> {
   readonly #options: WaitOptions;

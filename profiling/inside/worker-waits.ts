@@ -14,8 +14,7 @@ import {
   type WorkerMarks,
 } from '../../src/waits/wait-marks.ts';
 import type { WorkerRecording, WorkerWaitsOptions, WorkerWaitsRecorder } from '../../src/waits/wait-recording.ts';
-import { clockOriginMs } from './thread-clock.ts';
-import { systemThreadId, ThreadWatch } from './thread-waits.ts';
+import { clockOriginMs, systemThreadId, ThreadWatch } from './thread-waits.ts';
 
 /** Runs of the replica that are kept one by one. */
 const runsMax = 200_000;

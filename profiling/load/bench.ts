@@ -4,12 +4,13 @@
  */
 import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { listFieldOf, parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
+import type { NodeObservation } from '../cluster/observation.ts';
 import { observeNodes, type NodeObserver } from '../cluster/observer.ts';
 import { builtInEngine } from './built-in-engine.ts';
 import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
 import { benchEnvironment } from './environment.ts';
-import { askNode, assertReady } from './node-client.ts';
-import { benchSchema, type BenchResult, type NodeObservation, type Workload } from './result.ts';
+import { askNode, assertReady } from '../cluster/node-client.ts';
+import { benchSchema, type BenchResult, type Workload } from './result.ts';
 import { judgeRun, perSecond } from './verdict.ts';
 
 export interface BenchOptions extends Pick<LoadOptions, 'signal' | 'onProgress'> {

@@ -4,7 +4,7 @@ import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { fieldOf, parseJson } from '../../src/formats/foreign-json.ts';
 import { version } from '../../src/diagnostics/version.ts';
-import { askNode } from './node-client.ts';
+import { askNode } from '../cluster/node-client.ts';
 import type { BenchEnvironment } from './result.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));

@@ -6,8 +6,7 @@
 import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { judgeStatus, maySend, paceAfter, paceAtStart, type Pace } from './fill-pace.ts';
 import { fillTimeoutMsDefault, stuckSentence, type FillProgress } from './fill-progress.ts';
-import { HttpConnection, type Address, type ConnectionEvents } from './http-connection.ts';
-import { reach } from './reach.ts';
+import { HttpConnection, reach, type Address, type ConnectionEvents } from './http-connection.ts';
 import { pathOf, sender } from './requests.ts';
 import type { Workload } from './result.ts';
 

@@ -9,11 +9,10 @@
 import { performance } from 'node:perf_hooks';
 import type { LoadProgress, LoadResult } from './engine.ts';
 import { percentileUs } from './histogram.ts';
-import { HttpConnection, type Address, type ConnectionEvents } from './http-connection.ts';
+import { HttpConnection, reach, type Address, type ConnectionEvents } from './http-connection.ts';
 import { cutOff, Ledger } from './ledger.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { seededRandom } from './random.ts';
-import { reach } from './reach.ts';
 import { requestDrawer, sender, type DrawnRequest } from './requests.ts';
 import type { SecondResult, Workload } from './result.ts';
 import { saturation } from './saturation.ts';

@@ -67,14 +67,6 @@ export class LatencyHistogram {
     };
   }
 
-  reset(): void {
-    this.#counts.fill(0);
-    this.#count = 0;
-    this.#min = Infinity;
-    this.#max = 0;
-    this.#sum = 0;
-  }
-
   #add(index: number, count: number): void {
     if (index >= this.#counts.length) this.#grow(index);
     this.#counts[index] = (this.#counts[index] as number) + count;

@@ -8,6 +8,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { connect, type Socket } from 'node:net';
+import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { ResponseParser, type AnswerEnd } from './response-parser.ts';
 
 export interface ConnectionEvents {
@@ -152,5 +153,27 @@ export class HttpConnection {
     socket?.destroy();
     this.#retry = setTimeout(() => this.#open(), afterMs ?? this.#backoffMs);
     this.#backoffMs = Math.min(this.#backoffMs * 2, backoffMsMax);
+  }
+}
+
+/**
+ * At which address a URL's name answers, before load is put on it: `localhost` has two, of which one may have no node.
+ * Throws `node-unreachable`.
+ */
+export async function reach(url: string): Promise<Address> {
+  const { hostname, port } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const socket = connect({ host, port: Number(port || 80), timeout: connectMsMax });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve).once('error', reject);
+      socket.once('timeout', () => reject(new Error('no connection in time')));
+    });
+    return { host: socket.remoteAddress ?? host, port: Number(port || 80) };
+  } catch (error) {
+    const reason = codeOf(error) === 'ECONNREFUSED' ? 'connection refused' : messageOf(error) || codeOf(error);
+    throw new KvorumError('node-unreachable', `Cannot reach ${url}: ${reason}`, { cause: error });
+  } finally {
+    socket.destroy();
   }
 }

@@ -4,10 +4,10 @@
  * Utilization alone does not do: a process that is kept from a core by others reads as idle, since its loop is in the
  * system's call for events while it waits. The scheduler knows (`schedstat`, Linux).
  */
-import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay, performance, type EventLoopUtilization, type IntervalHistogram } from 'node:perf_hooks';
 import { delayResolutionMs } from '../../src/metrics/loop-delay.ts';
 import { version } from '../../src/diagnostics/version.ts';
+import { readThread } from '../cluster/process-accounts.ts';
 import type { GeneratorResult } from './result.ts';
 
 export class LoopWatch {
@@ -88,10 +88,6 @@ function lateMs(nanoseconds: number): number {
 
 /** What the main thread ran and waited for a core so far; undefined where the system does not tell. */
 function wantedCpuMs(): number | undefined {
-  try {
-    const [ran, waited] = readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ').map(Number);
-    return ((ran ?? 0) + (waited ?? 0)) / 1e6;
-  } catch {
-    return undefined;
-  }
+  const account = readThread(process.pid, process.pid);
+  return account === null ? undefined : (account.cpuUs + account.runQueueUs) / 1000;
 }

@@ -4,6 +4,7 @@
  * Times are microseconds (`Us`), milliseconds (`Ms`) or seconds since the start of the measured window (`second`). What
  * was not measured is null, never 0.
  */
+import type { NodeObservation } from '../cluster/observation.ts';
 import type { LatencyCounts } from './histogram.ts';
 
 export const benchSchema = 'kvorum-bench/1';
@@ -133,43 +134,6 @@ export interface GeneratorResult {
   readonly delayMsMax: number | null;
   /** Share of time that its main thread ran or was ready to run and waited for a core; absent where not known. */
   readonly wantedCpuShare?: number;
-}
-
-/** One node over the measured window. */
-export interface NodeObservation {
-  readonly url: string;
-  /** Null where the node runs elsewhere; what the system says of it is then null too. */
-  readonly pid: number | null;
-  /** Per thread, sums over the window. */
-  readonly threads: readonly ThreadObservation[] | null;
-  readonly residentBytesMax: number | null;
-  readonly peerBytesSent: number | null;
-  readonly peerBytesReceived: number | null;
-  readonly series: readonly NodeSample[];
-}
-
-export interface ThreadObservation {
-  /** `main`, `worker 1`, ... or `native` for all threads without JavaScript (libuv, V8, LMDB) together. */
-  readonly thread: string;
-  readonly cpuUs: number;
-  /** Ready to run, and waiting for a core. */
-  readonly runQueueUs: number;
-  readonly voluntarySwitches: number;
-  readonly involuntarySwitches: number;
-}
-
-/** Over the second that ends at `second`, or at its end. */
-export interface NodeSample {
-  readonly second: number;
-  readonly operationsInFlight: number | null;
-  readonly poolQueue: number | null;
-  /** Share of time busy, per JavaScript thread: `{ "main": 0.4, "worker 1": 0.7 }`. */
-  readonly utilization: Readonly<Record<string, number>>;
-  readonly gcMs: number | null;
-  readonly commits: number | null;
-  readonly commitMsMean: number | null;
-  readonly cpuUs: number | null;
-  readonly residentBytes: number | null;
 }
 
 export interface BenchEnvironment {

@@ -5,7 +5,8 @@
  * Where a stack was cut off (libc keeps no frame pointers), the wait counts for the site that other calls on the same
  * futex word show, waits and wakes alike.
  */
-import type { FutexEnter, FutexEvent, StackFrame } from './perf-script.ts';
+import type { PerfFrame } from '../capture/perf-script.ts';
+import type { FutexEnter, FutexEvent } from './futex-events.ts';
 import {
   lockProfileSchema,
   type LockProfile,
@@ -36,7 +37,7 @@ interface Sum {
 interface StackSum extends Sum {
   readonly tid: number;
   readonly address: string;
-  readonly frames: readonly StackFrame[];
+  readonly frames: readonly PerfFrame[];
 }
 
 interface ThreadSum {

@@ -5,7 +5,7 @@
  * glibc's mutexes wait with FUTEX_WAIT, its condition variables, semaphores and read-write locks with FUTEX_WAIT_BITSET.
  * A condition variable is how pools wait for work, so it counts as idleness.
  */
-import type { StackFrame } from './perf-script.ts';
+import type { PerfFrame } from '../capture/perf-script.ts';
 import type { BlockKind, LockSite } from '../result/locks.ts';
 
 /** `<linux/futex.h>`; the flags for private futexes and the real-time clock are above. */
@@ -23,7 +23,7 @@ const idleSymbol =
 const lockSymbol = /pthread_rwlock_|pthread_mutex_(?:timed|clock)lock/;
 
 /** What the operation waits for; undefined where it does not wait (it wakes others). */
-export function blockKind(operation: number, frames: readonly StackFrame[]): BlockKind | undefined {
+export function blockKind(operation: number, frames: readonly PerfFrame[]): BlockKind | undefined {
   const command = waitCommands.get(operation & commandMask);
   if (command === undefined) return undefined;
   if (command === 'pi' || frames.some(({ symbol }) => lockSymbol.test(symbol))) return 'contention';
@@ -69,7 +69,7 @@ const rootSymbol =
   /^(?:uv_run|uv__io_poll|node::SpinEventLoop\w*|node::worker::Worker::(?:Run|StartThread)|node::NodeMainInstance::Run|node::Start)\b/;
 
 /** Whose lock it is; `other` where no frame tells. */
-export function siteOf(frames: readonly StackFrame[]): LockSite {
+export function siteOf(frames: readonly PerfFrame[]): LockSite {
   for (const { symbol, file } of frames) {
     if (rootSymbol.test(symbol)) break;
     const rule = siteRules.find((one) => one.symbol?.test(symbol) === true || one.file?.test(file) === true);
@@ -92,7 +92,7 @@ const roleSymbols: readonly { readonly role: ThreadRole; readonly symbol: RegExp
 ];
 
 /** What kind of thread has this stack, if the stack tells; roots tell, so it is read from there. */
-export function roleOf(frames: readonly StackFrame[]): ThreadRole | undefined {
+export function roleOf(frames: readonly PerfFrame[]): ThreadRole | undefined {
   for (const { symbol } of frames.toReversed()) {
     const found = roleSymbols.find((one) => one.symbol.test(symbol));
     if (found !== undefined) return found.role;

@@ -8,11 +8,13 @@ import { threadLabel, type ClinicPage, type ProfileFile } from '../result/profil
 import { checkGraph } from '../clinic/graph-check.ts';
 import { runClinic, type ClinicLoad, type ClinicResult } from '../clinic/run-clinic.ts';
 import type { ClinicTool } from '../clinic/tools.ts';
-import { clinicFlameOf, clinicHeapOf, type ClinicViewResult } from '../clinic/viewers.ts';
+import { clinicFlameOf, clinicHeapOf } from '../clinic/viewers.ts';
 import { builtInEngine } from '../load/built-in-engine.ts';
 import type { LoadOperation, Workload } from '../load/result.ts';
 
 export interface ClinicPagesOptions {
+  /** Clinic's own. */
+  readonly program: string;
   readonly tools: readonly ClinicTool[];
   /** Of the profile. */
   readonly directory: string;
@@ -44,8 +46,9 @@ export async function clinicPages(options: ClinicPagesOptions): Promise<ClinicPa
 }
 
 async function toolPage(tool: ClinicTool, options: ClinicPagesOptions): Promise<ClinicPage> {
-  const { directory, nodeFlags, signal, onProgress } = options;
+  const { program, directory, nodeFlags, signal, onProgress } = options;
   const result = await runClinic(tool, {
+    program,
     directory: join(directory, clinicFolder),
     load: loadOf(options),
     flags: nodeFlags,
@@ -64,8 +67,6 @@ function pageOf(title: string, result: ClinicResult, directory: string): ClinicP
       const seen = check.kind === 'skipped' ? `not looked at in a browser: ${check.reason}` : 'holds a graph';
       return { title, path, note: `${seen}${times}` };
     }
-    case 'not-installed':
-      return { title, path: null, note: `clinic is not installed: ${result.install}` };
     case 'failed':
       return { title, path: null, note: result.reason };
     default:
@@ -84,7 +85,7 @@ function threadFiles({ tools, files, op }: ClinicPagesOptions): ProfileFile[] {
 
 async function threadPage(
   file: ProfileFile,
-  { directory, signal, onProgress }: ClinicPagesOptions,
+  { program, directory, signal, onProgress }: ClinicPagesOptions,
 ): Promise<ClinicPage> {
   const isCpu = file.kind === 'cpu';
   const title = `${isCpu ? 'flame' : 'heapprofiler'} of ${threadLabel(file)}`;
@@ -92,16 +93,13 @@ async function threadPage(
   const name = `${file.path.replace(/[^\w.-]+/g, '-')}.html`;
   const path = join(clinicFolder, name);
   const draw = isCpu ? clinicFlameOf : clinicHeapOf;
-  const result = await draw(join(directory, file.path), join(directory, path), signal === undefined ? {} : { signal });
-  if (result.kind !== 'done') return { title, path: null, note: viewNote(result) };
+  const view = { program, path: join(directory, file.path), html: join(directory, path), ...(signal && { signal }) };
+  const result = await draw(view);
+  if (result.kind !== 'done') return { title, path: null, note: result.reason };
   const check = await checkGraph(result.html, isCpu ? 'flame' : 'heapprofiler');
   if (check.kind === 'failed') return { title, path: null, note: `${path} holds no graph: ${check.reason}` };
   const seen = check.kind === 'skipped' ? `not looked at in a browser: ${check.reason}` : 'holds a graph';
   return { title, path, note: `Kvorum's recording in clinic's viewer, ${seen}` };
-}
-
-function viewNote(result: Exclude<ClinicViewResult, { kind: 'done' }>): string {
-  return result.kind === 'not-installed' ? `clinic is not installed: ${result.install}` : result.reason;
 }
 
 /** Clinic slows the node down, so what this load says of it is of no interest. */

@@ -6,18 +6,12 @@ import type { ResolveFrame } from '../attribution/stack-tree.ts';
 import { measureAllocation, measureCollections, measureCpu, measurePromises } from '../capture/measure.ts';
 import { measurePerf, recordPerfOfNodes } from '../capture/perf-recording.ts';
 import type { ProfileTarget } from '../capture/profile-client.ts';
-import {
-  recordCpu,
-  recordGc,
-  recordHeap,
-  recordPromises,
-  type NodeRecording,
-  type RecordOptions,
-} from '../capture/record.ts';
+import { recordNodes, type NodeRecording, type RecordOptions } from '../capture/record.ts';
 import { writePerfFiles, writeRecordingFiles } from '../capture/recording-files.ts';
 import type { InstrumentName, ProfileFile, ProfileRun } from '../result/profile.ts';
 import type { BenchResult } from '../load/result.ts';
 import { recordLocks } from '../locks/record.ts';
+import type { RecordingKind } from '../../src/waits/recording.ts';
 import { recordWaits, sampleEvery } from '../waits/record.ts';
 import { waitTable } from '../waits/table.ts';
 
@@ -47,12 +41,11 @@ export interface Instrumented {
 type Instrument = (context: InstrumentContext) => Promise<Instrumented>;
 
 export const instruments: Readonly<Record<InstrumentName, Instrument>> = {
-  cpu: (context) => profiled(context, recordCpu, (recordings) => ({ cpu: measureCpu(recordings, context.resolve) })),
+  cpu: (context) => profiled(context, 'cpu', (recordings) => ({ cpu: measureCpu(recordings, context.resolve) })),
   allocation: (context) =>
-    profiled(context, recordHeap, (recordings) => ({ allocation: measureAllocation(recordings, context.resolve) })),
-  collections: (context) =>
-    profiled(context, recordGc, (recordings) => ({ collections: measureCollections(recordings) })),
-  promises: (context) => profiled(context, recordPromises, (recordings) => ({ promises: measurePromises(recordings) })),
+    profiled(context, 'heap', (recordings) => ({ allocation: measureAllocation(recordings, context.resolve) })),
+  collections: (context) => profiled(context, 'gc', (recordings) => ({ collections: measureCollections(recordings) })),
+  promises: (context) => profiled(context, 'promises', (recordings) => ({ promises: measurePromises(recordings) })),
   waits: recordedWaits,
   perf: recordedPerf,
   locks: recordedLocks,
@@ -63,10 +56,10 @@ const slackMs = 30_000;
 
 async function profiled(
   context: InstrumentContext,
-  record: (targets: readonly ProfileTarget[], options: RecordOptions) => Promise<NodeRecording[]>,
+  kind: RecordingKind,
   measure: (recordings: readonly NodeRecording[]) => Partial<ProfileRun>,
 ): Promise<Instrumented> {
-  const { recorded, bench } = await whileRecording(context, (options) => record(context.nodes, options));
+  const { recorded, bench } = await whileRecording(context, (options) => recordNodes(context.nodes, kind, options));
   return { bench, measured: measure(recorded), files: writeRecordingFiles(recorded, context) };
 }
 

@@ -1,6 +1,7 @@
 /** What the run cost on each node and thread, and what came of the requests: by target and by status code. */
 import { nodeName } from '../../src/domain/topology.ts';
-import type { BenchResult, ThreadObservation } from '../load/result.ts';
+import type { ThreadObservation } from '../cluster/observation.ts';
+import type { BenchResult } from '../load/result.ts';
 import { table, text, type Block, type Table } from './blocks.ts';
 import { percentileColumns } from './verdict.ts';
 

@@ -6,7 +6,8 @@
  */
 import { nodeName } from '../../src/domain/topology.ts';
 import { percentileUs, sumOf } from '../load/histogram.ts';
-import type { BenchResult, NodeSample, SecondResult } from '../load/result.ts';
+import type { NodeSample } from '../cluster/observation.ts';
+import type { BenchResult, SecondResult } from '../load/result.ts';
 import type { Dash, LineChart, LineSeries, YAxis } from './chart.ts';
 import type { DrawnChart } from './figure.ts';
 import { dashOf, seriesColours } from './palette.ts';

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { serveArguments, serveEnvironment } from '../settings/config.ts';
 import type { NodeSettings } from '../settings/settings.ts';
 import type { Environment } from '../settings/sources.ts';
-import { stopWithParentEnvironmentName, withoutSettings } from './child-environment.ts';
+import { stopWithParentEnvironmentName, withoutSettings } from '../child-environment.ts';
 import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { KIB } from '../domain/units.ts';
 

@@ -10,7 +10,7 @@ import { setFlagsFromString } from 'node:v8';
 import { resolveSettings } from '../settings/config.ts';
 import type { NodeSettings } from '../settings/settings.ts';
 import type { Environment } from '../settings/sources.ts';
-import { stopWithParentEnvironmentName } from './child-environment.ts';
+import { stopWithParentEnvironmentName } from '../child-environment.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';

@@ -7,7 +7,7 @@ import { Buffer } from 'node:buffer';
 import { fileURLToPath } from 'node:url';
 import type { TestContext } from 'node:test';
 import { freePorts } from '../../profiling/cluster/free-ports.ts';
-import { withoutSettings } from '../../src/cli/child-environment.ts';
+import { withoutSettings } from '../../src/child-environment.ts';
 
 export interface Ended {
   readonly code: number | null;

@@ -6,7 +6,7 @@ import { modes } from '../../src/domain/modes.ts';
 import { ask } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { parsePrometheus } from '../../profiling/cluster/prometheus-text.ts';
+import { parsePrometheus } from '../support/prometheus-text.ts';
 
 const inline = ['--dispatch', 'inline'];
 const all = { ack: 2, from: 2 };

@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { test } from 'node:test';
-import { parsePrometheus, type ParsedFamily } from '../../profiling/cluster/prometheus-text.ts';
 import { modes } from '../../src/domain/modes.ts';
 import { lostOf } from '../support/acknowledged.ts';
 import { ask } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { metricTotal } from '../support/prometheus-text.ts';
+import { metricTotal, parsePrometheus, type ParsedFamily } from '../support/prometheus-text.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
 /** Families that dashboards may rely on, with their types. */

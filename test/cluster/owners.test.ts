@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { Agent } from 'node:http';
 import { test } from 'node:test';
-import { parsePrometheus } from '../../profiling/cluster/prometheus-text.ts';
+import { parsePrometheus } from '../support/prometheus-text.ts';
 import { ownerOf } from '../../src/domain/owners.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
 import { modes } from '../../src/domain/modes.ts';

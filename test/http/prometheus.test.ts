@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { family, Histogram } from '../../src/metrics/metrics.ts';
 import { renderMetrics } from '../../src/http/prometheus.ts';
-import { parsePrometheus } from '../../profiling/cluster/prometheus-text.ts';
+import { parsePrometheus } from '../support/prometheus-text.ts';
 
 test('renderMetrics() writes a family with its help, type and samples', () => {
   const text = renderMetrics([

@@ -2,14 +2,12 @@
  * Results as real runs leave them, made up from a seed: for tests of what reads results, which must not wait for loads or
  * depend on a machine's speed.
  */
+import type { NodeObservation, NodeSample, ThreadObservation } from '../../profiling/cluster/observation.ts';
 import { LatencyHistogram, percentileUs, sumOf, type LatencyCounts } from '../../profiling/load/histogram.ts';
 import {
   benchSchema,
   type BenchResult,
-  type NodeObservation,
-  type NodeSample,
   type SecondResult,
-  type ThreadObservation,
   type Totals,
   type Verdict,
   type Workload,

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { stopWithParentEnvironmentName, withoutSettings } from '../../src/cli/child-environment.ts';
+import { stopWithParentEnvironmentName, withoutSettings } from '../../src/child-environment.ts';
 import { ask } from './client.ts';
 import { eventually, within } from './eventually.ts';
 

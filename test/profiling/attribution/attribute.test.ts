@@ -6,6 +6,7 @@ import type { Category } from '../../../profiling/attribution/categories.ts';
 import type { Frame, FrameOrigin } from '../../../profiling/attribution/frame.ts';
 import { treeOfCpuProfile, treeOfHeapProfile, treeOfStacks } from '../../../profiling/attribution/stack-tree.ts';
 import { readPerfScript } from '../../../profiling/capture/perf-script.ts';
+import { stacksByThread } from '../../../profiling/capture/perf-stacks.ts';
 import { frameResolver } from '../../../profiling/capture/source-frames.ts';
 import type { CpuProfile, HeapProfile } from '../../../src/waits/recording.ts';
 import { fixtureJson, fixtureText } from '../../support/fixtures.ts';
@@ -138,7 +139,8 @@ test('a recorded allocation profile of a worker: its parts, in bytes', () => {
 });
 
 test('recorded stacks of perf: JavaScript with TypeScript sources, native code, the kernel', async () => {
-  const { threads, seconds } = await readPerfScript(fixtureText('put.perf.txt').split('\n'), frameResolver());
+  const lines = fixtureText('put.perf.txt').split('\n');
+  const { threads, seconds } = await stacksByThread(readPerfScript(lines), frameResolver());
   assert.ok(threads.length >= 2 && seconds > 0);
   const stacks = threads.flatMap((thread) => thread.stacks);
   const attribution = attribute(treeOfStacks(stacks));

@@ -11,21 +11,22 @@ import {
   measureCpu,
   measurePromises,
 } from '../../../profiling/capture/measure.ts';
-import { measurePerf, recordPerfOfNodes } from '../../../profiling/capture/perf-recording.ts';
-import { perfMaps, perfNodeOptions, perfObstacle, removePerfMaps } from '../../../profiling/capture/perf.ts';
+import {
+  cpuSamples,
+  measurePerf,
+  perfMaps,
+  perfNodeOptions,
+  recordPerfOfNodes,
+  removePerfMaps,
+} from '../../../profiling/capture/perf-recording.ts';
+import { perfObstacle } from '../../../profiling/capture/perf.ts';
 import {
   profilerState,
   startRecording,
   stopRecording,
   type ProfileTarget,
 } from '../../../profiling/capture/profile-client.ts';
-import {
-  recordCpu,
-  recordGc,
-  recordHeap,
-  recordPromises,
-  type NodeRecording,
-} from '../../../profiling/capture/record.ts';
+import { recordNodes, type NodeRecording } from '../../../profiling/capture/record.ts';
 import {
   indexName,
   treeOf,
@@ -95,8 +96,8 @@ test('a cluster under load is recorded, thread by thread', async (t) => {
   await underLoad(targets, async () => {
     const [cpu, heap] = await eventually(async () => {
       const found = [
-        await recordCpu(targets, { durationMs }),
-        await recordHeap(targets, { durationMs, intervalBytes: 16_384 }),
+        await recordNodes(targets, 'cpu', { durationMs }),
+        await recordNodes(targets, 'heap', { durationMs, interval: 16_384 }),
       ] as const;
       for (const recordings of found) assert.ok(recordings.every(({ requests }) => (requests['PUT'] ?? 0) > 0));
       return found;
@@ -143,8 +144,8 @@ test('a cluster under load is recorded, thread by thread', async (t) => {
     });
 
     await t.test('with collections, memory and promises', async () => {
-      const collections = measureCollections(await recordGc(targets, { durationMs }));
-      const promises = measurePromises(await recordPromises(targets, { durationMs }));
+      const collections = measureCollections(await recordNodes(targets, 'gc', { durationMs }));
+      const promises = measurePromises(await recordNodes(targets, 'promises', { durationMs }));
       for (const { heapBytes, offHeapBytes } of collections.threads) assert.ok(heapBytes > 0 && offHeapBytes > 0);
       for (const one of promises.threads) assert.ok(one.promises > 0);
       assert.deepEqual([collections.failed, promises.failed], [[], []]);
@@ -155,19 +156,22 @@ test('a cluster under load is recorded, thread by thread', async (t) => {
   await t.test('on all nodes or on none', async () => {
     const [first, second] = targets as [ProfileTarget, ProfileTarget];
     await startRecording(second, 'gc');
-    await assert.rejects(recordCpu([first, second], { durationMs: 10 }), {
+    await assert.rejects(recordNodes([first, second], 'cpu', { durationMs: 10 }), {
       code: 'profile-failed',
       message: `Cannot profile "${second.url}": it answers 409: There is a recording already; stop it first`,
     });
     assert.equal((await profilerState(first)).state, 'off');
     assert.equal((await stopRecording(second)).kind, 'gc', 'the other one goes on');
-    await assert.rejects(recordCpu([{ ...first, secret: 'wrong' }], { durationMs: 10 }), /secret does not match/);
+    await assert.rejects(
+      recordNodes([{ ...first, secret: 'wrong' }], 'cpu', { durationMs: 10 }),
+      /secret does not match/,
+    );
   });
 
   await t.test('and can be ended early', async () => {
-    await assert.rejects(recordCpu(targets, { durationMs: 601_000 }), /raise their --profile-ms-max/);
+    await assert.rejects(recordNodes(targets, 'cpu', { durationMs: 601_000 }), /raise their --profile-ms-max/);
     const end = new AbortController();
-    const recorded = await recordCpu(targets, {
+    const recorded = await recordNodes(targets, 'cpu', {
       durationMs: 600_000,
       signal: end.signal,
       onRecording: () => end.abort(),
@@ -177,36 +181,40 @@ test('a cluster under load is recorded, thread by thread', async (t) => {
   });
 });
 
-test('perf sees JavaScript, native code and the kernel', { skip: perfObstacle() ?? false }, async (t) => {
-  const environments = Array.from({ length: 2 }, () => ({ NODE_OPTIONS: perfNodeOptions }));
-  const cluster = await startCluster(t, { nodes: 2, flags: ['--cluster-secret', secret], environments });
-  const targets = targetsOf(cluster);
-  const pids = cluster.nodes.map(({ pid }) => pid ?? 0);
-  // Removed only after their ends: nodes write them until then. Their parent is this process, which has none.
-  const leftBehind = perfMaps(pids);
-  cluster.afterNodes.push(() => removePerfMaps(leftBehind));
-  const directory = temporaryDirectory(t);
-  await underLoad(targets, () =>
-    eventually(async () => {
-      const recording = await recordPerfOfNodes(targets, { durationMs, resolve });
-      assert.ok(recording.threads.some(({ thread, tree }) => thread === 'worker 1' && hasWorkerFunction(tree)));
-      const frames = recording.threads.flatMap(({ tree }) => tree.map(({ frame }) => frame));
-      for (const origin of ['native', 'kernel', 'node', 'project']) {
-        assert.ok(
-          frames.some((frame) => frame.origin === origin),
-          origin,
+test(
+  'perf sees JavaScript, native code and the kernel',
+  { skip: (await perfObstacle(cpuSamples)) ?? false },
+  async (t) => {
+    const environments = Array.from({ length: 2 }, () => ({ NODE_OPTIONS: perfNodeOptions }));
+    const cluster = await startCluster(t, { nodes: 2, flags: ['--cluster-secret', secret], environments });
+    const targets = targetsOf(cluster);
+    const pids = cluster.nodes.map(({ pid }) => pid ?? 0);
+    // Removed only after their ends: nodes write them until then. Their parent is this process, which has none.
+    const leftBehind = perfMaps(pids);
+    cluster.afterNodes.push(() => removePerfMaps(leftBehind));
+    const directory = temporaryDirectory(t);
+    await underLoad(targets, () =>
+      eventually(async () => {
+        const recording = await recordPerfOfNodes(targets, { durationMs, resolve });
+        assert.ok(recording.threads.some(({ thread, tree }) => thread === 'worker 1' && hasWorkerFunction(tree)));
+        const frames = recording.threads.flatMap(({ tree }) => tree.map(({ frame }) => frame));
+        for (const origin of ['native', 'kernel', 'node', 'project']) {
+          assert.ok(
+            frames.some((frame) => frame.origin === origin),
+            origin,
+          );
+        }
+        assert.ok(frames.some((frame) => ownerOf(frame) === 'storage'));
+        const { threads, requests } = measurePerf(recording);
+        assert.ok(requests > 0);
+        assert.deepEqual(
+          threads.map(({ node, thread }) => `${node} ${thread}`),
+          ['n1 main', 'n1 worker 1', 'n1 native', 'n2 main', 'n2 worker 1', 'n2 native'],
         );
-      }
-      assert.ok(frames.some((frame) => ownerOf(frame) === 'storage'));
-      const { threads, requests } = measurePerf(recording);
-      assert.ok(requests > 0);
-      assert.deepEqual(
-        threads.map(({ node, thread }) => `${node} ${thread}`),
-        ['n1 main', 'n1 worker 1', 'n1 native', 'n2 main', 'n2 worker 1', 'n2 native'],
-      );
-      const [file] = writePerfFiles(recording.threads, { directory, op: 'put', resolve });
-      assert.ok(existsSync(join(directory, file?.path ?? '')));
-    }),
-  );
-  for (const pid of pids) assert.ok(leftBehind.includes(`/tmp/perf-${pid}.map`));
-});
+        const [file] = writePerfFiles(recording.threads, { directory, op: 'put', resolve });
+        assert.ok(existsSync(join(directory, file?.path ?? '')));
+      }),
+    );
+    for (const pid of pids) assert.ok(leftBehind.includes(`/tmp/perf-${pid}.map`));
+  },
+);

@@ -3,21 +3,25 @@
  * them are skipped; what is said then is tested without them.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { messageOf } from '../../../src/diagnostics/errors.ts';
 import { checkGraph, findChromium } from '../../../profiling/clinic/graph-check.ts';
-import { findClinic } from '../../../profiling/clinic/installation.ts';
-import { runClinic, type ClinicOptions } from '../../../profiling/clinic/run-clinic.ts';
+import { findClinic, installedClinic } from '../../../profiling/clinic/installation.ts';
+import { runClinic } from '../../../profiling/clinic/run-clinic.ts';
 import { Step } from '../../../profiling/clinic/step.ts';
-import { clinicTools, toolTraits } from '../../../profiling/clinic/tools.ts';
+import { toolTraits } from '../../../profiling/clinic/tools.ts';
 import { clinicFlameOf, clinicHeapOf } from '../../../profiling/clinic/viewers.ts';
 import { ask, entityTarget } from '../../support/client.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
-const skip = findClinic() === undefined ? 'clinic is not installed' : false;
+/** Installed here where it is not: without a network the tests that need it are skipped, and say so. */
+const clinic = await installedClinic().catch(messageOf);
+const program = clinic.endsWith('.js') ? clinic : '';
+const skip = program === '' ? clinic : false;
 const withoutChromium = findChromium() === undefined ? 'needs chromium on PATH' : false;
 const testMsMax = 290_000;
 
@@ -42,10 +46,10 @@ async function load(url: string, durationMs: number, ratePerSecondMax: number): 
 const noLoad = (): Promise<void> => Promise.resolve();
 
 /** A program in clinic's place that ends, hangs or lies. */
-function pretender(directory: string, code: string): NonNullable<ClinicOptions['installation']> {
-  const program = join(directory, 'pretender.cjs');
-  writeFileSync(program, code);
-  return { program, version: '0.0.0' };
+function pretender(directory: string, code: string): string {
+  const path = join(directory, 'pretender.cjs');
+  writeFileSync(path, code);
+  return path;
 }
 
 /** In a pretender: is ready as the node would be that it was to start, until it is interrupted. */
@@ -64,7 +68,7 @@ for (const tool of ['flame', 'bubbleprof'] as const) {
     const directory = temporaryDirectory(t);
     const said: string[] = [];
     const onProgress = (text: string): void => void said.push(text);
-    const result = await runClinic(tool, { directory, load, durationMs: 1000, onProgress });
+    const result = await runClinic(tool, { program, directory, load, durationMs: 1000, onProgress });
     assert.ok(result.kind === 'done', JSON.stringify(result));
     assert.ok(existsSync(result.html) && existsSync(result.data), result.html);
     assert.ok(result.html.startsWith(directory));
@@ -99,8 +103,10 @@ test(
     );
 
     const pages = { flame: join(directory, 'out', 'flame.html'), heapprofiler: join(directory, 'out', 'heap.html') };
-    assert.deepEqual(await clinicFlameOf(cpu, pages.flame), { kind: 'done', html: pages.flame });
-    assert.deepEqual(await clinicHeapOf(heap, pages.heapprofiler), { kind: 'done', html: pages.heapprofiler });
+    const flame = await clinicFlameOf({ program, path: cpu, html: pages.flame });
+    assert.deepEqual(flame, { kind: 'done', html: pages.flame });
+    const heapPage = await clinicHeapOf({ program, path: heap, html: pages.heapprofiler });
+    assert.deepEqual(heapPage, { kind: 'done', html: pages.heapprofiler });
     for (const tool of ['flame', 'heapprofiler'] as const) {
       assert.match(readFileSync(pages[tool], 'utf8'), /merge/);
       if (withoutChromium === false) assert.equal((await checkGraph(pages[tool], tool)).kind, 'passed', tool);
@@ -108,40 +114,58 @@ test(
   },
 );
 
-test('where clinic is not installed, every tool and viewer says how to install it', async (t) => {
-  const directory = temporaryDirectory(t);
-  const install = 'npm install --save-dev clinic@13.0.0';
-  assert.equal(findClinic([join(directory, 'package.json')]), undefined);
-  for (const tool of clinicTools) {
-    const result = await runClinic(tool, { directory, load, installation: null });
-    assert.deepEqual(result, { kind: 'not-installed', tool, install });
-  }
-  const none = { installation: null };
-  assert.deepEqual(await clinicFlameOf('a.cpuprofile', 'a.html', none), { kind: 'not-installed', install });
-  assert.deepEqual(await clinicHeapOf('a.heapprofile', 'a.html', none), { kind: 'not-installed', install });
+test('a clinic that cannot be installed says why, and how to install it by hand', async (t) => {
+  const folder = temporaryDirectory(t);
+  const said: string[] = [];
+  const onProgress = (text: string): void => void said.push(text);
+  // npm finds nothing to install here.
+  await assert.rejects(installedClinic({ folder, onProgress }), {
+    code: 'profile-failed',
+    message: /^Cannot install clinic: .*; try again with a network, or .*: npm install --save-dev clinic@13\.0\.0$/,
+  });
+  assert.match(said.join(), /^Installing clinic 13\.0\.0 into /);
+});
+
+test('an installation that was broken off is none', (t) => {
+  const folder = temporaryDirectory(t);
+  const packageFolder = join(folder, 'node_modules/clinic');
+  mkdirSync(packageFolder, { recursive: true });
+  for (const name of ['package.json', 'bin.js']) writeFileSync(join(packageFolder, name), '{}');
+  assert.notEqual(findClinic(folder), join(packageFolder, 'bin.js'));
+  writeFileSync(join(folder, 'node_modules/.package-lock.json'), '{}');
+  assert.equal(findClinic(folder), join(packageFolder, 'bin.js'));
 });
 
 test('a clinic that ends before its node serves is a failure with what it said', async (t) => {
   const directory = temporaryDirectory(t);
-  const installation = pretender(directory, 'console.error("no such thing"); process.exitCode = 3;');
-  const result = await runClinic('heapprofiler', { directory, load, installation });
+  const pretended = pretender(directory, 'console.error("no such thing"); process.exitCode = 3;');
+  const result = await runClinic('heapprofiler', { program: pretended, directory, load });
   assert.ok(result.kind === 'failed', JSON.stringify(result));
   assert.match(result.reason, /^clinic heapprofiler: it ended before its node served; it said: no such thing$/);
 });
 
 test('a clinic that collects nothing is a failure', async (t) => {
   const directory = temporaryDirectory(t);
-  const installation = pretender(directory, `${pretendsToServe} onInterrupt();`);
-  const result = await runClinic('heapprofiler', { directory, load: noLoad, durationMs: 100, installation });
+  const pretended = pretender(directory, `${pretendsToServe} onInterrupt();`);
+  const options = { program: pretended, directory, load: noLoad, durationMs: 100 };
+  const result = await runClinic('heapprofiler', options);
   assert.ok(result.kind === 'failed', JSON.stringify(result));
   assert.match(result.reason, /left no data/);
 });
 
-/** Collects a worker's samples as often as it is told, then the main thread's, and draws an empty page. */
+const colourful = `<!doctype html><canvas width="97" height="40"></canvas><script>
+  const context = document.querySelector('canvas').getContext('2d');
+  for (const [row, colour] of ['red', 'green', 'blue', 'black'].entries()) {
+    context.fillStyle = colour;
+    context.fillRect(0, row * 10, 97, 10);
+  }
+</script>`;
+
+/** Collects a worker's samples as often as it is told, then the main thread's, and draws a page with some colours. */
 const forgetful = (counter: string, times: number): string => `
   const fs = require('node:fs');
   const at = process.argv.indexOf('--visualize-only');
-  if (at >= 0) fs.writeFileSync(process.argv[at + 1] + '.html', '');
+  if (at >= 0) fs.writeFileSync(process.argv[at + 1] + '.html', ${JSON.stringify(colourful)});
   else {
     ${pretendsToServe}
     onInterrupt(() => {
@@ -157,12 +181,12 @@ const forgetful = (counter: string, times: number): string => `
 test('flame is collected again when it took the log of a worker, and not for ever', async (t) => {
   const directory = temporaryDirectory(t);
   const run = (times: number): ReturnType<typeof runClinic> => {
-    const installation = pretender(directory, forgetful(join(directory, `runs-${times}`), times));
-    return runClinic('flame', { directory, load: noLoad, durationMs: 1, installation, check: false });
+    const pretended = pretender(directory, forgetful(join(directory, `runs-${times}`), times));
+    return runClinic('flame', { program: pretended, directory, load: noLoad, durationMs: 1 });
   };
   const once = await run(1);
   assert.ok(once.kind === 'done', JSON.stringify(once));
-  assert.deepEqual([once.attempts, once.check.kind], [2, 'skipped']);
+  assert.equal(once.attempts, 2);
   const never = await run(9);
   assert.ok(never.kind === 'failed', JSON.stringify(never));
   assert.match(never.reason, /no sample of the main thread in 3 attempts/);
@@ -171,8 +195,7 @@ test('flame is collected again when it took the log of a worker, and not for eve
 test('a step that hangs is ended at its deadline, with every process that it has started', async (t) => {
   const directory = temporaryDirectory(t);
   const code = `const child = require('node:child_process').spawn('sleep', ['600']); console.log(child.pid); setInterval(() => {}, 1e6);`;
-  const { program } = pretender(directory, code);
-  const step = new Step({ name: 'a step', args: [program], directory });
+  const step = new Step({ name: 'a step', args: [pretender(directory, code)], directory });
   while (step.output === '') await setTimeout(10);
   await assert.rejects(step.finish(1), { code: 'profile-failed', message: /^a step: did not end within 1 ms/ });
   assert.equal(step.isRunning, false);
@@ -194,7 +217,7 @@ test('an aborted run throws the reason, and leaves no process', { skip }, async 
     abort.abort(new Error('enough'));
     return Promise.resolve();
   };
-  await assert.rejects(runClinic('doctor', { directory, load: interrupt, signal: abort.signal }), /enough/);
+  await assert.rejects(runClinic('doctor', { program, directory, load: interrupt, signal: abort.signal }), /enough/);
 });
 
 test('a page without a graph does not pass', { skip: withoutChromium }, async (t) => {
@@ -202,7 +225,7 @@ test('a page without a graph does not pass', { skip: withoutChromium }, async (t
   writeFileSync(html, '<!doctype html><canvas width="100" height="100"></canvas>');
   for (const tool of ['flame', 'doctor'] as const) {
     assert.ok(toolTraits[tool].drawn.least > 0);
-    const check = await checkGraph(html, tool, { drawMsMax: 300 });
+    const check = await checkGraph(html, tool, 300);
     assert.deepEqual(check, { kind: 'failed', reason: 'nothing is drawn after 300 ms' });
   }
 });

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { observeNodes } from '../../../profiling/cluster/observer.ts';
-import type { NodeObservation } from '../../../profiling/load/result.ts';
+import type { NodeObservation } from '../../../profiling/cluster/observation.ts';
 import { fakeNode, refusedUrl } from '../../cli/kvorum.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startCluster, type Cluster } from '../../support/cluster.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { PerfScriptParser, type FutexEvent } from '../../../profiling/locks/perf-script.ts';
+import { readPerfScript } from '../../../profiling/capture/perf-script.ts';
+import { futexEvent, type FutexEvent } from '../../../profiling/locks/futex-events.ts';
 import { LockTally } from '../../../profiling/locks/profile.ts';
 import type { LockProfile } from '../../../profiling/result/locks.ts';
 import { blockKind, roleOf, siteOf } from '../../../profiling/locks/sites.ts';
@@ -9,9 +10,13 @@ import { recordedPerf } from './recorded-perf.ts';
 
 const processes = [{ name: 'n1', pid: 500 }];
 
-function eventsOf(text: string): FutexEvent[] {
-  const parser = new PerfScriptParser();
-  return [...text.split('\n').flatMap((line) => parser.take(line)), ...parser.end()];
+async function eventsOf(text: string): Promise<FutexEvent[]> {
+  const events: FutexEvent[] = [];
+  for await (const event of readPerfScript(text.split('\n'))) {
+    const futex = futexEvent(event);
+    if (futex !== undefined) events.push(futex);
+  }
+  return events;
 }
 
 function profileOf(events: readonly FutexEvent[]): LockProfile {
@@ -24,8 +29,8 @@ function frames(...symbols: readonly string[]) {
   return symbols.map((symbol) => ({ symbol, file: '/usr/bin/node' }));
 }
 
-test('the parser gives each event with its stack, leaf first, whatever stands between', () => {
-  const events = eventsOf(recordedPerf);
+test('the parser gives each event with its stack, leaf first, whatever stands between', async () => {
+  const events = await eventsOf(recordedPerf);
   assert.deepEqual(
     events.map(({ kind }) => kind).join(' '),
     'enter enter exit exit enter exit enter enter exit exit enter exit enter exit exit lost enter',
@@ -43,12 +48,12 @@ test('the parser gives each event with its stack, leaf first, whatever stands be
   assert.match(first.frames[1]?.file ?? '', /@lmdb/);
 });
 
-test('text that is no perf output gives nothing', () => {
-  assert.deepEqual(eventsOf('# ======== captured on\n\n\tnonsense (x)\nnode 1/2 [000] 1.2: cpu-clock: 1\n'), []);
+test('text that is no perf output gives nothing', async () => {
+  assert.deepEqual(await eventsOf('# ======== captured on\n\n\tnonsense (x)\nnode 1/2 [000] 1.2: cpu-clock: 1\n'), []);
 });
 
-test('waits are paired by thread; mutexes count by site and thread, condition variables as idleness', () => {
-  const profile = profileOf(eventsOf(recordedPerf));
+test('waits are paired by thread; mutexes count by site and thread, condition variables as idleness', async () => {
+  const profile = profileOf(await eventsOf(recordedPerf));
   const sites = profile.sites.map(({ site, count, totalUs }) => [site, count, Math.round(totalUs)]);
   assert.deepEqual(sites, [
     ['LMDB writer lock', 1, 2625],
@@ -67,8 +72,8 @@ test('waits are paired by thread; mutexes count by site and thread, condition va
   assert.equal(Math.round(profile.durationMs), 319);
 });
 
-test('threads are called by what their stacks show, workers in the order of their start', () => {
-  const { threads } = profileOf(eventsOf(recordedPerf));
+test('threads are called by what their stacks show, workers in the order of their start', async () => {
+  const { threads } = profileOf(await eventsOf(recordedPerf));
   const names = Object.fromEntries(threads.map(({ tid, thread, process }) => [tid, `${process} ${thread}`]));
   assert.deepEqual(names, { 500: 'n1 main', 501: 'n1 V8 platform', 505: 'n1 worker 1', 506: 'n1 worker 2' });
   const platform = threads.find(({ tid }) => tid === 501);

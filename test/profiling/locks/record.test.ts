@@ -6,13 +6,13 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { lockProfileAvailability, recordLocks } from '../../../profiling/locks/record.ts';
+import { perfObstacle } from '../../../profiling/capture/perf.ts';
+import { futexCalls, recordLocks } from '../../../profiling/locks/record.ts';
 import { eventually } from '../../support/eventually.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const program = fileURLToPath(new URL('contention.js', import.meta.url));
-const availability = await lockProfileAvailability();
-const skip = availability.available ? false : availability.reason;
+const skip = (await perfObstacle(futexCalls)) ?? false;
 
 async function startContention(t: TestContext): Promise<number> {
   const path = join(temporaryDirectory(t), 'store.mdb');
@@ -71,21 +71,13 @@ test('a process that is not there is an error, with the reason of perf', { skip 
 
 test('without perf the profile says so', async () => {
   const none = { ...process.env, PATH: '/nowhere' };
-  assert.deepEqual(await lockProfileAvailability(none), { available: false, reason: 'perf is not installed' });
+  assert.equal(await perfObstacle(futexCalls, none), 'perf is not installed');
 });
 
 test('where perf may not trace, its own reason is given', async (t) => {
   const syntax = 'event syntax error: syscalls:sys_enter_futex\n  \\___ unknown tracepoint\n\nRun perf list';
-  assert.deepEqual(await lockProfileAvailability(fakePerf(t, syntax)), {
-    available: false,
-    reason: 'unknown tracepoint',
-  });
-  assert.deepEqual(await lockProfileAvailability(fakePerf(t, 'Error:\nNo permission to enable the event.')), {
-    available: false,
-    reason: 'No permission to enable the event.',
-  });
-  assert.deepEqual(await lockProfileAvailability(fakePerf(t, '')), {
-    available: false,
-    reason: 'perf ended with 129',
-  });
+  const says = (text: string): Promise<string | undefined> => perfObstacle(futexCalls, fakePerf(t, text));
+  assert.equal(await says(syntax), 'unknown tracepoint');
+  assert.equal(await says('Error:\nNo permission to enable the event.'), 'No permission to enable the event.');
+  assert.equal(await says(''), 'perf ended with 129');
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parsePrometheus } from '../../../profiling/cluster/prometheus-text.ts';
+import { parsePrometheus } from './prometheus-text.ts';
 
 test('parsePrometheus() gives families with their type, help and samples', () => {
   const text =

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readPerfScript } from '../../../profiling/capture/perf-script.ts';
+import { stacksByThread } from '../../../profiling/capture/perf-stacks.ts';
 import { frameResolver } from '../../../profiling/capture/source-frames.ts';
 
 const script = `
@@ -24,8 +25,10 @@ node 71/71 12.000000:
 \t    7f07 no object
 `.trim();
 
-test('readPerfScript() puts together what differs in addresses only, by thread', async () => {
-  const { threads, seconds } = await readPerfScript(script.split('\n'), frameResolver());
+const stacksOf = (lines: readonly string[]) => stacksByThread(readPerfScript(lines), frameResolver());
+
+test('stacksByThread() puts together what differs in addresses only, by thread', async () => {
+  const { threads, seconds } = await stacksOf(script.split('\n'));
   assert.equal(seconds, 1.5);
   assert.deepEqual(
     threads.map(({ pid, tid, samples, stacks }) => [pid, tid, samples, stacks.length]),
@@ -37,8 +40,8 @@ test('readPerfScript() puts together what differs in addresses only, by thread',
   assert.equal(threads[0]?.stacks[0]?.weight, 2);
 });
 
-test('readPerfScript() tells frames of our own, of packages, of Node, native ones and the kernel, root first', async () => {
-  const { threads } = await readPerfScript(script.split('\n'), frameResolver());
+test('stacksByThread() tells frames of our own, of packages, of Node, native ones and the kernel, root first', async () => {
+  const { threads } = await stacksOf(script.split('\n'));
   const frames = threads.flatMap(({ stacks }) => stacks.flatMap((stack) => stack.frames));
   assert.deepEqual(
     frames.map(({ origin, name, file }) => [origin, name, file]),
@@ -56,7 +59,7 @@ test('readPerfScript() tells frames of our own, of packages, of Node, native one
   assert.equal(frames[2]?.line, 503);
 });
 
-test('readPerfScript() reads nothing out of nothing, and skips what it does not know', async () => {
-  assert.deepEqual((await readPerfScript([], frameResolver())).threads, []);
-  assert.deepEqual((await readPerfScript(['what is this', '\t7f01 a (b)', ''], frameResolver())).threads, []);
+test('stacksByThread() reads nothing out of nothing, and skips what it does not know', async () => {
+  assert.deepEqual((await stacksOf([])).threads, []);
+  assert.deepEqual((await stacksOf(['what is this', '\t7f01 a (b)', ''])).threads, []);
 });
