@@ -1,0 +1,106 @@
+/**
+ * A worker's end of the thread that writes to LMDB for it (writer-thread.ts). The thread lives and dies with the worker:
+ * Node ends it, and waits for it, before the worker's own thread has ended.
+ */
+import type { Buffer } from 'node:buffer';
+import { Worker } from 'node:worker_threads';
+import { KvorumError } from '../../src/domain/errors.ts';
+import type { Job, JobEnd, WriterMessage, WriterOptions, WriterReady } from './writer-protocol.ts';
+
+/** The job without the number that this file gives it. */
+type JobToDo = Job extends infer One ? (One extends Job ? Omit<One, 'id'> : never) : never;
+
+/** What came of a job; where the disk fails, its promise is rejected and the node must end. */
+export type WriterEnd = Exclude<JobEnd, { kind: 'failed' }>;
+
+interface Waiting {
+  readonly resolve: (end: WriterEnd) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The young generation of the thread, MiB: it makes short-lived views of records, and nobody waits for it. */
+const YOUNG_GENERATION_MIB = 4;
+
+export class Writer {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #jobs = 0;
+  #isClosing = false;
+
+  private constructor(worker: Worker, onFatal: (error: unknown) => void) {
+    this.#worker = worker;
+    worker.on('message', (end: JobEnd) => this.#take(end));
+    worker.on('error', (error) => onFatal(error));
+    worker.on('exit', () => {
+      if (this.#isClosing) return;
+      const error = new Error('the thread that writes to the store has ended');
+      for (const { reject } of this.#waiting.values()) reject(error);
+      onFatal(error);
+    });
+  }
+
+  /** Starts the thread and resolves when it has replayed the log. Rejects with what keeps it from that. */
+  static async open(
+    options: WriterOptions,
+    onFatal: (error: unknown) => void,
+  ): Promise<{ readonly writer: Writer; readonly ready: WriterReady }> {
+    const worker = new Worker(new URL('writer-thread.js', import.meta.url), {
+      workerData: options,
+      name: 'store writer',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+    });
+    const ready = await new Promise<WriterReady>((resolve, reject) => {
+      worker.once('error', reject);
+      worker.once('exit', () => reject(new KvorumError('store-unusable', 'The thread that opens the store has ended')));
+      worker.once('message', (message: WriterMessage) => {
+        if (message.kind === 'writer-ready') resolve(message);
+        else if (message.kind === 'writer-failed') reject(new KvorumError(message.code, message.message));
+      });
+    }).catch(async (error: unknown) => {
+      await worker.terminate();
+      throw error;
+    });
+    worker.removeAllListeners('error').removeAllListeners('exit');
+    return { writer: new Writer(worker, onFatal), ready };
+  }
+
+  /** Brings a full segment into LMDB. */
+  checkpoint(name: string, sequence: number): Promise<WriterEnd> {
+    return this.#ask({ kind: 'checkpoint', name, sequence });
+  }
+
+  /** Puts chunks of a set on the disk; their memory moves to the thread, so each must own its. */
+  putChunks(setId: Buffer, first: number, chunks: readonly Buffer[]): Promise<WriterEnd> {
+    return this.#ask(
+      { kind: 'chunks', setId, first, chunks },
+      chunks.map(({ buffer }) => buffer as ArrayBuffer),
+    );
+  }
+
+  /** Removes a set that no head names. On a full disk it stays until the next start. */
+  removeSet(setId: Buffer): Promise<WriterEnd> {
+    return this.#ask({ kind: 'remove-set', setId });
+  }
+
+  /** Ends the thread when it has done what it was asked for; all that it wrote is on the disk. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#ask({ kind: 'close' });
+    await this.#worker.terminate();
+  }
+
+  #ask(job: JobToDo, transfer: ArrayBuffer[] = []): Promise<WriterEnd> {
+    const id = ++this.#jobs;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ ...job, id }, transfer);
+    });
+  }
+
+  #take(end: JobEnd): void {
+    const waiting = this.#waiting.get(end.id);
+    this.#waiting.delete(end.id);
+    if (end.kind === 'failed') waiting?.reject(new Error(end.message));
+    else waiting?.resolve(end);
+  }
+}
