@@ -5,7 +5,6 @@
  * Start: data directory, workers (store, replica port), client port (so that peers can ask who we are), peers found and
  * told, ready. Stop: not ready, no new connections, requests in flight answered, workers closed, store marked clean.
  */
-import type { NodeSettings } from './settings/config.ts';
 import { DataDirectory } from './data-directory.ts';
 import { NodeClock } from './dispatch/clock.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -13,7 +12,7 @@ import { RangeDispatcher } from './dispatch/range-dispatcher.ts';
 import { WorkerPool } from './dispatch/worker-pool.ts';
 import { messageOf, type KvorumError } from './domain/errors.ts';
 import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
-import { replicaProtocol, type NodeDescription, type WorkerSettings } from './formats/worker-protocol.ts';
+import { replicaProtocol, type NodeDescription } from './formats/worker-protocol.ts';
 import type { NodeState, NodeView } from './http/admin.ts';
 import { EntityHandler } from './http/entity.ts';
 import type { EntityExchange } from './http/outcome.ts';
@@ -24,6 +23,7 @@ import { ClientServer } from './http/server.ts';
 import type { Log } from './log.ts';
 import { ProcessMetrics } from './metrics/process-metrics.ts';
 import { Profiler } from './profiler.ts';
+import type { NodeSettings, WorkerSettings } from './settings/settings.ts';
 import { nodeStatus } from './status.ts';
 import { version } from './version.ts';
 import type { WaitPoints } from './waits/wait-recording.ts';
@@ -231,30 +231,8 @@ function bindHost(settings: NodeSettings): string | undefined {
   return hostname === 'localhost' || hostname.startsWith('127.') ? '127.0.0.1' : undefined;
 }
 
+/** The compiler holds the workers to the settings that are for them; the others go along and cost nothing. */
 function workerSettings(settings: NodeSettings, topology: Topology): WorkerSettings {
-  return {
-    mode: settings.mode,
-    topology,
-    version,
-    clusterSecret: settings.clusterSecret,
-    host: bindHost(settings),
-    replicaPort: settings.replicaPort,
-    workers: settings.workers,
-    dataDirectory: settings.dataDirectory,
-    durability: settings.durability,
-    storeBytesMax: settings.storeBytesMax,
-    mapWrites: settings.mapWrites,
-    timeoutMs: settings.timeoutMs,
-    clockDriftMsMax: settings.clockDriftMsMax,
-    frameBytesMax: settings.frameBytesMax,
-    batchBytesMax: settings.batchBytesMax,
-    peerBatchesInFlightMax: settings.peerBatchesInFlightMax,
-    peerProtocol: settings.peerProtocol,
-    peerConnectionsMax: settings.peerConnectionsMax,
-    peerQueueBytesMax: settings.peerQueueBytesMax,
-    readRepair: settings.readRepair,
-    replicationFactor: settings.replicationFactor || topology.nodes.length,
-    rangesMax: settings.rangesMax,
-    rangeMsMax: settings.rangeMsMax,
-  };
+  const replicationFactor = settings.replicationFactor || topology.nodes.length;
+  return { ...settings, topology, version, host: bindHost(settings), replicationFactor };
 }

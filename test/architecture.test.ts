@@ -87,9 +87,10 @@ test('src/domain and src/formats read no clock, no randomness, no environment, a
   expectNone(filesIn('src/domain', 'src/formats').flatMap(({ path, code }) => (impure.test(code) ? [path] : [])));
 });
 
-test('src/dispatch imports only domain, formats, metrics, waits, dispatch and log, besides builtins and piscina', () => {
+test('src/dispatch imports only domain, formats, metrics, waits, dispatch, log and types of settings, besides builtins and piscina', () => {
   expectNone(
     importsOf('src/dispatch').filter((one) => {
+      if (one.isTypeOnly && isAnyOf(one.target, ['src/settings/'])) return false;
       if (isRelative(one))
         return !isAnyOf(one.target, [
           'src/domain/',
@@ -122,11 +123,12 @@ test('src/http imports only domain, formats, dispatch, http, metrics, waits and 
   );
 });
 
-test('workers import only rules, formats, metrics, waits and workers, besides packages and builtins', () => {
+test('workers import only rules, formats, metrics, waits, workers and types of settings, besides packages and builtins', () => {
   expectNone(
     importsOf('workers').filter(
       (one) =>
         isRelative(one) &&
+        !(one.isTypeOnly && isAnyOf(one.target, ['src/settings/'])) &&
         !isAnyOf(one.target, ['src/domain/', 'src/formats/', 'src/metrics/', 'src/waits/', 'workers/']),
     ),
   );

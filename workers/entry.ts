@@ -3,7 +3,8 @@
  */
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { move } from 'piscina';
-import { workerFailure, type WorkerSettings } from '../src/formats/worker-protocol.ts';
+import { workerFailure } from '../src/formats/worker-protocol.ts';
+import type { WorkerSettings } from '../src/settings/settings.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 const worker = await start(workerData as WorkerSettings).catch((error: unknown) => {

@@ -3,7 +3,7 @@
  * Everything that a worker does holds up the client port here, so this is for looking at a node, not for running one.
  */
 import { threadId } from 'node:worker_threads';
-import type { WorkerSettings } from '../src/formats/worker-protocol.ts';
+import type { WorkerSettings } from '../src/settings/settings.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 /** Loaded by `src/dispatch/inline-pool.ts`, which knows this file by its path. */

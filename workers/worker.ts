@@ -12,13 +12,8 @@ import { replicaProof } from '../src/domain/cluster-proof.ts';
 import { messageOf } from '../src/domain/errors.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
-import type {
-  LogLevel,
-  WorkerCommand,
-  WorkerMessage,
-  WorkerReady,
-  WorkerSettings,
-} from '../src/formats/worker-protocol.ts';
+import type { LogLevel, WorkerCommand, WorkerMessage, WorkerReady } from '../src/formats/worker-protocol.ts';
+import type { WorkerSettings } from '../src/settings/settings.ts';
 import { Clock } from './clock.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { LocalReplica } from './replica/local-replica.ts';

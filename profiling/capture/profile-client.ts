@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { clusterSecretFile, profileProof } from '../../src/domain/cluster-proof.ts';
 import { KvorumError, messageOf } from '../../src/domain/errors.ts';
 import { parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
+import { settingsTable } from '../../src/settings/settings.ts';
+import { finder } from '../../src/settings/sources.ts';
 import { recordingSchema, type ProfilerState, type Recording, type RecordingKind } from '../../src/waits/recording.ts';
 import { parsePrometheus, type ParsedFamily } from '../cluster/prometheus-text.ts';
 
@@ -37,10 +39,11 @@ export function clusterSecret(
   environment: Readonly<Record<string, string | undefined>>,
   directory: string | undefined,
 ): string {
-  const fromEnvironment = environment['KVORUM_CLUSTER_SECRET'];
-  if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment;
+  const given = finder({ flags: new Map(), environment })('clusterSecret');
+  if (given !== undefined) return given.text;
   if (directory === undefined) {
-    throw new KvorumError('bad-setting', 'Profiling needs the cluster secret: set "KVORUM_CLUSTER_SECRET"');
+    const { environmentName } = settingsTable.clusterSecret;
+    throw new KvorumError('bad-setting', `Profiling needs the cluster secret: set "${environmentName}"`);
   }
   return readSecretFile(join(directory, clusterSecretFile));
 }

@@ -2,8 +2,9 @@
  * The flags of `kvorum bench` as a plan of what to run, or one sentence that says which flag is wrong and what is
  * accepted.
  */
+import { fillTimeoutMsDefault } from '../load/fill-progress.ts';
 import { arrivals, distributions, loadOperations, type Workload } from '../load/result.ts';
-import type { Environment, Flags } from '../../src/settings/config.ts';
+import type { Environment, Flags } from '../../src/settings/sources.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
 import { nodesMax } from '../../src/domain/topology.ts';
 import { MIB } from '../../src/domain/units.ts';
@@ -11,7 +12,7 @@ import { settingsTable } from '../../src/settings/settings.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
 import type { Option } from '../../src/cli/command.ts';
 import { choiceFlag, countFlag, outputFormat, refuseFlag, textFlag } from '../../src/cli/parse.ts';
-import { settingOptions } from '../../src/cli/setting-options.ts';
+import { sharedSettingOptions } from '../../src/cli/setting-options.ts';
 
 export interface BenchPlan {
   /** All but the targets, which an own cluster has only when it runs. */
@@ -19,7 +20,8 @@ export interface BenchPlan {
   readonly cluster: ClusterChoice;
   readonly targets: 'one' | 'all';
   readonly engine: EngineChoice;
-  readonly fills: boolean;
+  /** Null: the keys are not put before. */
+  readonly fillTimeoutMs: number | null;
   readonly search: { readonly p99MsMax: number; readonly stepsMax: number } | undefined;
   readonly jsonFile: string | undefined;
   readonly reportFile: string | undefined;
@@ -48,9 +50,8 @@ const connectionsMax = 10_000;
 const durationMsMax = 24 * 3_600_000;
 const stepsMaxDefault = 40;
 
-/** What `--up` sets itself, and what nodes cannot share. */
-const notForUp = ['self', 'cluster', 'port', 'dataDirectory', 'host', 'replicaPort'] as const;
-const nodeOptions = settingOptions(notForUp);
+/** What the nodes of `--up` may be told; the bench finds them on free ports of loopback. */
+const nodeOptions = sharedSettingOptions(['host', 'replicaPort']);
 
 /** The flags that put a load together; other commands that run one take them too. */
 export const workloadOptions: readonly Option[] = [
@@ -75,13 +76,20 @@ export const engineOptions: readonly Option[] = [
   { flag: 'request-timeout', placeholder: 'TIME', about: 'A request without an answer is given up; default 10s' },
 ];
 
+export const fillTimeoutOption: Option = {
+  flag: 'fill-timeout',
+  placeholder: 'TIME',
+  about: `Filling gives up when no key was accepted for so long; default ${fillTimeoutMsDefault / 1000}s`,
+};
+
 export const benchOptions: readonly Option[] = [
   { flag: 'target', placeholder: 'URL,URL,...', about: `Nodes that get the load (default ${targetDefault})` },
   { flag: 'up', placeholder: 'N', about: 'Start a cluster of N local nodes for the run' },
   { flag: 'data', placeholder: 'DIR', about: 'Directory of the nodes of --up, kept (default: a temporary one)' },
   { flag: 'targets', placeholder: targetChoices.join('|'), about: 'Load on the first node or on all; default one' },
   ...workloadOptions,
-  { flag: 'fill', about: 'Put every key once before' },
+  { flag: 'fill', about: 'Put every key once before, at the rate that the nodes take' },
+  fillTimeoutOption,
   { flag: 'find-max', about: 'Search for the highest rate that is held, from --rate on' },
   { flag: 'p99', placeholder: 'TIME', about: 'Bound of the 99th percentile in --find-max; default 50ms' },
   ...engineOptions,
@@ -105,7 +113,7 @@ export function planBench(flags: Flags, environment: Environment): BenchPlan {
     targets,
     workload,
     engine: engineOf(flags, workload),
-    fills: flags.get('fill') === true,
+    fillTimeoutMs: flags.get('fill') === true ? fillTimeoutOf(flags) : noFill(flags),
     search: searchOf(flags),
     jsonFile: fileFlag(flags, 'json'),
     reportFile: fileFlag(flags, 'report'),
@@ -135,6 +143,17 @@ export function workloadOf(flags: Flags): Omit<Workload, 'targets'> {
     from,
     seed: numberFlag(flags, 'seed', { min: 0, max: 2 ** 32 - 1, fallback: 1, isWhole: true }),
   };
+}
+
+/** Throws `bad-setting`. */
+export function fillTimeoutOf(flags: Flags): number {
+  return timeFlag(flags, fillTimeoutOption.flag, { minMs: 1000, fallbackMs: fillTimeoutMsDefault });
+}
+
+/** Of a run that does not fill. Throws `bad-setting`. */
+export function noFill(flags: Flags): null {
+  if (!flags.has(fillTimeoutOption.flag)) return null;
+  throw new KvorumError('bad-setting', `--${fillTimeoutOption.flag} is of use only to a run that fills its keys`);
 }
 
 /** `500ms`, `30s`, `3m`. Throws `bad-setting`. */
@@ -187,12 +206,14 @@ function partsOf(given: string | boolean): string[] {
     .map((part) => part.trim());
 }
 
+const secretFlags = new Set(Object.values(settingsTable).flatMap(({ flag, isSecret }) => (isSecret ? [flag] : [])));
+
 /** A command line that says again what was said, but no secret. */
 export function commandOf(name: string, flags: Flags): string {
   const parts = [...flags].map(([flag, value]) => {
     if (value === true) return `--${flag}`;
     if (value === false) return `--no-${flag}`;
-    return `--${flag} ${flag === settingsTable.clusterSecret.flag ? "'...'" : quoted(value)}`;
+    return `--${flag} ${secretFlags.has(flag) ? "'...'" : quoted(value)}`;
   });
   return ['kvorum', name, ...parts].join(' ');
 }

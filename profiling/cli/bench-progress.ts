@@ -1,5 +1,6 @@
 /** How far a run is, on stderr: a line that is written over on a terminal, a line every ten seconds elsewhere. */
 import type { LoadProgress } from '../load/engine.ts';
+import { fillLine, type FillProgress } from '../load/fill-progress.ts';
 import { milliseconds, perSecond } from '../load/verdict.ts';
 import type { Workload } from '../load/result.ts';
 
@@ -27,13 +28,12 @@ export class BenchProgress {
     this.#line(`${where}: ${perSecond(completed)}, p99 ${milliseconds(p99Us)}, ${pending} waiting${errors}`);
   }
 
-  showFill(filled: number, keys: number): void {
-    if (!process.stderr.isTTY) {
-      if (filled === keys) this.#line(`Filled ${keys} keys`);
-      return;
-    }
+  showFill(progress: FillProgress): void {
+    const { filled, keys } = progress;
+    if (filled === keys) return this.#line(`Filled ${keys} keys`);
     const done = Math.round((filled / keys) * barWidth);
-    this.#line(`Filling [${'#'.repeat(done)}${' '.repeat(barWidth - done)}] ${filled}/${keys} keys`);
+    const bar = process.stderr.isTTY ? `[${'#'.repeat(done)}${' '.repeat(barWidth - done)}] ` : '';
+    this.#line(`${bar}${fillLine(progress)}`);
   }
 
   /** What follows stands on a line of its own. */

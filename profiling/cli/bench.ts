@@ -6,6 +6,7 @@ import { startLocalCluster } from '../cluster/local-cluster.ts';
 import { nodesOf, runBench } from '../load/bench.ts';
 import type { LoadEngine } from '../load/engine.ts';
 import { fillKeys } from '../load/fill.ts';
+import { fillLineMs } from '../load/fill-progress.ts';
 import { findMax } from '../load/find-max.ts';
 import { assertReady } from '../load/node-client.ts';
 import type { BenchResult, SearchStep, Workload } from '../load/result.ts';
@@ -50,7 +51,7 @@ async function benchNodes(plan: BenchPlan, { engine, urls, signal }: Bench): Pro
     ...plan.workload,
     targets: plan.targets === 'one' ? urls.slice(0, 1) : await allOf(urls),
   };
-  if (plan.fills && !(await fill(workload, signal))) return exitCodes.interrupted;
+  if (plan.fillTimeoutMs !== null && !(await fill(workload, plan.fillTimeoutMs, signal))) return exitCodes.interrupted;
   if (signal.aborted) return exitCodes.interrupted;
   const run = (rate: number): Promise<BenchResult> => measure({ ...workload, rate }, { plan, engine, signal });
   if (plan.search !== undefined) return search(plan, { run, startRate: workload.rate, ...plan.search });
@@ -88,10 +89,15 @@ async function measure(
   }
 }
 
-async function fill(workload: Workload, signal: AbortSignal): Promise<boolean> {
+async function fill(workload: Workload, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
   const progress = new BenchProgress(workload, 'built-in');
   try {
-    return await fillKeys(workload, { signal, onProgress: (filled, keys) => progress.showFill(filled, keys) });
+    return await fillKeys(workload, {
+      signal,
+      timeoutMs,
+      progressMs: process.stderr.isTTY ? 100 : fillLineMs,
+      onProgress: (seen) => progress.showFill(seen),
+    });
   } finally {
     progress.end();
   }

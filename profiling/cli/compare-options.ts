@@ -4,11 +4,20 @@
  */
 import type { CompareSettings } from '../compare/result.ts';
 import { loadOperations } from '../load/result.ts';
-import type { Flags } from '../../src/settings/config.ts';
+import type { Flags } from '../../src/settings/sources.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
 import { nodesMax } from '../../src/domain/topology.ts';
 import { durabilities, modes, type Mode } from '../../src/formats/worker-protocol.ts';
-import { choicesFlag, listFlag, timeFlag, workloadOf, workloadOptions, type Choices } from './bench-flags.ts';
+import {
+  choicesFlag,
+  fillTimeoutOf,
+  fillTimeoutOption,
+  listFlag,
+  timeFlag,
+  workloadOf,
+  workloadOptions,
+  type Choices,
+} from './bench-flags.ts';
 import { outputOption, type Option } from '../../src/cli/command.ts';
 import { choiceFlag, countFlag, refuseFlag, textFlag } from '../../src/cli/parse.ts';
 
@@ -51,6 +60,7 @@ const runOptions: readonly Option[] = [
   option('nodes', 'N', 'Nodes of each cluster (default 3)'),
   option('durability', durabilities.join('|'), 'When the nodes acknowledge writes (default fsync)'),
   option('profile', 'DIR', 'Profile each mode afterwards, under a load that all of them hold; DIR gets their reports'),
+  fillTimeoutOption,
   option('data', 'DIR', "Where the clusters keep their data until the end (default the system's temporary directory)"),
 ];
 
@@ -70,6 +80,7 @@ export type CompareOrder =
       readonly modes: readonly Mode[];
       readonly settings: CompareSettings;
       readonly dataDirectory: string | undefined;
+      readonly fillTimeoutMs: number;
       readonly profileDirectory: string | undefined;
     };
 
@@ -82,6 +93,7 @@ export function compareOrder(flags: Flags): CompareOrder {
       modes: filledChoices(flags, 'modes', { of: modes, least: 2, fallback: modes }),
       settings: compareSettings(flags),
       dataDirectory: textFlag(flags, 'data'),
+      fillTimeoutMs: fillTimeoutOf(flags),
       profileDirectory: textFlag(flags, 'profile'),
     };
   }

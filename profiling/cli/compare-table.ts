@@ -24,6 +24,7 @@ export function compareText(result: CompareResult): string {
   const names = subjects.map(({ name }) => name);
   const sections = [
     result.cutShort ? `${paint('yellow', 'CUT SHORT: the figures are of the part that ran')}\n` : '',
+    ...(result.failures ?? []).map((failure) => `${paint('red', 'FAILED:')} ${printable(failure)}\n`),
     result.settings === null ? filesTable(result) : '',
     ...ops.flatMap((op) => [
       maximumTable(searches.filter((search) => search.op === op)),

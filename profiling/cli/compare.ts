@@ -8,8 +8,9 @@ import { expectedMs } from '../compare/expected-time.ts';
 import type { CompareResult } from '../compare/result.ts';
 import type { ProfileModesOptions } from '../profile/profile-modes.ts';
 import type { ProfileEvent } from '../profile/run-profile.ts';
+import { fillLine } from '../load/fill-progress.ts';
 import { perSecond } from '../load/verdict.ts';
-import type { Environment, Flags } from '../../src/settings/config.ts';
+import type { Environment, Flags } from '../../src/settings/sources.ts';
 import { pointName } from '../compare/load-point.ts';
 import type { Command, Invocation } from '../../src/cli/command.ts';
 import { assertWritable, writeFile } from '../../src/cli/output-files.ts';
@@ -30,7 +31,8 @@ export const compareCommand: Command = {
   details:
     'Starts a cluster for each mode, looks for the highest rate that each holds, then puts the same rates and 60% of its ' +
     'own maximum on each, round after round, in turns. Says what each step from mode to mode bought. Figures are medians ' +
-    'with their ranges; where ranges overlap there is no verdict. Ctrl-C ends it early, and what was measured is kept.',
+    'with their ranges; where ranges overlap there is no verdict. Ctrl-C ends it early, and what was measured is kept. A mode that does not start or ' +
+    'takes no key for --fill-timeout is left out; then, as after any failure, the exit code is not 0.',
   positionals: { min: 0, max: 0 },
   options: compareOptions,
   examples: [
@@ -125,8 +127,10 @@ function progressLine(event: ModesEvent): string | undefined {
   switch (event.kind) {
     case 'started':
       return `${event.mode}: cluster is up, filling`;
-    case 'filled':
-      return `${event.mode}: filled`;
+    case 'filling':
+      return `${event.mode}: ${fillLine(event.progress)}`;
+    case 'left-out':
+      return `Left out: ${event.reason}`;
     case 'idle': {
       const idle = event.subjects.flatMap(({ idleCpuMsPerSecond: ms }) => (ms === null ? [] : [ms]));
       const sum = idle.reduce((total, ms) => total + ms, 0);

@@ -2,7 +2,8 @@
 import { clinicTools, type ClinicTool } from '../clinic/tools.ts';
 import { loadOperations, type LoadOperation, type Workload } from '../load/result.ts';
 import { instrumentNames, type InstrumentName } from '../profile/instrument-names.ts';
-import type { Environment, Flags } from '../../src/settings/config.ts';
+import type { Environment, Flags } from '../../src/settings/sources.ts';
+import { settingsTable } from '../../src/settings/settings.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
 import {
   benchOptions,
@@ -10,6 +11,8 @@ import {
   clusterOf,
   commandOf,
   engineOf,
+  fillTimeoutOf,
+  noFill,
   workloadOf,
   type ClusterChoice,
   type EngineChoice,
@@ -25,7 +28,8 @@ export interface ProfilePlan {
   /** Null: a share of what the cluster holds. */
   readonly rate: number | null;
   readonly engine: EngineChoice;
-  readonly fills: boolean;
+  /** Null: the keys are not put before. */
+  readonly fillTimeoutMs: number | null;
   readonly instruments: readonly InstrumentName[];
   /** Whether they were asked for by name: then one that cannot be used is an error. */
   readonly areNamed: boolean;
@@ -80,7 +84,7 @@ export const profileOptions: readonly Option[] = [
   {
     flag: 'secret-file',
     placeholder: 'FILE',
-    about: "The cluster's secret, for --target (default KVORUM_CLUSTER_SECRET)",
+    about: `The cluster's secret, for --target (default ${settingsTable.clusterSecret.environmentName})`,
   },
   ...benchOptions.filter(({ flag }) => sharedFlags.has(flag)),
 ];
@@ -101,7 +105,7 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
     ops: choicesFlag(flags, 'op', { of: loadOperations, fallback: opsDefault }),
     rate: flags.has('rate') ? rate : null,
     engine: engineOf(flags, workload),
-    fills: flags.get('fill') !== false,
+    fillTimeoutMs: flags.get('fill') === false ? noFill(flags) : fillTimeoutOf(flags),
     instruments,
     areNamed: flags.has('instruments'),
     clinic,

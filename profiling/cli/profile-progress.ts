@@ -1,4 +1,5 @@
 /** How far a profile is, a line for each event. */
+import { fillLine } from '../load/fill-progress.ts';
 import { perSecond } from '../load/verdict.ts';
 import { instrumentTitle } from '../profile/instrument-names.ts';
 import type { ProfileEvent } from '../profile/run-profile.ts';
@@ -6,7 +7,7 @@ import type { ProfileEvent } from '../profile/run-profile.ts';
 export function profileProgress(event: ProfileEvent): string {
   switch (event.kind) {
     case 'filling':
-      return 'Putting every key once';
+      return fillLine(event.progress);
     case 'warming':
       return `${event.op}: warming up`;
     case 'step':

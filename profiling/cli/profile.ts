@@ -6,10 +6,9 @@ import type { ProfileResult } from '../capture/result.ts';
 import type { InstrumentName } from '../profile/instrument-names.ts';
 import type { ProfiledNode } from '../profile/instruments.ts';
 import type { ProfileEvent } from '../profile/run-profile.ts';
-import type { Environment } from '../../src/settings/config.ts';
+import { finder, type SettingSources } from '../../src/settings/sources.ts';
 import { KvorumError } from '../../src/domain/errors.ts';
 import { nodeName } from '../../src/domain/topology.ts';
-import { settingsTable } from '../../src/settings/settings.ts';
 import type { Command, Invocation } from '../../src/cli/command.ts';
 import { exitCodes, type ExitCode } from '../../src/cli/exit-codes.ts';
 import { printable, writeNotice, writeResult } from '../../src/cli/output.ts';
@@ -47,7 +46,7 @@ async function profile({ flags, environment }: Invocation): Promise<ExitCode> {
   const files = await import('../profile/profile-files.ts');
   const baseline = plan.baseline === undefined ? undefined : files.readBaseline(plan.baseline);
   const instruments = await usableInstruments(plan);
-  const secret = await secretOf(plan, environment);
+  const secret = await secretOf(plan, { flags, environment });
   files.makeProfileDirectory(plan.directory);
   const stop = new AbortController();
   void stopSignal().then(() => {
@@ -150,7 +149,7 @@ async function measureNodes(
     targets: plan.targets === 'one' ? named.slice(0, 1) : urls,
     // With no instrument there is nothing to measure: the pages of clinic come from nodes of its own.
     ops: plan.instruments.length === 0 ? [] : plan.ops,
-    fills: plan.fills && plan.instruments.length > 0,
+    fillTimeoutMs: plan.instruments.length === 0 ? null : plan.fillTimeoutMs,
     engine: selectEngine(plan.engine),
     signal,
     onEvent: tell,
@@ -168,13 +167,11 @@ async function usableInstruments(plan: ProfilePlan): Promise<readonly Instrument
   return plan.instruments.filter((name) => !obstacles.has(name));
 }
 
-async function secretOf({ cluster, secretFile }: ProfilePlan, environment: Environment): Promise<string | undefined> {
+async function secretOf({ cluster, secretFile }: ProfilePlan, sources: SettingSources): Promise<string | undefined> {
   const { clusterSecret, readSecretFile } = await import('../capture/profile-client.ts');
   if (secretFile !== undefined) return readSecretFile(secretFile);
-  if (cluster.kind === 'running') return clusterSecret(environment, undefined);
-  const flag = `--${settingsTable.clusterSecret.flag}=`;
-  const given = cluster.flags.find((one) => one.startsWith(flag))?.slice(flag.length);
-  return given ?? (environment['KVORUM_CLUSTER_SECRET'] || undefined);
+  if (cluster.kind === 'running') return clusterSecret(sources.environment, undefined);
+  return finder(sources)('clusterSecret')?.text;
 }
 
 function tell(event: ProfileEvent): void {

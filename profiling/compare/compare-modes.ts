@@ -15,6 +15,7 @@ import { startLocalCluster, type LocalCluster } from '../cluster/local-cluster.t
 import { observeNodes } from '../cluster/observer.ts';
 import { runBench } from '../load/bench.ts';
 import { benchEnvironment } from '../load/environment.ts';
+import { fillLineMs, type FillProgress } from '../load/fill-progress.ts';
 import { fillKeys } from '../load/fill.ts';
 import type { BenchEnvironment, Workload } from '../load/result.ts';
 import { perSecond } from '../load/verdict.ts';
@@ -27,7 +28,11 @@ export interface CompareModesOptions {
   readonly settings: CompareSettings;
   /** Where the clusters keep their data until the end; undefined: the system's temporary directory. */
   readonly dataDirectory: string | undefined;
+  /** A cluster that accepts nothing for so long while it is filled is left out. */
+  readonly fillTimeoutMs: number;
   readonly command: string;
+  /** Default: real nodes. */
+  readonly startCluster?: typeof startLocalCluster;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: ModesEvent) => void;
   /** Called with the clusters while they still run, unless the comparison ended early. */
@@ -43,12 +48,13 @@ export interface ComparedCluster {
 export type ModesEvent =
   | CompareEvent
   | { readonly kind: 'started'; readonly mode: string }
-  | { readonly kind: 'filled'; readonly mode: string }
+  | { readonly kind: 'filling'; readonly mode: string; readonly progress: FillProgress }
+  | { readonly kind: 'left-out'; readonly reason: string }
   | { readonly kind: 'idle'; readonly subjects: readonly Subject[] };
 
 export interface Compared {
   readonly result: CompareResult;
-  /** What ended it early; undefined where nothing did or it was interrupted. */
+  /** What ended it early, or kept a mode out; undefined where nothing did or it was interrupted. */
   readonly failure: unknown;
 }
 
@@ -60,47 +66,91 @@ interface Contender {
   readonly environment: BenchEnvironment;
 }
 
-/** Throws `KvorumError` where a cluster does not start or cannot be filled. */
+/** A mode that does not start or cannot be filled is left out. Throws `KvorumError` where that leaves none. */
 export async function compareModes(options: CompareModesOptions): Promise<Compared> {
   const startedAt = new Date().toISOString();
   const directory = makeDirectory(options.dataDirectory ?? tmpdir());
   const contenders: Contender[] = [];
   try {
-    await startAll(options, directory, contenders);
+    const leftOut = await startAll(options, directory, contenders);
+    if (contenders.length === 0 && leftOut.length > 0) throw leftOut[0];
     const subjects = await idleSubjects(contenders, options.signal);
     options.onEvent?.({ kind: 'idle', subjects });
     const measured = await runComparison({
       ...options,
-      subjects: options.modes,
+      subjects: subjects.map(({ name }) => name),
       measure: (order) => measureRun(order, contenders, options),
     });
-    const result = resultOf(measured, { ...options, startedAt, subjects });
-    if (result.cutShort || options.afterwards === undefined) return { result, failure: measured.failure };
-    return { result: await options.afterwards(contenders, result), failure: measured.failure };
+    const failures = [...leftOut, ...(measured.failure === undefined ? [] : [measured.failure])];
+    const result = resultOf(measured, { ...options, startedAt, subjects, failures: failures.map(messageOf) });
+    return await finished({ result, failure: failures[0] }, contenders, options);
   } finally {
     await Promise.all(contenders.map(({ cluster }) => cluster[Symbol.asyncDispose]()));
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-/** Adds each cluster to `contenders` as soon as it is up, so that it is stopped whatever follows. */
-async function startAll(options: CompareModesOptions, directory: string, contenders: Contender[]): Promise<void> {
-  const { modes, settings, signal, onEvent } = options;
-  for (const mode of modes) {
-    if (signal?.aborted === true) return;
-    const flags = ['--mode', mode, '--durability', settings.durability];
-    const cluster = await startLocalCluster({ count: settings.nodes, flags, directory: join(directory, mode) });
+/** What is to come after a whole comparison; where that fails, the comparison is still there. */
+async function finished(
+  compared: Compared,
+  contenders: readonly Contender[],
+  { afterwards }: CompareModesOptions,
+): Promise<Compared> {
+  const { result, failure } = compared;
+  if (result.cutShort || afterwards === undefined) return compared;
+  try {
+    return { result: await afterwards(contenders, result), failure };
+  } catch (error) {
+    return { result: { ...result, failures: [...(result.failures ?? []), messageOf(error)] }, failure: error };
+  }
+}
+
+/** Adds each cluster that is up and filled to `contenders`; the result says why the others are not. */
+async function startAll(options: CompareModesOptions, directory: string, contenders: Contender[]): Promise<unknown[]> {
+  const leftOut: unknown[] = [];
+  for (const mode of options.modes) {
+    if (options.signal?.aborted === true) break;
+    try {
+      contenders.push(await startOne(mode, options, join(directory, mode)));
+    } catch (error) {
+      // One shared disk may be full: what cannot be compared takes no room from the others.
+      rmSync(join(directory, mode), { recursive: true, force: true });
+      const named = namingMode(mode, error);
+      leftOut.push(named);
+      options.onEvent?.({ kind: 'left-out', reason: messageOf(named) });
+    }
+  }
+  return leftOut;
+}
+
+async function startOne(mode: string, options: CompareModesOptions, directory: string): Promise<Contender> {
+  const { settings, signal, fillTimeoutMs: timeoutMs, startCluster = startLocalCluster, onEvent } = options;
+  const flags = ['--mode', mode, '--durability', settings.durability];
+  const cluster = await startCluster({ count: settings.nodes, flags, directory });
+  try {
     const environment = await benchEnvironment(cluster.nodes[0]?.url ?? '');
-    contenders.push({ mode, cluster, environment });
     onEvent?.({ kind: 'started', mode });
     const targets = cluster.nodes.map(({ url }) => url);
     const { connections, keys, valueBytes, ack, from } = settings;
-    const isFilled = await fillKeys(
+    await fillKeys(
       { targets, connections, keys, valueBytes, ack, from, seed: 0 },
-      { ...(signal && { signal }) },
+      {
+        ...(signal && { signal }),
+        timeoutMs,
+        progressMs: fillLineMs,
+        onProgress: (progress) => onEvent?.({ kind: 'filling', mode, progress }),
+      },
     );
-    if (isFilled) onEvent?.({ kind: 'filled', mode });
+    return { mode, cluster, environment };
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]();
+    throw error;
   }
+}
+
+function namingMode(mode: string, error: unknown): KvorumError {
+  const code = error instanceof KvorumError ? error.code : 'worker-failed';
+  return new KvorumError(code, `${mode}: ${messageOf(error)}`, { cause: error });
 }
 
 /** What every cluster takes while nobody asks it anything; all of them at the same time. */
@@ -134,32 +184,41 @@ export function targetsOf({ targets }: CompareSettings, urls: readonly string[])
   return targets === 'one' ? urls.slice(0, 1) : urls;
 }
 
-function measureRun(order: RunOrder, contenders: readonly Contender[], options: CompareModesOptions) {
+async function measureRun(order: RunOrder, contenders: readonly Contender[], options: CompareModesOptions) {
   const { settings, signal, command } = options;
   const { subject, op, rate } = order;
   const urls = contenders.find(({ mode }) => mode === subject)?.cluster.nodes.map(({ url }) => url) ?? [];
   const { durationMs, seed } = order;
   const workload = { ...commonLoad(settings), op, rate, durationMs, targets: targetsOf(settings, urls), seed };
-  return runBench(workload, { label: `${subject} ${op} ${perSecond(rate)}`, command, ...(signal && { signal }) });
+  try {
+    return await runBench(workload, {
+      label: `${subject} ${op} ${perSecond(rate)}`,
+      command,
+      ...(signal && { signal }),
+    });
+  } catch (error) {
+    throw namingMode(subject, error);
+  }
 }
 
 function resultOf(
   { searches, runs, cutShort }: Measured,
-  made: CompareModesOptions & { readonly startedAt: string; readonly subjects: readonly Subject[] },
+  made: CompareModesOptions & Pick<CompareResult, 'startedAt' | 'subjects'> & { readonly failures: readonly string[] },
 ): CompareResult {
-  const { startedAt, command, settings, subjects, modes } = made;
+  const { startedAt, command, settings, subjects, failures } = made;
   const summary = summarise(runs);
   return {
     schema: compareSchema,
     startedAt,
     command,
     cutShort,
+    ...(failures.length > 0 && { failures }),
     settings,
     subjects,
     searches,
     runs,
     summary,
-    steps: compareSteps(neighbours(modes), summary, searches),
+    steps: compareSteps(neighbours(subjects.map(({ name }) => name)), summary, searches),
   };
 }
 

@@ -18,6 +18,8 @@ export interface CompareResult {
   readonly command: string;
   /** True where it was interrupted; everything is of the part that ran. */
   readonly cutShort: boolean;
+  /** What failed, a sentence each that begins with the mode; a mode that could not be filled is no subject. */
+  readonly failures?: readonly string[];
   /** Null where files were compared: their runs tell how they were made. */
   readonly settings: CompareSettings | null;
   /** In the order of comparison: each is compared with the one before it. */

@@ -1,8 +1,11 @@
 /**
- * Puts every key of a key space once, as fast as a bounded number of connections allows, so that reads find something.
- * What a node refuses for now is tried again; what it refuses for good ends the fill.
+ * Puts every key of a key space once, so that reads find something: as fast as the nodes take them, which fill-pace.ts
+ * finds out for each node. What a node refuses for now is tried again, as often as it takes; the fill ends where a node
+ * refuses for good, or where none has accepted anything for `timeoutMs`.
  */
 import { KvorumError } from '../../src/domain/errors.ts';
+import { judgeStatus, maySend, paceAfter, paceAtStart, type Pace } from './fill-pace.ts';
+import { fillTimeoutMsDefault, stuckSentence, type FillProgress } from './fill-progress.ts';
 import { HttpConnection, type Address, type ConnectionEvents } from './http-connection.ts';
 import { reach } from './reach.ts';
 import { pathOf, sender } from './requests.ts';
@@ -12,14 +15,21 @@ export type FillWorkload = Pick<Workload, 'targets' | 'connections' | 'keys' | '
 
 export interface FillOptions {
   readonly signal?: AbortSignal;
-  readonly onProgress?: (filled: number, keys: number) => void;
+  /** Called every `progressMs` (default 100), and at an end that is not an error. */
+  readonly onProgress?: (progress: FillProgress) => void;
+  readonly progressMs?: number;
+  /** Without anything accepted for so long the fill gives up; default 60 s. */
+  readonly timeoutMs?: number;
+  /** Longest pause between two tries where a node takes nothing; default 1 s. */
+  readonly pauseMsMax?: number;
 }
 
-/** Overloaded, quorum not met, connection lost: a moment later it may go. */
-const triesMax = 10;
-const retryMs = 200;
-const timeoutMs = 15_000;
-const progressMs = 100;
+/** Longer than a node takes with any usual `--timeout-ms`, so that mostly the node says what became of a request. */
+const answerMsMax = 15_000;
+/** Pauses end, and what takes too long is seen, this much late at most. */
+const tickMs = 20;
+/** Rates over less are noise. */
+const rateMsMin = 1000;
 
 /** Resolves with whether all keys were put; false where the signal ended it. Throws `KvorumError` where a node refuses. */
 export async function fillKeys(workload: FillWorkload, options: FillOptions = {}): Promise<boolean> {
@@ -27,85 +37,149 @@ export async function fillKeys(workload: FillWorkload, options: FillOptions = {}
   return new Fill(workload, options, addresses).run();
 }
 
-interface Attempt {
-  readonly key: number;
-  readonly tries: number;
+/** What goes to one target. */
+interface Lane {
+  pace: Pace;
+  inFlight: number;
+  readonly free: Set<HttpConnection>;
 }
 
 class Fill {
   readonly #workload: FillWorkload;
   readonly #options: FillOptions;
   readonly #addresses: readonly Address[];
-  readonly #inFlight = new Map<HttpConnection, Attempt>();
-  readonly #retries: Attempt[] = [];
+  readonly #connections: HttpConnection[] = [];
+  readonly #lanes: readonly Lane[];
+  readonly #keyOf = new Map<HttpConnection, number>();
+  /** Keys that were refused. */
+  readonly #again: number[] = [];
+  readonly #path: (key: number) => string;
+  readonly #send: ReturnType<typeof sender>;
+  #end: (outcome: boolean | KvorumError) => void = () => {};
   #next = 0;
   #filled = 0;
+  #refused = 0;
+  #why = 'no connection';
+  #acceptedMs = performance.now();
+  #mark: { ms: number; filled: number; rate?: number } = { ms: performance.now(), filled: 0 };
 
   constructor(workload: FillWorkload, options: FillOptions, addresses: readonly Address[]) {
     this.#workload = workload;
     this.#options = options;
     this.#addresses = addresses;
+    const perTarget = Math.ceil(this.#connectionCount / addresses.length);
+    this.#lanes = addresses.map(() => {
+      return { pace: paceAtStart(perTarget, options.pauseMsMax), inFlight: 0, free: new Set() };
+    });
+    this.#path = pathOf(workload);
+    this.#send = sender(workload);
   }
 
   async run(): Promise<boolean> {
-    const { connections: count, keys } = this.#workload;
-    const { signal, onProgress } = this.#options;
-    const connections: HttpConnection[] = [];
-    const telling = setInterval(() => onProgress?.(this.#filled, keys), progressMs);
-    const watching = setInterval(() => giveUpOld(connections), progressMs);
+    const { signal, onProgress, progressMs = 100 } = this.#options;
+    if (signal?.aborted === true) return false;
+    const telling = setInterval(() => onProgress?.(this.#progress()), progressMs);
+    const ticking = setInterval(() => this.#tick(), tickMs);
+    const stop = (): void => this.#end(false);
     try {
-      return await new Promise<boolean>((resolve, reject) => {
-        const stop = (): void => resolve(false);
+      const isWhole = await new Promise<boolean>((resolve, reject) => {
+        this.#end = (outcome) => (typeof outcome === 'boolean' ? resolve(outcome) : reject(outcome));
         signal?.addEventListener('abort', stop, { once: true });
-        if (signal?.aborted === true) stop();
-        const events = this.#events(resolve, reject);
-        for (let index = 0; index < Math.min(count, keys); index++) {
-          const target = index % this.#addresses.length;
-          connections.push(new HttpConnection(target, this.#addresses[target] as Address, events));
-        }
+        this.#connect();
       });
+      onProgress?.(this.#progress());
+      return isWhole;
     } finally {
+      signal?.removeEventListener('abort', stop);
       clearInterval(telling);
-      clearInterval(watching);
-      for (const connection of connections) connection.close();
-      onProgress?.(this.#filled, keys);
+      clearInterval(ticking);
+      for (const connection of this.#connections) connection.close();
     }
   }
 
-  #events(resolve: (isWhole: boolean) => void, reject: (error: Error) => void): ConnectionEvents {
-    const { keys } = this.#workload;
-    const path = pathOf(this.#workload);
-    const send = sender(this.#workload);
-    const again = (connection: HttpConnection, why: string): void => {
-      const { key, tries } = this.#inFlight.get(connection) as Attempt;
-      if (tries >= triesMax) reject(refusal(this.#workload.targets[connection.target], why));
-      else setTimeout(() => this.#retries.push({ key, tries: tries + 1 }), retryMs);
+  get #connectionCount(): number {
+    return Math.min(this.#workload.connections, this.#workload.keys);
+  }
+
+  #connect(): void {
+    const laneOf = ({ target }: HttpConnection): Lane => this.#lanes[target] as Lane;
+    const events: ConnectionEvents = {
+      onFree: (connection) => {
+        laneOf(connection).free.add(connection);
+        this.#fillLane(laneOf(connection));
+      },
+      onIdleLost: (connection) => void laneOf(connection).free.delete(connection),
+      onAnswer: (connection, status, retryAfterMs) => this.#answered(connection, { status, retryAfterMs }),
+      onLost: (connection, why) => this.#tryAgain(connection, { why, retryAfterMs: null }),
     };
-    const onFree = (connection: HttpConnection): void => {
-      const attempt = this.#retries.pop() ?? (this.#next < keys ? { key: this.#next++, tries: 1 } : undefined);
-      // A failed key may come back while other connections have nothing left to do.
-      if (attempt === undefined) return void setTimeout(() => this.#filled < keys && onFree(connection), retryMs);
-      this.#inFlight.set(connection, attempt);
-      connection.sentUs = performance.now() * 1000;
-      return send(connection, { method: 'PUT', path: path(attempt.key) });
-    };
-    const onAnswer = (connection: HttpConnection, status: number): void => {
-      if (status === 503 || status === 504) return again(connection, `${status}`);
-      if (status !== 201) return reject(refusal(this.#workload.targets[connection.target], `${status}`));
-      if (++this.#filled === keys) resolve(true);
-    };
-    return { onFree, onAnswer, onLost: again, onIdleLost: () => {} };
+    for (let index = 0; index < this.#connectionCount; index++) {
+      const target = index % this.#addresses.length;
+      this.#connections.push(new HttpConnection(target, this.#addresses[target] as Address, events));
+    }
+  }
+
+  #fillLane(lane: Lane): void {
+    const nowMs = performance.now();
+    for (const connection of lane.free) {
+      if (!maySend(lane.pace, lane.inFlight, nowMs)) return;
+      const key = this.#again.pop() ?? (this.#next < this.#workload.keys ? this.#next++ : undefined);
+      if (key === undefined) return;
+      lane.free.delete(connection);
+      lane.inFlight++;
+      this.#keyOf.set(connection, key);
+      connection.sentUs = nowMs * 1000;
+      this.#send(connection, { method: 'PUT', path: this.#path(key) });
+    }
+  }
+
+  #answered(connection: HttpConnection, answer: { status: number; retryAfterMs: number | null }): void {
+    const { status, retryAfterMs } = answer;
+    const verdict = judgeStatus(status);
+    if (verdict === 'for-now') return this.#tryAgain(connection, { why: `answers ${status}`, retryAfterMs });
+    if (verdict === 'for-good') return this.#end(refusal(this.#workload.targets[connection.target], status));
+    const lane = this.#lanes[connection.target] as Lane;
+    lane.inFlight--;
+    lane.pace = paceAfter(lane.pace, { kind: 'accepted' });
+    this.#acceptedMs = performance.now();
+    if (++this.#filled === this.#workload.keys) this.#end(true);
+  }
+
+  #tryAgain(connection: HttpConnection, { why, retryAfterMs }: { why: string; retryAfterMs: number | null }): void {
+    const lane = this.#lanes[connection.target] as Lane;
+    const refused = { sentMs: connection.sentUs / 1000, nowMs: performance.now(), retryAfterMs };
+    lane.inFlight--;
+    lane.pace = paceAfter(lane.pace, { kind: 'refused', ...refused });
+    this.#again.push(this.#keyOf.get(connection) as number);
+    this.#refused++;
+    this.#why = why;
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    for (const connection of this.#connections) {
+      if (connection.isInFlight && connection.sentUs / 1000 < nowMs - answerMsMax)
+        connection.giveUp('no answer in time');
+    }
+    for (const lane of this.#lanes) this.#fillLane(lane);
+    const { timeoutMs = fillTimeoutMsDefault } = this.#options;
+    if (nowMs - this.#acceptedMs < timeoutMs) return;
+    const { targets } = this.#workload;
+    const why = this.#refused === 0 && this.#keyOf.size > 0 ? 'no answer' : this.#why;
+    const sentence = stuckSentence({ ...this.#progress(), targets, timeoutMs, why });
+    this.#end(new KvorumError('node-unreachable', sentence));
+  }
+
+  #progress(): FillProgress {
+    const nowMs = performance.now();
+    const elapsedMs = nowMs - this.#mark.ms;
+    const lately = ((this.#filled - this.#mark.filled) * 1000) / Math.max(elapsedMs, 1);
+    if (elapsedMs >= rateMsMin) this.#mark = { ms: nowMs, filled: this.#filled, rate: lately };
+    const { rate = lately } = this.#mark;
+    return { filled: this.#filled, keys: this.#workload.keys, rate, refused: this.#refused };
   }
 }
 
-function giveUpOld(connections: readonly HttpConnection[]): void {
-  const oldestUs = (performance.now() - timeoutMs) * 1000;
-  for (const connection of connections) {
-    if (connection.isInFlight && connection.sentUs < oldestUs) connection.giveUp('no answer in time');
-  }
-}
-
-function refusal(url: string | undefined, why: string): KvorumError {
-  if (why === '507') return new KvorumError('disk-full', `Cannot fill: ${url} answers 507, its disk is full`);
-  return new KvorumError('worker-failed', `Cannot fill: ${url}: ${/^\d+$/.test(why) ? `answers ${why}` : why}`);
+function refusal(url: string | undefined, status: number): KvorumError {
+  if (status === 507) return new KvorumError('disk-full', `Cannot fill: ${url} answers 507, its disk is full`);
+  return new KvorumError('worker-failed', `Cannot fill: ${url}: answers ${status}`);
 }

@@ -13,7 +13,7 @@ import { ResponseParser, type AnswerEnd } from './response-parser.ts';
 export interface ConnectionEvents {
   /** The connection can take a request. */
   onFree(connection: HttpConnection): void;
-  onAnswer(connection: HttpConnection, status: number): void;
+  onAnswer(connection: HttpConnection, status: number, retryAfterMs: number | null): void;
   /** The connection ended with a request in flight. */
   onLost(connection: HttpConnection, why: string): void;
   /** The connection ended while it was free; it opens again by itself. */
@@ -129,9 +129,9 @@ export class HttpConnection {
     if (answer !== undefined) this.#answered(answer);
   }
 
-  #answered({ status, keepAlive }: AnswerEnd): void {
+  #answered({ status, keepAlive, retryAfterMs }: AnswerEnd): void {
     this.#isInFlight = false;
-    this.#events.onAnswer(this, status);
+    this.#events.onAnswer(this, status, retryAfterMs);
     if (this.#isClosed) return;
     if (keepAlive) this.#events.onFree(this);
     else this.#reopen(0);

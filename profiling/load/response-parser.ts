@@ -9,6 +9,8 @@ import { Buffer } from 'node:buffer';
 export interface AnswerEnd {
   readonly status: number;
   readonly keepAlive: boolean;
+  /** What `retry-after` asks for; null without it. */
+  readonly retryAfterMs: number | null;
 }
 
 interface Head {
@@ -16,6 +18,7 @@ interface Head {
   /** `chunked`, the number of bytes, or until the connection ends. */
   readonly body: 'chunked' | 'until-close' | number;
   readonly keepAlive: boolean;
+  readonly retryAfterMs: number | null;
 }
 
 const headEnd = Buffer.from('\r\n\r\n');
@@ -120,7 +123,8 @@ function parseHead(text: string): Head {
   const connection = fields.get('connection')?.toLowerCase() ?? '';
   const body = bodyOf(status, fields);
   const wantsKeepAlive = minor === '0' ? connection.includes('keep-alive') : !connection.includes('close');
-  return { status, body, keepAlive: wantsKeepAlive && body !== 'until-close' };
+  const retryAfterMs = retryAfterOf(fields.get('retry-after'));
+  return { status, body, keepAlive: wantsKeepAlive && body !== 'until-close', retryAfterMs };
 }
 
 function bodyOf(status: number, fields: ReadonlyMap<string, string>): Head['body'] {
@@ -130,6 +134,11 @@ function bodyOf(status: number, fields: ReadonlyMap<string, string>): Head['body
   if (length === undefined) return 'until-close';
   if (!/^\d{1,15}$/.test(length)) throw new Error(`not a content-length: ${JSON.stringify(length.slice(0, 40))}`);
   return Number(length);
+}
+
+/** Seconds, as nodes say it; RFC 9110's dates are not known here. */
+function retryAfterOf(field: string | undefined): number | null {
+  return field !== undefined && /^\d{1,9}$/.test(field) ? Number(field) * 1000 : null;
 }
 
 function fieldOf(line: string): [string, string] {

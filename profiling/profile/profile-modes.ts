@@ -64,7 +64,7 @@ async function profileMode(
     directory,
     command: result.command,
     engine: builtInEngine(),
-    fills: false,
+    fillTimeoutMs: null,
     ...(signal && { signal }),
     onEvent: (event) => onEvent?.(mode, event),
   });

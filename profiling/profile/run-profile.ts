@@ -11,6 +11,7 @@ import { runBench } from '../load/bench.ts';
 import type { LoadEngine } from '../load/engine.ts';
 import { benchEnvironment } from '../load/environment.ts';
 import { fillKeys } from '../load/fill.ts';
+import { fillLineMs, type FillProgress } from '../load/fill-progress.ts';
 import { findMax } from '../load/find-max.ts';
 import type { BenchResult, LoadOperation, SearchStep, Workload } from '../load/result.ts';
 import type { InstrumentName } from './instrument-names.ts';
@@ -30,14 +31,14 @@ export interface ProfileOptions {
   readonly directory: string;
   readonly command: string;
   readonly engine: LoadEngine;
-  /** Whether the keys are put before. */
-  readonly fills: boolean;
+  /** The keys are put before, which gives up when nothing was accepted for so long; null: they are there. */
+  readonly fillTimeoutMs: number | null;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: ProfileEvent) => void;
 }
 
 export type ProfileEvent =
-  | { readonly kind: 'filling' }
+  | { readonly kind: 'filling'; readonly progress: FillProgress }
   | { readonly kind: 'warming'; readonly op: LoadOperation }
   | { readonly kind: 'step'; readonly op: LoadOperation; readonly step: SearchStep }
   | { readonly kind: 'rate'; readonly op: LoadOperation; readonly rate: number }
@@ -56,7 +57,7 @@ export async function profileCluster(options: ProfileOptions): Promise<ProfileRe
   const environment = await benchEnvironment(options.targets[0] ?? '');
   const files: ProfileFile[] = [];
   const runs: ProfileRun[] = [];
-  if (options.fills) await fill(options);
+  if (options.fillTimeoutMs !== null) await fill(options, options.fillTimeoutMs);
   for (const op of options.ops) {
     if (options.signal?.aborted === true) break;
     const profiled = await new OperationProfile(options, op, String(environment.cluster['mode'] ?? '')).run();
@@ -77,9 +78,16 @@ export async function profileCluster(options: ProfileOptions): Promise<ProfileRe
   };
 }
 
-async function fill({ workload, targets, signal, onEvent }: ProfileOptions): Promise<void> {
-  onEvent?.({ kind: 'filling' });
-  await fillKeys({ ...workload, targets }, { ...(signal && { signal }) });
+async function fill({ workload, targets, signal, onEvent }: ProfileOptions, timeoutMs: number): Promise<void> {
+  await fillKeys(
+    { ...workload, targets },
+    {
+      ...(signal && { signal }),
+      timeoutMs,
+      progressMs: fillLineMs,
+      onProgress: (progress) => onEvent?.({ kind: 'filling', progress }),
+    },
+  );
 }
 
 class OperationProfile {

@@ -34,12 +34,13 @@ export async function renderCompareReport(result: CompareResult): Promise<string
 }
 
 function verdictSection(result: CompareResult): Html {
-  const { steps, cutShort, summary } = result;
+  const { steps, cutShort, summary, failures = [] } = result;
   const rule = ruleSentence(summary);
   const invalid = summary.reduce((sum, { verdicts }) => sum + verdicts.invalid, 0);
   const pairs = [...new Map(steps.map(({ from, to }) => [`${from} → ${to}`, { from, to }]))];
   return html`<section class="bought" aria-label="What each step bought">
     ${cutShort && html`<p class="note"><strong>CUT SHORT</strong> The comparison was interrupted: all figures are of the part that ran.</p>`}
+    ${failures.map((failure) => html`<p class="note"><strong>FAILED</strong> ${failure}</p>`)}
     ${invalid > 0 && html`<p class="note"><strong>INVALID</strong> In ${invalid} ${invalid === 1 ? 'run' : 'runs'} the load generator could not keep the rate; they count for nothing here.</p>`}
     ${pairs.map(([name, { from, to }]) =>
       stepBlock(

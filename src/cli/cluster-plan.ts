@@ -3,10 +3,12 @@
  * gets a client port, replica ports and a directory of its own; all else is shared.
  */
 import { join } from 'node:path';
-import { resolveSettings, type NodeSettings, type SettingSources } from '../settings/config.ts';
+import { resolveSettings } from '../settings/config.ts';
 import { KvorumError } from '../domain/errors.ts';
 import { nodeName } from '../domain/topology.ts';
-import { defaultPort } from '../settings/settings.ts';
+import { defaultPort } from '../settings/entries.ts';
+import { settingNames, settingsTable, type NodeSettings, type SettingName } from '../settings/settings.ts';
+import type { SettingSources } from '../settings/sources.ts';
 
 export interface PlannedNode {
   readonly name: string;
@@ -24,7 +26,7 @@ export const directoryDefault = 'data';
 /** The plan of a cluster of `count` nodes. Throws `bad-setting`. */
 export function planCluster(sources: SettingSources, count: number): ClusterPlan {
   // Resolved once as if for a cluster on the default port, only to learn which port and directory are asked for.
-  const { settings, list } = resolveSettings(withFlags(sources, addressFlags(localCluster(defaultPort, count), 0)));
+  const { settings, list } = resolveSettings(told(sources, addresses(localCluster(defaultPort, count), 0)));
   const hasDirectory = list.some(({ name, origin }) => name === 'dataDirectory' && origin !== 'default');
   const directory = hasDirectory ? settings.dataDirectory : directoryDefault;
   assertPorts(settings.port, count);
@@ -32,15 +34,15 @@ export function planCluster(sources: SettingSources, count: number): ClusterPlan
   const nodes = cluster.map((_, index): PlannedNode => {
     const name = nodeName(index);
     const { replicaPort, workers } = settings;
-    const flags = {
-      ...addressFlags(cluster, index),
+    const own = {
+      ...addresses(cluster, index),
       port: String(settings.port + index),
-      data: join(directory, name),
-      'replica-port': String(replicaPort === 0 ? 0 : replicaPort + index * workers),
+      dataDirectory: join(directory, name),
+      replicaPort: String(replicaPort === 0 ? 0 : replicaPort + index * workers),
     };
     return {
       name,
-      settings: resolveSettings(withFlags(sources, flags)).settings,
+      settings: resolveSettings(told(sources, own)).settings,
       logFile: join(directory, `${name}.log`),
     };
   });
@@ -57,10 +59,17 @@ function localCluster(port: number, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `http://localhost:${port + index}`);
 }
 
-function addressFlags(cluster: readonly string[], index: number): Record<string, string> {
+type Texts = { readonly [Name in SettingName]?: string };
+
+function addresses(cluster: readonly string[], index: number): Texts {
   return { self: cluster[index] ?? '', cluster: cluster.join(',') };
 }
 
-function withFlags({ flags, environment }: SettingSources, more: Readonly<Record<string, string>>): SettingSources {
-  return { flags: new Map([...flags, ...Object.entries(more)]), environment };
+/** The sources of a node that is told `texts` by flags, besides what the command line has. */
+function told({ flags, environment }: SettingSources, texts: Texts): SettingSources {
+  const own = settingNames.flatMap((name) => {
+    const text = texts[name];
+    return text === undefined ? [] : [[settingsTable[name].flag, text] as const];
+  });
+  return { flags: new Map([...flags, ...own]), environment };
 }

@@ -2,7 +2,7 @@
  * One command line from its words to an exit code: finds the command, parses what follows it and runs it. What is wrong
  * with a command line or a setting is said in one line on stderr, never as a stack trace.
  */
-import type { Environment } from '../settings/config.ts';
+import type { Environment } from '../settings/sources.ts';
 import { version } from '../version.ts';
 import { commands } from './commands.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';

@@ -2,7 +2,7 @@
  * What a command is: its name, what it takes, examples, and what it does. Parsing, help and suggestions are made from
  * this; a new command is one such object in the table of commands.ts.
  */
-import type { Environment, Flags } from '../settings/config.ts';
+import type { Environment, Flags } from '../settings/sources.ts';
 import type { ExitCode } from './exit-codes.ts';
 
 export interface Option {
@@ -15,6 +15,10 @@ export interface Option {
   readonly about: string;
   /** A switch that `--no-FLAG` turns off. */
   readonly isNegatable?: boolean;
+  /** Taken, but neither in help nor suggested. */
+  readonly isHidden?: boolean;
+  /** Why it went away: given, it is refused with this word. Neither in help nor suggested. */
+  readonly gone?: string;
 }
 
 export interface Command {
@@ -37,6 +41,11 @@ export interface Invocation {
   readonly flags: Flags;
   readonly positionals: readonly string[];
   readonly environment: Environment;
+}
+
+/** Whether help and suggestions name the option. */
+export function isShown({ isHidden = false, gone }: Option): boolean {
+  return !isHidden && gone === undefined;
 }
 
 export const helpOption: Option = { flag: 'help', short: 'h', about: 'Show this help' };

@@ -1,6 +1,6 @@
 /** Help texts, made from the command table, and the `help` command. */
 import { suggestion } from '../nearest.ts';
-import { helpOption, type Command, type Option } from './command.ts';
+import { helpOption, isShown, type Command, type Option } from './command.ts';
 import { exitCodeMeanings, exitCodes } from './exit-codes.ts';
 import { renderColumns, terminalWidth, writeNotice, writeResult } from './output.ts';
 
@@ -22,7 +22,7 @@ export function commandHelp({ name, summary, usage, details, options, examples }
     `${summary}\n`,
     `Usage: kvorum ${name}${usage === '' ? '' : ` ${usage}`}\n`,
     ...(details === undefined ? [] : [columns([[details]], '')]),
-    `Options:\n${columns([...options, helpOption].map((option) => [spelling(option), option.about]))}`,
+    `Options:\n${columns([...options.filter(isShown), helpOption].map((option) => [spelling(option), option.about]))}`,
     `Examples:\n${examples.map((example) => `  ${example}\n`).join('')}`,
   ].join('\n');
 }

@@ -6,10 +6,10 @@
  * and knows no nearest option.
  */
 import { parseArgs } from 'node:util';
-import type { Flags } from '../settings/config.ts';
+import type { Flags } from '../settings/sources.ts';
 import { KvorumError } from '../domain/errors.ts';
 import { suggestion } from '../nearest.ts';
-import { helpOption, outputOption, type Command, type Option } from './command.ts';
+import { helpOption, isShown, outputOption, type Command, type Option } from './command.ts';
 
 export type ParsedLine =
   | { readonly kind: 'run'; readonly flags: Flags; readonly positionals: readonly string[] }
@@ -90,17 +90,14 @@ function takeOption(
   flags: Map<string, string | boolean>,
 ): string | undefined {
   const { name, value, rawName } = token;
-  const option = options.find((one) => one.flag === name);
-  if (option === undefined) {
-    const negated = options.find((one) => one.isNegatable === true && `no-${one.flag}` === name);
-    if (negated === undefined) return `Unknown option "${rawName}"${suggestOption(token, options)}`;
-    if (value !== undefined) return `Option "${rawName}" takes no value`;
-    flags.set(negated.flag, false);
-    return undefined;
-  }
+  const option = options.find(
+    ({ flag, isNegatable }) => name === flag || (isNegatable === true && name === `no-${flag}`),
+  );
+  if (option === undefined) return `Unknown option "${rawName}"${suggestOption(token, options)}`;
+  if (option.gone !== undefined) return `Option "${rawName}" is gone: ${option.gone}`;
   if (option.placeholder === undefined) {
     if (value !== undefined) return `Option "${rawName}" takes no value`;
-    flags.set(name, true);
+    flags.set(option.flag, name === option.flag);
     return undefined;
   }
   if (value === undefined || looksLikeOption(token)) return `Option "${rawName}" needs a value: ${option.placeholder}`;
@@ -115,7 +112,9 @@ function looksLikeOption({ value, inlineValue }: OptionToken): boolean {
 
 function suggestOption({ name, rawName }: OptionToken, options: readonly Option[]): string {
   if (!rawName.startsWith('--')) return '';
-  const flags = options.flatMap((one) => (one.isNegatable === true ? [one.flag, `no-${one.flag}`] : [one.flag]));
+  const flags = options
+    .filter(isShown)
+    .flatMap((one) => (one.isNegatable === true ? [one.flag, `no-${one.flag}`] : [one.flag]));
   return suggestion(name, flags, '--');
 }
 

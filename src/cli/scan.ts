@@ -6,7 +6,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
-import type { Flags } from '../settings/config.ts';
+import type { Flags } from '../settings/sources.ts';
 import {
   clientOptions,
   openClient,

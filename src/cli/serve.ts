@@ -7,7 +7,9 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
-import { resolveSettings, type Environment, type NodeSettings } from '../settings/config.ts';
+import { resolveSettings } from '../settings/config.ts';
+import type { NodeSettings } from '../settings/settings.ts';
+import type { Environment } from '../settings/sources.ts';
 import { stopWithParentEnvironmentName } from './child-environment.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';

@@ -1,13 +1,9 @@
 /** The settings of a node as options of a command, made from the settings table. */
-import { configEnvironmentName, configFlag, defaultText } from '../settings/config.ts';
-import { settingsTable, type SettingName } from '../settings/settings.ts';
+import { goneSettings } from '../settings/entries.ts';
+import { kebab } from '../settings/kinds.ts';
+import { settingNames, settingsTable, type SettingName } from '../settings/settings.ts';
+import { configEnvironmentName, configFlag } from '../settings/sources.ts';
 import type { Option } from './command.ts';
-
-/** An option for each setting but those in `except`, and `--config`. */
-export function settingOptions(except: readonly SettingName[] = []): readonly Option[] {
-  const names = (Object.keys(settingsTable) as SettingName[]).filter((name) => !except.includes(name));
-  return [...names.map(settingOption), configOption];
-}
 
 const configOption: Option = {
   flag: configFlag,
@@ -15,10 +11,34 @@ const configOption: Option = {
   about: `JSON file of settings by their names in kvorum config; ${configEnvironmentName} in the environment`,
 };
 
+/** An option for each setting, and `--config`. */
+export function settingOptions(): readonly Option[] {
+  return optionsFor(settingNames);
+}
+
+/** An option for each setting that the nodes of a cluster share, but not for those in `except`. */
+export function sharedSettingOptions(except: readonly SettingName[] = []): readonly Option[] {
+  return optionsFor(settingNames.filter((name) => !settingsTable[name].isPerNode && !except.includes(name)));
+}
+
+/** The option of a setting that each node has its own of, as a command that starts all of them takes it. */
+export function clusterOption(name: SettingName, meaning: string, fallback: string): Option {
+  const { flag, placeholder, environmentName } = settingsTable[name];
+  return { flag, placeholder, about: `${meaning} (default ${fallback}; ${environmentName})` };
+}
+
+/** Options that went away, each to be refused with the word that `gone` has on it. */
+export function goneOptions(gone: Readonly<Record<string, string>>): readonly Option[] {
+  return Object.entries(gone).map(([name, why]) => ({ flag: kebab(name), about: '', isNegatable: true, gone: why }));
+}
+
+function optionsFor(names: readonly SettingName[]): readonly Option[] {
+  return [...names.map(settingOption), configOption, ...goneOptions(goneSettings)];
+}
+
 function settingOption(name: SettingName): Option {
-  const { flag, placeholder, why, bounds, environmentName } = settingsTable[name];
-  const value = defaultText(name);
-  const facts = [bounds, ...(value === '' ? [] : [`default ${value}`]), environmentName].join('; ');
-  const option = { flag, about: `${why} (${facts})` };
+  const { flag, placeholder, why, bounds, defaultWords, environmentName, isHidden } = settingsTable[name];
+  const facts = [bounds, ...(defaultWords === '' ? [] : [`default ${defaultWords}`]), environmentName].join('; ');
+  const option = { flag, about: `${why} (${facts})`, isHidden };
   return placeholder === '' ? { ...option, isNegatable: true } : { ...option, placeholder };
 }

@@ -3,7 +3,7 @@
  * that does not answer is a row like the others.
  */
 import { Buffer } from 'node:buffer';
-import type { Flags } from '../settings/config.ts';
+import type { Flags } from '../settings/sources.ts';
 import { fieldOf, listFieldOf, parseJson, textFieldOf } from '../formats/foreign-json.ts';
 import {
   clientOf,

@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { takenPort } from '../../profiling/cluster/free-ports.ts';
 import { KvorumError, messageOf } from '../domain/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
-import { defaultPort } from '../settings/settings.ts';
+import { defaultPort } from '../settings/entries.ts';
 import { clientOf } from './client.ts';
 import { directoryDefault, planCluster, type ClusterPlan } from './cluster-plan.ts';
 import { keepClusterSecret } from './cluster-secret.ts';
@@ -18,7 +18,7 @@ import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { NodeProcess } from './node-process.ts';
 import { printable, renderTable, writeNotice, writeResult } from './output.ts';
 import { countFlag, outputFormat } from './parse.ts';
-import { settingOptions } from './setting-options.ts';
+import { clusterOption, sharedSettingOptions } from './setting-options.ts';
 import { stopSignal } from './signals.ts';
 
 type Format = ReturnType<typeof outputFormat>;
@@ -41,9 +41,9 @@ export const upCommand: Command = {
   options: [
     { flag: 'nodes', short: 'n', placeholder: 'N', about: `How many nodes (default ${nodesDefault})` },
     outputOption,
-    { flag: 'port', placeholder: 'N', about: `Port of the first node (default ${defaultPort}; KVORUM_PORT)` },
-    { flag: 'data', placeholder: 'DIR', about: `Directory of all nodes (default ${directoryDefault}; KVORUM_DATA)` },
-    ...settingOptions(['self', 'cluster', 'port', 'dataDirectory']),
+    clusterOption('port', 'Port of the first node', String(defaultPort)),
+    clusterOption('dataDirectory', 'Directory of all nodes', directoryDefault),
+    ...sharedSettingOptions(),
   ],
   examples: ['kvorum up', 'kvorum up -n 5 --port 9000 --data /tmp/kvorum', 'kvorum up --mode sync --output json'],
   run: up,

@@ -22,9 +22,9 @@ import type {
   WorkerMessage,
   WorkerReady,
   WorkerReport,
-  WorkerSettings,
 } from '../formats/worker-protocol.ts';
 import type { Log } from '../log.ts';
+import type { WorkerSettings } from '../settings/settings.ts';
 import { InlinePool, type TaskPool } from './inline-pool.ts';
 
 export interface WorkerPoolOptions {

@@ -1,13 +1,12 @@
 /**
- * What the main thread and its worker threads tell each other, besides operation and outcome frames: the settings that
- * a worker starts with, and the messages of the control port that each worker opens.
+ * What the main thread and its worker threads tell each other, besides operation and outcome frames and the settings that
+ * a worker starts with: the messages of the control port that each worker opens, and the words of settings.
  *
  * Everything here crosses by structured clone, so it is plain data.
  */
 import { codeOf, messageOf } from '../domain/errors.ts';
 import type { MetricFamily } from '../metrics/metrics.ts';
 import type { RangeEnd, RangeRequest } from '../domain/range.ts';
-import type { Topology } from '../domain/topology.ts';
 import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
 
@@ -28,36 +27,6 @@ export type LogLevel = (typeof logLevels)[number];
  */
 export const dispatches = ['pool', 'inline'] as const;
 export type Dispatch = (typeof dispatches)[number];
-
-/** What a worker thread needs to know (its Piscina `workerData`). */
-export interface WorkerSettings {
-  readonly mode: Mode;
-  readonly topology: Topology;
-  readonly version: string;
-  readonly clusterSecret: string;
-  readonly host: string | undefined;
-  /** First replica port; 0 lets the system choose. Worker i listens on the first free of the next `workers` ports. */
-  readonly replicaPort: number;
-  readonly workers: number;
-  readonly dataDirectory: string;
-  readonly durability: Durability;
-  readonly storeBytesMax: number;
-  readonly mapWrites: boolean;
-  readonly timeoutMs: number;
-  readonly clockDriftMsMax: number;
-  readonly frameBytesMax: number;
-  readonly batchBytesMax: number;
-  readonly peerBatchesInFlightMax: number;
-  readonly peerConnectionsMax: number;
-  readonly peerProtocol: PeerProtocol;
-  readonly peerQueueBytesMax: number;
-  readonly readRepair: boolean;
-  /** Copies of a record where a request does not say otherwise. */
-  readonly replicationFactor: number;
-  readonly rangeMsMax: number;
-  /** Scans for clients at once; each takes one more in every other node. */
-  readonly rangesMax: number;
-}
 
 /** What a peer's state is, as a worker sees it. */
 export type PeerState = 'connecting' | 'up' | 'down';

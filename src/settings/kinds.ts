@@ -1,6 +1,6 @@
 /**
- * The kinds of settings: how the text of a flag, of an environment variable or of a file becomes a value, and what is
- * said of it in help, in `kvorum config` and in refusals.
+ * The kinds of settings: how the text of a flag, of an environment variable or of a file becomes a value, and what help,
+ * `kvorum config`, refusals and docs/settings.md say of it.
  *
  * Sizes and durations take a suffix (`16MiB`, `1s`) so that nobody counts zeros; without one they are bytes and
  * milliseconds, as their names say. Only binary suffixes exist: `MB` means two things.
@@ -8,86 +8,130 @@
 import { GIB, KIB, MIB } from '../domain/units.ts';
 import type { Dispatch, Mode } from '../formats/worker-protocol.ts';
 
-/** What a default may depend on. */
-export interface DefaultsContext {
+/** Whose code reads a setting: the main thread, the workers (see `WorkerSettings`), or both. */
+export type NeededBy = 'node' | 'worker' | 'both';
+
+/**
+ * The settings that the defaults and bounds of others follow from. Written out, since the compiler cannot take it from a
+ * table that uses it; `NodeSettings` has all of it.
+ */
+export interface Others {
   readonly mode: Mode;
   readonly dispatch: Dispatch;
+  readonly workers: number;
   readonly port: number;
   readonly self: string;
+  /** The text of `self`, or undefined where nobody gave one: `self` follows from `port`, and `port` from this. */
+  readonly selfAsGiven: string | undefined;
+  readonly cluster: readonly string[];
+  readonly valueBytesMax: number;
+  readonly bodyBytesInFlightMax: number;
+  readonly batchBytesMax: number;
 }
+
+type SizeOfOthers = Extract<keyof Others, `${string}Bytes${string}`>;
 
 /** A parsed value, or undefined where the text is not one. Wrapped, since undefined can be a value. */
 export type Parsed<T> = { readonly value: T } | undefined;
 
-export interface Setting<T> {
-  /** Without the dashes. */
-  readonly flag: string;
-  readonly environmentName: string;
-  /** How help names the value, for example `MS`; empty for a switch, which takes none. */
-  readonly placeholder: string;
+/** A setting but for its name. */
+export interface Entry<T, By extends NeededBy = NeededBy> {
+  /** Where the flag is not the setting's name in kebab case. */
+  readonly flag: string | undefined;
+  /** How help names the value, for example `MS`; empty for a switch, which takes none; undefined: the flag's last word. */
+  readonly placeholder: string | undefined;
   readonly unit: string;
   /** The bound, in few words. */
   readonly bounds: string;
   /** The bound, as the end of "Bad --port "x": expected ...". */
   readonly expected: string;
-  /** One sentence: what the setting is for. */
+  /** One sentence: what the setting is for, or what it bounds. */
   readonly why: string;
+  /** One sentence: how to choose it. */
+  readonly choose: string;
+  readonly neededBy: By;
   readonly isSecret: boolean;
-  readonly defaultFor: (context: DefaultsContext) => T;
-  /** Why the default is what it is, where it depends on another setting. */
-  readonly defaultNote: (context: DefaultsContext) => string | undefined;
+  readonly isHidden: boolean;
+  readonly isPerNode: boolean;
+  readonly defaultFor: (others: Others) => T;
+  /** The default, or in words how it follows from other settings; empty where there is none. */
+  readonly defaultWords: string;
+  /** Why the default is what it is in this place, where it depends on another setting. */
+  readonly defaultNote: (others: Others) => string | undefined;
+  /** What is wrong with the value beside the other settings, as the end of "Bad --port "1": ...". */
+  readonly check: (value: T, others: Others) => string | undefined;
   readonly parse: (text: string) => Parsed<T>;
   /** The text that parses to `value`. */
   readonly format: (value: T) => string;
 }
 
-interface Described<T> {
-  readonly flag: string;
+type Described<T, By extends NeededBy> = Default<T> & {
   readonly why: string;
-  readonly default: T | ((context: DefaultsContext) => T);
-  readonly defaultNote?: (context: DefaultsContext) => string | undefined;
-}
+  readonly choose: string;
+  readonly neededBy: By;
+  readonly flag?: string;
+  readonly isSecret?: true;
+  /** Not in help, for what only tests and experts turn; `kvorum config` and the documents show it. */
+  readonly isHidden?: true;
+  /** Each node has its own: a command that starts a cluster chooses it. */
+  readonly isPerNode?: true;
+  readonly check?: (value: T, others: Others) => string | undefined;
+};
 
-interface Bounded extends Described<number> {
-  readonly min: number;
-  readonly max: number;
+type Note = (others: Others) => string | undefined;
+
+type Default<T> =
+  | { readonly default: T; readonly defaultWords?: string; readonly defaultNote?: Note }
+  | { readonly default: (others: Others) => T; readonly defaultWords: string; readonly defaultNote?: Note };
+
+interface Bounds {
+  /** Both are accepted themselves. */
+  readonly range: readonly [min: number, max: number];
   /** What the smallest value means, where it is not a quantity. */
   readonly minMeans?: string;
 }
 
-interface DescribedText<T> extends Described<T> {
+interface TextFacts {
   readonly placeholder: string;
   /** What is accepted, where it is more than "not empty". */
   readonly bounds?: string;
-  readonly isSecret?: boolean;
 }
 
-export function text(described: DescribedText<string>): Setting<string> {
-  return {
-    ...common(described, described.placeholder),
-    isSecret: described.isSecret ?? false,
+/** A size that must hold another one, and so much more. */
+interface AtLeast {
+  readonly of: SizeOfOthers;
+  readonly plusBytes?: number;
+}
+
+export function text<By extends NeededBy>(described: Described<string, By> & TextFacts): Entry<string, By> {
+  return entry(described, {
+    placeholder: described.placeholder,
     bounds: described.bounds ?? 'not empty',
     expected: 'a text that is not empty',
     parse: (given) => (given === '' ? undefined : { value: given }),
     format: (value) => value,
-  };
+  });
 }
 
 /** A text that may stay unset. */
-export function optionalText(described: DescribedText<string | undefined>): Setting<string | undefined> {
-  return {
-    ...common(described, described.placeholder),
-    bounds: 'not empty',
+export function optionalText<By extends NeededBy>(
+  described: Described<string | undefined, By> & TextFacts,
+): Entry<string | undefined, By> {
+  return entry(described, {
+    placeholder: described.placeholder,
+    bounds: described.bounds ?? 'not empty',
     expected: 'a text that is not empty',
     parse: (given) => (given === '' ? undefined : { value: given }),
     format: (value) => value ?? '',
-  };
+  });
 }
 
 /** Texts separated by commas. */
-export function list(described: DescribedText<readonly string[]>): Setting<readonly string[]> {
-  return {
-    ...common(described, described.placeholder),
+export function list<By extends NeededBy>(
+  described: Described<readonly string[], By> & TextFacts,
+): Entry<readonly string[], By> {
+  return entry(described, {
+    placeholder: described.placeholder,
     bounds: described.bounds ?? 'not empty',
     expected: 'texts separated by commas',
     parse: (given) => {
@@ -95,63 +139,76 @@ export function list(described: DescribedText<readonly string[]>): Setting<reado
       return parts.includes('') ? undefined : { value: parts };
     },
     format: (values) => values.join(','),
-  };
+  });
 }
 
-export function choice<T extends string>(described: Described<T> & { of: readonly T[] }): Setting<T> {
+/** One of several words. */
+export function choice<const Word extends string, By extends NeededBy>(
+  described: Described<NoInfer<Word>, By> & { readonly of: readonly Word[] },
+): Entry<Word, By> {
   const all = described.of;
-  return {
-    ...common(described, described.flag.split('-').at(-1)?.toUpperCase() ?? ''),
+  return entry<Word, By>(described, {
+    placeholder: undefined,
     bounds: all.join(', '),
     expected: `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`,
     parse: (given) => wrap(all.find((one) => one === given)),
     format: (value) => value,
-  };
+  });
 }
 
-/** On or off; as a flag `--name` and `--no-name`. */
-export function toggle(described: Described<boolean>): Setting<boolean> {
-  return {
-    ...common(described, ''),
+/** A switch: `--flag`, `--no-flag`, `true` or `false`. */
+export function toggle<By extends NeededBy>(described: Described<boolean, By>): Entry<boolean, By> {
+  return entry(described, {
+    placeholder: '',
     bounds: 'true, false',
     expected: 'true or false',
     parse: (given) => toggles.get(given.toLowerCase()),
     format: String,
-  };
+  });
 }
 
-export function integer(bounded: Bounded & { unit?: string }): Setting<number> {
-  return {
-    ...common(bounded, 'N'),
-    unit: bounded.unit ?? '',
-    bounds: boundsOf(bounded, String),
-    expected: `a whole number from ${bounded.min} to ${bounded.max}`,
-    parse: (given) => within(bounded, parseQuantity(given, onlyOnes)),
+export function integer<By extends NeededBy>(
+  described: Described<number, By> & Bounds & { readonly unit?: string },
+): Entry<number, By> {
+  return entry(described, {
+    placeholder: 'N',
+    unit: described.unit ?? '',
+    bounds: boundsOf(described, String),
+    expected: `a whole number from ${described.range.join(' to ')}`,
+    parse: (given) => within(described, parseQuantity(given, onlyOnes)),
     format: String,
-  };
+  });
 }
 
-export function size(bounded: Bounded): Setting<number> {
-  const range = `${formatSize(bounded.min)} to ${formatSize(bounded.max)}`;
-  return {
-    ...common(bounded, 'SIZE'),
-    unit: 'bytes',
-    bounds: boundsOf(bounded, formatSize),
-    expected: `a size from ${range} (bytes, or a number with KiB, MiB or GiB)`,
-    parse: (given) => within(bounded, parseQuantity(given, sizeUnits)),
-    format: formatSize,
-  };
+/** Bytes. */
+export function size<By extends NeededBy>(
+  described: Described<number, By> & Bounds & { readonly atLeast?: readonly AtLeast[] },
+): Entry<number, By> {
+  const { range, atLeast = [] } = described;
+  return entry(
+    { ...described, check: (value, others) => tooSmall(value, atLeast, others) ?? described.check?.(value, others) },
+    {
+      placeholder: 'SIZE',
+      unit: 'bytes',
+      bounds: boundsOf(described, formatSize) + leastOf(atLeast),
+      expected: `a size from ${range.map(formatSize).join(' to ')} (bytes, or a number with KiB, MiB or GiB)`,
+      parse: (given) => within(described, parseQuantity(given, sizeUnits)),
+      format: formatSize,
+    },
+  );
 }
 
-export function duration(bounded: Bounded): Setting<number> {
-  return {
-    ...common(bounded, 'MS'),
+/** Milliseconds. */
+export function duration<By extends NeededBy>(described: Described<number, By> & Bounds): Entry<number, By> {
+  const [min, max] = described.range;
+  return entry(described, {
+    placeholder: 'MS',
     unit: 'ms',
-    bounds: boundsOf(bounded, String),
-    expected: `a duration from ${bounded.min}ms to ${bounded.max}ms (milliseconds, or a number with ms or s)`,
-    parse: (given) => within(bounded, parseDuration(given)),
+    bounds: boundsOf(described, String),
+    expected: `a duration from ${min}ms to ${max}ms (milliseconds, or a number with ms or s)`,
+    parse: (given) => within(described, parseDuration(given)),
     format: String,
-  };
+  });
 }
 
 /** `1500`, `500ms` or `1s` in milliseconds; undefined where it is none of them. */
@@ -169,6 +226,11 @@ export function formatSize(bytes: number): string {
     if (bytes >= unit && bytes % unit === 0) return `${bytes / unit}${suffix}`;
   }
   return String(bytes);
+}
+
+/** `value-bytes-max` for `valueBytesMax`. */
+export function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 const onlyOnes: ReadonlyMap<string, number> = new Map([['', 1]]);
@@ -190,28 +252,52 @@ const toggles: ReadonlyMap<string, { value: boolean }> = new Map([
   ['0', { value: false }],
 ]);
 
-function common<T>(described: Described<T>, placeholder: string) {
+type Kind<T> = Pick<Entry<T>, 'placeholder' | 'bounds' | 'expected' | 'parse' | 'format'> & { readonly unit?: string };
+
+function entry<T, By extends NeededBy>(described: Described<T, By>, kind: Kind<T>): Entry<T, By> {
   const given = described.default;
   return {
-    flag: described.flag,
-    environmentName: `KVORUM_${described.flag.replaceAll('-', '_').toUpperCase()}`,
-    placeholder,
     unit: '',
+    ...kind,
+    flag: described.flag,
     why: described.why,
-    isSecret: false,
-    // A default is plain data or a function of the context; no setting's value is itself a function.
-    defaultFor: (context: DefaultsContext): T => (isFunction(given) ? given(context) : given),
+    choose: described.choose,
+    neededBy: described.neededBy,
+    isSecret: described.isSecret ?? false,
+    isHidden: described.isHidden ?? false,
+    isPerNode: described.isPerNode ?? false,
+    // A default is plain data or a function of other settings; no setting's value is itself a function.
+    defaultFor: (others) => (isFunction(given) ? given(others) : given),
+    defaultWords: described.defaultWords ?? (isFunction(given) ? '' : kind.format(given)),
     defaultNote: described.defaultNote ?? (() => undefined),
+    check: described.check ?? (() => undefined),
   };
 }
 
-function isFunction<T>(given: T | ((context: DefaultsContext) => T)): given is (context: DefaultsContext) => T {
+function isFunction<T>(given: T | ((others: Others) => T)): given is (others: Others) => T {
   return typeof given === 'function';
 }
 
-function boundsOf(bounded: Bounded, format: (value: number) => string): string {
-  const range = `${format(bounded.min)} to ${format(bounded.max)}`;
-  return bounded.minMeans === undefined ? range : `${range}, ${format(bounded.min)}: ${bounded.minMeans}`;
+function boundsOf({ range: [min, max], minMeans }: Bounds, format: (value: number) => string): string {
+  const range = `${format(min)} to ${format(max)}`;
+  return minMeans === undefined ? range : `${range}, ${format(min)}: ${minMeans}`;
+}
+
+function tooSmall(value: number, atLeast: readonly AtLeast[], others: Others): string | undefined {
+  const broken = atLeast.find(({ of, plusBytes = 0 }) => value < others[of] + plusBytes);
+  if (broken === undefined) return undefined;
+  const least = formatSize(others[broken.of] + (broken.plusBytes ?? 0));
+  return `expected at least ${least}, the size of ${sizeName(broken)}`;
+}
+
+/** `, at least --value-bytes-max + 64KiB and --batch-bytes-max`, or nothing. */
+function leastOf(atLeast: readonly AtLeast[]): string {
+  if (atLeast.length === 0) return '';
+  return `, at least ${atLeast.map((one) => sizeName(one).replace(' and ', ' + ')).join(' and ')}`;
+}
+
+function sizeName({ of, plusBytes }: AtLeast): string {
+  return plusBytes === undefined ? `--${kebab(of)}` : `--${kebab(of)} and ${formatSize(plusBytes)}`;
 }
 
 function parseQuantity(given: string, units: ReadonlyMap<string, number>): number | undefined {
@@ -223,7 +309,7 @@ function parseQuantity(given: string, units: ReadonlyMap<string, number>): numbe
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-function within({ min, max }: Bounded, value: number | undefined): Parsed<number> {
+function within({ range: [min, max] }: Bounds, value: number | undefined): Parsed<number> {
   return value === undefined || value < min || value > max ? undefined : { value };
 }
 

@@ -48,7 +48,11 @@ const wrongLines: readonly [args: string[], message: string][] = [
   [['get', 'k', '--timeout-ms', '1h'], 'kvorum: Bad --timeout-ms "1h": expected a duration like 500, 500ms or 2s'],
   [['put', 'k'], 'kvorum: No value: give VALUE, - for stdin, or --file FILE'],
   [['put', 'k', 'v', '--file', 'f'], 'kvorum: Two values: give VALUE, - or --file, not two of them'],
-  [['config', '--output', 'xml'], 'kvorum: Bad --output "xml": expected table or json'],
+  [['config', '--output', 'xml'], 'kvorum: Bad --output "xml": expected table, json or markdown'],
+  [
+    ['config', '--output', 'markdown', '--mode', 'sync'],
+    "kvorum: --output markdown shows defaults, not a node's values: leave --mode out",
+  ],
   [['up', '-n', '65'], 'kvorum: Bad --nodes "65": expected a whole number from 1 to 64'],
   [['up', '--port', '65535'], 'kvorum: Bad --port "65535": 3 nodes need one from 1 to 65533'],
   [['up', '--port', '0'], 'kvorum: Bad --port "0": 3 nodes need one from 1 to 65533'],

@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { BenchResult } from '../../../profiling/load/result.ts';
+import { eventually } from '../../support/eventually.ts';
 import { fakeWrk2 } from '../../support/fake-wrk2.ts';
 import { requestServer } from '../../support/load.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -40,6 +41,7 @@ test('a wrong flag is named with what is accepted, in one line, exit code 2', as
   for (const [args, message] of [
     [['--rate', '0'], 'Bad --rate "0": expected a number above 0, up to 1000000'],
     [['--wrk2', '/no/such'], 'Bad --wrk2 "/no/such": expected wrk2, a program with the option -R, --rate'],
+    [['--fill-timeout', '3s'], '--fill-timeout is of use only to a run that fills its keys'],
     [['--durration', '3s'], 'Unknown option "--durration"; did you mean "--duration"? (kvorum bench --help)'],
   ] as const) {
     const { code, stderr, stdout } = await kvorumInProcess(['bench', ...args]);
@@ -142,6 +144,28 @@ test('--fill on a full disk ends with one line', async (t) => {
   const { code, stderr } = await kvorum(['bench', '--target', url, ...short, '--fill']);
   assert.equal(code, 1);
   assert.equal(stderr, `kvorum: Cannot fill: ${url} answers 507, its disk is full\n`);
+});
+
+test('--fill of a node that takes nothing says how it goes, and after --fill-timeout what to change', async (t) => {
+  const url = await node(t, () => '504 Not Enough Replicas');
+  const { code, stderr } = await kvorum(['bench', '--target', url, ...short, '--fill', '--fill-timeout', '4s']);
+  assert.equal(code, 5);
+  assert.match(stderr, /^Filled 0 of 100000 keys, 0\/s, \d+ refused and tried again$/m);
+  assert.match(stderr, /^kvorum: Cannot fill: .*: nothing accepted for 4 s \(.*answers 504\).* Give fewer --keys/m);
+});
+
+test('Ctrl-C ends a fill that gets nowhere, exit code 130', async (t) => {
+  let isAsked = false;
+  const url = await node(t, () => {
+    isAsked = true;
+    return undefined;
+  });
+  const child = spawnKvorum(['bench', '--target', url, ...short, '--fill']);
+  t.after(() => child.kill('SIGKILL'));
+  await eventually(() => assert.ok(isAsked));
+  child.kill('SIGINT');
+  const [code] = (await once(child, 'exit')) as [number | null];
+  assert.equal(code, 130);
 });
 
 test('a target that is not there, or not ready, is named, exit code 5', async (t) => {

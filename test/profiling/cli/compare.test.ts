@@ -45,7 +45,7 @@ test('a short comparison of two modes, from the clusters to the files', async (t
     assert.match(text, /\nLatency p99\.9 +\S+ ms/);
     assert.match(text, /\nasync -> batched\nPUT: /);
     assert.match(stopped.stderr, /^Comparing async, batched under put: about \d+ min\n/);
-    assert.match(stopped.stderr, /async: filled\n/);
+    assert.match(stopped.stderr, /async: Filled 100 of 100 keys, \S+\/s/);
     assert.match(stopped.stderr, /\[\d\/\d\] round 1, put at 50\/s, \w+: /);
   });
 
@@ -134,7 +134,7 @@ test('an interrupted comparison writes what it has, marked as cut short, and exi
   let [stdout, stderr] = ['', ''];
   child.stdout?.on('data', (chunk) => (stdout += String(chunk)));
   child.stderr?.on('data', (chunk) => (stderr += String(chunk)));
-  await eventually(() => assert.match(stderr, /idle, all clusters|batched: filled/));
+  await eventually(() => assert.match(stderr, /idle, all clusters|batched: Filled/));
   child.kill('SIGINT');
   const [code] = (await once(child, 'close')) as [number | null];
   assert.equal(code, 130, stderr);
@@ -142,6 +142,22 @@ test('an interrupted comparison writes what it has, marked as cut short, and exi
   assert.match(stdout, /^CUT SHORT/);
   const { cutShort, subjects } = resultIn(json);
   assert.deepEqual([cutShort, subjects.length], [true, 2]);
+});
+
+test('a comparison that is interrupted while it fills ends with what it has and exit code 130', async (t) => {
+  const json = join(temporaryDirectory(t), 'c.json');
+  const args = ['--modes', 'async,batched', '--nodes', '1', '--keys', '100000000', '--json', json];
+  const child = spawnKvorum(['compare', ...args]);
+  t.after(() => child.kill('SIGKILL'));
+  let stderr = '';
+  child.stderr?.on('data', (chunk) => (stderr += String(chunk)));
+  await eventually(() => assert.match(stderr, /async: Filled \d+ of 100000000 keys/));
+  child.kill('SIGINT');
+  const [code] = (await once(child, 'close')) as [number | null];
+  assert.equal(code, 130, stderr);
+  assert.ok(!stderr.includes('batched:'), stderr);
+  const { cutShort, runs, failures } = resultIn(json);
+  assert.deepEqual([cutShort, runs, failures], [true, [], undefined]);
 });
 
 test('earlier results are compared, with verdicts where there are several a side', async (t) => {

@@ -89,7 +89,7 @@ test('kvorum profile', async (t) => {
       const given = ['--secret-file', secretFile, '--instruments', 'cpu', '--baseline', own];
       const ended = await profile([...target, ...given]);
       assert.equal(ended.code, 0, ended.stderr);
-      assert.ok(!ended.stderr.includes('Putting every key'));
+      assert.ok(!ended.stderr.includes('Filled'));
       const nodes = new Set(read(running).runs[0]?.cpu?.threads.map(({ node }) => node));
       assert.deepEqual([...nodes], ['n1', 'n2', 'n3']);
       for (const { url } of cluster.nodes) {
@@ -114,11 +114,7 @@ test('kvorum profile', async (t) => {
 });
 
 function assertTold({ stdout, stderr }: Ended, directory: string): void {
-  assert.deepEqual(stderr.trimEnd().split('\n').slice(0, 3), [
-    'Starting 3 nodes',
-    'Putting every key once',
-    'put: warming up',
-  ]);
+  assert.match(stderr, /^Starting 3 nodes\n(?:Filled \d+ of \d+ keys, .+\n)+put: warming up\n/);
   assert.match(stderr, /^put under no instrument: .+\nput under V8's CPU profiler, 1,000 us: .+$/m);
   for (const name of written) assert.ok(stderr.includes(`Wrote ${join(directory, name)}\n`), stderr);
   assert.match(stdout.toString(), /^PUT at 200\/s, batched:\n {2}Under PUT replication takes [\d.]+% of CPU/);

@@ -69,6 +69,17 @@ test('an answer without a length ends with the connection', () => {
   assert.equal(new ResponseParser().close(), undefined);
 });
 
+test('an answer says when to come again, in seconds', () => {
+  for (const [field, retryAfterMs] of [
+    ['retry-after: 2\r\n', 2000],
+    ['Retry-After: soon\r\n', null],
+    ['', null],
+  ] as const) {
+    const bytes = Buffer.from(`HTTP/1.1 503 Service Unavailable\r\n${field}content-length: 0\r\n\r\n`);
+    assert.equal(new ResponseParser().take(bytes, bytes.length)?.retryAfterMs, retryAfterMs, field);
+  }
+});
+
 const broken: readonly (readonly [what: string, bytes: string])[] = [
   ['another protocol', 'SSH-2.0-x\r\n\r\n'],
   ['a length that is none', 'HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n'],

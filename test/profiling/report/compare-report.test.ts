@@ -254,6 +254,13 @@ test('one that was interrupted says so, also where nothing can be compared', { s
   assert.deepEqual(opened.complaints, []);
 });
 
+test('what failed is said first, with the mode', { skip }, async () => {
+  const failures = ['async: Cannot fill: <no room>'];
+  const { page, complaints } = await open(await renderCompareReport({ ...comparison(), failures }));
+  assert.equal(await page.locator('.note').first().innerText(), 'FAILED async: Cannot fill: <no room>');
+  assert.deepEqual(complaints, []);
+});
+
 test('searches, environments and the command to repeat it stand at the end', { skip }, async () => {
   const result = comparison();
   const { page } = await open(await renderCompareReport(result));
