@@ -24,6 +24,7 @@ import { listenForPeers, type ReplicaListener } from './replica/replica-listener
 import { ThreadReport } from './report.ts';
 import { peerReadersMax } from './store/environment.ts';
 import { Store } from './store/store.ts';
+import type { Replayed } from './store/writer-protocol.ts';
 import { Turn } from './turn.ts';
 import { WaitsSwitch } from './waits.ts';
 
@@ -82,23 +83,30 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const { settings } = shell;
   const send: Send = (message, transfer = []) => control.postMessage(message, transfer);
   const report = new ThreadReport(shell.threadId);
+  const onFatal = (error: unknown): void => sendFatal(send, error);
   const store = await Store.open(
     {
       directory: settings.dataDirectory,
       durability: settings.durability,
       storeBytesMax: settings.storeBytesMax,
-      first: shell.isFirst,
-      alone: settings.workers === 1,
-      mapWrites: settings.mapWrites,
+      owner: shell.index,
+      workers: settings.workers,
+      replay: shell.isFirst ? 'all' : 'own',
+      acceptLogDamage: settings.acceptLogDamage,
+      logSegmentBytes: settings.logSegmentBytes,
+      memtableBytesMax: settings.memtableBytesMax,
     },
-    (key) => {
-      report.corruptRecords++;
-      log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
+    {
+      onCorrupt: (key) => {
+        report.corruptRecords++;
+        log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
+      },
+      onFatal,
     },
   );
+  logReplay(send, store.replayed);
   const clock = new Clock(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
   const turn = settings.mode === 'batched' ? new Turn(() => runTurn()) : undefined;
-  const onFatal = (error: unknown): void => sendFatal(send, error);
   const replica = new LocalReplica({ store, clock, turn, onFatal });
   const peers = createPeers(shell, send);
   const runTurn = (): void => {
@@ -236,6 +244,15 @@ async function stop({ listener, peers, store, coordinator, ranges, report, send 
 /** The store failed: nothing more is acknowledged, and the main thread ends the process. */
 function sendFatal(send: Send, error: unknown): void {
   send({ kind: 'fatal', message: messageOf(error) });
+}
+
+/** Says what the start found in the log, if it found anything. */
+function logReplay(send: Send, { records, seconds, damage, logs }: Replayed): void {
+  const fields = { records, seconds: Math.round(seconds * 1000) / 1000 };
+  if (damage !== undefined) log(send, 'error', 'the log was damaged and what could not be read is given up', { damage });
+  if (records > 0) log(send, 'info', 'the log was replayed', fields);
+  const isFull = logs.some(({ waiting }) => waiting.length > 0);
+  if (isFull) log(send, 'warn', 'the disk is full: the log waits for room in the store', {});
 }
 
 function log(send: Send, level: LogLevel, message: string, fields: Record<string, unknown>): void {

@@ -58,12 +58,13 @@ export class Checkpoints {
     this.#start();
   }
 
-  /** Resolves when nothing waits any more, or the disk is full; nothing is tried again after that. */
+  /** Resolves when nothing waits any more, or the disk is full; nothing is tried after that, and all files are closed. */
   async end(): Promise<void> {
     this.#isEnding = true;
     clearTimeout(this.#retry);
-    this.#start();
+    if (this.#waiting.length > 0) this.#start();
     await this.#running;
+    for (const { file } of this.#waiting) file.close();
   }
 
   #start(): void {
@@ -81,6 +82,7 @@ export class Checkpoints {
       const end = await this.#options.writer.checkpoint(segment.file.name, segment.sequence);
       this.measures.isDiskFull = end.kind === 'full';
       if (end.kind === 'full') return this.#metFullDisk();
+      if (end.kind === 'closed') return;
       this.#waiting.shift();
       this.measures.seconds.observe(end.seconds);
       this.measures.records += end.records;

@@ -234,7 +234,7 @@ export class Log {
   }
 
   /**
-   * Makes all of the log durable and gives out the segment that is being filled, for the checkpoint at a stop; nothing may be
+   * Makes all of the log durable and hands over the segment that is being filled, for the checkpoint at a stop; nothing may be
    * appended any more. Rejects where the disk fails.
    */
   async end(): Promise<Segment | undefined> {
@@ -246,12 +246,13 @@ export class Log {
     const groups = this.#takeWritten();
     await this.#syncFiles();
     this.#endGroups(groups);
-    return this.#segment;
+    const last = this.#segment;
+    this.#segment = undefined;
+    return last;
   }
 
-  /** Closes the files. */
+  /** Closes the spare file; after `end`. */
   close(): void {
-    this.#segment?.file.close();
     this.#spare.file?.close();
   }
 

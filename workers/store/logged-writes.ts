@@ -11,7 +11,7 @@ import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { Checkpoints, type CheckpointMeasures, type SealedSegment } from './checkpoints.ts';
 import { Log, type Group, type GroupEnd, type LogMeasures, type Room } from './log.ts';
 import { parseLogFileName, type LogFiles } from './log-files.ts';
-import { Memtable, type LoggedEntry, type MemtableLayer } from './memtable.ts';
+import { Memtable, tableKey, type LoggedEntry, type MemtableLayer } from './memtable.ts';
 import type { Writer } from './writer.ts';
 import type { ReplayedLog } from './writer-protocol.ts';
 
@@ -32,17 +32,28 @@ export interface LoggedWritesOptions {
 /** How settling ended: all is durable, or the disk had no room for some of it. */
 export type Settled = GroupEnd;
 
+/** What `open` puts together. */
+interface Parts {
+  readonly log: Log;
+  readonly memtable: Memtable;
+  readonly checkpoints: Checkpoints;
+  readonly whenRoom: (() => void)[];
+  readonly bytesMax: number;
+}
+
 export class LoggedWrites {
   readonly #log: Log;
   readonly #memtable: Memtable;
   readonly #checkpoints: Checkpoints;
   readonly #whenRoom: (() => void)[];
+  readonly #bytesMax: number;
 
-  private constructor(log: Log, memtable: Memtable, checkpoints: Checkpoints, whenRoom: (() => void)[]) {
+  private constructor({ log, memtable, checkpoints, whenRoom, bytesMax }: Parts) {
     this.#log = log;
     this.#memtable = memtable;
     this.#checkpoints = checkpoints;
     this.#whenRoom = whenRoom;
+    this.#bytesMax = bytesMax;
   }
 
   /** Starts the log behind what was found of it; segments that a full disk kept out of LMDB are in the memtable. */
@@ -82,7 +93,7 @@ export class LoggedWrites {
       recycle(files, found, logSegmentBytes),
     );
     for (const segment of readWaiting(files, found, memtable)) checkpoints.add(segment);
-    return new LoggedWrites(log, memtable, checkpoints, whenRoom);
+    return new LoggedWrites({ log, memtable, checkpoints, whenRoom, bytesMax: memtableBytesMax });
   }
 
   get measures(): { readonly log: LogMeasures; readonly checkpoints: CheckpointMeasures } {
@@ -97,6 +108,11 @@ export class LoggedWrites {
   /** Entries in the memtable. */
   get size(): number {
     return this.#memtable.size;
+  }
+
+  /** How long to wait before the next run, milliseconds; see `paceMs`. */
+  get paceMs(): number {
+    return paceMs(this.#log.bytesHeld, this.#bytesMax);
   }
 
   /** Whether entries of so many bytes can be appended now. */
@@ -168,6 +184,19 @@ export class LoggedWrites {
   }
 }
 
+/** Above this share of its bound the log fills faster than it is checkpointed: one segment is full and the next one, too. */
+const PACED_FROM = 0.6;
+const PACE_MS_MAX = 50;
+
+/**
+ * How long to wait between two runs of writes, milliseconds, when the log holds so many bytes that are not in LMDB: nothing
+ * while checkpoints keep up, and more the nearer the bound is, so that writers meet the checkpoints' rate before the bound.
+ */
+export function paceMs(bytesHeld: number, bytesMax: number): number {
+  const share = (bytesHeld / bytesMax - PACED_FROM) / (1 - PACED_FROM);
+  return share <= 0 ? 0 : Math.ceil(Math.min(1, share) * PACE_MS_MAX);
+}
+
 function noteMarks(marks: RunMarks, { startedAt, writtenAt }: Group): void {
   [marks.lockedAt, marks.writtenAt, marks.committedAt] = [startedAt, writtenAt, performance.now()];
 }
@@ -192,7 +221,7 @@ function readWaiting(files: LogFiles, { waiting }: ReplayedLog, memtable: Memtab
     if (header === undefined) throw new Error(`the log's file "${name}" lost its header`);
     const layer = memtable.layerOf(image);
     readSegment(image, header, (place) => {
-      layer.put(image.latin1Slice(place.keyStart, place.keyEnd), place.entry);
+      layer.put(tableKey(image, place.keyStart, place.keyEnd), place.entry);
     });
     return { file: files.open(name), sequence: header.sequence, layer };
   });

@@ -14,7 +14,7 @@ type Table = InstanceType<typeof BTreeModule.default<string, number>>;
 
 /** The key's bytes as the tables know it. */
 export function tableKey(bytes: Buffer, start: number, end: number): string {
-  return bytes.latin1Slice(start, end);
+  return bytes.toString('latin1', start, end);
 }
 
 /** Where an entry stands: its segment's image, and the offset in it. */

@@ -3,6 +3,7 @@ import type { Buffer } from 'node:buffer';
 import { haveSameStamp, isLargeHead } from '../../src/formats/large-head.ts';
 import type { EntryPlace } from '../../src/formats/log.ts';
 import { compareRecords, type RecordView } from '../../src/formats/record.ts';
+import { tableKey } from './memtable.ts';
 
 interface Place extends EntryPlace {
   readonly bytes: Buffer;
@@ -22,7 +23,7 @@ export class NewestRecords {
   /** Takes an entry. Of two with the same stamp, a large value that was written again, the one that comes later stays. */
   add(bytes: Buffer, { keyStart, keyEnd, end }: EntryPlace): void {
     this.entries++;
-    const key = bytes.latin1Slice(keyStart, keyEnd);
+    const key = tableKey(bytes, keyStart, keyEnd);
     const known = this.#places.get(key);
     const place = { bytes, keyStart, keyEnd, end };
     if (known === undefined || isReplacedBy(known, place)) {

@@ -7,59 +7,61 @@
  *
  * So no read shows what is less durable than that. A large value's chunks are on the disk before its head is logged.
  */
-import { randomBytes } from 'node:crypto';
 import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { codeOf, KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { replyCodes, type ReplyCode } from '../../src/domain/operation.ts';
+import { runInSteps } from '../../src/domain/steps.ts';
+import type { Version } from '../../src/domain/version.ts';
+import { keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
 import {
   CHUNK_BYTES,
   haveSameStamp,
   isLargeHead,
   makeHead,
   recordHeaderOf,
+  SET_ID_BYTES,
   valueBytesOf,
 } from '../../src/formats/large-head.ts';
 import { entryRecord } from '../../src/formats/log.ts';
-import { keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
-import { Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
-import { replyCodes, type ReplyCode } from '../../src/domain/operation.ts';
 import {
   isIntact,
   isIntactInSteps,
   isIntactUnder,
   isTombstone,
   keyChecksum,
+  largeValueBytes,
   readVersion,
   RECORD_HEADER_BYTES,
 } from '../../src/formats/record.ts';
 import { allocateRecord } from '../../src/formats/reply.ts';
-import { runInSteps } from '../../src/domain/steps.ts';
-import type { Version } from '../../src/domain/version.ts';
 import type { Durability } from '../../src/formats/worker-protocol.ts';
+import { Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { steps, wholeReads } from '../ranges/pace.ts';
-import {
-  asStoreError,
-  StoreEnvironment,
-  type Database,
-  type EnvironmentOptions,
-  type ReadTransaction,
-} from './environment.ts';
+import type { RangeSource } from '../ranges/source.ts';
+import type { CheckpointMeasures } from './checkpoints.ts';
+import { asStoreError, StoreEnvironment, type Database, type EnvironmentOptions } from './environment.ts';
 import { LargeValues } from './large-values.ts';
-import { Log, type Group, type GroupEnd, type Room, type Segment } from './log.ts';
-import { openLogFiles, type LogFiles } from './log-files.ts';
-import { Memtable, MemtableLayer, tableKey, type LoggedEntry } from './memtable.ts';
+import type { LogMeasures, Room } from './log.ts';
+import { openLogFiles } from './log-files.ts';
+import { LoggedWrites, type Settled } from './logged-writes.ts';
+import { tableKey } from './memtable.ts';
+import { MergedSource } from './merged-source.ts';
 import { NewestVersions } from './newest-versions.ts';
-import { CursorView, StoreRange } from './range.ts';
+import { CursorView, layerCursor, lmdbCursor, StoreRange } from './range.ts';
 import { StoreRoom } from './room.ts';
 import { wins } from './wins.ts';
 import { Writer } from './writer.ts';
-import type { Replayed, ReplayScope } from './writer-protocol.ts';
+import type { Replayed, ReplayedLog, ReplayScope, WriterReady } from './writer-protocol.ts';
 
 export interface StoreOptions extends EnvironmentOptions {
   readonly durability: Durability;
   /** The worker's index: it owns the log of that number. */
   readonly owner: number;
+  /** Workers of the node. */
+  readonly workers: number;
   readonly replay: ReplayScope;
   readonly acceptLogDamage: boolean;
   readonly logSegmentBytes: number;
@@ -89,16 +91,28 @@ export interface LargeRecord {
   readonly recordBytes: number;
 }
 
-/** How settling ended: all is durable, or the disk had no room for some of it. */
-export type Settled = GroupEnd;
+/** What the store measures of itself; the owner exposes it. */
+export interface StoreMeasures {
+  readonly log: LogMeasures;
+  readonly checkpoints: CheckpointMeasures;
+  /** Bytes of the log that are not in LMDB, and entries of the memtable. */
+  readonly logBytesHeld: number;
+  readonly memtableEntries: number;
+  readonly settleSeconds: Histogram;
+}
 
+/** A head under the longest key, with what the log adds. */
+const HEAD_ENTRY_BYTES_MAX = 4096;
 /** Chunks of a large value that go to the disk in one transaction. */
 const CHUNKS_AT_ONCE = 2;
 
 export class Store {
-  readonly #options: StoreOptions;
-  readonly #events: StoreEvents;
-  readonly #parts: StoreParts;
+  /** From a run's first merge until all of it is durable, seconds. */
+  readonly settleSeconds = new Histogram(latencyBounds);
+  readonly replayed: Replayed;
+  readonly #environment: StoreEnvironment;
+  readonly #writer: Writer;
+  readonly #logged: LoggedWrites;
   readonly #records: Database<Buffer, Buffer>;
   readonly #large: LargeValues;
   readonly #newest: NewestVersions;
@@ -106,22 +120,282 @@ export class Store {
   readonly #ranges: Database;
   readonly #view = new CursorView();
   readonly #room: StoreRoom;
-  readonly #memtable: Memtable;
-  readonly #layers = new Map<Segment, MemtableLayer>();
-  /** The newest entry of each key that is appended and not durable. */
-  readonly #pending = new Map<string, LoggedEntry>();
-  readonly #checkpoints: Checkpoints;
-  readonly #log: Log;
-  #whenRoom: (() => void)[] = [];
+  readonly #onCorrupt: StoreEvents['onCorrupt'];
+  #isClosing = false;
 
-  private constructor(options: StoreOptions, events: StoreEvents, parts: StoreParts) {
-    const { environment } = parts;
-    this.#options = options;
-    this.#events = events;
-    this.#parts = parts;
-    this.#records = environment.openDatabase('records');
+  private constructor(parts: StoreParts, { storeBytesMax }: StoreOptions, onCorrupt: StoreEvents['onCorrupt']) {
+    const { environment, writer, logged, records, ready } = parts;
+    this.replayed = ready.replayed;
+    this.#environment = environment;
+    this.#writer = writer;
+    this.#logged = logged;
+    this.#records = records;
     this.#large = new LargeValues(environment);
-    this.#newest = new NewestVersions(parts.ready.bound);
+    this.#newest = new NewestVersions(ready.bound);
     this.#ranges = environment.openView('records', this.#view.handleOptions());
-    this.#memtable = parts.memtable;
+    this.#room = new StoreRoom([records, this.#large.chunks], storeBytesMax, () => logged.bytesHeld);
+    this.#onCorrupt = onCorrupt;
   }
+
+  /**
+   * Opens the store, creating it where there is none, and brings what the log holds into LMDB before it returns.
+   * Throws `store-unusable`, `log-damaged`, and `store-locked` where another process has it open.
+   */
+  static async open(options: StoreOptions, { onCorrupt, onFatal }: StoreEvents): Promise<Store> {
+    const { directory, storeBytesMax, owner, workers, replay, acceptLogDamage } = options;
+    const { writer, ready } = await Writer.open(
+      { directory, storeBytesMax, owner, workers, replay, acceptLogDamage },
+      (error: unknown) => onFatal(storeFailure(error)),
+    );
+    try {
+      const environment = await StoreEnvironment.open(options);
+      const records = environment.openDatabase('records');
+      const logged = await LoggedWrites.open({
+        ...options,
+        files: openLogFiles(join(directory, 'log')),
+        writer,
+        found: ready.replayed.logs.find((log) => log.owner === owner) ?? noLog(owner),
+        onCheckpointed: () => records.resetReadTxn(),
+        onFatal: (error) => onFatal(storeFailure(error)),
+      });
+      return new Store({ environment, writer, logged, records, ready }, options, onCorrupt);
+    } catch (error) {
+      await writer.close().catch(() => {});
+      throw asStoreError(error, directory);
+    }
+  }
+
+  /** What the log and the checkpoints measure of themselves, and how much there is of both. */
+  get measures(): StoreMeasures {
+    const { bytesHeld, size, measures } = this.#logged;
+    return { ...measures, logBytesHeld: bytesHeld, memtableEntries: size, settleSeconds: this.settleSeconds };
+  }
+
+  /** Reads of LMDB see what is committed from now on; without this a snapshot may be as old as the event-loop turn. */
+  refresh(): void {
+    this.#records.resetReadTxn();
+  }
+
+  /**
+   * The record under a key, as far as it is durable: a view into a buffer that the next call reuses; undefined where there
+   * is none or it fails its checksum.
+   */
+  read(key: Buffer): Buffer | LargeRecord | undefined {
+    const logged = this.#logged.find(tableKey(key, 0, key.length));
+    const record = logged === undefined ? this.#get(key) : entryRecord(logged.image, logged.offset);
+    if (record === undefined) return record;
+    // What is in the memtable was checked when it came.
+    if (logged === undefined ? isIntact(record, 0, record.length, key) : !isLargeHead(record)) return record;
+    if (isLargeHead(record)) {
+      return { header: recordHeaderOf(record), recordBytes: RECORD_HEADER_BYTES + valueBytesOf(record) };
+    }
+    this.#onCorrupt(key);
+    return undefined;
+  }
+
+  /**
+   * The record under a key, read and checked in steps; undefined where there is none or it fails its checksum. Its
+   * memory is its own (`allocateRecord`), so that a reply can be made of it without a copy.
+   */
+  async readLarge(key: Buffer): Promise<Buffer | undefined> {
+    this.refresh();
+    const transaction = this.#environment.useReadTransaction();
+    try {
+      const logged = this.#logged.find(tableKey(key, 0, key.length));
+      const found = logged === undefined ? this.#records.get(key, { transaction }) : entryRecord(logged.image, logged.offset);
+      if (found === undefined) return undefined;
+      const stored = allocateRecord(found.length);
+      stored.set(found);
+      if (isLargeHead(stored)) {
+        const record = await this.#large.read(stored, transaction);
+        if (record !== undefined && (await runInSteps(isIntactInSteps(record, 0, record.length, key), steps.pause))) {
+          return record;
+        }
+      } else {
+        await wholeReads.pause();
+        if (isIntact(stored, 0, stored.length, key)) return stored;
+      }
+      this.#onCorrupt(key);
+      return undefined;
+    } finally {
+      transaction.done();
+    }
+  }
+
+  /** The durable records of a range as they are now; whoever opens it closes it. */
+  openRange({ start, end, keysOnly }: RangeBounds): RangeSource {
+    this.refresh();
+    const transaction = this.#environment.useReadTransaction();
+    // `end` undefined and absent are not the same to lmdb.
+    const bounds = end === undefined ? { start } : { start, end };
+    const iterator = this.#ranges.getRange({ ...bounds, transaction })[Symbol.iterator]();
+    const reading = { large: this.#large, transaction, keysOnly, onCorrupt: this.#onCorrupt };
+    const stored = new StoreRange({ ...reading, cursor: lmdbCursor(iterator, this.#view, () => transaction.done()) });
+    const layers = this.#logged.snapshot();
+    if (layers.length === 0) return stored;
+    const logged = layers.map((layer) => new StoreRange({ ...reading, cursor: layerCursor(layer, start, end) }));
+    return new MergedSource([stored, ...logged]);
+  }
+
+  /** LMDB's own list of reader slots, a line each: process, thread, and the snapshot that it holds or "-". */
+  readers(): string {
+    return this.#environment.readers();
+  }
+
+  /** Whether writes of so many bytes can be merged now. */
+  room(bytes: number): Room {
+    return this.#isClosing ? 'full' : this.#logged.room(bytes);
+  }
+
+  /** How long writes are to wait before the next ones, milliseconds, so that the log does not fill faster than LMDB. */
+  get paceMs(): number {
+    return this.#logged.paceMs;
+  }
+
+  /** Calls back once, when `room` may have changed. */
+  whenRoom(call: () => void): void {
+    this.#logged.whenRoom(call);
+  }
+
+  /**
+   * Merges a write: decides whether it is the newest under its key, and appends it to the log if it is. The reply code counts
+   * once `settle` has called back. Only within what `room` granted.
+   */
+  merge({ bytes, offset, length, keyStart, keyEnd }: Entry, ceiling: Version): ReplyCode {
+    const key = bytes.subarray(keyStart, keyEnd);
+    const record = bytes.subarray(keyEnd, offset + length);
+    const ownKeyChecksum = keyChecksum(key);
+    if (record.length > RECORD_HEADER_BYTES + largeValueBytes || !isAcceptable(record, ceiling)) return replyCodes.failed;
+    if (!isIntactUnder(record, 0, record.length, ownKeyChecksum)) return replyCodes.failed;
+    if (!isTombstone(record, 0) && !this.#hasRoomFor(record.length)) return replyCodes.full;
+    const name = tableKey(bytes, keyStart, keyEnd);
+    if (!this.#newest.mustWin(ownKeyChecksum, readVersion(record, 0))) {
+      const current = this.#current(name, key);
+      if (current !== undefined && !wins(record, current, key)) return replyCodes.applied;
+    }
+    const isLogged = this.#logged.append(name, bytes, { keyStart, keyEnd, end: offset + length });
+    return isLogged ? replyCodes.applied : replyCodes.full;
+  }
+
+  /** Calls `done` when all that was merged by now is as durable as the durability says; see `LoggedWrites.settle`. */
+  settle(done: (settled: Settled) => void, marks?: RunMarks): void {
+    const started = performance.now();
+    this.#logged.settle((settled) => {
+      this.settleSeconds.observe((performance.now() - started) / 1000);
+      done(settled);
+    }, marks);
+  }
+
+  /** Merges one large write in steps, its value's chunks first; resolves to its reply code when it is durable. */
+  async mergeLarge(entry: Entry, ceiling: Version): Promise<ReplyCode> {
+    const key = Buffer.from(keyOf(entry));
+    const record = recordOf(entry);
+    if (!isAcceptable(record, ceiling)) return replyCodes.failed;
+    if (!(await runInSteps(isIntactInSteps(record, 0, record.length, key), steps.pause))) return replyCodes.failed;
+    if (!this.#hasRoomFor(record.length)) return replyCodes.full;
+    const setId = randomBytes(SET_ID_BYTES);
+    const isThere = (await this.#putChunks(record.subarray(RECORD_HEADER_BYTES), setId)) && (await this.#waitForRoom());
+    if (!isThere) {
+      void this.#writer.removeSet(setId);
+      return replyCodes.full;
+    }
+    const code = this.#mergeHead(key, makeHead(record, setId), setId);
+    return new Promise((resolve) => {
+      this.settle((settled) => resolve(settled === 'full' ? replyCodes.full : code));
+    });
+  }
+
+  async #putChunks(value: Buffer, setId: Buffer): Promise<boolean> {
+    const bytes = CHUNKS_AT_ONCE * CHUNK_BYTES;
+    for (let at = 0; at < value.length; at += bytes) {
+      await steps.pause();
+      const chunks: Buffer[] = [];
+      for (let from = at; from < Math.min(at + bytes, value.length); from += CHUNK_BYTES) {
+        const chunk = value.subarray(from, from + CHUNK_BYTES);
+        const copy = Buffer.allocUnsafeSlow(chunk.length);
+        copy.set(chunk);
+        chunks.push(copy);
+      }
+      const end = await this.#writer.putChunks(setId, at / CHUNK_BYTES, chunks);
+      if (end.kind !== 'done') return false;
+    }
+    return true;
+  }
+
+  /** Whether a head can be merged; waits for that where it has to be waited for. */
+  async #waitForRoom(): Promise<boolean> {
+    for (;;) {
+      const room = this.room(HEAD_ENTRY_BYTES_MAX);
+      if (room !== 'wait') return room === 'yes';
+      await new Promise<void>((resolve) => this.whenRoom(resolve));
+    }
+  }
+
+  #mergeHead(key: Buffer, head: Buffer, setId: Buffer): ReplyCode {
+    const name = tableKey(key, 0, key.length);
+    const current = this.#current(name, key);
+    // The same write again is a repair: its chunks were checked just now, those that stand there may be damaged.
+    const isAgain = current !== undefined && isLargeHead(current) && haveSameStamp(head, current);
+    if (current !== undefined && !isAgain && !wins(head, current, key)) {
+      void this.#writer.removeSet(setId);
+      return replyCodes.applied;
+    }
+    this.#newest.mustWin(keyChecksum(key), readVersion(head, 0));
+    const entry = Buffer.concat([key, head]);
+    const isLogged = this.#logged.append(name, entry, { keyStart: 0, keyEnd: key.length, end: entry.length });
+    return isLogged ? replyCodes.applied : replyCodes.full;
+  }
+
+  /** The record that a write under a key has to win over, durable or not. */
+  #current(name: string, key: Buffer): Buffer | undefined {
+    const logged = this.#logged.findNewest(name);
+    return logged === undefined ? this.#get(key) : entryRecord(logged.image, logged.offset);
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    if (this.#room.hasRoomFor(bytes)) return true;
+    this.#logged.checkpointEarly();
+    return false;
+  }
+
+  #get(key: Buffer): Buffer | undefined {
+    const reused = this.#records.getBinaryFast(key);
+    // The reused buffer's own `length` property says how much of it is the record; a grown one is no Buffer.
+    return reused === undefined ? undefined : Buffer.from(reused.buffer, reused.byteOffset, reused.length);
+  }
+
+  /** Makes everything durable, brings it into LMDB as far as the disk has room, and closes. Rejects where the disk fails. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    try {
+      await this.#logged.close();
+    } finally {
+      await this.#writer.close();
+      await this.#environment.close();
+    }
+  }
+}
+
+/** What `open` puts together. */
+interface StoreParts {
+  readonly environment: StoreEnvironment;
+  readonly writer: Writer;
+  readonly logged: LoggedWrites;
+  readonly records: Database<Buffer, Buffer>;
+  readonly ready: WriterReady;
+}
+
+function noLog(owner: number): ReplayedLog {
+  return { owner, sequence: 0, base: 0, files: [], strangers: [], waiting: [] };
+}
+
+/** Whether a record's version is a version at all, and not too far in the future. */
+function isAcceptable(record: Buffer, ceiling: Version): boolean {
+  const version = readVersion(record, 0);
+  return Number.isSafeInteger(version) && version > 0 && version <= ceiling;
+}
+
+function storeFailure(error: unknown): KvorumError {
+  if (error instanceof KvorumError) return error;
+  return new KvorumError('store-failed', `Storage failed: ${messageOf(error)}`, { cause: error });
+}

@@ -10,6 +10,8 @@ export interface WriterOptions {
   readonly directory: string;
   readonly storeBytesMax: number;
   readonly owner: number;
+  /** Workers of the node: logs of owners past them are removed once they are replayed. */
+  readonly workers: number;
   readonly replay: ReplayScope;
   /** Whether to go on with what can be read of a damaged log. */
   readonly acceptLogDamage: boolean;

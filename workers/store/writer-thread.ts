@@ -22,13 +22,6 @@ const options = workerData as WriterOptions;
 /** Bytes of a transaction that met a full disk, when LMDB says no more than "Input/output error". */
 const TRANSACTION_BYTES = 4 * 1024 * 1024;
 
-try {
-  await main();
-} catch (error) {
-  const code = error instanceof KvorumError ? error.code : 'store-unusable';
-  port.postMessage({ kind: 'writer-failed', code, message: messageOf(error) } satisfies WriterFailed);
-}
-
 async function main(): Promise<void> {
   const environment = await StoreEnvironment.open(options);
   if (options.replay === 'all') environment.cutToUsed();
@@ -51,7 +44,10 @@ function replay(files: LogFiles, writer: StoreWriter): Replayed {
   if (damage !== undefined && !options.acceptLogDamage) throw damagedLog(options.directory, damage);
   const newest = newestRecords(logs);
   const isFull = !tryCheckpoint(writer, newest, logs);
-  if (!isFull && options.replay === 'all') writer.removeUnfinished();
+  if (!isFull && options.replay === 'all') {
+    writer.removeUnfinished();
+    for (const { owner, files: names } of logs) if (owner >= options.workers) names.forEach((name) => files.remove(name));
+  }
   return {
     logs: logs.map(({ owner, sequence, base, files: names, strangers, segments }) => {
       return { owner, sequence, base, files: names, strangers, waiting: isFull ? segments.map(({ name }) => name) : [] };
@@ -99,11 +95,8 @@ class Jobs {
 
   listen(): void {
     port.on('message', (job: Job) => {
-      if (job.kind === 'close') void this.#close(job);
-      else {
-        (job.kind === 'checkpoint' ? this.#checkpoints : this.#urgent).push(job);
-        this.#schedule();
-      }
+      (job.kind === 'checkpoint' ? this.#checkpoints : this.#urgent).push(job);
+      this.#schedule();
     });
   }
 
@@ -119,6 +112,7 @@ class Jobs {
 
   #step(): void {
     const urgent = this.#urgent.shift();
+    if (urgent?.kind === 'close') return void this.#close(urgent);
     if (urgent !== undefined) return this.#run(urgent, () => this.#do(urgent));
     const next = this.#underWay?.job ?? this.#checkpoints.shift();
     if (next === undefined) return undefined;
@@ -173,4 +167,11 @@ class Jobs {
     port.postMessage({ id: job.id, kind: 'done', records: 0, seconds: 0 } satisfies JobEnd);
     port.close();
   }
+}
+
+try {
+  await main();
+} catch (error) {
+  const code = error instanceof KvorumError ? error.code : 'store-unusable';
+  port.postMessage({ kind: 'writer-failed', code, message: messageOf(error) } satisfies WriterFailed);
 }

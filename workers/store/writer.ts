@@ -10,8 +10,11 @@ import type { Job, JobEnd, WriterMessage, WriterOptions, WriterReady } from './w
 /** The job without the number that this file gives it. */
 type JobToDo = Job extends infer One ? (One extends Job ? Omit<One, 'id'> : never) : never;
 
-/** What came of a job; where the disk fails, its promise is rejected and the node must end. */
-export type WriterEnd = Exclude<JobEnd, { kind: 'failed' }>;
+/**
+ * What came of a job; `closed`: it came too late, and nothing of it is there. Where the disk fails, its promise is rejected
+ * and the node must end.
+ */
+export type WriterEnd = Exclude<JobEnd, { kind: 'failed' }> | { readonly kind: 'closed' };
 
 interface Waiting {
   readonly resolve: (end: WriterEnd) => void;
@@ -32,10 +35,12 @@ export class Writer {
     worker.on('message', (end: JobEnd) => this.#take(end));
     worker.on('error', (error) => onFatal(error));
     worker.on('exit', () => {
-      if (this.#isClosing) return;
       const error = new Error('the thread that writes to the store has ended');
-      for (const { reject } of this.#waiting.values()) reject(error);
-      onFatal(error);
+      for (const { resolve, reject } of this.#waiting.values()) {
+        if (this.#isClosing) resolve({ kind: 'closed' });
+        else reject(error);
+      }
+      if (!this.#isClosing) onFatal(error);
     });
   }
 
@@ -84,12 +89,14 @@ export class Writer {
 
   /** Ends the thread when it has done what it was asked for; all that it wrote is on the disk. */
   async close(): Promise<void> {
+    const closed = this.#ask({ kind: 'close' });
     this.#isClosing = true;
-    await this.#ask({ kind: 'close' });
+    await closed;
     await this.#worker.terminate();
   }
 
   #ask(job: JobToDo, transfer: ArrayBuffer[] = []): Promise<WriterEnd> {
+    if (this.#isClosing) return Promise.resolve({ kind: 'closed' });
     const id = ++this.#jobs;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
