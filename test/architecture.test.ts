@@ -134,6 +134,20 @@ test('workers import only rules, formats, metrics, waits, workers and types of s
   );
 });
 
+test('no import climbs from one room of a worker to another, nor to the files beside them, not even for a type', () => {
+  const heights = { ground: 0, store: 1, peers: 1, ranges: 2, replica: 3, coordinator: 4 } as const;
+  const known = new Map<string, number>(Object.entries(heights));
+  const roomOf = (path: string): string => /^workers\/([^/]+)\//.exec(path)?.[1] ?? 'beside';
+  const heightOf = (room: string): number =>
+    room === 'beside' ? 5 : (known.get(room) ?? assert.fail(`where is ${room}?`));
+  expectNone(
+    importsOf('workers').filter(({ file, target }) => {
+      const [room, other] = [roomOf(file), roomOf(target)];
+      return target.startsWith('workers/') && room !== other && heightOf(other) >= heightOf(room);
+    }),
+  );
+});
+
 test('nothing in src imports a worker: worker files are named by path and started by the pool', () => {
   expectNone(importsOf('src').filter(({ target }) => target.startsWith('workers/')));
 });

@@ -58,10 +58,6 @@ test('open() refuses a newer format, a file in its place and a mark that is none
   assert.throws(() => DataDirectory.open(file, 'fsync'), { code: 'store-unusable' });
   for (const text of ['', '{', 'null', '[]', '{}', '{"format":"1"}']) {
     writeFileSync(file, text);
-    assert.throws(
-      () => DataDirectory.open(path, 'fsync'),
-      { code: 'store-unusable', message: /kvorum\.json/ },
-      text,
-    );
+    assert.throws(() => DataDirectory.open(path, 'fsync'), { code: 'store-unusable', message: /kvorum\.json/ }, text);
   }
 });

@@ -9,6 +9,7 @@ import { CollectionPauses, loopFamilies, osThreadId } from '../src/metrics/threa
 import type { WorkerReport } from '../src/formats/worker-protocol.ts';
 import type { Coordinator } from './coordinator/coordinator.ts';
 import type { PeerClient } from './peers/peer-client.ts';
+import type { PeerRefusals } from './peers/peer-refusals.ts';
 import { rangeFamilies } from './ranges/metrics.ts';
 import type { RangeScans } from './ranges/scans.ts';
 import { storeFamilies } from './store/metrics.ts';
@@ -20,6 +21,7 @@ export interface Measured {
   readonly peers: readonly (PeerClient | undefined)[];
   readonly coordinator: Coordinator;
   readonly ranges: RangeScans;
+  readonly refusals: PeerRefusals;
 }
 
 export class ThreadReport {
@@ -39,7 +41,7 @@ export class ThreadReport {
   }
 
   /** Everything, with this thread's label. */
-  make({ store, peers, coordinator, ranges }: Measured): WorkerReport {
+  make({ store, peers, coordinator, ranges, refusals }: Measured): WorkerReport {
     const thread = `worker-${this.#threadId}`;
     const labels = { thread };
     const known = peers.filter((peer) => peer !== undefined);
@@ -53,6 +55,7 @@ export class ThreadReport {
         labels,
       ),
       ...peerFamilies(known, labels),
+      refusals.family(labels),
       ...coordinatorFamilies(coordinator, labels),
       ...rangeFamilies(ranges, labels),
       loopDelayFamily(this.#delay, labels),

@@ -14,10 +14,12 @@ import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { LogLevel, WorkerCommand, WorkerMessage, WorkerReady } from '../src/formats/worker-protocol.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
-import { Clock } from './clock.ts';
+import { SeenVersions } from './ground/seen-versions.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { LocalReplica } from './replica/local-replica.ts';
 import { PeerClient } from './peers/peer-client.ts';
+import { connectToPeer } from './peers/peer-connection.ts';
+import { PeerRefusals } from './peers/peer-refusals.ts';
 import { RangeDesk } from './ranges/desk.ts';
 import { RangeScans } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
@@ -25,7 +27,7 @@ import { ThreadReport } from './report.ts';
 import { peerReadersMax } from './store/environment.ts';
 import { Store } from './store/store.ts';
 import type { Replayed } from './store/writer-protocol.ts';
-import { Turn } from './turn.ts';
+import { Turn } from './ground/turn.ts';
 import { WaitsSwitch } from './waits.ts';
 
 /** Where a worker runs, as far as it needs to know. */
@@ -61,6 +63,7 @@ interface Running {
   readonly desk: RangeDesk;
   readonly report: ThreadReport;
   readonly waits: WaitsSwitch;
+  readonly refusals: PeerRefusals;
   readonly send: Send;
 }
 
@@ -105,10 +108,12 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     },
   );
   logReplay(send, store.replayed);
-  const clock = new Clock(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
+  const versions = new SeenVersions(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
   const turn = settings.mode === 'batched' ? new Turn(() => runTurn()) : undefined;
-  const replica = new LocalReplica({ store, clock, turn, onFatal });
-  const peers = createPeers(shell, send);
+  const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
+  const onRefused = (): void => refusals.note('entry', 'A write fails its checksum or is from too far in the future');
+  const replica = new LocalReplica({ store, versions, turn, onRefused, onFatal });
+  const peers = createPeers(shell, send, refusals);
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
     replica.run();
@@ -121,7 +126,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     replicationFactor,
     rangeMsMax,
     timeoutMs,
-    clock,
+    versions,
     peerScansMax: peerScansMax(settings),
     operationsSoFar: () => replica.batches,
   });
@@ -130,33 +135,40 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     ports: replicaPortsToTry(settings),
     token: token(settings),
     frameBytesMax: settings.frameBytesMax,
+    bounds: { keyBytesMax: settings.keyBytesMax, valueBytesMax: settings.valueBytesMax },
     replica,
+    refusals,
     ranges,
     onHello: (url) => peerAt(peers, url)?.greet() ?? Promise.resolve(),
   });
   const sequential = settings.mode === 'sync';
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
-  const options = { topology, replica, peers, sequential, turn, clock, timeoutMs, readRepair, sendOutcomes };
+  const options = { topology, replica, peers, sequential, turn, versions, timeoutMs, readRepair, sendOutcomes };
   const coordinator = new Coordinator(options);
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
-  return { settings, coordinator, peers, listener, store, ranges, desk, report, waits, send };
+  return { settings, coordinator, peers, listener, store, ranges, desk, report, waits, refusals, send };
 }
 
-function createPeers({ settings, index: workerIndex }: WorkerShell, send: Send): (PeerClient | undefined)[] {
+function createPeers(
+  { settings, index: workerIndex }: WorkerShell,
+  send: Send,
+  refusals: PeerRefusals,
+): (PeerClient | undefined)[] {
   const topology = topologyDigest(settings.topology);
   return settings.topology.nodes.map((node, index) => {
     if (index === settings.topology.selfIndex) return undefined;
+    const batching = settings.mode === 'batched';
+    const { peerConnectionsMax: connectionsMax, peerProtocol: protocol, frameBytesMax } = settings;
+    const identity = { id: node.id, url: node.url, topology, token: token(settings) };
     return new PeerClient({
-      identity: { id: node.id, url: node.url, topology, token: token(settings) },
-      batching: settings.mode === 'batched',
-      batchBytesMax: settings.batchBytesMax,
-      batchesInFlightMax: settings.peerBatchesInFlightMax,
-      connectionsMax: settings.peerConnectionsMax,
-      protocol: settings.peerProtocol,
+      url: node.url,
+      connect: (onLost) => connectToPeer({ identity, workerIndex, connectionsMax, protocol, frameBytesMax, onLost }),
+      batchesInFlightMax: batching ? settings.peerBatchesInFlightMax : connectionsMax,
+      batchBytesMax: batching ? settings.batchBytesMax : 0,
       queueBytesMax: settings.peerQueueBytesMax,
+      refusals,
       timeoutMs: settings.timeoutMs,
-      workerIndex,
       onStateChange: ({ url, state, error }, before) => {
         // Nodes that start together find each other absent at first; that is no warning.
         log(send, before === 'up' ? 'warn' : 'info', `peer is ${state}`, { url, error });
@@ -249,7 +261,8 @@ function sendFatal(send: Send, error: unknown): void {
 /** Says what the start found in the log, if it found anything. */
 function logReplay(send: Send, { records, seconds, damage, logs }: Replayed): void {
   const fields = { records, seconds: Math.round(seconds * 1000) / 1000 };
-  if (damage !== undefined) log(send, 'error', 'the log was damaged and what could not be read is given up', { damage });
+  if (damage !== undefined)
+    log(send, 'error', 'the log was damaged and what could not be read is given up', { damage });
   if (records > 0) log(send, 'info', 'the log was replayed', fields);
   const isFull = logs.some(({ waiting }) => waiting.length > 0);
   if (isFull) log(send, 'warn', 'the disk is full: the log waits for room in the store', {});

@@ -12,14 +12,19 @@ import type { Buffer } from 'node:buffer';
 export const rangeFormats = ['lines', 'json'] as const;
 export type RangeFormatName = (typeof rangeFormats)[number];
 
-export interface RangeRequest {
+/** Which records, and how much of them. */
+export interface RangeBounds {
   /** First key. */
   readonly start: Uint8Array;
   /** The key before which the range ends; undefined: no end. */
   readonly end: Uint8Array | undefined;
+  /** Whether values are left out. */
+  readonly keysOnly: boolean;
+}
+
+export interface RangeRequest extends RangeBounds {
   /** Records at most; undefined: all. */
   readonly limit: number | undefined;
-  readonly keysOnly: boolean;
   /** All nodes' records, merged; otherwise this node's. */
   readonly cluster: boolean;
   readonly format: RangeFormatName;

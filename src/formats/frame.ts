@@ -15,8 +15,8 @@
  *       12     2  key bytes
  *       14     .  key, then for a write the record (record.ts)
  *
- * Entries come from our own threads and from peers that proved the secret; they are still bounds-checked, since a frame
- * cut short must not read its neighbour.
+ * A frame cut short must not read its neighbour, so lengths are checked here whoever sent it. What a peer's entry says is
+ * checked as a client's request is, entry by entry (peer-entry.ts).
  */
 import { Buffer } from 'node:buffer';
 import { KvorumError } from '../domain/errors.ts';
@@ -118,21 +118,31 @@ export function readEntries(bytes: Buffer): Entry[] {
 }
 
 function readEntry(bytes: Buffer, offset: number): Entry {
+  const entry = entryAt(bytes, offset);
+  const fault = layoutFault(entry);
+  if (fault !== undefined) throw corrupt(offset, fault);
+  return entry;
+}
+
+/**
+ * The entry at `offset` as far as its length tells: its other fields may contradict that (`layoutFault`). Throws
+ * `corrupt-frame` where the length is impossible, so that what follows cannot be found either.
+ */
+export function entryAt(bytes: Buffer, offset: number): Entry {
   if (bytes.length - offset < ENTRY_HEADER_BYTES) throw corrupt(offset, 'is cut short');
   const length = bytes.readUInt32LE(offset);
+  if (length < ENTRY_HEADER_BYTES || length > bytes.length - offset) throw corrupt(offset, 'has impossible lengths');
   const keyStart = offset + ENTRY_HEADER_BYTES;
   const keyEnd = keyStart + bytes.readUInt16LE(offset + 12);
-  const end = offset + length;
-  if (end > bytes.length || keyEnd > end || keyEnd === keyStart) throw corrupt(offset, 'has impossible lengths');
-  const kind = bytes[offset + 8];
-  if (kind === operationKinds.read) {
-    if (keyEnd !== end) throw corrupt(offset, 'has impossible lengths');
-  } else if (kind === operationKinds.write) {
-    if (end - keyEnd < RECORD_HEADER_BYTES) throw corrupt(offset, 'has impossible lengths');
-  } else {
-    throw corrupt(offset, 'is of an unknown kind');
-  }
-  return { bytes, offset, length, kind, keyStart, keyEnd };
+  return { bytes, offset, length, kind: bytes[offset + 8] as OperationKind, keyStart, keyEnd };
+}
+
+/** Why the fields of an entry cannot be read as an operation; undefined where they can. */
+export function layoutFault({ offset, length, kind, keyStart, keyEnd }: Entry): string | undefined {
+  const recordBytes = offset + length - keyEnd;
+  if (kind !== operationKinds.read && kind !== operationKinds.write) return 'is of an unknown kind';
+  const isPossible = kind === operationKinds.read ? recordBytes === 0 : recordBytes >= RECORD_HEADER_BYTES;
+  return isPossible && keyEnd > keyStart ? undefined : 'has impossible lengths';
 }
 
 /** The tag of an entry. */
@@ -159,7 +169,12 @@ export function wholeRead(entry: Entry): Entry {
 
 /** Whether a read's record is to come whatever its size. */
 export function isWholeRead(entry: Entry): boolean {
-  return entry.bytes[entry.offset + WHOLE_OFFSET] === 1;
+  return wholeFlagOf(entry) === 1;
+}
+
+/** The byte that says so: 0 or 1 in an entry of ours. */
+export function wholeFlagOf(entry: Entry): number {
+  return entry.bytes[entry.offset + WHOLE_OFFSET] as number;
 }
 
 /** The key of an entry, as a view. */

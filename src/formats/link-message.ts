@@ -77,23 +77,35 @@ interface MessageHead {
   readonly durationsBytes: number;
 }
 
+export interface LinkReaderBounds {
+  /** Bytes of a message. */
+  readonly bytesMax: number;
+  /** Messages begun but not complete. */
+  readonly openMax: number;
+  /** Bytes of those together, of what is to come as well: room is taken for all of a message when it begins. */
+  readonly openBytesMax: number;
+}
+
 export type OnMessage = (message: LinkMessage) => void;
 
 /** Puts messages together out of the chunks that a socket brings; one that came whole in a chunk is not copied. */
 export class LinkReader {
   readonly #bytesMax: number;
   readonly #openMax: number;
+  readonly #openBytesMax: number;
   readonly #open = new Map<number, Assembly>();
   readonly #header = Buffer.alloc(PIECE_HEADER_BYTES);
   #headerBytes = 0;
+  /** Memory of the messages that are open. */
+  #openBytes = 0;
   /** The message that the piece under way is of, and how much of the piece is to come. */
   #current: Assembly | undefined;
   #left = 0;
 
-  /** Bounds: bytes of a message, and messages begun but not complete. */
-  constructor({ bytesMax, openMax }: { readonly bytesMax: number; readonly openMax: number }) {
+  constructor({ bytesMax, openMax, openBytesMax }: LinkReaderBounds) {
     this.#bytesMax = bytesMax;
     this.#openMax = openMax;
+    this.#openBytesMax = openBytesMax;
   }
 
   /**
@@ -138,7 +150,10 @@ export class LinkReader {
   }
 
   #openOne(head: MessageHead, bytes: number): Assembly {
-    if (this.#open.size >= this.#openMax) throw corrupt(head, 'is one more than may be open');
+    if (this.#open.size >= this.#openMax || this.#openBytes + bytes > this.#openBytesMax) {
+      throw corrupt(head, 'is one more than may be open');
+    }
+    this.#openBytes += bytes;
     const message = { head, bytes: Buffer.allocUnsafeSlow(bytes), received: 0 };
     this.#open.set(head.number, message);
     return message;
@@ -153,6 +168,7 @@ export class LinkReader {
     if (this.#left === 0) this.#current = undefined;
     if (message.received === message.bytes.length) {
       this.#open.delete(message.head.number);
+      this.#openBytes -= message.bytes.length;
       onMessage(asMessage(message.head, message.bytes));
     }
     return end;

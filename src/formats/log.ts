@@ -208,14 +208,20 @@ export function readSegment(bytes: Buffer, { base }: SegmentHeader, visit: (plac
  * Calls `visit` with the place of each entry of a hole whose record proves to be whole by its own checksum, as far as the
  * lengths lead. Only for a hole that is damage: behind a write that was cut off stand bytes of an earlier use of the file.
  */
-export function salvageHole(bytes: Buffer, { base }: SegmentHeader, hole: Hole, visit: (place: LogEntry) => void): void {
+export function salvageHole(
+  bytes: Buffer,
+  { base }: SegmentHeader,
+  hole: Hole,
+  visit: (place: LogEntry) => void,
+): void {
   const limit = Math.min(hole.to - base, bytes.length);
   for (let at = hole.from - base + GROUP_HEADER_BYTES; at + ENTRY_HEAD_BYTES + RECORD_HEADER_BYTES < limit;) {
     const place = entryAt(bytes, at);
     const recordBytes = place.end - place.keyEnd;
     if (place.end > limit || place.keyEnd === place.keyStart || recordBytes < RECORD_HEADER_BYTES) return;
     const key = bytes.subarray(place.keyStart, place.keyEnd);
-    const isWhole = isIntact(bytes, place.keyEnd, recordBytes, key) || isLargeHead(bytes.subarray(place.keyEnd, place.end));
+    const isWhole =
+      isIntact(bytes, place.keyEnd, recordBytes, key) || isLargeHead(bytes.subarray(place.keyEnd, place.end));
     if (isWhole) visit(place);
     at = place.end;
   }

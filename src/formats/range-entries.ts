@@ -8,7 +8,8 @@ import { Buffer } from 'node:buffer';
 import { KvorumError } from '../domain/errors.ts';
 import type { RangeEntry } from '../domain/range.ts';
 import { ENTRY_HEAD_BYTES } from './range-format.ts';
-import { largeValueBytes, RECORD_HEADER_BYTES } from './record.ts';
+import { storedKeyBytesMax, storedRecordBytesMax } from './peer-entry.ts';
+import { hasSoundHeader, largeValueBytes, RECORD_HEADER_BYTES } from './record.ts';
 
 const nothing = Buffer.alloc(0);
 
@@ -61,12 +62,15 @@ export class RangeEntryReader {
     if (!this.#gather(ENTRY_HEAD_BYTES)) return false;
     const recordBytes = this.#current.readUInt32LE(this.#at);
     const keyBytes = this.#current.readUInt16LE(this.#at + 4);
-    if (keyBytes === 0 || recordBytes < RECORD_HEADER_BYTES) {
+    if (keyBytes === 0 || keyBytes > storedKeyBytesMax || recordBytes > storedRecordBytesMax) {
       throw new KvorumError('corrupt-frame', 'A range entry has impossible lengths');
     }
     const length = isLargeRecord(recordBytes) ? RECORD_HEADER_BYTES : recordBytes;
     const size = ENTRY_HEAD_BYTES + keyBytes + length;
     if (!this.#gather(size)) return false;
+    if (!hasSoundHeader(this.#current, this.#at + ENTRY_HEAD_BYTES + keyBytes, recordBytes)) {
+      throw new KvorumError('corrupt-frame', 'The record of a range entry has an impossible header');
+    }
     this.#show(keyBytes, length, recordBytes);
     this.#at += size;
     this.waitingBytes -= size;

@@ -155,7 +155,8 @@ export function* isIntactInSteps(
   return (yield* checksumInSteps(bytes, offset, recordBytes, key)) === bytes.readUInt32LE(offset + CHECKSUM_OFFSET);
 }
 
-function hasSoundHeader(bytes: Buffer, offset: number, recordBytes: number): boolean {
+/** What `isIntact` looks at besides the checksum: a known kind and a version that records can be ordered by. */
+export function hasSoundHeader(bytes: Buffer, offset: number, recordBytes: number): boolean {
   if (recordBytes < RECORD_HEADER_BYTES) return false;
   if ((bytes[offset + KIND_OFFSET] as number) > recordKinds.tombstone) return false;
   const version = readVersion(bytes, offset);

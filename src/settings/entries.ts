@@ -177,14 +177,14 @@ export const entries = {
   keyBytesMax: size({
     why: 'Longest key; the store itself ends at 1978 bytes',
     choose: 'The longest key that your clients should use',
-    neededBy: 'node',
+    neededBy: 'both',
     range: [1, 1900],
     default: KIB,
   }),
   valueBytesMax: size({
     why: 'Longest value; past it 413',
     choose: 'The largest value that your clients should store; a larger one needs larger bounds that must hold it',
-    neededBy: 'node',
+    neededBy: 'both',
     range: [1, 256 * MIB],
     default: 16 * MIB,
   }),
@@ -282,7 +282,7 @@ export const entries = {
     neededBy: 'worker',
     range: [2 * MIB, 16 * GIB],
     default: ({ logSegmentBytes }) => 4 * logSegmentBytes,
-    defaultWords: '4 times --log-segment-bytes',
+    defaultWords: '32MiB: 4 times --log-segment-bytes',
     check: (bytes, { logSegmentBytes }) =>
       bytes < 2 * logSegmentBytes ? `must hold at least two files of the log, 2 x ${logSegmentBytes} bytes` : undefined,
   }),

@@ -76,7 +76,9 @@ async function receive(link: RawConnection): Promise<LinkMessage> {
   const header = await link.take(PIECE_HEADER_BYTES);
   const piece = Buffer.concat([header, await link.take(header.readUInt32LE(8))]);
   const messages: LinkMessage[] = [];
-  new LinkReader({ bytesMax: piece.length, openMax: 1 }).take(piece, (one) => messages.push(one));
+  new LinkReader({ bytesMax: piece.length, openMax: 1, openBytesMax: piece.length }).take(piece, (one) =>
+    messages.push(one),
+  );
   return messages[0] ?? assert.fail('the message is in pieces');
 }
 

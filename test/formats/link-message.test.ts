@@ -63,7 +63,7 @@ function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
   return chunks;
 }
 
-const roomy = { bytesMax: 64 * 1024, openMax: 64 };
+const roomy = { bytesMax: 64 * 1024, openMax: 64, openBytesMax: 64 * 64 * 1024 };
 
 function readAll(chunks: readonly Buffer[], bounds = roomy): LinkMessage[] {
   const reader = new LinkReader(bounds);
@@ -106,7 +106,10 @@ test('no piece is longer than it may be, and a message has no more pieces than i
 test('a number is free again as soon as its message is whole', () => {
   const message = { number: 7, kind: messageKinds.answer, durations: '1,2', body: Buffer.alloc(700, 'x') };
   const { pieces } = interleave([message], 256, [0]);
-  assert.deepEqual(readAll([...pieces, ...pieces], { bytesMax: 703, openMax: 1 }), [message, message]);
+  assert.deepEqual(readAll([...pieces, ...pieces], { bytesMax: 703, openMax: 1, openBytesMax: 703 }), [
+    message,
+    message,
+  ]);
 });
 
 test('a message that is whole in a chunk is a view of the chunk, whatever stands around it', () => {
@@ -153,7 +156,7 @@ function pieceOf({ number = 1, bytes, size, kind = messageKinds.question, durati
   return Buffer.concat([header, Buffer.alloc(Math.min(size, 1000))]);
 }
 
-const bounds = { bytesMax: 100, openMax: 2 };
+const bounds = { bytesMax: 100, openMax: 2, openBytesMax: 200 };
 const corruptions: readonly (readonly [what: string, ...pieces: PieceFields[]])[] = [
   ['an unknown kind', { bytes: 1, size: 1, kind: messageKinds.refusal + 1 }],
   ['the kind 255', { bytes: 1, size: 1, kind: 255 }],
@@ -195,6 +198,17 @@ test('a message is refused by its header, before any of its bytes came', () => {
     assert.deepEqual(readAll([bytes.subarray(0, PIECE_HEADER_BYTES - 1)], bounds), []);
     assert.throws(() => readAll([bytes.subarray(0, PIECE_HEADER_BYTES)], bounds), corruptFrame);
   }
+});
+
+test('open messages are bounded by their bytes together, and what is complete leaves room for others', () => {
+  const small = { bytesMax: 100, openMax: 9, openBytesMax: 150 };
+  const part = (number: number, bytes: number): Buffer => pieceOf({ number, bytes, size: bytes / 2 });
+  assert.throws(() => readAll([part(1, 100), part(2, 60)], small), corruptFrame);
+  const read = readAll([part(1, 100), part(2, 50), part(1, 100), part(3, 100), part(3, 100), part(2, 50)], small);
+  assert.deepEqual(
+    read.map(({ number }) => number),
+    [1, 3, 2],
+  );
 });
 
 test('messages at their bounds are read', () => {
@@ -250,7 +264,7 @@ test('mangled bytes throw corrupt-frame or read as messages, the same ones howev
 test('no bytes make a reader allocate more than a message may be, nor more of them than may be open', (t) => {
   const allocations = t.mock.method(Buffer, 'allocUnsafeSlow');
   const noise = fc.oneof(mangled(anyStream), anyNearStream, bytesOf(0, 400));
-  const tight = { bytesMax: 2000, openMax: 2 };
+  const tight = { bytesMax: 2000, openMax: 2, openBytesMax: 4000 };
   fc.assert(
     fc.property(noise, anyChoices, (bytes, sizes) => {
       const chunks = cut(bytes, sizes);

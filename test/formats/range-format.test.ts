@@ -167,8 +167,25 @@ test('RangeEntryReader hands on a large value in pieces, or passes over it', () 
   }
 });
 
-test('RangeEntryReader refuses impossible lengths', () => {
-  const reader = new RangeEntryReader();
-  reader.push(Buffer.from([3, 0, 0, 0, 1, 0, 0x61, 1, 2, 3]));
-  assert.throws(() => reader.next(), { code: 'corrupt-frame' });
+test('RangeEntryReader refuses lengths that no store has, and records with an impossible header', () => {
+  const entry = (length: number, keyBytes: number, ownVersion = 1, kind = 0): Buffer => {
+    const bytes = Buffer.alloc(6 + keyBytes + 17);
+    bytes.writeUInt32LE(length, 0);
+    bytes.writeUInt16LE(keyBytes, 4);
+    bytes.writeDoubleLE(ownVersion, 6 + keyBytes + 8);
+    bytes[6 + keyBytes + 16] = kind;
+    return bytes;
+  };
+  const read = (bytes: Buffer): boolean => {
+    const reader = new RangeEntryReader();
+    reader.push(bytes);
+    return reader.next();
+  };
+  assert.equal(read(entry(17, 1978)), true);
+  for (const lengths of [entry(3, 1), entry(17, 0), entry(17, 1979), entry(2 ** 32 - 1, 1)]) {
+    assert.throws(() => read(lengths), { code: 'corrupt-frame' });
+  }
+  for (const header of [entry(17, 1, Number.NaN), entry(17, 1, -1), entry(17, 1, 0.5), entry(17, 1, 1, 2)]) {
+    assert.throws(() => read(header), { code: 'corrupt-frame' });
+  }
 });

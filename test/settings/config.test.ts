@@ -223,7 +223,13 @@ const roundTrips: readonly FlagValues[] = [
   { mode: 'sync', dispatch: 'inline' },
   { mode: 'sync', workers: '1', 'pool-queue-max': '1024' },
   { host: '0.0.0.0', cluster, 'replication-factor': '2', data: '--odd', 'cluster-secret': '-s' },
-  { 'read-repair': false, 'accept-log-damage': true, 'timeout-ms': '2s', 'value-bytes-max': '1MiB', durability: 'commit' },
+  {
+    'read-repair': false,
+    'accept-log-damage': true,
+    'timeout-ms': '2s',
+    'value-bytes-max': '1MiB',
+    durability: 'commit',
+  },
 ];
 
 for (const flags of roundTrips) {

@@ -11,6 +11,7 @@ import {
   type Entry,
 } from '../../src/formats/frame.ts';
 import { operationKinds, type ReplyCode } from '../../src/domain/operation.ts';
+import type { Settled } from '../../workers/store/logged-writes.ts';
 import { Store, type StoreOptions } from '../../workers/store/store.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
@@ -49,10 +50,23 @@ export function storeOptions(directory: string, own: Partial<StoreOptions> = {})
   };
 }
 
-/** Merges writes in one run; resolves to the reply code of each when they are durable. */
-export function mergeAll(store: Store, writes: readonly Entry[], ceiling = versionCeiling): Promise<ReplyCode[]> {
-  const codes = writes.map((entry) => store.merge(entry, ceiling));
-  return new Promise((resolve) => store.settle((settled) => resolve(settled === 'full' ? [] : codes)));
+/** Merges writes as there is room for them; resolves to the reply code of each when they are durable. */
+export async function mergeAll(store: Store, writes: readonly Entry[], ceiling = versionCeiling): Promise<ReplyCode[]> {
+  const codes: ReplyCode[] = [];
+  for (const entry of writes) {
+    while (store.room(entry.length) === 'wait') {
+      await settled(store);
+      if (store.room(entry.length) === 'wait') await new Promise<void>((resolve) => store.whenRoom(resolve));
+    }
+    codes.push(store.merge(entry, ceiling));
+  }
+  assert.equal(await settled(store), 'durable');
+  return codes;
+}
+
+/** Resolves when all that was merged is durable. */
+export function settled(store: Store): Promise<Settled> {
+  return new Promise((resolve) => store.settle(resolve));
 }
 
 /** Opens a store; it is closed after the test. */

@@ -13,13 +13,14 @@ import { hashKey, preferenceList } from '../../src/domain/rendezvous.ts';
 import { failedReply, largeRecordBytes, readReplies, type Reply } from '../../src/formats/reply.ts';
 import type { Topology } from '../../src/domain/topology.ts';
 import type { CoordinatorWaits } from '../../src/waits/wait-marks.ts';
-import type { Clock } from '../clock.ts';
+import type { SeenVersions } from '../ground/seen-versions.ts';
 import { LargeReads } from './large-reads.ts';
 import type { LocalReplica } from '../replica/local-replica.ts';
-import type { PeerClient, Segment } from '../peers/peer-client.ts';
+import type { PeerClient } from '../peers/peer-client.ts';
+import type { Segment } from '../peers/segment-queue.ts';
 import { forgetLarge, PendingFrame, type PendingOperation } from './pending-frame.ts';
 import { repair } from './read-repair.ts';
-import type { Turn } from '../turn.ts';
+import type { Turn } from '../ground/turn.ts';
 
 export interface CoordinatorOptions {
   readonly topology: Topology;
@@ -30,7 +31,7 @@ export interface CoordinatorOptions {
   readonly sequential: boolean;
   /** Requests to peers leave at the end of the turn; without it at once. */
   readonly turn: Turn | undefined;
-  readonly clock: Clock;
+  readonly versions: SeenVersions;
   readonly timeoutMs: number;
   readonly readRepair: boolean;
   /** Sends outcomes to the main thread ahead of the frame's task. */
@@ -68,8 +69,8 @@ export class Coordinator {
   async coordinate(bytes: Buffer): Promise<Buffer | undefined> {
     const startedAt = this.waits === undefined ? 0 : performance.now();
     const entries = readEntries(bytes);
-    const { timeoutMs, clock, readRepair } = this.#options;
-    const frame = new PendingFrame(entries, { deadlineAt: performance.now() + timeoutMs, clock, readRepair });
+    const { timeoutMs, versions, readRepair } = this.#options;
+    const frame = new PendingFrame(entries, { deadlineAt: performance.now() + timeoutMs, versions, readRepair });
     frame.trace = this.waits?.trace(frame.operations, startedAt);
     this.#pending.push(frame);
     this.#timer ??= setTimeout(() => this.#tick(), TICK_MS);
@@ -114,12 +115,12 @@ export class Coordinator {
     frame: PendingFrame,
     bytes: Buffer,
     operations: readonly PendingOperation[],
-    isBulk = false,
+    isLarge = false,
   ): void {
     const onReplies: Segment['onReplies'] = (replies, start) => this.#take(frame, node, operations, replies, start);
     const onFailed = (): void => this.#take(frame, node, operations, undefined, 0);
     const marks = frame.trace?.askPeer(node, operations);
-    this.#options.peers[node]?.submit({ bytes, count: operations.length, onReplies, onFailed, marks, isBulk });
+    this.#options.peers[node]?.submit({ bytes, count: operations.length, onReplies, onFailed, marks, isLarge });
   }
 
   #askSelf(

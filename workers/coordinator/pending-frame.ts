@@ -7,7 +7,14 @@
  */
 import type { Buffer } from 'node:buffer';
 import { acksRequiredOf, replicaCountOf, tagOf, type Entry } from '../../src/formats/frame.ts';
-import { operationKinds, outcomeCodes, replyCodes, type OutcomeCode } from '../../src/domain/operation.ts';
+import {
+  operationKinds,
+  outcomeCodes,
+  replyCodes,
+  type OperationKind,
+  type OutcomeCode,
+} from '../../src/domain/operation.ts';
+import { isReplyTo } from '../../src/formats/peer-entry.ts';
 import { addReply, emptyTally, judge, withdrawAck, type Quorum, type Tally } from '../../src/domain/quorum.ts';
 import { isTombstone, largeValueBytes, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import {
@@ -19,7 +26,7 @@ import {
 } from '../../src/formats/reply.ts';
 import { holdersOf, newerReply, staleReplicas, type ReplicaReply } from '../../src/domain/resolution.ts';
 import type { FrameTrace } from '../../src/waits/wait-marks.ts';
-import type { Clock } from '../clock.ts';
+import type { SeenVersions } from '../ground/seen-versions.ts';
 
 /** One operation and what its replicas have said. */
 export interface PendingOperation {
@@ -46,7 +53,7 @@ const nobody: readonly number[] = [];
 export interface FrameContext {
   /** `performance.now()` at which what has no outcome times out. */
   readonly deadlineAt: number;
-  readonly clock: Clock;
+  readonly versions: SeenVersions;
   readonly readRepair: boolean;
 }
 
@@ -58,7 +65,7 @@ export class PendingFrame {
   expired = false;
   /** Set where somebody records what the frame waits for. */
   trace: FrameTrace<PendingOperation> | undefined;
-  readonly #clock: Clock;
+  readonly #versions: SeenVersions;
   readonly #repairs: boolean;
   #resolve!: (outcomes: Buffer | undefined) => void;
   #unsettled: number;
@@ -66,10 +73,10 @@ export class PendingFrame {
   #outcomes: FrameWriter | undefined;
 
   /** `readRepair` says whether replicas that have less than the newest record want it. */
-  constructor(entries: readonly Entry[], { deadlineAt, clock, readRepair }: FrameContext) {
+  constructor(entries: readonly Entry[], { deadlineAt, versions, readRepair }: FrameContext) {
     this.operations = entries.map(pendingOperation);
     this.deadlineAt = deadlineAt;
-    this.#clock = clock;
+    this.#versions = versions;
     this.#repairs = readRepair;
     this.#unsettled = entries.length;
     this.#incomplete = entries.length;
@@ -83,10 +90,11 @@ export class PendingFrame {
 
   /** Counts one replica's reply to one operation, and settles the operation where that decides it. */
   take(operation: PendingOperation, node: number, reply: Reply): void {
-    const failed = !this.#isAcceptable(reply);
+    const { kind } = operation.entry;
+    const failed = !this.#isAcceptable(kind, reply);
     operation.tally = addReply(operation.tally, failed ? 'failure' : 'ack');
-    if (reply.code === replyCodes.full) operation.full = true;
-    if (operation.entry.kind === operationKinds.read && !failed) this.#takeRead(operation, node, reply);
+    if (reply.code === replyCodes.full && kind === operationKinds.write) operation.full = true;
+    if (kind === operationKinds.read && !failed) this.#takeRead(operation, node, reply);
     if (!operation.settled) this.#judge(operation);
     if (hasAllReplies(operation)) this.#completeUnlessWanted(operation);
   }
@@ -96,7 +104,7 @@ export class PendingFrame {
     const node = operation.asked as number;
     operation.asked = undefined;
     operation.replies = operation.replies.filter((one) => one.node !== node);
-    const failed = reply.code === replyCodes.large || !this.#isAcceptable(reply);
+    const failed = reply.code === replyCodes.large || !this.#isAcceptable(operationKinds.read, reply);
     if (failed) operation.tally = withdrawAck(operation.tally);
     else operation.replies.push({ node, reply });
     operation.newest = newestOf(operation.replies);
@@ -140,19 +148,21 @@ export class PendingFrame {
    * leaves as the task's result. With `ahead` everything is sent ahead, since the task goes on (mode `sync`).
    */
   release(ahead: boolean): Buffer | undefined {
-    const outcomes = this.#outcomes?.finishOutcomes(this.#clock.newest);
+    const outcomes = this.#outcomes?.finishOutcomes(this.#versions.newest);
     this.#outcomes = undefined;
     if (this.#unsettled > 0) return outcomes;
     this.#resolve(ahead ? undefined : outcomes);
     return ahead ? outcomes : undefined;
   }
 
-  /** A record from too far in the future counts as no reply: its node's clock is wrong, and it would hide all else. */
-  #isAcceptable(reply: Reply): boolean {
-    if (reply.code === replyCodes.record || reply.code === replyCodes.large) {
-      return this.#clock.seeRecord(reply.bytes, reply.offset);
-    }
-    return reply.code === replyCodes.absent || reply.code === replyCodes.applied;
+  /**
+   * What is no reply to such an operation counts as none, and so does a record from too far in the future: its node's clock
+   * is wrong, and it would hide all else.
+   */
+  #isAcceptable(kind: OperationKind, reply: Reply): boolean {
+    if (!isReplyTo(kind, reply)) return false;
+    if (reply.code !== replyCodes.record && reply.code !== replyCodes.large) return true;
+    return this.#versions.seeRecord(reply.bytes, reply.offset);
   }
 
   #takeRead(operation: PendingOperation, node: number, reply: Reply): void {

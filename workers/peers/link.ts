@@ -9,9 +9,9 @@
  */
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { messageOf } from '../../src/domain/errors.ts';
 import { LinkReader, OutgoingMessage, type LinkMessage } from '../../src/formats/link-message.ts';
-import { linkReads } from '../ranges/pace.ts';
+import { linkReads } from '../ground/pace.ts';
 
 export interface LinkOptions {
   /** Bound of a message that comes, bytes. */
@@ -19,12 +19,19 @@ export interface LinkOptions {
   /** Nothing more is read while more bytes than this wait to be sent. Only for the end that answers: both would stall. */
   readonly sendingBytesMax: number;
   readonly onMessage: (message: LinkMessage) => void;
+  /** What came cannot be taken; the link then ends. */
+  readonly onRefused?: (reason: string) => void;
   /** Called once. */
   readonly onClosed: (error: Error) => void;
 }
 
 /** Messages that may have come in part: as many as a peer can ask at once (`peerConnectionsMax`). */
 const OPEN_MAX = 4096;
+/**
+ * Bytes of those together: some of the longest, or as many answers as 64 batches under way can have, each of 1 MiB and what
+ * it announces.
+ */
+const openBytesMax = (bytesMax: number): number => Math.max(4 * bytesMax, 256 * 1024 * 1024);
 /** Bytes of a message that leave at once; also what a socket may hold before the next piece is given to it. */
 const PIECE_BYTES = 64 * 1024;
 /** What a socket brings at most in one read. */
@@ -45,7 +52,8 @@ export class Link {
   constructor(socket: Duplex, options: LinkOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#reader = new LinkReader({ bytesMax: options.bytesMax, openMax: OPEN_MAX });
+    const { bytesMax } = options;
+    this.#reader = new LinkReader({ bytesMax, openMax: OPEN_MAX, openBytesMax: openBytesMax(bytesMax) });
     socket.on('data', (chunk: Buffer) => {
       this.take(chunk);
       if (chunk.length >= READ_BYTES && !linkReads.use()) this.#readLater();
@@ -56,13 +64,14 @@ export class Link {
     socket.on('close', () => options.onClosed(this.#error));
   }
 
-  /** Takes bytes that have come. */
+  /** Takes bytes that have come. Whatever they lead to ends this link, and never the thread. */
   take(chunk: Buffer): void {
     try {
       this.#reader.take(chunk, this.#options.onMessage);
     } catch (error) {
-      if (!(error instanceof KvorumError)) throw error;
-      this.destroy(error);
+      const reason = error instanceof Error ? error : new Error(messageOf(error));
+      this.#options.onRefused?.(reason.message);
+      this.destroy(reason);
     }
   }
 

@@ -2,14 +2,15 @@
  * The sockets to one peer's replica port, and the probe that finds the port. The one place in the workers that names
  * undici.
  *
- * With peer protocol `link` one request is upgraded to a link, over which all urgent frames then travel (peer-link.ts);
- * large frames, and all frames with protocol `http`, are requests of their own. Those go through `dispatch`, undici's
- * callback interface: a promise and a stream per request would cost more than the rest of the round trip. Idle sockets
- * close here before they close at the peer (see `replica-listener.ts`).
+ * With peer protocol `link` one request is upgraded to a link, over which all small frames then travel (peer-link.ts);
+ * large frames, and all frames with protocol `http`, are requests of their own (`Route`). Those go through `dispatch`,
+ * undici's callback interface: a promise and a stream per request would cost more than the rest of the round trip. Idle
+ * sockets close here before they close at the peer (see `replica-listener.ts`).
  */
 import { Buffer } from 'node:buffer';
 import { Pool, request, type Dispatcher } from 'undici';
 import { messageOf } from '../../src/domain/errors.ts';
+import { answerBytesMax, batchAnswerBytesMax } from '../../src/formats/peer-entry.ts';
 import {
   linkProtocol,
   replicaPaths,
@@ -17,10 +18,10 @@ import {
   type NodeDescription,
   type PeerProtocol,
 } from '../../src/formats/worker-protocol.ts';
-import { waitsField, type BatchMarks } from '../../src/waits/wait-marks.ts';
-import { PeerLink, type Question } from './peer-link.ts';
+import { waitsField } from '../../src/waits/wait-marks.ts';
+import { PeerLink } from './peer-link.ts';
 import { awaitSending } from './peer-sending.ts';
-import type { PeerStream, PeerStreamHandler } from '../ranges/peer-range.ts';
+import type { FrameSize, PeerStream, PeerStreamHandler, Question } from './question.ts';
 
 /** Who the peer must be, and how we prove who we are. */
 export interface PeerIdentity {
@@ -32,41 +33,46 @@ export interface PeerIdentity {
   readonly token: string;
 }
 
-/** One frame to send. Exactly one of its functions is called, later. */
-export interface FrameRequest {
-  readonly body: Buffer;
-  /** Where somebody wants to know what the request waited for; the peer is then asked to tell its part. */
-  readonly marks?: BatchMarks | undefined;
-  /** Whether a late reply means that the peer hangs: not so for a large frame, which may simply take long. */
-  readonly isUrgent: boolean;
-  readonly onReply: (bytes: Buffer) => void;
-  readonly onError: (error: Error) => void;
-}
-
 export interface PeerConnectionOptions {
   readonly identity: PeerIdentity;
-  readonly ports: readonly number[];
+  /** Which of the peer's replica ports to prefer. */
   readonly workerIndex: number;
   readonly connectionsMax: number;
   readonly protocol: PeerProtocol;
+  /** Bound of one frame, bytes; what an answer to it may be follows (`answerBytesMax`). */
+  readonly frameBytesMax: number;
   /** A socket closed though nobody asked it to: the peer stopped or restarted. */
-  readonly onLost: (error: Error) => void;
+  readonly onLost: (connection: PeerConnection, error: Error) => void;
 }
+
+/** How a frame travels, and why. */
+type Route =
+  /** Small frames share the link, in any order. */
+  | { readonly by: 'link'; readonly link: PeerLink }
+  /** Peer protocol `http`, or the link is not there yet: a small frame has a request of its own. */
+  | { readonly by: 'http'; readonly why: 'no-link' }
+  /** On the link it would hold up small ones. */
+  | { readonly by: 'http'; readonly why: 'large' };
+
+const noLink: Route = { by: 'http', why: 'no-link' };
+const large: Route = { by: 'http', why: 'large' };
 
 const KEEP_ALIVE_MS = 60_000;
 const CONNECT_MS_MAX = 500;
 const PROBE_MS_MAX = 1000;
 const HELLO_MS_MAX = 500;
+/** A node's description has well under 1 KiB and 6 bytes a port. */
+const DESCRIPTION_BYTES_MAX = 16 * 1024;
 
 /** The peer's replica ports, or why it cannot be used. */
-export async function probe(identity: PeerIdentity): Promise<readonly number[] | string> {
+async function probe(identity: PeerIdentity): Promise<readonly number[] | string> {
   try {
     const response = await request(`${identity.url}/v0/node`, { signal: AbortSignal.timeout(PROBE_MS_MAX) });
     if (response.statusCode !== 200) {
       await response.body.dump();
       return `GET /v0/node answers ${response.statusCode}`;
     }
-    const node = (await response.body.json()) as NodeDescription;
+    const node = JSON.parse(await boundedText(response.body, DESCRIPTION_BYTES_MAX)) as NodeDescription;
     return mismatch(node, identity) ?? node.replicaPorts;
   } catch (error) {
     return messageOf(error);
@@ -78,22 +84,53 @@ function mismatch(node: NodeDescription, identity: PeerIdentity): string | undef
   if (node.id !== identity.id) return `is node ${node.id}, not ${identity.id}: its --self differs`;
   if (node.topology !== identity.topology) return 'has another --cluster list';
   if (!Array.isArray(node.replicaPorts) || node.replicaPorts.length === 0) return 'names no replica port';
+  if (!node.replicaPorts.every(isPort)) return 'names a replica port that is none';
   return undefined;
+}
+
+function isPort(port: unknown): boolean {
+  return typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536;
+}
+
+/** A body's text. Rejects where it has more bytes than may be. */
+async function boundedText(body: AsyncIterable<Buffer>, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let received = 0;
+  for await (const chunk of body) {
+    received += chunk.length;
+    if (received > bytesMax) throw new Error(`answers GET /v0/node with more than ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Looks for the peer and connects to it; resolves to why it cannot be used where that fails. */
+export async function connectToPeer(options: PeerConnectionOptions): Promise<PeerConnection | string> {
+  const ports = await probe(options.identity);
+  if (typeof ports === 'string') return ports;
+  const connection = new PeerConnection(options, ports);
+  const refused = await connection.open();
+  if (refused === undefined) return connection;
+  await connection.destroy(new Error(refused));
+  return refused;
 }
 
 export class PeerConnection {
   readonly #options: PeerConnectionOptions;
+  readonly #ports: readonly number[];
   readonly #pool: Pool;
   /** Sockets of their own for ranges: a range that is broken off closes its socket, which says nothing of the peer. */
   readonly #streams: Pool;
   readonly #headers: string[];
-  #link: PeerLink | undefined;
-  /** Start times of the urgent requests under way, oldest first. */
+  /** Of small frames. */
+  #route: Route = noLink;
+  /** Start times of the small frames under way, oldest first. */
   readonly #starts = new Set<{ readonly at: number }>();
 
-  constructor(options: PeerConnectionOptions) {
+  constructor(options: PeerConnectionOptions, ports: readonly number[]) {
     this.#options = options;
-    const port = options.ports[options.workerIndex % options.ports.length] as number;
+    this.#ports = ports;
+    const port = ports[options.workerIndex % ports.length] as number;
     this.#headers = ['authorization', options.identity.token];
     const origin = originAt(options.identity.url, port);
     const poolOptions = {
@@ -105,23 +142,26 @@ export class PeerConnection {
       bodyTimeout: 0,
       connect: { timeout: CONNECT_MS_MAX },
     };
-    this.#pool = new Pool(origin, poolOptions);
+    this.#pool = new Pool(origin, { ...poolOptions, maxResponseSize: answerBytesMax(options.frameBytesMax) });
     // `rangesMax` bounds them: a range that waited for another one's socket would look like a peer that is silent.
     this.#streams = new Pool(origin, { ...poolOptions, connections: null });
     this.#pool.on('disconnect', (_origin, _targets, error) => {
       // Idle sockets that undici closes by itself carry UND_ERR_INFO.
-      if (error.code !== 'UND_ERR_INFO') options.onLost(error);
+      if (error.code !== 'UND_ERR_INFO') options.onLost(this, error);
     });
   }
 
-  /** Whether these are still the peer's replica ports. */
-  goesTo(ports: readonly number[] | string): boolean {
-    return typeof ports !== 'string' && ports.join() === this.#options.ports.join();
+  /** Probes the peer; false where it cannot be used, or has other replica ports than this connection knows. */
+  async isCurrent(): Promise<boolean> {
+    const ports = await probe(this.#options.identity);
+    return typeof ports !== 'string' && ports.join() === this.#ports.join();
   }
 
-  post(frame: FrameRequest): void {
+  /** Sends a frame. A small one counts for `oldestStart` until it is answered. */
+  post(question: Question, size: FrameSize): void {
+    const route = size === 'large' ? large : this.#route;
     const start = { at: performance.now() };
-    if (frame.isUrgent) this.#starts.add(start);
+    if (size === 'small') this.#starts.add(start);
     let isEnded = false;
     const end = (): boolean => {
       this.#starts.delete(start);
@@ -129,26 +169,26 @@ export class PeerConnection {
       isEnded = true;
       return isFirst;
     };
-    const { body, marks } = frame;
-    const question: Question = {
-      body,
-      marks,
+    const once: Question = {
+      body: question.body,
+      marks: question.marks,
       onReply: (bytes) => {
-        if (end()) frame.onReply(bytes);
+        if (end()) question.onReply(bytes);
       },
       onError: (error) => {
-        if (end()) frame.onError(error);
+        if (end()) question.onError(error);
       },
     };
-    if (this.#link !== undefined && frame.isUrgent) this.#link.ask(question);
-    else this.#request(question);
+    if (route.by === 'link') route.link.ask(once);
+    else this.#request(once);
   }
 
   #request(question: Question): void {
     const { marks } = question;
     const body = marks === undefined ? question.body : awaitSending(question.body, marks);
     const headers = marks === undefined ? this.#headers : [...this.#headers, waitsField, '1'];
-    this.#pool.dispatch({ path: replicaPaths.operations, method: 'POST', headers, body }, new FrameExchange(question));
+    const exchange = new FrameExchange(question, answerBytesMax(this.#options.frameBytesMax));
+    this.#pool.dispatch({ path: replicaPaths.operations, method: 'POST', headers, body }, exchange);
   }
 
   /** Makes the connection fit for frames; resolves to why the peer refuses it, or undefined where it does not. */
@@ -162,7 +202,9 @@ export class PeerConnection {
         headers: this.#headers,
         signal: AbortSignal.timeout(PROBE_MS_MAX),
       });
-      this.#link = new PeerLink(socket, this.#options.onLost);
+      const { frameBytesMax, onLost } = this.#options;
+      const link = new PeerLink(socket, batchAnswerBytesMax(frameBytesMax), (error) => onLost(this, error));
+      this.#route = { by: 'link', link };
       return undefined;
     } catch (error) {
       return messageOf(error);
@@ -178,11 +220,11 @@ export class PeerConnection {
         resolve(refused);
       };
       const onError = (error: Error): void => done(messageOf(error));
-      this.post({ body: Buffer.alloc(0), isUrgent: true, onReply: () => done(undefined), onError });
+      this.post({ body: Buffer.alloc(0), onReply: () => done(undefined), onError }, 'small');
     });
   }
 
-  /** When the oldest urgent request under way started (`performance.now()`), or `now` where there is none. */
+  /** When the oldest small frame under way started (`performance.now()`), or `now` where there is none. */
   oldestStart(now: number): number {
     for (const start of this.#starts) return start.at;
     return now;
@@ -190,8 +232,8 @@ export class PeerConnection {
 
   /** Asks every worker of the peer to probe us; resolves when they have, or after a bounded wait. */
   async hello(selfUrl: string): Promise<void> {
-    const { identity, ports } = this.#options;
-    const asked = ports.map(async (port) => {
+    const { identity } = this.#options;
+    const asked = this.#ports.map(async (port) => {
       const response = await request(`${originAt(identity.url, port)}${replicaPaths.hello}`, {
         method: 'POST',
         headers: this.#headers,
@@ -211,16 +253,10 @@ export class PeerConnection {
     return exchange;
   }
 
-  /** Ends every request under way with `error`. */
-  destroy(error: Error): void {
-    this.#link?.destroy(error);
-    void this.#pool.destroy(error);
-    void this.#streams.destroy(error);
-  }
-
-  async close(): Promise<void> {
-    this.#link?.destroy(new Error('the node stops'));
-    await Promise.all([this.#pool.destroy(), this.#streams.destroy()]);
+  /** Ends every request under way with `error`; resolves when all sockets are closed. */
+  async destroy(error: Error): Promise<void> {
+    if (this.#route.by === 'link') this.#route.link.destroy(error);
+    await Promise.all([this.#pool.destroy(error), this.#streams.destroy(error)]);
   }
 }
 
@@ -230,20 +266,23 @@ const PLACED_BYTES_MIN = 64 * 1024;
 /** Collects one response. */
 class FrameExchange implements Dispatcher.DispatchHandler {
   readonly #handler: Question;
+  /** An answer that is announced to be longer is not waited for; the pool ends one that becomes longer. */
+  readonly #bytesMax: number;
   #status = 0;
   #chunks: Buffer[] = [];
   #placed: Buffer | undefined;
   #received = 0;
 
-  constructor(handler: Question) {
+  constructor(handler: Question, bytesMax: number) {
     this.#handler = handler;
+    this.#bytesMax = bytesMax;
   }
 
   // undici recognises a handler by this method.
   onRequestStart(): void {}
 
   onResponseStart(
-    _controller: Dispatcher.DispatchController,
+    controller: Dispatcher.DispatchController,
     statusCode: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
@@ -251,7 +290,8 @@ class FrameExchange implements Dispatcher.DispatchHandler {
     const { marks } = this.#handler;
     if (marks !== undefined) marks.remote = String(headers[waitsField]);
     const length = Number(headers['content-length']);
-    if (length >= PLACED_BYTES_MIN) this.#placed = Buffer.allocUnsafeSlow(length);
+    if (length > this.#bytesMax) controller.abort(new Error(`replica port answers ${length} bytes`));
+    else if (length >= PLACED_BYTES_MIN) this.#placed = Buffer.allocUnsafeSlow(length);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {

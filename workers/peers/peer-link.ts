@@ -2,13 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { messageKinds, type LinkMessage } from '../../src/formats/link-message.ts';
 import { Link } from './link.ts';
-import type { FrameRequest } from './peer-connection.ts';
-
-/** What a link asks; exactly one of its functions is called, later. */
-export type Question = Omit<FrameRequest, 'isUrgent'>;
-
-/** Longest answer, bytes; an answer is as long as the records that were asked for. */
-const ANSWER_BYTES_MAX = 2 ** 32 - 1;
+import type { Question } from './question.ts';
 
 export class PeerLink {
   readonly #link: Link;
@@ -17,10 +11,13 @@ export class PeerLink {
   /** Why the link has ended, where it has. */
   #lost: Error | undefined;
 
-  /** `onLost` is called once when the link has ended, after every open question has failed. */
-  constructor(socket: Duplex, onLost: (error: Error) => void) {
+  /**
+   * `onLost` is called once when the link has ended, after every open question has failed. An answer of more than
+   * `answerBytesMax` ends it.
+   */
+  constructor(socket: Duplex, answerBytesMax: number, onLost: (error: Error) => void) {
     this.#link = new Link(socket, {
-      bytesMax: ANSWER_BYTES_MAX,
+      bytesMax: answerBytesMax,
       sendingBytesMax: Number.POSITIVE_INFINITY,
       onMessage: (message) => this.#takeAnswer(message),
       onClosed: (error) => {

@@ -3,7 +3,8 @@
  */
 import type { Buffer } from 'node:buffer';
 import type { RangeCommand, WorkerMessage } from '../../src/formats/worker-protocol.ts';
-import type { RangeScans, ScanHandle } from './scans.ts';
+import type { ScanHandle } from './running-scan.ts';
+import type { RangeScans } from './scans.ts';
 import { wholePage } from './page.ts';
 
 export type Send = (message: WorkerMessage, transfer?: ArrayBuffer[]) => void;

@@ -1,6 +1,7 @@
 /** What a worker's scans look like in `/metrics`. */
 import { family, type Labels, type MetricFamily } from '../../src/metrics/metrics.ts';
-import { scanEnds, scanKinds, type RangeScans } from './scans.ts';
+import { scanEnds, scanKinds } from './running-scan.ts';
+import type { RangeScans } from './scans.ts';
 
 export function rangeFamilies(ranges: RangeScans, labels: Labels): MetricFamily[] {
   const now = performance.now();

@@ -9,20 +9,8 @@ import type { Buffer } from 'node:buffer';
 import { messageOf } from '../../src/domain/errors.ts';
 import { RangeEntryReader } from '../../src/formats/range-entries.ts';
 import type { RangeEntry } from '../../src/domain/range.ts';
-import type { RangeSource, SourceState } from './source.ts';
-
-/** An answer of a peer that comes bit by bit. */
-export interface PeerStream {
-  pause(): void;
-  resume(): void;
-  destroy(): void;
-}
-
-export interface PeerStreamHandler {
-  readonly onData: (bytes: Buffer) => void;
-  readonly onEnd: () => void;
-  readonly onError: (error: Error) => void;
-}
+import type { PeerStream, PeerStreamHandler } from '../peers/question.ts';
+import type { RangeSource, SourceState } from '../ground/range-source.ts';
 
 export interface PeerRangeOptions {
   /** Asks the peer; undefined where it is down. */

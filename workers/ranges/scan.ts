@@ -10,7 +10,7 @@ import { isRangeComplete, type RangeEnd, type RangeEntry } from '../../src/domai
 import type { RangeFormat } from '../../src/formats/range-format.ts';
 import { selectNext } from '../../src/domain/range-merge.ts';
 import { isTombstone } from '../../src/formats/record.ts';
-import type { RangeSource } from './source.ts';
+import type { RangeSource } from '../ground/range-source.ts';
 
 /** Why a scan stands still: its page is full, its time is up, or a source waits for its peer. */
 export type Stop = 'page' | 'time' | 'source';

@@ -1,36 +1,47 @@
 /** A peer's operation frame, executed against this node's replica, however it came. */
 import type { Buffer } from 'node:buffer';
 import { KvorumError } from '../../src/domain/errors.ts';
-import { readEntries, type Entry } from '../../src/formats/frame.ts';
+import { readPeerFrame, withFailedReplies, type EntryBounds, type PeerFrame } from '../../src/formats/peer-entry.ts';
 import { encodeRemote, replicaMarks } from '../../src/waits/wait-marks.ts';
 import type { LocalReplica } from './local-replica.ts';
+import type { PeerRefusals } from '../peers/peer-refusals.ts';
+
+/** Where peers' frames go, and what they are held to. */
+export interface FrameTarget {
+  readonly replica: Pick<LocalReplica, 'submit'>;
+  readonly bounds: EntryBounds;
+  readonly refusals: PeerRefusals;
+}
 
 /**
- * Executes a frame and gives its replies to `respond`, later or at once. `receivedAt` is when its first bytes came
- * (`performance.now()`), where the peer wants to be told what each part took; `durations` is empty otherwise. Returns why
- * the frame is refused, where it does not parse.
+ * Executes a frame and gives its replies to `respond`, later or at once; entries that cannot be executed fail. `receivedAt`
+ * is when its first bytes came (`performance.now()`), where the peer wants to be told what each part took; `durations` is
+ * empty otherwise. Returns why the frame is refused, where it does not parse.
  */
 export function executeFrame(
-  replica: LocalReplica,
+  { replica, bounds, refusals }: FrameTarget,
   body: Buffer,
   receivedAt: number | undefined,
   respond: (replies: Buffer, durations: string) => void,
 ): string | undefined {
-  let entries: Entry[];
+  let frame: PeerFrame;
   try {
-    entries = readEntries(body);
+    frame = readPeerFrame(body, bounds);
   } catch (error) {
     if (!(error instanceof KvorumError)) throw error;
+    refusals.note('frame', error.message);
     return error.message;
   }
+  const { entries, faults } = frame;
+  for (const [position, fault] of faults) refusals.note('entry', `Entry ${position} of a frame ${fault}`);
   if (receivedAt === undefined) {
-    replica.submit(entries, (replies) => respond(replies, ''));
+    replica.submit(entries, (replies) => respond(withFailedReplies(replies, faults), ''));
     return undefined;
   }
   const marks = replicaMarks(performance.now());
   const tell = (replies: Buffer): void => {
     marks.repliedAt = performance.now();
-    respond(replies, encodeRemote(receivedAt, marks));
+    respond(withFailedReplies(replies, faults), encodeRemote(receivedAt, marks));
   };
   replica.submit(entries, tell, marks);
   return undefined;

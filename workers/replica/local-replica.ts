@@ -14,11 +14,11 @@ import { operationKinds, replyCodes, type ReplyCode } from '../../src/domain/ope
 import { largeValueBytes, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { FrameWriter } from '../../src/formats/reply.ts';
 import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../../src/waits/wait-marks.ts';
-import type { Clock } from '../clock.ts';
-import { Semaphore } from '../semaphore.ts';
+import type { SeenVersions } from '../ground/seen-versions.ts';
+import { Semaphore } from '../ground/semaphore.ts';
 import type { Settled } from '../store/logged-writes.ts';
 import type { Store } from '../store/store.ts';
-import type { Turn } from '../turn.ts';
+import type { Turn } from '../ground/turn.ts';
 
 /** Takes the reply frame to the entries that were submitted. */
 export type Respond = (replies: Buffer) => void;
@@ -35,9 +35,11 @@ interface Batch {
 
 export interface LocalReplicaOptions {
   readonly store: Store;
-  readonly clock: Clock;
+  readonly versions: SeenVersions;
   /** Batches of one turn go together; without it each batch is executed at once. */
   readonly turn: Turn | undefined;
+  /** A write failed for what it is: its checksum does not match, or its version is too far ahead. */
+  readonly onRefused: () => void;
   /** The store failed; the node must stop. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -100,7 +102,7 @@ export class LocalReplica {
     const { store } = this.#options;
     const run: Batch[] = [];
     const marks = this.#startMarks(this.#writing);
-    for (let bytes = 0; bytes < RUN_BYTES_MAX; ) {
+    for (let bytes = 0; bytes < RUN_BYTES_MAX;) {
       const batch = this.#writing[0];
       if (batch === undefined) break;
       bytes += this.#merge(batch);
@@ -108,7 +110,7 @@ export class LocalReplica {
       run.push(batch);
       this.#writing.shift();
     }
-    this.#options.clock.reportIfAhead();
+    this.#options.versions.reportIfAhead();
     store.settle((settled) => {
       if (marks !== undefined) this.onRun?.(marks);
       for (const batch of run) this.#answer(batch, settled);
@@ -118,15 +120,15 @@ export class LocalReplica {
 
   /** Merges a batch's writes from where it stands, up to its end or as far as the log has room; returns their bytes. */
   #merge(batch: Batch): number {
-    const { store, clock } = this.#options;
-    const ceiling = clock.ceiling();
+    const { store, versions } = this.#options;
+    const ceiling = versions.ceiling();
     let bytes = 0;
     for (; batch.next < batch.entries.length; batch.next++) {
       const entry = batch.entries[batch.next] as Entry;
       if (entry.kind !== operationKinds.write) continue;
       const room = store.room(entry.length);
       if (room === 'wait') return bytes;
-      clock.seeRecord(entry.bytes, entry.keyEnd);
+      versions.seeRecord(entry.bytes, entry.keyEnd);
       batch.codes.push(room === 'yes' ? store.merge(entry, ceiling) : replyCodes.full);
       bytes += entry.length;
     }
@@ -163,9 +165,14 @@ export class LocalReplica {
     let index = 0;
     for (const entry of entries) {
       if (entry.kind !== operationKinds.write) this.#readOne(entry, writer);
-      else writer.reply(codeOf(codes[index++] as ReplyCode, settled));
+      else this.#tell(codeOf(codes[index++] as ReplyCode, settled), writer);
     }
     respond(writer.finish());
+  }
+
+  #tell(code: ReplyCode, writer: FrameWriter): void {
+    if (code === replyCodes.failed) this.#options.onRefused();
+    writer.reply(code);
   }
 
   /** Reads a small record, or tells of a large one. */
@@ -186,12 +193,12 @@ export class LocalReplica {
   }
 
   async #mergeLarge(entry: Entry, respond: Respond): Promise<void> {
-    const { store, clock } = this.#options;
-    clock.seeRecord(entry.bytes, entry.keyEnd);
-    clock.reportIfAhead();
-    const code = await this.#large.run(() => store.mergeLarge(entry, clock.ceiling()));
+    const { store, versions } = this.#options;
+    versions.seeRecord(entry.bytes, entry.keyEnd);
+    versions.reportIfAhead();
+    const code = await this.#large.run(() => store.mergeLarge(entry, versions.ceiling()));
     const writer = new FrameWriter(0);
-    writer.reply(code);
+    this.#tell(code, writer);
     respond(writer.finish());
   }
 

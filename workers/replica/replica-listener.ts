@@ -2,7 +2,8 @@
  * The replica port: takes operation frames from peers' workers straight into this worker thread, so that replica traffic
  * never passes through the main thread.
  *
- * Every request proves the cluster secret. A frame that does not parse is refused whole. Frames come in requests of their
+ * Every request proves the cluster secret. A frame that does not parse is refused whole, an entry that is not as a client's
+ * must be fails (`peer-entry.ts`), and whatever else goes wrong with what a peer sends ends its connection. Frames come in requests of their
  * own, or over a link that a request was upgraded to (RFC 9110 section 7.8; `replica-link.ts`). The port knows the paths of
  * `replicaPaths` only and is never reachable through the client port.
  */
@@ -11,24 +12,24 @@ import { timingSafeEqual } from 'node:crypto';
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/domain/errors.ts';
 import { pagesInFlight } from '../../src/domain/range.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
+import { decodeBounds } from '../../src/formats/range-bounds.ts';
 import { linkProtocol, replicaPaths } from '../../src/formats/worker-protocol.ts';
-import { executeFrame } from './frame-execution.ts';
+import { executeFrame, type FrameTarget } from './frame-execution.ts';
 import { acceptLink } from './replica-link.ts';
-import type { LocalReplica } from './local-replica.ts';
-import { decodeBounds, type RangeScans } from '../ranges/scans.ts';
+import type { PeerRefusals } from '../peers/peer-refusals.ts';
+import type { RangeScans } from '../ranges/scans.ts';
 import { wholePage } from '../ranges/page.ts';
 
-export interface ReplicaListenerOptions {
+export interface ReplicaListenerOptions extends FrameTarget {
   readonly host: string | undefined;
   /** The ports to try, in order; 0 lets the system choose. */
   readonly ports: readonly number[];
   readonly token: string;
   /** Bound of one frame, bytes. */
   readonly frameBytesMax: number;
-  readonly replica: LocalReplica;
   readonly ranges: RangeScans;
   /** A peer has started and asks to be probed; resolves when that was done. */
   readonly onHello: (url: string) => Promise<void>;
@@ -41,6 +42,8 @@ export interface ReplicaListener {
 
 /** Longer than undici keeps idle sockets (`peer-client.ts`), or idle peers would lose writes on dead sockets. */
 const KEEP_ALIVE_MS = 120_000;
+/** The longest URL that a node can have. */
+const HELLO_BODY_BYTES_MAX = 2048;
 /** Two keys in base64. */
 const RANGE_BODY_BYTES_MAX = 8192;
 
@@ -54,7 +57,7 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
     if (request.method !== 'POST') return refuse(response, 405, 'only POST');
     if (request.url === replicaPaths.operations) return receiveOperations(request, response, options);
     if (request.url === replicaPaths.hello) return receiveHello(request, response, options);
-    if (request.url === replicaPaths.range) return receiveRange(request, response, options.ranges);
+    if (request.url === replicaPaths.range) return receiveRange(request, response, options);
     return refuse(response, 404, 'no such path');
   });
   const upgraded = new Set<Duplex>();
@@ -78,8 +81,8 @@ function provesSecret(request: IncomingMessage, expected: Buffer): boolean {
 function receiveOperations(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
   // A peer that records waits asks how long each part of this takes here.
   const receivedAt = request.headers[waitsField] === undefined ? undefined : performance.now();
-  receiveBody(request, response, options.frameBytesMax, (body) => {
-    const refused = executeFrame(options.replica, body, receivedAt, (replies, durations) => {
+  receiveBody(request, response, { bytesMax: options.frameBytesMax, refusals: options.refusals }, (body) => {
+    const refused = executeFrame(options, body, receivedAt, (replies, durations) => {
       const fields = ['content-length', String(replies.length)];
       if (durations !== '') fields.push(waitsField, durations);
       response.writeHead(200, fields);
@@ -90,7 +93,7 @@ function receiveOperations(request: IncomingMessage, response: ServerResponse, o
 }
 
 function receiveHello(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
-  receiveBody(request, response, 2048, (body) => {
+  receiveBody(request, response, { bytesMax: HELLO_BODY_BYTES_MAX, refusals: options.refusals }, (body) => {
     options.onHello(body.toString('utf8')).then(
       () => response.writeHead(204).end(),
       () => refuse(response, 500, 'the probe failed'),
@@ -99,9 +102,10 @@ function receiveHello(request: IncomingMessage, response: ServerResponse, option
 }
 
 /** Streams a range as fast as the peer takes it. Only a range that was read to its end ends the answer properly. */
-function receiveRange(request: IncomingMessage, response: ServerResponse, ranges: RangeScans): void {
-  receiveBody(request, response, RANGE_BODY_BYTES_MAX, (body) => {
-    const bounds = decodeBounds(body);
+function receiveRange(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
+  const { ranges, refusals } = options;
+  receiveBody(request, response, { bytesMax: RANGE_BODY_BYTES_MAX, refusals }, (body) => {
+    const bounds = decodeBounds(body, options.bounds.keyBytesMax);
     if (bounds === undefined) return refuse(response, 400, 'not the bounds of a range');
     const scan = ranges.startForPeer(bounds, pagesInFlight, {
       onPage: (bytes) => response.write(bytes, () => scan?.giveBack(wholePage(bytes))),
@@ -114,18 +118,37 @@ function receiveRange(request: IncomingMessage, response: ServerResponse, ranges
   });
 }
 
-/** Collects a body of known length; one that came in a single chunk, as most frames do, is not copied. */
+interface BodyOptions {
+  readonly bytesMax: number;
+  readonly refusals: PeerRefusals;
+}
+
+/**
+ * Collects a body of known length; one that came in a single chunk, as most frames do, is not copied. What it leads to ends
+ * this connection at most.
+ */
 function receiveBody(
   request: IncomingMessage,
   response: ServerResponse,
-  bytesMax: number,
+  { bytesMax, refusals }: BodyOptions,
   use: (body: Buffer) => void,
 ): void {
   const length = Number(request.headers['content-length'] ?? Number.NaN);
-  if (!(length <= bytesMax)) return refuse(response, 413, `content-length must be at most ${bytesMax}`);
+  if (!(length <= bytesMax)) {
+    refusals.note('request', `${request.url} with a body over ${bytesMax} bytes`);
+    return refuse(response, 413, `content-length must be at most ${bytesMax}`);
+  }
+  const guard = (step: () => void): void => {
+    try {
+      step();
+    } catch (error) {
+      refusals.note('request', `${request.url}: ${messageOf(error)}`);
+      response.destroy();
+    }
+  };
   let whole: Buffer | undefined;
   let received = 0;
-  request.on('data', (chunk: Buffer) => {
+  const take = (chunk: Buffer): void => {
     if (chunk.length === length) {
       whole = chunk;
     } else {
@@ -133,10 +156,12 @@ function receiveBody(
       whole.set(chunk, received);
     }
     received += chunk.length;
-  });
+  };
+  request.on('data', (chunk: Buffer) => guard(() => take(chunk)));
   request.on('end', () => {
-    if (received === length) use(whole ?? Buffer.alloc(0));
+    if (received === length) guard(() => use(whole ?? Buffer.alloc(0)));
   });
+  return undefined;
 }
 
 function refuse(response: ServerResponse, status: number, reason: string): void {

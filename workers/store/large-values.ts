@@ -7,7 +7,7 @@ import { Buffer } from 'node:buffer';
 import { CHUNK_BYTES, chunkKey, recordHeaderOf, setIdOf, valueBytesOf } from '../../src/formats/large-head.ts';
 import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { allocateRecord } from '../../src/formats/reply.ts';
-import { steps } from '../ranges/pace.ts';
+import { steps } from '../ground/pace.ts';
 import type { Database, ReadTransaction, StoreEnvironment } from './environment.ts';
 
 /** lmdb's types leave out that `getBinaryFast` takes options as `get` does. */

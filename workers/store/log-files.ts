@@ -48,7 +48,13 @@ export interface LogFiles {
 const STEP_BYTES = 1024 * 1024;
 const SUFFIX = '.log';
 
-const writeAsync = promisify(write) as (file: number, bytes: Buffer, at: number, length: number, offset: number) => Promise<unknown>;
+const writeAsync = promisify(write) as (
+  file: number,
+  bytes: Buffer,
+  at: number,
+  length: number,
+  offset: number,
+) => Promise<unknown>;
 const syncAsync = promisify(fdatasync);
 
 /** The log's files in `directory`, which is made if it is not there. Throws what the system says. */

@@ -154,7 +154,9 @@ export class Log {
   /** Bytes of the log that are not checkpointed. */
   get bytesHeld(): number {
     const { segmentBytes } = this.#options;
-    return this.#segment === undefined ? this.#segments * segmentBytes : (this.#segments - 1) * segmentBytes + this.#end;
+    return this.#segment === undefined
+      ? this.#segments * segmentBytes
+      : (this.#segments - 1) * segmentBytes + this.#end;
   }
 
   /** Whether `append` takes entries of so many bytes now; those of one segment at most. */

@@ -2,7 +2,7 @@
 import { selectNext } from '../../src/domain/range-merge.ts';
 import type { RangeEntry } from '../../src/domain/range.ts';
 import type { Buffer } from 'node:buffer';
-import type { RangeSource, SourceState } from '../ranges/source.ts';
+import type { RangeSource, SourceState } from '../ground/range-source.ts';
 
 export class MergedSource implements RangeSource {
   state: SourceState = 'working';

@@ -19,7 +19,13 @@ function logFamilies({ measures }: Store, labels: Labels): MetricFamily[] {
     family('histogram', 'kvorum_log_group_writes', 'Writes that one append took', log.groupWrites.snapshot(), labels),
     family('histogram', 'kvorum_log_settle_seconds', settle, settleSeconds.snapshot(), labels),
     family('gauge', 'kvorum_memtable_bytes', bytes, logBytesHeld, labels),
-    family('gauge', 'kvorum_memtable_records', 'Records of the log that are not in the store yet', memtableEntries, labels),
+    family(
+      'gauge',
+      'kvorum_memtable_records',
+      'Records of the log that are not in the store yet',
+      memtableEntries,
+      labels,
+    ),
   ];
 }
 
@@ -27,10 +33,22 @@ function checkpointFamilies({ measures }: Store, labels: Labels): MetricFamily[]
   const { seconds, records, endedAt, isDiskFull } = measures.checkpoints;
   const age = (performance.now() - endedAt) / 1000;
   return [
-    family('histogram', 'kvorum_checkpoint_seconds', 'Bringing a file of the log into the store', seconds.snapshot(), labels),
+    family(
+      'histogram',
+      'kvorum_checkpoint_seconds',
+      'Bringing a file of the log into the store',
+      seconds.snapshot(),
+      labels,
+    ),
     family('counter', 'kvorum_checkpoint_records_total', 'Records that checkpoints merged', records, labels),
     family('gauge', 'kvorum_checkpoint_age_seconds', 'Time since the newest checkpoint, or the start', age, labels),
-    family('gauge', 'kvorum_checkpoint_disk_full', '1 where the disk has no room for a checkpoint', isDiskFull ? 1 : 0, labels),
+    family(
+      'gauge',
+      'kvorum_checkpoint_disk_full',
+      '1 where the disk has no room for a checkpoint',
+      isDiskFull ? 1 : 0,
+      labels,
+    ),
   ];
 }
 
@@ -39,6 +57,12 @@ function replayFamilies({ replayed }: Store, labels: Labels): MetricFamily[] {
   return [
     family('gauge', 'kvorum_replay_seconds', 'What replaying the log took at the start', seconds, labels),
     family('gauge', 'kvorum_replay_records', 'Records of the log that the start found', records, labels),
-    family('gauge', 'kvorum_log_damaged', '1 where the start gave up damaged records of the log', damage === undefined ? 0 : 1, labels),
+    family(
+      'gauge',
+      'kvorum_log_damaged',
+      '1 where the start gave up damaged records of the log',
+      damage === undefined ? 0 : 1,
+      labels,
+    ),
   ];
 }

@@ -14,7 +14,7 @@ import { copyBytes } from '../../src/formats/range-format.ts';
 import type { RangeEntry } from '../../src/domain/range.ts';
 import { isIntact, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { chunkCount, isLargeHead, recordHeaderOf, valueBytesOf } from '../../src/formats/large-head.ts';
-import type { RangeSource, SourceState } from '../ranges/source.ts';
+import type { RangeSource, SourceState } from '../ground/range-source.ts';
 import type { ReadTransaction } from './environment.ts';
 import type { LargeValues } from './large-values.ts';
 import { tableKey, type MemtableLayer } from './memtable.ts';
@@ -64,7 +64,8 @@ export function lmdbCursor(iterator: Iterator<unknown>, view: CursorView, onClos
 
 /** The cursor over the entries of a layer, which must not change any more. */
 export function layerCursor(layer: MemtableLayer, start: Uint8Array, end: Uint8Array | undefined): EntryCursor {
-  const text = (key: Uint8Array): string => tableKey(Buffer.from(key.buffer, key.byteOffset, key.length), 0, key.length);
+  const text = (key: Uint8Array): string =>
+    tableKey(Buffer.from(key.buffer, key.byteOffset, key.length), 0, key.length);
   const entries = layer.entries(text(start), end === undefined ? undefined : text(end));
   const { image } = layer;
   const view = { key: image, keyStart: 0, keyEnd: 0, value: image, valueStart: 0, valueBytes: 0 };

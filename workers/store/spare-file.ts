@@ -90,7 +90,10 @@ export class SpareFile {
 
   #failed(error: unknown): void {
     if (!isFull(error)) return this.#options.onFatal(error);
-    this.#state = { name: 'full', retry: this.#isEnding ? undefined : setTimeout(() => this.#tryAgain(), RETRY_MS).unref() };
+    this.#state = {
+      name: 'full',
+      retry: this.#isEnding ? undefined : setTimeout(() => this.#tryAgain(), RETRY_MS).unref(),
+    };
     return this.#options.onChange();
   }
 

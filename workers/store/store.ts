@@ -12,6 +12,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { KvorumError, messageOf } from '../../src/domain/errors.ts';
 import { replyCodes, type ReplyCode } from '../../src/domain/operation.ts';
+import type { RangeBounds } from '../../src/domain/range.ts';
 import { runInSteps } from '../../src/domain/steps.ts';
 import type { Version } from '../../src/domain/version.ts';
 import { keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
@@ -39,8 +40,8 @@ import { allocateRecord } from '../../src/formats/reply.ts';
 import type { Durability } from '../../src/formats/worker-protocol.ts';
 import { Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
-import { steps, wholeReads } from '../ranges/pace.ts';
-import type { RangeSource } from '../ranges/source.ts';
+import { steps, wholeReads } from '../ground/pace.ts';
+import type { RangeSource } from '../ground/range-source.ts';
 import type { CheckpointMeasures } from './checkpoints.ts';
 import { asStoreError, StoreEnvironment, type Database, type EnvironmentOptions } from './environment.ts';
 import { LargeValues } from './large-values.ts';
@@ -74,14 +75,6 @@ export interface StoreEvents {
   readonly onCorrupt: (key: Buffer) => void;
   /** The disk failed; the node must end. */
   readonly onFatal: (error: unknown) => void;
-}
-
-export interface RangeBounds {
-  readonly start: Uint8Array;
-  /** Without it the range goes to the last key. */
-  readonly end: Uint8Array | undefined;
-  /** Whether only headers are wanted. */
-  readonly keysOnly: boolean;
 }
 
 /** A record that is read in steps (`readLarge`), as far as its head in the store tells of it. */
@@ -202,7 +195,8 @@ export class Store {
     const transaction = this.#environment.useReadTransaction();
     try {
       const logged = this.#logged.find(tableKey(key, 0, key.length));
-      const found = logged === undefined ? this.#records.get(key, { transaction }) : entryRecord(logged.image, logged.offset);
+      const found =
+        logged === undefined ? this.#records.get(key, { transaction }) : entryRecord(logged.image, logged.offset);
       if (found === undefined) return undefined;
       const stored = allocateRecord(found.length);
       stored.set(found);
@@ -265,7 +259,8 @@ export class Store {
     const key = bytes.subarray(keyStart, keyEnd);
     const record = bytes.subarray(keyEnd, offset + length);
     const ownKeyChecksum = keyChecksum(key);
-    if (record.length > RECORD_HEADER_BYTES + largeValueBytes || !isAcceptable(record, ceiling)) return replyCodes.failed;
+    if (record.length > RECORD_HEADER_BYTES + largeValueBytes || !isAcceptable(record, ceiling))
+      return replyCodes.failed;
     if (!isIntactUnder(record, 0, record.length, ownKeyChecksum)) return replyCodes.failed;
     if (!isTombstone(record, 0) && !this.#hasRoomFor(record.length)) return replyCodes.full;
     const name = tableKey(bytes, keyStart, keyEnd);

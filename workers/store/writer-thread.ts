@@ -46,11 +46,19 @@ function replay(files: LogFiles, writer: StoreWriter): Replayed {
   const isFull = !tryCheckpoint(writer, newest, logs);
   if (!isFull && options.replay === 'all') {
     writer.removeUnfinished();
-    for (const { owner, files: names } of logs) if (owner >= options.workers) names.forEach((name) => files.remove(name));
+    for (const { owner, files: names } of logs)
+      if (owner >= options.workers) names.forEach((name) => files.remove(name));
   }
   return {
     logs: logs.map(({ owner, sequence, base, files: names, strangers, segments }) => {
-      return { owner, sequence, base, files: names, strangers, waiting: isFull ? segments.map(({ name }) => name) : [] };
+      return {
+        owner,
+        sequence,
+        base,
+        files: names,
+        strangers,
+        waiting: isFull ? segments.map(({ name }) => name) : [],
+      };
     }),
     records: newest.entries,
     seconds: (performance.now() - started) / 1000,

@@ -32,6 +32,8 @@ export class Writer {
 
   private constructor(worker: Worker, onFatal: (error: unknown) => void) {
     this.#worker = worker;
+    // It keeps the process only while somebody waits for it.
+    worker.unref();
     worker.on('message', (end: JobEnd) => this.#take(end));
     worker.on('error', (error) => onFatal(error));
     worker.on('exit', () => {
@@ -99,6 +101,7 @@ export class Writer {
     if (this.#isClosing) return Promise.resolve({ kind: 'closed' });
     const id = ++this.#jobs;
     return new Promise((resolve, reject) => {
+      if (this.#waiting.size === 0) this.#worker.ref();
       this.#waiting.set(id, { resolve, reject });
       this.#worker.postMessage({ ...job, id }, transfer);
     });
@@ -107,6 +110,7 @@ export class Writer {
   #take(end: JobEnd): void {
     const waiting = this.#waiting.get(end.id);
     this.#waiting.delete(end.id);
+    if (this.#waiting.size === 0) this.#worker.unref();
     if (end.kind === 'failed') waiting?.reject(new Error(end.message));
     else waiting?.resolve(end);
   }

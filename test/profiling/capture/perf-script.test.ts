@@ -6,13 +6,13 @@ import { frameResolver } from '../../../profiling/capture/source-frames.ts';
 
 const script = `
 some name 71/72 10.500000: 
-\t    7f01 JS:*post file:///opt/kvorum/dist/workers/peer-connection.js:10:5 (/tmp/perf-71.map)
+\t    7f01 JS:*post file:///opt/kvorum/dist/workers/peers/peer-connection.js:10:5 (/tmp/perf-71.map)
 \t    7f02 JS:~ node:internal/timers:503:24 (/tmp/perf-71.map)
 \t    7f03 JS:^request /opt/kvorum/node_modules/undici/lib/api.js:7:1 (/tmp/perf-71.map)
 \t    7f04 v8::internal::(anonymous namespace)::Invoke (/usr/bin/node)
 
 some name 71/72 11.250000: 
-\t    7f99 JS:*post file:///opt/kvorum/dist/workers/peer-connection.js:10:5 (/tmp/perf-71.map)
+\t    7f99 JS:*post file:///opt/kvorum/dist/workers/peers/peer-connection.js:10:5 (/tmp/perf-71.map)
 \t    7f02 JS:~ node:internal/timers:503:24 (/tmp/perf-71.map)
 \t    7f03 JS:^request /opt/kvorum/node_modules/undici/lib/api.js:7:1 (/tmp/perf-71.map)
 \t    7f04 v8::internal::(anonymous namespace)::Invoke (/usr/bin/node)

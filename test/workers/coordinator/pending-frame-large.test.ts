@@ -7,7 +7,7 @@ import { allocateFrame, entryBytes, readEntries, writeRead } from '../../../src/
 import { operationKinds, outcomeCodes, replyCodes } from '../../../src/domain/operation.ts';
 import { largeValueBytes, readVersion, sealRecord } from '../../../src/formats/record.ts';
 import { announcementOf, failedReply, visitOutcomes, type Reply } from '../../../src/formats/reply.ts';
-import { Clock } from '../../../workers/clock.ts';
+import { SeenVersions } from '../../../workers/ground/seen-versions.ts';
 import { PendingFrame, type PendingOperation } from '../../../workers/coordinator/pending-frame.ts';
 
 const key = Buffer.from('key');
@@ -29,8 +29,8 @@ const versionOf = ({ code, bytes, offset }: Reply): number =>
 function readOf(acksRequired: number, replicaCount: number, readRepair = true): PendingFrame {
   const bytes = allocateFrame(entryBytes(key.length, undefined));
   writeRead(bytes, 0, { tag: 7, kind: operationKinds.read, quorum: { acksRequired, replicaCount } }, key);
-  const clock = new Clock(60_000, () => {});
-  return new PendingFrame(readEntries(bytes), { deadlineAt: 0, clock, readRepair });
+  const versions = new SeenVersions(60_000, () => {});
+  return new PendingFrame(readEntries(bytes), { deadlineAt: 0, versions, readRepair });
 }
 
 const operationOf = (frame: PendingFrame): PendingOperation => frame.operations[0] ?? assert.fail('no operation');

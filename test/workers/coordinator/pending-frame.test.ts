@@ -12,7 +12,7 @@ import {
 import { operationKinds, outcomeCodes, replyCodes, type OutcomeCode } from '../../../src/domain/operation.ts';
 import { sealRecord } from '../../../src/formats/record.ts';
 import { failedReply, visitOutcomes, type Reply } from '../../../src/formats/reply.ts';
-import { Clock } from '../../../workers/clock.ts';
+import { SeenVersions } from '../../../workers/ground/seen-versions.ts';
 import { PendingFrame } from '../../../workers/coordinator/pending-frame.ts';
 
 const key = Buffer.from('key');
@@ -41,7 +41,7 @@ function frameOf(reads: number, writes = 0): PendingFrame {
   }
   return new PendingFrame(readEntries(bytes), {
     deadlineAt: 0,
-    clock: new Clock(60_000, () => {}),
+    versions: new SeenVersions(60_000, () => {}),
     readRepair: true,
   });
 }

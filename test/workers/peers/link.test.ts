@@ -76,7 +76,7 @@ async function askingPair(t: TestContext) {
   const sockets = await socketPair(t);
   const lost: Error[] = [];
   const told: (Buffer | Error)[][] = [];
-  const asking = new PeerLink(sockets.near, (error) => lost.push(error));
+  const asking = new PeerLink(sockets.near, 2 * veryLong, (error) => lost.push(error));
   const far = new TestLink(sockets.far);
   const ask = (body: Buffer | string, marks?: BatchMarks): number => {
     const mine: (Buffer | Error)[] = [];
@@ -129,13 +129,12 @@ test('however much comes on many links, little of it is read in one turn of the 
   const pairs = await Promise.all(Array.from({ length: 8 }, () => linkPair(t)));
   const bytes = 4 * 1024 * 1024;
   const turns: number[] = [0];
-  for (const { near, far, sockets } of pairs) {
+  for (const { near, sockets } of pairs) {
     sockets.far.on('data', ({ length }: Buffer) => {
       if (turns.at(-1) === 0) immediately(() => turns.push(0));
       (turns[turns.length - 1] as number) += length;
     });
     near.send(1, bytes);
-    assert.equal(far.received.length, 0);
   }
   await eventually(() => assert.ok(pairs.every(({ far }) => far.received[0]?.body.length === bytes)));
   // The share of a turn, and for each link the read that finds it used up and the one that its stream holds already.

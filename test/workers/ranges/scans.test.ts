@@ -4,16 +4,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { pageBytes, type RangeEnd, type RangeRequest } from '../../../src/domain/range.ts';
+import { decodeBounds } from '../../../src/formats/range-bounds.ts';
 import { wholePage } from '../../../workers/ranges/page.ts';
-import { Clock } from '../../../workers/clock.ts';
-import {
-  decodeBounds,
-  RangeScans,
-  type RangePeer,
-  type RangeScansOptions,
-  type ScanHandle,
-} from '../../../workers/ranges/scans.ts';
-import type { PeerStreamHandler } from '../../../workers/ranges/peer-range.ts';
+import { SeenVersions } from '../../../workers/ground/seen-versions.ts';
+import type { ScanHandle } from '../../../workers/ranges/running-scan.ts';
+import { RangeScans, type RangePeer, type RangeScansOptions } from '../../../workers/ranges/scans.ts';
+import type { PeerStreamHandler } from '../../../workers/peers/question.ts';
 import type { Store } from '../../../workers/store/store.ts';
 import { readChunks } from '../../support/chunks.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -32,7 +28,7 @@ const everything: RangeRequest = {
 function scansOf(store: Store, more: Partial<RangeScansOptions> = {}): RangeScans {
   const defaults = {
     operationsSoFar: () => 0,
-    clock: new Clock(60_000, () => {}),
+    versions: new SeenVersions(60_000, () => {}),
     peers: [],
     replicationFactor: 1,
     rangeMsMax: 600_000,
@@ -93,7 +89,7 @@ function peerOf(scans: RangeScans, { isDown = false, failsAfter = Infinity } = {
     stream: (body: string, handler: PeerStreamHandler) => {
       if (isDown) return undefined;
       let sent = 0;
-      const bounds = decodeBounds(Buffer.from(body)) ?? assert.fail('no bounds');
+      const bounds = decodeBounds(Buffer.from(body), 1024) ?? assert.fail('no bounds');
       const scan = scans.startForPeer(bounds, 2, {
         onPage: (bytes) => {
           sent += bytes.length;
@@ -161,7 +157,7 @@ test('a scan that expires within a record says so', async (t) => {
     [Buffer.alloc(99_000, '\0'), 'json'],
   ] as const) {
     const store = await filledStore(t, [{ key: 'long', value }]);
-    const client = new SlowClient(scansOf(store, { rangeMsMax: 30 }), { format });
+    const client = new SlowClient(scansOf(store, { rangeMsMax: 500 }), { format });
     await eventually(() => assert.equal(client.end?.kind === 'failed' && client.end.isMidRecord, true));
     assert.equal(snapshotsHeld(store), 0);
   }

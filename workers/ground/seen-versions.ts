@@ -1,13 +1,13 @@
 /**
- * What a worker knows of versions: the newest one seen. It goes to the main thread, where the node's clock is, with every
- * outcome frame, and at once where a peer's version is ahead of this machine's wall clock: else a write that this node
- * stamps next could be older than one that it has stored. Workers never stamp.
+ * The newest version that this worker has seen in records, its store's and its peers'. It goes to the main thread, where
+ * the node's clock is, with every outcome frame, and at once where a peer's version is ahead of this machine's wall clock:
+ * else a write that this node stamps next could be older than one that it has stored. Workers never stamp.
  */
 import type { Buffer } from 'node:buffer';
-import { readVersion } from '../src/formats/record.ts';
-import { mergeVersion, versionCeiling, type Version } from '../src/domain/version.ts';
+import { readVersion } from '../../src/formats/record.ts';
+import { mergeVersion, versionCeiling, type Version } from '../../src/domain/version.ts';
 
-export class Clock {
+export class SeenVersions {
   readonly #clockDriftMsMax: number;
   readonly #report: (newest: Version) => void;
   #newest: Version = 0;

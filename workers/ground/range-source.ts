@@ -1,5 +1,5 @@
 /**
- * What a scan reads from: this node's store (store-range.ts) or a peer (peer-range.ts), as a head entry that moves on.
+ * What a scan reads from: this node's store (store/range.ts) or a peer (ranges/peer-range.ts), as a head entry that moves on.
  * Sources are passive and bounded: they read ahead of their head only as far as their own bound.
  */
 import type { Buffer } from 'node:buffer';

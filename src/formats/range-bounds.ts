@@ -1,0 +1,23 @@
+/** The bounds of a range as a peer is sent them: JSON, with the keys in base64, since keys are bytes. */
+import { Buffer } from 'node:buffer';
+import type { RangeBounds } from '../domain/range.ts';
+
+export function encodeBounds({ start, end, keysOnly }: RangeBounds): string {
+  const text = (key: Uint8Array): string => Buffer.from(key).toString('base64');
+  return JSON.stringify({ start: text(start), end: end === undefined ? null : text(end), keysOnly });
+}
+
+/** Reads what `encodeBounds` wrote; undefined where it is something else, or has a key that a client's cannot be. */
+export function decodeBounds(body: Buffer, keyBytesMax: number): RangeBounds | undefined {
+  try {
+    const { start, end, keysOnly } = JSON.parse(body.toString()) as Record<string, unknown>;
+    if (typeof start !== 'string' || typeof keysOnly !== 'boolean') return undefined;
+    if (end !== null && typeof end !== 'string') return undefined;
+    const bounds = { start: Buffer.from(start, 'base64'), end: end === null ? undefined : Buffer.from(end, 'base64') };
+    const isKey = (key: Buffer): boolean => key.length > 0 && key.length <= keyBytesMax;
+    if (!isKey(bounds.start) || (bounds.end !== undefined && !isKey(bounds.end))) return undefined;
+    return { ...bounds, keysOnly };
+  } catch {
+    return undefined;
+  }
+}

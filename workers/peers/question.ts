@@ -1,0 +1,28 @@
+/** What a worker asks of a peer, whichever way it travels: a frame, which has one answer, or a range, which is streamed. */
+import type { Buffer } from 'node:buffer';
+import type { BatchMarks } from '../../src/waits/wait-marks.ts';
+
+/** One frame to send. Exactly one of its functions is called, later. */
+export interface Question {
+  readonly body: Buffer;
+  /** Where somebody wants to know what the question waited for; the peer is then asked to tell its part. */
+  readonly marks?: BatchMarks | undefined;
+  readonly onReply: (bytes: Buffer) => void;
+  readonly onError: (error: Error) => void;
+}
+
+/** Whether a frame and its answer are both small. A `large` one may take long, so its lateness says nothing of the peer. */
+export type FrameSize = 'small' | 'large';
+
+/** An answer of a peer that comes bit by bit. */
+export interface PeerStream {
+  pause(): void;
+  resume(): void;
+  destroy(): void;
+}
+
+export interface PeerStreamHandler {
+  readonly onData: (bytes: Buffer) => void;
+  readonly onEnd: () => void;
+  readonly onError: (error: Error) => void;
+}
