@@ -20,8 +20,8 @@ import {
 } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import { codeOf, KvorumError, messageOf } from './domain/errors.ts';
-import type { Durability } from './formats/worker-protocol.ts';
+import { codeOf, KvorumError, messageOf } from './diagnostics/errors.ts';
+import type { Durability } from './domain/modes.ts';
 
 /** The format that this version writes; it reads this and all older ones. */
 export const storeFormat = 3;

@@ -1,7 +1,7 @@
 /** What `GET /v0/status` says of a node and of the peers as its workers see them. */
 import type { Topology } from './domain/topology.ts';
-import type { PeerState, WorkerReport } from './formats/worker-protocol.ts';
-import { version } from './version.ts';
+import type { PeerState, WorkerReport } from './protocol/workers.ts';
+import { version } from './diagnostics/version.ts';
 
 export interface StatusInput {
   readonly topology: Topology;

@@ -11,6 +11,9 @@ import { fileURLToPath } from 'node:url';
 /** This file runs as dist/test/architecture.test.js. */
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const linesMax = 400;
+/** What main thread and workers share. */
+const ground = ['src/diagnostics/', 'src/formats/', 'src/domain/', 'src/metrics/', 'src/waits/', 'src/protocol/'];
+const pureBuiltins = new Set(['node:buffer', 'node:crypto', 'node:zlib']);
 const scannedFolders = ['src', 'workers', 'profiling', 'scripts', 'test'] as const;
 
 interface Import {
@@ -72,13 +75,36 @@ test('every relative import names a file that is there', () => {
   expectNone(imports.filter((one) => isRelative(one) && !existsSync(join(root, one.target))));
 });
 
-test('src/domain and src/formats import only each other and builtins that do no I/O', () => {
-  const pure = new Set(['node:buffer', 'node:crypto', 'node:zlib']);
-  expectNone(
-    importsOf('src/domain', 'src/formats').filter((one) => {
-      return !isAnyOf(one.target, ['src/domain/', 'src/formats/']) && !pure.has(one.target) && !one.isTypeOnly;
-    }),
-  );
+test('src/formats is the ground: it imports only itself, errors and builtins that do no I/O, types included', () => {
+  const known = ['src/formats/', 'src/diagnostics/errors'];
+  expectNone(importsOf('src/formats').filter(({ target }) => !isAnyOf(target, known) && !pureBuiltins.has(target)));
+});
+
+test('src/domain, the rules, imports only itself, formats, errors and builtins that do no I/O, types included', () => {
+  const known = ['src/domain/', 'src/formats/', 'src/diagnostics/errors'];
+  expectNone(importsOf('src/domain').filter(({ target }) => !isAnyOf(target, known) && !pureBuiltins.has(target)));
+});
+
+test('diagnostics, metrics and waits import nothing but themselves and diagnostics, besides builtins', () => {
+  for (const folder of ['src/diagnostics', 'src/metrics', 'src/waits']) {
+    expectNone(
+      importsOf(folder).filter((one) => !isBuiltin(one) && !isAnyOf(one.target, [`${folder}/`, 'src/diagnostics/'])),
+    );
+  }
+});
+
+test('no folders of src import each other in a circle, types included, but for the command line and what it runs', () => {
+  const folders = new Map<string, Set<string>>();
+  for (const { file, target } of importsOf('src').filter(isRelative)) {
+    if (isIn(file, ['src/cli'])) continue;
+    const known = folders.get(dirname(file)) ?? new Set();
+    folders.set(dirname(file), known.add(dirname(target)));
+  }
+  for (const start of folders.keys()) {
+    const reached = new Set([...(folders.get(start) ?? [])].filter((folder) => folder !== start));
+    for (const folder of reached) for (const next of folders.get(folder) ?? []) reached.add(next);
+    assert.ok(!reached.has(start), `${start} is imported by what it imports: ${[...reached].join(', ')}`);
+  }
 });
 
 test('src/domain and src/formats read no clock, no randomness, no environment, and set no timers', () => {
@@ -87,50 +113,32 @@ test('src/domain and src/formats read no clock, no randomness, no environment, a
   expectNone(filesIn('src/domain', 'src/formats').flatMap(({ path, code }) => (impure.test(code) ? [path] : [])));
 });
 
-test('src/dispatch imports only domain, formats, metrics, waits, dispatch, log and types of settings, besides builtins and piscina', () => {
+test('src/dispatch imports only what stands below it, and of settings only types, besides builtins and piscina', () => {
   expectNone(
     importsOf('src/dispatch').filter((one) => {
       if (one.isTypeOnly && isAnyOf(one.target, ['src/settings/'])) return false;
-      if (isRelative(one))
-        return !isAnyOf(one.target, [
-          'src/domain/',
-          'src/formats/',
-          'src/metrics/',
-          'src/waits/',
-          'src/dispatch/',
-          'src/log',
-        ]);
+      if (isRelative(one)) return !isAnyOf(one.target, [...ground, 'src/dispatch/']);
       return !isBuiltin(one) && one.target !== 'piscina';
     }),
   );
 });
 
-test('src/http imports only domain, formats, dispatch, http, metrics, waits and log, and of settings only types', () => {
+test('src/http imports only dispatch and what stands below that, and of settings only types', () => {
   expectNone(
     importsOf('src/http').filter((one) => {
       if (!isRelative(one)) return !isBuiltin(one);
       if (one.isTypeOnly && isAnyOf(one.target, ['src/settings/'])) return false;
-      return !isAnyOf(one.target, [
-        'src/domain/',
-        'src/formats/',
-        'src/dispatch/',
-        'src/http/',
-        'src/metrics/',
-        'src/waits/',
-        'src/log',
-      ]);
+      return !isAnyOf(one.target, [...ground, 'src/dispatch/', 'src/http/']);
     }),
   );
 });
 
-test('workers import only rules, formats, metrics, waits, workers and types of settings, besides packages and builtins', () => {
+test('workers import of src only what main thread and workers share, and of settings only types', () => {
   expectNone(
-    importsOf('workers').filter(
-      (one) =>
-        isRelative(one) &&
-        !(one.isTypeOnly && isAnyOf(one.target, ['src/settings/'])) &&
-        !isAnyOf(one.target, ['src/domain/', 'src/formats/', 'src/metrics/', 'src/waits/', 'workers/']),
-    ),
+    importsOf('workers').filter((one) => {
+      if (one.isTypeOnly && isAnyOf(one.target, ['src/settings/'])) return false;
+      return isRelative(one) && !isAnyOf(one.target, [...ground, 'workers/']);
+    }),
   );
 });
 
@@ -196,9 +204,7 @@ test('of profiling a node knows only what records inside it, by one file that lo
 test('what records inside a node imports only errors, waits, itself and builtins', () => {
   expectNone(
     importsOf('profiling/inside').filter((one) =>
-      isRelative(one)
-        ? !isAnyOf(one.target, ['src/domain/', 'src/formats/', 'src/waits/', 'profiling/inside/'])
-        : !isBuiltin(one),
+      isRelative(one) ? !isAnyOf(one.target, ['src/diagnostics/', 'src/waits/', 'profiling/inside/']) : !isBuiltin(one),
     ),
   );
 });

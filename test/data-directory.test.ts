@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { currentBootId, DataDirectory, storeFormat } from '../src/data-directory.ts';
-import type { Durability } from '../src/formats/worker-protocol.ts';
+import type { Durability } from '../src/domain/modes.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 
 const mark = (path: string): unknown => JSON.parse(readFileSync(join(path, 'kvorum.json'), 'utf8'));

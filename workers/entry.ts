@@ -3,7 +3,7 @@
  */
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { move } from 'piscina';
-import { workerFailure } from '../src/formats/worker-protocol.ts';
+import { workerFailure } from '../src/protocol/workers.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
 import { startWorker, type Worker } from './worker.ts';
 

@@ -6,7 +6,7 @@ import { monitorEventLoopDelay, performance, PerformanceObserver } from 'node:pe
 import { delayResolutionMs, loopDelayFamily } from '../src/metrics/loop-delay.ts';
 import { family, type Labels, type MetricFamily, type MetricSample } from '../src/metrics/metrics.ts';
 import { CollectionPauses, loopFamilies, osThreadId } from '../src/metrics/thread-metrics.ts';
-import type { WorkerReport } from '../src/formats/worker-protocol.ts';
+import type { WorkerReport } from '../src/protocol/workers.ts';
 import type { Coordinator } from './coordinator/coordinator.ts';
 import type { PeerClient } from './peers/peer-client.ts';
 import type { PeerRefusals } from './peers/peer-refusals.ts';

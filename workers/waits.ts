@@ -8,7 +8,7 @@ import type { WorkerRecording, WorkerWaitsModule, WorkerWaitsRecorder } from '..
 import type { Coordinator } from './coordinator/coordinator.ts';
 import type { LocalReplica } from './replica/local-replica.ts';
 import { watchSending } from './peers/peer-sending.ts';
-import type { PendingOperation } from './coordinator/pending-frame.ts';
+import type { PendingOperation } from './coordinator/pending-operation.ts';
 
 export interface WaitsSwitchOptions {
   readonly thread: string;
@@ -39,7 +39,7 @@ export class WaitsSwitch {
       thread,
       sequential,
       tagOf: ({ entry }) => tagOf(entry),
-      isSettled: ({ settled }) => settled,
+      isSettled: ({ state }) => state !== 'pending',
     });
     coordinator.waits = recorder;
     replica.onRun = recorder.onRun;

@@ -9,10 +9,11 @@
 import { Buffer } from 'node:buffer';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { replicaProof } from '../src/domain/cluster-proof.ts';
-import { messageOf } from '../src/domain/errors.ts';
+import { messageOf } from '../src/diagnostics/errors.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
-import type { LogLevel, WorkerCommand, WorkerMessage, WorkerReady } from '../src/formats/worker-protocol.ts';
+import type { LogLevel } from '../src/diagnostics/log.ts';
+import type { WorkerCommand, WorkerMessage, WorkerReady } from '../src/protocol/workers.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
 import { SeenVersions } from './ground/seen-versions.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
@@ -27,6 +28,7 @@ import { ThreadReport } from './report.ts';
 import { peerReadersMax } from './store/environment.ts';
 import { Store } from './store/store.ts';
 import type { Replayed } from './store/writer-protocol.ts';
+import { systemTime } from './ground/time.ts';
 import { Turn } from './ground/turn.ts';
 import { WaitsSwitch } from './waits.ts';
 
@@ -87,27 +89,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const send: Send = (message, transfer = []) => control.postMessage(message, transfer);
   const report = new ThreadReport(shell.threadId);
   const onFatal = (error: unknown): void => sendFatal(send, error);
-  const store = await Store.open(
-    {
-      directory: settings.dataDirectory,
-      durability: settings.durability,
-      storeBytesMax: settings.storeBytesMax,
-      owner: shell.index,
-      workers: settings.workers,
-      replay: shell.isFirst ? 'all' : 'own',
-      acceptLogDamage: settings.acceptLogDamage,
-      logSegmentBytes: settings.logSegmentBytes,
-      memtableBytesMax: settings.memtableBytesMax,
-    },
-    {
-      onCorrupt: (key) => {
-        report.corruptRecords++;
-        log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
-      },
-      onFatal,
-    },
-  );
-  logReplay(send, store.replayed);
+  const store = await openStore(shell, send, report, onFatal);
   const versions = new SeenVersions(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
   const turn = settings.mode === 'batched' ? new Turn(() => runTurn()) : undefined;
   const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
@@ -143,8 +125,18 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   });
   const sequential = settings.mode === 'sync';
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
-  const options = { topology, replica, peers, sequential, turn, versions, timeoutMs, readRepair, sendOutcomes };
-  const coordinator = new Coordinator(options);
+  const coordinator = new Coordinator({
+    topology,
+    replica,
+    peers,
+    sequential,
+    turn,
+    versions,
+    time: systemTime,
+    timeoutMs,
+    readRepair,
+    sendOutcomes,
+  });
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
   return { settings, coordinator, peers, listener, store, ranges, desk, report, waits, refusals, send };
@@ -256,6 +248,26 @@ async function stop({ listener, peers, store, coordinator, ranges, report, send 
 /** The store failed: nothing more is acknowledged, and the main thread ends the process. */
 function sendFatal(send: Send, error: unknown): void {
   send({ kind: 'fatal', message: messageOf(error) });
+}
+
+async function openStore(
+  { settings, index, isFirst }: WorkerShell,
+  send: Send,
+  report: ThreadReport,
+  onFatal: (error: unknown) => void,
+): Promise<Store> {
+  const { dataDirectory: directory, durability, storeBytesMax, workers } = settings;
+  const { acceptLogDamage, logSegmentBytes, memtableBytesMax } = settings;
+  const sizes = { storeBytesMax, logSegmentBytes, memtableBytesMax };
+  const replay = isFirst ? 'all' : 'own';
+  const onCorrupt = (key: Buffer): void => {
+    report.corruptRecords++;
+    log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
+  };
+  const options = { directory, durability, owner: index, workers, replay, acceptLogDamage, ...sizes } as const;
+  const store = await Store.open(options, { onCorrupt, onFatal });
+  logReplay(send, store.replayed);
+  return store;
 }
 
 /** Says what the start found in the log, if it found anything. */

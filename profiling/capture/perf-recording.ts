@@ -5,7 +5,7 @@
 import { attribute, unattributedShare } from '../attribution/attribute.ts';
 import { partsOf } from '../attribution/costs.ts';
 import { treeOfStacks, type ResolveFrame, type StackTree } from '../attribution/stack-tree.ts';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { localProcess } from '../cluster/local-process.ts';
 import type { PerfThread } from './perf-script.ts';
 import { perfHertz, recordPerf, type PerfOptions } from './perf.ts';

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import type { ResolveFrame } from '../attribution/stack-tree.ts';
 import { readPerfScript, type PerfStacks } from './perf-script.ts';
 

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { clusterSecretFile, profileProof } from '../../src/domain/cluster-proof.ts';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 import { settingsTable } from '../../src/settings/settings.ts';
 import { finder } from '../../src/settings/sources.ts';

@@ -7,7 +7,7 @@
  * counts for nothing.
  */
 import { setTimeout } from 'node:timers/promises';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import type { ProfilerState, Recording, RecordingKind } from '../../src/waits/recording.ts';
 import {
   accountBetween,

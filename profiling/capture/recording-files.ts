@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { RecordingKind, ThreadRecording } from '../../src/waits/recording.ts';
 import { foldedText } from '../attribution/folded.ts';
 import { treeOfCpuProfile, treeOfHeapProfile, type ResolveFrame, type StackTree } from '../attribution/stack-tree.ts';

@@ -5,7 +5,7 @@
 import { fillTimeoutMsDefault } from '../load/fill-progress.ts';
 import { arrivals, distributions, loadOperations, type Workload } from '../load/result.ts';
 import type { Environment, Flags } from '../../src/settings/sources.ts';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { nodesMax } from '../../src/domain/topology.ts';
 import { MIB } from '../../src/domain/units.ts';
 import { settingsTable } from '../../src/settings/settings.ts';

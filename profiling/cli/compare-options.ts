@@ -5,9 +5,9 @@
 import type { CompareSettings } from '../compare/result.ts';
 import { loadOperations } from '../load/result.ts';
 import type { Flags } from '../../src/settings/sources.ts';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { nodesMax } from '../../src/domain/topology.ts';
-import { durabilities, modes, type Mode } from '../../src/formats/worker-protocol.ts';
+import { durabilities, modes, type Mode } from '../../src/domain/modes.ts';
 import {
   choicesFlag,
   fillTimeoutOf,

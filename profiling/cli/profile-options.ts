@@ -4,7 +4,7 @@ import { loadOperations, type LoadOperation, type Workload } from '../load/resul
 import { instrumentNames, type InstrumentName } from '../profile/instrument-names.ts';
 import type { Environment, Flags } from '../../src/settings/sources.ts';
 import { settingsTable } from '../../src/settings/settings.ts';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import {
   benchOptions,
   choicesFlag,

@@ -7,7 +7,7 @@ import type { InstrumentName } from '../profile/instrument-names.ts';
 import type { ProfiledNode } from '../profile/instruments.ts';
 import type { ProfileEvent } from '../profile/run-profile.ts';
 import { finder, type SettingSources } from '../../src/settings/sources.ts';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { nodeName } from '../../src/domain/topology.ts';
 import type { Command, Invocation } from '../../src/cli/command.ts';
 import { exitCodes, type ExitCode } from '../../src/cli/exit-codes.ts';

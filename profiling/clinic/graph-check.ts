@@ -6,7 +6,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-import { messageOf } from '../../src/domain/errors.ts';
+import { messageOf } from '../../src/diagnostics/errors.ts';
 import { toolTraits, type ClinicTool } from './tools.ts';
 
 export type GraphCheck =

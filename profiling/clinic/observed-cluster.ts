@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stopWithParentEnvironmentName, withoutSettings } from '../../src/cli/child-environment.ts';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { nodeName } from '../../src/domain/topology.ts';
 import { freePorts } from '../cluster/free-ports.ts';
 

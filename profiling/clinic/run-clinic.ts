@@ -13,7 +13,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeF
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { codeOf, KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { holdsMainThread } from './flame-samples.ts';
 import { checkGraph, type GraphCheck } from './graph-check.ts';
 import { clinicInstall, findClinic, type ClinicInstallation } from './installation.ts';

@@ -5,7 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { withoutSettings } from '../../src/cli/child-environment.ts';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 
 export interface StepOptions {
   /** What the step does, for refusals: `clinic flame collects`. */

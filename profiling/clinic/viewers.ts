@@ -6,7 +6,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { codeOf, KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { CpuProfile, HeapProfile, HeapProfileNode } from '../../src/waits/recording.ts';
 import { readProfileJson } from '../capture/recording-files.ts';
 import { pathOf } from '../capture/source-frames.ts';

@@ -3,7 +3,7 @@
  * of the same load are its rounds, which give the ranges that a verdict needs.
  */
 import { readFileSync } from 'node:fs';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { fieldOf } from '../../src/formats/foreign-json.ts';
 import { benchSchema, type BenchEnvironment, type BenchResult } from '../load/result.ts';
 import { pointKey } from './load-point.ts';

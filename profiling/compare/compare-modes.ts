@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { startLocalCluster, type LocalCluster } from '../cluster/local-cluster.ts';
 import { observeNodes } from '../cluster/observer.ts';
 import { runBench } from '../load/bench.ts';

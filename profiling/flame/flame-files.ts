@@ -1,6 +1,6 @@
 /** The flame graphs' stacks from the files that a profile has left: how a baseline is read. */
 import { join } from 'node:path';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import {
   indexName,
   profileFilesSchema,

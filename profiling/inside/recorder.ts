@@ -13,7 +13,7 @@ import {
   type RecordingKind,
   type ThreadKind,
 } from '../../src/waits/recording.ts';
-import { messageOf } from '../../src/domain/errors.ts';
+import { messageOf } from '../../src/diagnostics/errors.ts';
 import type { WaitPoints, WaitRecording } from '../../src/waits/wait-recording.ts';
 import { osThreadId } from './in-thread.ts';
 import { callInThread, instruments } from './instruments.ts';

@@ -6,7 +6,7 @@
  * runs on the main thread of a node that serves.
  */
 import { Session } from 'node:inspector/promises';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 
 export interface ThreadSession {
   readonly threadId: number;

@@ -2,7 +2,7 @@
  * One run of the bench, whole: asks whether the nodes are ready, puts the load on, watches the nodes meanwhile, judges,
  * and says where and how it was measured. What reports and comparisons read comes from here.
  */
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { listFieldOf, parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 import { observeNodes, type NodeObserver } from '../cluster/observer.ts';
 import { builtInEngine } from './built-in-engine.ts';

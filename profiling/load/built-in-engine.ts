@@ -1,7 +1,7 @@
 /** The built-in generator as an engine: starts its process, tells it the workload, and takes what it says. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
 import type { GeneratorNews, GeneratorOrder } from './generator-process.ts';
 import type { Workload } from './result.ts';

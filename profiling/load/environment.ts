@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { fieldOf, parseJson } from '../../src/formats/foreign-json.ts';
-import { version } from '../../src/version.ts';
+import { version } from '../../src/diagnostics/version.ts';
 import { askNode } from './node-client.ts';
 import type { BenchEnvironment } from './result.ts';
 

@@ -3,7 +3,7 @@
  * finds out for each node. What a node refuses for now is tried again, as often as it takes; the fill ends where a node
  * refuses for good, or where none has accepted anything for `timeoutMs`.
  */
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { judgeStatus, maySend, paceAfter, paceAtStart, type Pace } from './fill-pace.ts';
 import { fillTimeoutMsDefault, stuckSentence, type FillProgress } from './fill-progress.ts';
 import { HttpConnection, type Address, type ConnectionEvents } from './http-connection.ts';

@@ -5,7 +5,7 @@
  * A Ctrl-C in the terminal reaches this process too: it goes on, and is told to end by the process that started it. When
  * that one dies, so does this.
  */
-import { codeOf, KvorumError, messageOf, type ErrorCode } from '../../src/domain/errors.ts';
+import { codeOf, KvorumError, messageOf, type ErrorCode } from '../../src/diagnostics/errors.ts';
 import type { LoadProgress, LoadResult } from './engine.ts';
 import { generate } from './generator.ts';
 import type { Workload } from './result.ts';

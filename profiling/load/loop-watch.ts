@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay, performance, type EventLoopUtilization, type IntervalHistogram } from 'node:perf_hooks';
 import { delayResolutionMs } from '../../src/metrics/loop-delay.ts';
-import { version } from '../../src/version.ts';
+import { version } from '../../src/diagnostics/version.ts';
 import type { GeneratorResult } from './result.ts';
 
 export class LoopWatch {

@@ -1,7 +1,7 @@
 /** Questions to a node's client port, outside of the measured load: one at a time, each on a connection of its own. */
 import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { codeOf, KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 
 export interface NodeAnswer {

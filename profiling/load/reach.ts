@@ -1,6 +1,6 @@
 /** Finds out at which address a URL's name answers, before load is put on it. */
 import { connect } from 'node:net';
-import { codeOf, KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { Address } from './http-connection.ts';
 
 const connectMsMax = 5000;

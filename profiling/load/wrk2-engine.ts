@@ -13,7 +13,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
 import { sumOf } from './histogram.ts';
 import type { StatusCount, Totals, Workload } from './result.ts';

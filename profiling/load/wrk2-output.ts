@@ -2,7 +2,7 @@
  * What wrk2 prints, as figures; pure. Its percentile spectrum is its histogram in steps, so counts are exact and each
  * latency is as exact as its step is wide. `kvorum-statuses` is a line of our scripts (scripts/keyspace.lua).
  */
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { bucketOf, type LatencyCounts } from './histogram.ts';
 import type { StatusCount } from './result.ts';
 

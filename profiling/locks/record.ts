@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { RecordOptions } from '../capture/record.ts';
 import { PerfScriptParser } from './perf-script.ts';
 import { LockTally } from './profile.ts';

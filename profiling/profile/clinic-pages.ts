@@ -3,7 +3,7 @@
  * every thread.
  */
 import { join, relative } from 'node:path';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import type { ProfileFile } from '../capture/recording-files.ts';
 import { threadLabel, type ClinicPage } from '../capture/result.ts';
 import { checkGraph } from '../clinic/graph-check.ts';

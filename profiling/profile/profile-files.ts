@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { profileSchema, type ProfileResult } from '../capture/result.ts';
 import { profileDetailsMarkdown } from '../report/profile-details-markdown.ts';
 import { profileMarkdown } from '../report/profile-markdown.ts';

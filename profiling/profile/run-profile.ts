@@ -3,7 +3,7 @@
  * one without again, all at the same rate and in one session, so that what each instrument costs stands beside what it
  * found.
  */
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { frameResolver } from '../capture/source-frames.ts';
 import { writeIndex, type ProfileFile } from '../capture/recording-files.ts';
 import { profileSchema, type ProfileResult, type ProfileRun } from '../capture/result.ts';

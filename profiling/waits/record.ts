@@ -1,7 +1,7 @@
 /**
  * Records the waits of running nodes from outside, over their profiling endpoint.
  */
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { stopRecording, type ProfileTarget } from '../capture/profile-client.ts';
 import { assertShorter, pause, startAll, type RecordOptions } from '../capture/record.ts';
 import type { NodeWaits } from './table.ts';

@@ -5,7 +5,7 @@
 import { LatencyHistogram, percentileUs } from '../load/histogram.ts';
 import type { RecordedOperation, WaitRecording } from '../../src/waits/wait-recording.ts';
 import type { WaitStage } from '../../src/waits/wait-stages.ts';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import {
   waitTableSchema,
   type OperationWaits,

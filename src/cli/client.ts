@@ -5,7 +5,7 @@
 import { Buffer } from 'node:buffer';
 import type { Agent, Dispatcher } from 'undici';
 import type { Environment, Flags } from '../settings/sources.ts';
-import { codeOf, messageOf } from '../domain/errors.ts';
+import { codeOf, messageOf } from '../diagnostics/errors.ts';
 import { parseJson, textFieldOf } from '../formats/foreign-json.ts';
 import { parseDuration } from '../settings/kinds.ts';
 import type { Option } from './command.ts';

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { resolveSettings } from '../settings/config.ts';
-import { KvorumError } from '../domain/errors.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
 import { nodeName } from '../domain/topology.ts';
 import { defaultPort } from '../settings/entries.ts';
 import { settingNames, settingsTable, type NodeSettings, type SettingName } from '../settings/settings.ts';

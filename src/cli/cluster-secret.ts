@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { clusterSecretFile } from '../domain/cluster-proof.ts';
-import { codeOf, KvorumError, messageOf } from '../domain/errors.ts';
+import { codeOf, KvorumError, messageOf } from '../diagnostics/errors.ts';
 
 /** Reads the secret in `directory`, or makes it. */
 export function keepClusterSecret(directory: string): string {

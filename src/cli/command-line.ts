@@ -3,7 +3,7 @@
  * with a command line or a setting is said in one line on stderr, never as a stack trace.
  */
 import type { Environment } from '../settings/sources.ts';
-import { version } from '../version.ts';
+import { version } from '../diagnostics/version.ts';
 import { commands } from './commands.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';

@@ -2,7 +2,7 @@
  * `kvorum config`: every setting, its value, where the value comes from, its bound, and what it is for; or, for no node in
  * particular, docs/settings.md.
  */
-import { KvorumError } from '../domain/errors.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
 import { resolveSettings, type ResolvedSetting } from '../settings/config.ts';
 import type { Flags } from '../settings/sources.ts';
 import { outputOption, type Command, type Invocation } from './command.ts';

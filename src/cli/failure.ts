@@ -3,7 +3,7 @@
  * was not foreseen.
  */
 import { debuglog } from 'node:util';
-import { codeOf, KvorumError, messageOf } from '../domain/errors.ts';
+import { codeOf, KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice } from './output.ts';
 

@@ -1,5 +1,5 @@
 /** Help texts, made from the command table, and the `help` command. */
-import { suggestion } from '../nearest.ts';
+import { suggestion } from '../diagnostics/nearest.ts';
 import { helpOption, isShown, type Command, type Option } from './command.ts';
 import { exitCodeMeanings, exitCodes } from './exit-codes.ts';
 import { renderColumns, terminalWidth, writeNotice, writeResult } from './output.ts';

@@ -15,7 +15,7 @@ import { serveArguments, serveEnvironment } from '../settings/config.ts';
 import type { NodeSettings } from '../settings/settings.ts';
 import type { Environment } from '../settings/sources.ts';
 import { stopWithParentEnvironmentName, withoutSettings } from './child-environment.ts';
-import { KvorumError, messageOf } from '../domain/errors.ts';
+import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { KIB } from '../domain/units.ts';
 
 export interface NodeProcessOptions {

@@ -1,7 +1,7 @@
 /** The files of `--json` and `--report`: whether they can be written is asked before the run, not after it. */
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import type { BenchResult } from '../../profiling/load/result.ts';
-import { codeOf, KvorumError, messageOf } from '../domain/errors.ts';
+import { codeOf, KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { writeNotice } from './output.ts';
 
 /** Throws `output-unwritable` with the flag and the path of the first file that cannot be written. */

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { stripVTControlCharacters, styleText } from 'node:util';
-import { codeOf } from '../domain/errors.ts';
+import { codeOf } from '../diagnostics/errors.ts';
 import { exitCodes } from './exit-codes.ts';
 
 export interface Table {

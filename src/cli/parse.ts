@@ -7,8 +7,8 @@
  */
 import { parseArgs } from 'node:util';
 import type { Flags } from '../settings/sources.ts';
-import { KvorumError } from '../domain/errors.ts';
-import { suggestion } from '../nearest.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
+import { suggestion } from '../diagnostics/nearest.ts';
 import { helpOption, isShown, outputOption, type Command, type Option } from './command.ts';
 
 export type ParsedLine =

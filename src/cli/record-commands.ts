@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import type { Flags } from '../settings/sources.ts';
-import { KvorumError, messageOf } from '../domain/errors.ts';
+import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { MIB } from '../domain/units.ts';
 import {

@@ -54,7 +54,7 @@ async function serve({ flags, environment }: Invocation): Promise<ExitCode> {
 /** Runs a node until `stopAsked` resolves or the node dies of itself. */
 async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): Promise<ExitCode> {
   // Loaded here, since the other commands need neither storage nor threads.
-  const [{ startNode }, { createLog }] = await Promise.all([import('../node.ts'), import('../log.ts')]);
+  const [{ startNode }, { createLog }] = await Promise.all([import('../node.ts'), import('../diagnostics/log.ts')]);
   const node = await startNode(settings, createLog(settings.logLevel));
   // Not before: with other flags than it was built with, V8 takes nothing from Node's code cache.
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${inlinedBytecodeBytesMax}`);

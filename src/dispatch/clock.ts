@@ -2,7 +2,8 @@
  * The node's hybrid logical clock: stamps the writes that this node coordinates. One per node, in the main thread, so
  * that several workers never stamp out of order; workers report the versions that they have seen (version.ts).
  */
-import { mergeVersion, nextVersion, versionCeiling, type Version } from '../domain/version.ts';
+import { mergeVersion, nextVersion, versionCeiling } from '../domain/version.ts';
+import type { Version } from '../formats/record.ts';
 
 /** How far the fine clock may stand from the wall clock before it is set anew, microseconds; `Date.now` jumps by 1,000. */
 const DEVIATION_MICROS_MAX = 2000;

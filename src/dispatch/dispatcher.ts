@@ -6,7 +6,7 @@
  * an outcome that comes after its slot was given away is recognised and dropped.
  */
 import type { Buffer } from 'node:buffer';
-import { codeOf, messageOf } from '../domain/errors.ts';
+import { codeOf, messageOf } from '../diagnostics/errors.ts';
 import {
   allocateFrame,
   entryBytes,
@@ -15,16 +15,17 @@ import {
   writeWrite,
   writeWriteInSteps,
   type EntryHead,
+  type Quorum,
 } from '../formats/frame.ts';
 import { Histogram, countBounds, family, type MetricFamily } from '../metrics/metrics.ts';
-import { operationKinds, outcomeCodes, type Outcome, type OutcomeCode } from '../domain/operation.ts';
-import type { Quorum } from '../domain/quorum.ts';
+import { operationKinds, outcomeCodes, type OutcomeCode } from '../formats/codes.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import { recordKinds } from '../formats/record.ts';
 import { visitOutcomes } from '../formats/reply.ts';
 import { runInSteps } from '../domain/steps.ts';
 import { TurnShare } from '../domain/turn-share.ts';
 import { slotBits, type DispatchWaits } from '../waits/wait-marks.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../diagnostics/log.ts';
 import type { NodeClock } from './clock.ts';
 import type { WorkerPool } from './worker-pool.ts';
 

@@ -8,8 +8,8 @@
 import { EventEmitter } from 'node:events';
 import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
-import { KvorumError } from '../domain/errors.ts';
-import { workerFailure, type WorkerReady } from '../formats/worker-protocol.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
+import { workerFailure, type WorkerReady } from '../protocol/workers.ts';
 import type { WorkerSettings } from '../settings/settings.ts';
 
 /** What `WorkerPool` needs of a pool: a part of Piscina's interface. */

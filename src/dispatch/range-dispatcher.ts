@@ -8,7 +8,7 @@
 import { Buffer } from 'node:buffer';
 import { family, type MetricFamily } from '../metrics/metrics.ts';
 import type { RangeEnd, RangeRequest } from '../domain/range.ts';
-import type { RangeMessage } from '../formats/worker-protocol.ts';
+import type { RangeMessage } from '../protocol/workers.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 /** Whoever asked for a range. */

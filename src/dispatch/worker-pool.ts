@@ -10,20 +10,20 @@
 import { Buffer } from 'node:buffer';
 import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../domain/errors.ts';
+import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../diagnostics/errors.ts';
 import { family, type MetricFamily } from '../metrics/metrics.ts';
 import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
+import type { Dispatch } from '../domain/modes.ts';
 import type {
-  Dispatch,
   RangeCommand,
   RangeMessage,
   WorkerCommand,
   WorkerMessage,
   WorkerReady,
   WorkerReport,
-} from '../formats/worker-protocol.ts';
-import type { Log } from '../log.ts';
+} from '../protocol/workers.ts';
+import type { Log } from '../diagnostics/log.ts';
 import type { WorkerSettings } from '../settings/settings.ts';
 import { InlinePool, type TaskPool } from './inline-pool.ts';
 

@@ -5,12 +5,7 @@
  * `acksRequired` acknowledgements and `unreachable` with exactly `replicaCount - acksRequired + 1` failures.
  * Dynamo (2007) section 4.5 calls the two numbers W or R, and N.
  */
-
-/** How many replicas hold the key, and how many of them must answer. `1 <= acksRequired <= replicaCount`. */
-export interface Quorum {
-  readonly acksRequired: number;
-  readonly replicaCount: number;
-}
+import type { Quorum } from '../formats/frame.ts';
 
 /** The replies counted so far. */
 export interface Tally {

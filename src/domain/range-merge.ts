@@ -2,11 +2,11 @@
  * The merge of a cluster scan: out of several sources in key order, the next key and its newest record.
  *
  * Every source is strictly ascending, so the smallest key at any head is the next one of the whole, and all its records
- * stand at the heads that have the same key. Which of them wins is the total order of record.ts; among equal ones the
+ * stand at the heads that have the same key. Which of them wins is the total order of merge.ts; among equal ones the
  * first source's is taken.
  */
-import type { RangeEntry } from './range.ts';
-import { compareRecords } from '../formats/record.ts';
+import type { RangeEntry } from '../formats/range-format.ts';
+import { compareRecords } from './merge.ts';
 
 /**
  * The index of the entry that comes next, or -1 where there is none; an index without an entry is a source that has

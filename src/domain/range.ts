@@ -1,26 +1,12 @@
 /**
- * Range queries as data: what a client asks for, how the scan that answers it ends, and the view of one entry that
- * sources, the merge and the formats share.
+ * Range queries as data: what a client asks for, and how the scan that answers it ends.
  *
  * A range is answered by a scan in a worker thread. The scan fills pages of at most `pageBytes` with bytes that are
  * ready for the client's socket; a page goes out, and comes back empty when the socket has taken it, so that a client
  * that stops reading stops the scan.
  */
-import type { Buffer } from 'node:buffer';
-
-/** How records are written: `key\nvalue`, or one JSON object a line. */
-export const rangeFormats = ['lines', 'json'] as const;
-export type RangeFormatName = (typeof rangeFormats)[number];
-
-/** Which records, and how much of them. */
-export interface RangeBounds {
-  /** First key. */
-  readonly start: Uint8Array;
-  /** The key before which the range ends; undefined: no end. */
-  readonly end: Uint8Array | undefined;
-  /** Whether values are left out. */
-  readonly keysOnly: boolean;
-}
+import type { RangeBounds } from '../formats/range-bounds.ts';
+import type { RangeFormatName } from '../formats/range-format.ts';
 
 export interface RangeRequest extends RangeBounds {
   /** Records at most; undefined: all. */
@@ -47,21 +33,6 @@ export type RangeEnd =
 export const pageBytes = 64 * 1024;
 /** Pages of one scan that are filled and not yet back. */
 export const pagesInFlight = 2;
-
-/**
- * An entry as a view: the key is `key[keyStart, keyEnd)`, the record `bytes[offset, offset + length)`. Of a record whose
- * value is streamed or left out only the header is there.
- */
-export interface RangeEntry {
-  key: Buffer;
-  keyStart: number;
-  keyEnd: number;
-  bytes: Buffer;
-  offset: number;
-  length: number;
-  /** Bytes of the whole record. */
-  recordBytes: number;
-}
 
 /**
  * Whether the nodes that can be read hold every record between them: fewer are missing than each record has replicas.

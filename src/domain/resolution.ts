@@ -1,10 +1,10 @@
 /**
  * Reads resolved from several replicas' replies: the newest record answers, and whoever has less can be repaired.
- * Dynamo (2007) section 5 calls the second part read repair. A large record is only announced, by its header: the newest
- * is then read from one replica, as Cassandra reads the data from one and digests from the others.
+ * Dynamo (2007) section 5 calls the second part read repair. A large value is only announced, by its record's header: the
+ * newest is then read from one replica, as Cassandra reads the data from one and digests from the others.
  */
-import { replyCodes } from './operation.ts';
-import { compareRecords, compareStamps, mergeRecords } from '../formats/record.ts';
+import { replyCodes } from '../formats/codes.ts';
+import { compareRecords, compareStamps, mergeRecords } from './merge.ts';
 import type { Reply } from '../formats/reply.ts';
 
 /**
@@ -27,20 +27,27 @@ export interface ReplicaReply {
   readonly reply: Reply;
 }
 
-/** The nodes whose reply is older than `newest`: they want its record. A replica that failed is not among them. */
-export function staleReplicas(replies: readonly ReplicaReply[], newest: Reply): number[] {
-  if (!tellsRecord(newest)) return [];
-  const stale = replies.filter(({ reply }) => {
-    if (reply.code === replyCodes.absent) return true;
-    return reply !== newest && tellsRecord(reply) && compareReplies(reply, newest) < 0;
-  });
-  return stale.map(({ node }) => node);
+const nobody: readonly number[] = [];
+
+/** The nodes whose reply is older than `newest`: they lack its record. A replica that failed is not among them. */
+export function staleReplicas(replies: readonly ReplicaReply[], newest: Reply): readonly number[] {
+  if (!tellsRecord(newest)) return nobody;
+  let stale: number[] | undefined;
+  for (const { node, reply } of replies) if (isOlder(reply, newest)) (stale ??= []).push(node);
+  return stale ?? nobody;
 }
 
 /** The nodes that announce the same record as `newest` does. */
-export function holdersOf(replies: readonly ReplicaReply[], newest: Reply): number[] {
-  const holders = replies.filter(({ reply }) => reply.code === replyCodes.large && compareReplies(reply, newest) === 0);
-  return holders.map(({ node }) => node);
+export function announcersOf(replies: readonly ReplicaReply[], newest: Reply): number[] {
+  const announcers = replies.filter(({ reply }) => {
+    return reply.code === replyCodes.large && compareReplies(reply, newest) === 0;
+  });
+  return announcers.map(({ node }) => node);
+}
+
+function isOlder(reply: Reply, newest: Reply): boolean {
+  if (reply.code === replyCodes.absent) return true;
+  return reply !== newest && tellsRecord(reply) && compareReplies(reply, newest) < 0;
 }
 
 function tellsRecord({ code }: Reply): boolean {

@@ -5,12 +5,11 @@
  * The list is sorted, so that the order in which `--cluster` names the nodes does not matter.
  */
 import { createHash } from 'node:crypto';
-import { KvorumError } from './errors.ts';
-
-/** Breaks ties between versions and seeds placement; unsigned 32 bits, never 0. */
-export type NodeId = number;
+import type { NodeId } from '../formats/record.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
 
 export interface TopologyNode {
+  /** Breaks ties between versions and seeds placement. */
   readonly id: NodeId;
   /** Origin of the node's client port, for example `http://localhost:8080`. */
   readonly url: string;

@@ -8,9 +8,7 @@
  * Source: Kulkarni et al., "Logical Physical Clocks" (2014); here physical and logical part share one number, since
  * a node stamps far fewer than one write a microsecond.
  */
-
-/** Microseconds since 1970; a safe integer. */
-export type Version = number;
+import type { Version } from '../formats/record.ts';
 
 /** The version for a write stamped at `nowMicros` by a node whose newest known version is `last`. */
 export function nextVersion(last: Version, nowMicros: number): Version {

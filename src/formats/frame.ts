@@ -11,7 +11,7 @@
  *        8     1  kind: 1 read, 2 write
  *        9     1  acksRequired
  *       10     1  replicaCount
- *       11     1  1 for a read whose record is to come whatever its size (`wholeRead`), else 0
+ *       11     1  1 for a read that also takes a large value (`largeRead`), else 0
  *       12     2  key bytes
  *       14     .  key, then for a write the record (record.ts)
  *
@@ -19,17 +19,22 @@
  * checked as a client's request is, entry by entry (peer-entry.ts).
  */
 import { Buffer } from 'node:buffer';
-import { KvorumError } from '../domain/errors.ts';
-import { operationKinds, type OperationKind } from '../domain/operation.ts';
-import type { Quorum } from '../domain/quorum.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
+import { operationKinds, type OperationKind } from './codes.ts';
 import { RECORD_HEADER_BYTES, sealRecord, sealRecordInSteps, type Stamp } from './record.ts';
 
 export const ENTRY_HEADER_BYTES = 14;
-const WHOLE_OFFSET = 11;
+const LARGE_OFFSET = 11;
 
 /** How many bytes an entry takes; `valueBytes` is undefined for a read. */
 export function entryBytes(keyBytes: number, valueBytes: number | undefined): number {
   return ENTRY_HEADER_BYTES + keyBytes + (valueBytes === undefined ? 0 : RECORD_HEADER_BYTES + valueBytes);
+}
+
+/** How many replicas hold the key, and how many of them must answer. `1 <= acksRequired <= replicaCount`. */
+export interface Quorum {
+  readonly acksRequired: number;
+  readonly replicaCount: number;
 }
 
 /** What the head of an entry says. */
@@ -91,7 +96,7 @@ function writeHead(target: Buffer, offset: number, length: number, head: EntryHe
   target[offset + 8] = head.kind;
   target[offset + 9] = head.quorum.acksRequired;
   target[offset + 10] = head.quorum.replicaCount;
-  target[offset + WHOLE_OFFSET] = 0;
+  target[offset + LARGE_OFFSET] = 0;
   target.writeUInt16LE(key.length, offset + 12);
   target.set(key, offset + ENTRY_HEADER_BYTES);
 }
@@ -160,21 +165,21 @@ export function replicaCountOf(entry: Entry): number {
   return entry.bytes[entry.offset + 10] as number;
 }
 
-/** The entry of a read again, in a frame of its own, for a record that is too large to come among others. */
-export function wholeRead(entry: Entry): Entry {
+/** The entry of a read again, in a frame of its own, that also takes a large value. */
+export function largeRead(entry: Entry): Entry {
   const bytes = Buffer.from(entryView(entry));
-  bytes[WHOLE_OFFSET] = 1;
+  bytes[LARGE_OFFSET] = 1;
   return readEntry(bytes, 0);
 }
 
-/** Whether a read's record is to come whatever its size. */
-export function isWholeRead(entry: Entry): boolean {
-  return wholeFlagOf(entry) === 1;
+/** Whether a read also takes a large value. */
+export function isLargeRead(entry: Entry): boolean {
+  return largeFlagOf(entry) === 1;
 }
 
 /** The byte that says so: 0 or 1 in an entry of ours. */
-export function wholeFlagOf(entry: Entry): number {
-  return entry.bytes[entry.offset + WHOLE_OFFSET] as number;
+export function largeFlagOf(entry: Entry): number {
+  return entry.bytes[entry.offset + LARGE_OFFSET] as number;
 }
 
 /** The key of an entry, as a view. */

@@ -15,7 +15,7 @@
  * small (HTTP/2 interleaves its streams for the same reason, RFC 9113 section 2).
  */
 import { Buffer } from 'node:buffer';
-import { KvorumError } from '../domain/errors.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
 
 export const PIECE_HEADER_BYTES = 14;
 

@@ -8,11 +8,11 @@
  * not computed twice.
  */
 import { Buffer, isUtf8 } from 'node:buffer';
-import { KvorumError } from '../domain/errors.ts';
-import { acksRequiredOf, entryAt, keyOf, layoutFault, replicaCountOf, wholeFlagOf, type Entry } from './frame.ts';
-import { operationKinds, replyCodes, type OperationKind } from '../domain/operation.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
+import { acksRequiredOf, entryAt, keyOf, layoutFault, replicaCountOf, largeFlagOf, type Entry } from './frame.ts';
+import { operationKinds, replyCodes, type OperationKind } from './codes.ts';
 import { hasSoundHeader, isTombstone, largeValueBytes, RECORD_HEADER_BYTES } from './record.ts';
-import { largeRecordBytes, readReplies, REPLY_HEADER_BYTES, type Reply } from './reply.ts';
+import { announcedBytes, readReplies, REPLY_HEADER_BYTES, type Reply } from './reply.ts';
 
 const MIB = 1024 * 1024;
 
@@ -37,7 +37,7 @@ export function batchAnswerBytesMax(frameBytesMax: number): number {
   return 2 * frameBytesMax + 2 * MIB;
 }
 
-/** Longest answer to any request, bytes: to a frame, or a record that was asked for whole. */
+/** Longest answer to any request, bytes: to a frame, or to a read of a large value. */
 export function answerBytesMax(frameBytesMax: number): number {
   return Math.max(batchAnswerBytesMax(frameBytesMax), storedRecordBytesMax + REPLY_HEADER_BYTES);
 }
@@ -72,7 +72,7 @@ export function entryFault(entry: Entry, { keyBytesMax, valueBytesMax }: EntryBo
   if (!isAscii(entry) && !isUtf8(keyOf(entry))) return 'has a key that is not UTF-8';
   const acksRequired = acksRequiredOf(entry);
   if (acksRequired === 0 || acksRequired > replicaCountOf(entry)) return 'has an impossible quorum';
-  if (wholeFlagOf(entry) > (entry.kind === operationKinds.read ? 1 : 0)) return 'has an unknown flag';
+  if (largeFlagOf(entry) > (entry.kind === operationKinds.read ? 1 : 0)) return 'has an unknown flag';
   return entry.kind === operationKinds.read ? undefined : recordFault(entry, valueBytesMax);
 }
 
@@ -122,6 +122,6 @@ export function isReplyTo(kind: OperationKind, reply: Reply): boolean {
   const { code, bytes, offset, length } = reply;
   if (code === replyCodes.record) return isPossibleRecord(bytes, offset, length);
   if (code !== replyCodes.large) return code === replyCodes.absent;
-  const recordBytes = largeRecordBytes(reply);
+  const recordBytes = announcedBytes(reply);
   return recordBytes <= storedRecordBytesMax && isPossibleRecord(bytes, offset, recordBytes);
 }

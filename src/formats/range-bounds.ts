@@ -1,6 +1,15 @@
 /** The bounds of a range as a peer is sent them: JSON, with the keys in base64, since keys are bytes. */
 import { Buffer } from 'node:buffer';
-import type { RangeBounds } from '../domain/range.ts';
+
+/** Which records, and how much of them. */
+export interface RangeBounds {
+  /** First key. */
+  readonly start: Uint8Array;
+  /** The key before which the range ends; undefined: no end. */
+  readonly end: Uint8Array | undefined;
+  /** Whether values are left out. */
+  readonly keysOnly: boolean;
+}
 
 export function encodeBounds({ start, end, keysOnly }: RangeBounds): string {
   const text = (key: Uint8Array): string => Buffer.from(key).toString('base64');

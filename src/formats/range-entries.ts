@@ -5,18 +5,12 @@
  * one only the header, and its value is taken in the pieces in which it comes, or passed over.
  */
 import { Buffer } from 'node:buffer';
-import { KvorumError } from '../domain/errors.ts';
-import type { RangeEntry } from '../domain/range.ts';
-import { ENTRY_HEAD_BYTES } from './range-format.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
+import { type RangeEntry, ENTRY_HEAD_BYTES } from './range-format.ts';
 import { storedKeyBytesMax, storedRecordBytesMax } from './peer-entry.ts';
-import { hasSoundHeader, largeValueBytes, RECORD_HEADER_BYTES } from './record.ts';
+import { hasSoundHeader, isLargeRecord, RECORD_HEADER_BYTES } from './record.ts';
 
 const nothing = Buffer.alloc(0);
-
-/** Whether a record of this length is streamed in pieces. */
-export function isLargeRecord(recordBytes: number): boolean {
-  return recordBytes > RECORD_HEADER_BYTES + largeValueBytes;
-}
 
 export class RangeEntryReader {
   /** The entry that `next` has found; valid until the next call of it. */

@@ -12,8 +12,26 @@
  */
 import { Buffer, isUtf8 } from 'node:buffer';
 import { base64Bytes, isPlainJsonText, writeBase64 } from './json-text.ts';
-import type { RangeEntry, RangeRequest } from '../domain/range.ts';
 import { readVersion, RECORD_HEADER_BYTES } from './record.ts';
+
+/** How records are written: `key\nvalue`, or one JSON object a line. */
+export const rangeFormats = ['lines', 'json'] as const;
+export type RangeFormatName = (typeof rangeFormats)[number];
+
+/**
+ * An entry as a view: the key is `key[keyStart, keyEnd)`, the record `bytes[offset, offset + length)`. Of a record whose
+ * value is streamed or left out only the header is there.
+ */
+export interface RangeEntry {
+  key: Buffer;
+  keyStart: number;
+  keyEnd: number;
+  bytes: Buffer;
+  offset: number;
+  length: number;
+  /** Bytes of the whole record. */
+  recordBytes: number;
+}
 
 export interface RangeFormat {
   /** Writes a whole entry at `at`; returns its end, or -1 where the page has no room for it. */
@@ -37,8 +55,13 @@ const CR = 0x0d;
 const nothing = Buffer.alloc(0);
 const crlf = Buffer.from('\r\n');
 
+/** What a client says of the format that it wants. */
+export interface ClientFormat extends ClientFormatOptions {
+  readonly format: RangeFormatName;
+}
+
 /** The format that a client asked for. A format is for one scan: it may hold a part of a value. */
-export function clientFormat({ format, keysOnly, chunked }: RangeRequest): RangeFormat {
+export function clientFormat({ format, keysOnly, chunked }: ClientFormat): RangeFormat {
   return format === 'json' ? jsonFormat({ keysOnly, chunked }) : linesFormat({ keysOnly, chunked });
 }
 

@@ -1,5 +1,5 @@
 /**
- * Records: what a replica stores under a key, and the total order that decides which of two records wins.
+ * Records: what a replica stores under a key. Which of two records wins is a rule (src/domain/merge.ts).
  *
  * A record is a header and the value, in the same bytes on disk, between threads and between nodes, so that nothing on
  * the way re-encodes it:
@@ -16,8 +16,6 @@
  */
 import type { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
-import type { NodeId } from '../domain/topology.ts';
-import type { Version } from '../domain/version.ts';
 
 export const RECORD_HEADER_BYTES = 17;
 
@@ -26,10 +24,22 @@ const NODE_OFFSET = 4;
 const VERSION_OFFSET = 8;
 const KIND_OFFSET = 16;
 
+/** Microseconds since 1970; a safe integer (src/domain/version.ts). */
+export type Version = number;
+
+/** Which node stamped a record; unsigned 32 bits, never 0 (src/domain/topology.ts). */
+export type NodeId = number;
+
 export const recordKinds = { value: 0, tombstone: 1 } as const;
 
 /** Values above this are sealed, checked, stored and read in steps, so that none of it holds up an event loop. */
 export const largeValueBytes = 128 * 1024;
+
+/** Whether a record of so many bytes has a large value. */
+export function isLargeRecord(recordBytes: number): boolean {
+  return recordBytes > RECORD_HEADER_BYTES + largeValueBytes;
+}
+
 export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds];
 
 /** What the header says, without the value. */
@@ -75,45 +85,28 @@ export function readVersion(bytes: Buffer, offset: number): Version {
   return bytes.readDoubleLE(offset + VERSION_OFFSET);
 }
 
+/** The id of the node that stamped the record at `offset`. */
+export function readNodeId(bytes: Buffer, offset: number): NodeId {
+  return bytes.readUInt32LE(offset + NODE_OFFSET);
+}
+
+/** The kind of the record at `offset`. */
+export function readKind(bytes: Buffer, offset: number): RecordKind {
+  return bytes[offset + KIND_OFFSET] as RecordKind;
+}
+
 /** Whether the record at `offset` marks a deletion. */
 export function isTombstone(bytes: Buffer, offset: number): boolean {
-  return bytes[offset + KIND_OFFSET] === recordKinds.tombstone;
+  return readKind(bytes, offset) === recordKinds.tombstone;
 }
 
 /** The version, node id and kind of the record at `offset`. */
 export function readStamp(bytes: Buffer, offset: number): Stamp {
   return {
     version: readVersion(bytes, offset),
-    nodeId: bytes.readUInt32LE(offset + NODE_OFFSET),
+    nodeId: readNodeId(bytes, offset),
     kind: isTombstone(bytes, offset) ? recordKinds.tombstone : recordKinds.value,
   };
-}
-
-/**
- * The total order of merging: version, then node id, then tombstone over value, then value bytes. Positive where the
- * left record wins, 0 only for equal records. Taking the greater of two records is therefore commutative, associative
- * and idempotent: replicas that saw the same records in any order hold the same one.
- */
-export function compareRecords(left: RecordView, right: RecordView): number {
-  const stamps = compareStamps(left, right);
-  if (stamps !== 0) return stamps;
-  return left.bytes.compare(
-    right.bytes,
-    right.offset + RECORD_HEADER_BYTES,
-    right.offset + right.length,
-    left.offset + RECORD_HEADER_BYTES,
-    left.offset + left.length,
-  );
-}
-
-/** The order of merging as far as headers tell it: 0 for records of one version, node and kind. */
-export function compareStamps(left: RecordView, right: RecordView): number {
-  const version = readVersion(left.bytes, left.offset) - readVersion(right.bytes, right.offset);
-  if (version !== 0) return version;
-  const node =
-    left.bytes.readUInt32LE(left.offset + NODE_OFFSET) - right.bytes.readUInt32LE(right.offset + NODE_OFFSET);
-  if (node !== 0) return node;
-  return (left.bytes[left.offset + KIND_OFFSET] as number) - (right.bytes[right.offset + KIND_OFFSET] as number);
 }
 
 /** A record inside a larger buffer. */
@@ -121,11 +114,6 @@ export interface RecordView {
   readonly bytes: Buffer;
   readonly offset: number;
   readonly length: number;
-}
-
-/** The record that both replicas keep after seeing these two. */
-export function mergeRecords<View extends RecordView>(left: View, right: View): View {
-  return compareRecords(left, right) >= 0 ? left : right;
 }
 
 /** What a long checksum does between two pauses: 512 KiB take about 0.3 ms. */

@@ -4,7 +4,7 @@
  * A reply frame answers the operations of an operation frame in their order, one entry each:
  *
  *   offset  size  field
- *        0     1  reply code (operation.ts)
+ *        0     1  reply code (codes.ts)
  *        1     4  bytes that follow (0 where the code is neither `record` nor `large`)
  *        5     .  record; for `large` its header, and how many bytes it has, in 4 bytes
  *
@@ -13,20 +13,19 @@
  *
  *   offset  size  field
  *        0     4  tag of the operation
- *        4     1  outcome code (operation.ts)
+ *        4     1  outcome code (codes.ts)
  *        5     1  acknowledgements
  *        6     1  failures
  *        7     4  value bytes (0 unless the code is `found`)
  *       11     .  value
  */
 import { Buffer } from 'node:buffer';
-import { KvorumError } from '../domain/errors.ts';
-import { outcomeCodes, replyCodes, type OutcomeCode, type ReplyCode } from '../domain/operation.ts';
-import { RECORD_HEADER_BYTES } from './record.ts';
-import type { Version } from '../domain/version.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
+import { outcomeCodes, replyCodes, type OutcomeCode, type ReplyCode } from './codes.ts';
+import { RECORD_HEADER_BYTES, type Version } from './record.ts';
 
 export const REPLY_HEADER_BYTES = 5;
-/** What stands in the place of a large record. */
+/** What announces a large value: the record's header, and how many bytes it has. */
 const LARGE_BYTES = RECORD_HEADER_BYTES + 4;
 export const OUTCOME_FRAME_HEADER_BYTES = 8;
 export const OUTCOME_HEADER_BYTES = 11;
@@ -63,7 +62,7 @@ export function readReplies(bytes: Buffer): Reply[] {
 }
 
 /** How many bytes the record has that a `large` reply announces. */
-export function largeRecordBytes({ bytes, offset }: Reply): number {
+export function announcedBytes({ bytes, offset }: Reply): number {
   return bytes.readUInt32LE(offset + RECORD_HEADER_BYTES);
 }
 

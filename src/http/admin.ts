@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { MetricFamily } from '../metrics/metrics.ts';
-import type { NodeDescription } from '../formats/worker-protocol.ts';
+import type { NodeDescription } from '../protocol/nodes.ts';
 import { retryAfter } from './outcome.ts';
 import { problemResponse } from './problem.ts';
 import { renderMetrics } from './prometheus.ts';

@@ -4,7 +4,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import { largeFrame, type Dispatcher } from '../dispatch/dispatcher.ts';
-import type { Outcome } from '../domain/operation.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import { largeValueBytes } from '../formats/record.ts';
 import { AnswerBytes } from './answer-bytes.ts';
 import type { Request } from './connection.ts';

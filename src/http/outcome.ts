@@ -2,7 +2,7 @@
  * From outcomes to answers: the one table that knows both.
  */
 import type { Buffer } from 'node:buffer';
-import type { Outcome } from '../domain/operation.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import { problemResponse } from './problem.ts';
 import type { Reply, Response } from './reply.ts';
 

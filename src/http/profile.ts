@@ -7,7 +7,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
-import { messageOf } from '../domain/errors.ts';
+import { messageOf } from '../diagnostics/errors.ts';
 import { intervals, recordingKinds, type ProfilerState, type RecordingKind } from '../waits/recording.ts';
 import type { Request } from './connection.ts';
 import { problemResponse } from './problem.ts';

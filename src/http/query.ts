@@ -3,7 +3,8 @@
  * error, since a misspelt `ack` that is silently ignored would weaken the guarantee that the client asked for.
  */
 import type { Key } from '../domain/key.ts';
-import { resolveQuorum, type Quorum } from '../domain/quorum.ts';
+import type { Quorum } from '../formats/frame.ts';
+import { resolveQuorum } from '../domain/quorum.ts';
 import { isProblem, parseKey, splitQuery, type QueryProblem } from './query-parts.ts';
 
 export interface EntityQuery {

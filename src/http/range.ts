@@ -8,7 +8,8 @@
  */
 import { Buffer } from 'node:buffer';
 import type { RangeDispatcher, RangeHandle } from '../dispatch/range-dispatcher.ts';
-import { pagesInFlight, type RangeEnd, type RangeFormatName } from '../domain/range.ts';
+import { pagesInFlight, type RangeEnd } from '../domain/range.ts';
+import type { RangeFormatName } from '../formats/range-format.ts';
 import type { Request } from './connection.ts';
 import { retryAfter } from './outcome.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';

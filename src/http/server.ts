@@ -5,7 +5,7 @@
  * answer would pay for it.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { KvorumError } from '../domain/errors.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
 import { ReadBuffer } from './accepted-socket.ts';
 import { adminRoutes, type NodeView } from './admin.ts';
 import { Connection, type Arrivals, type Request } from './connection.ts';

@@ -4,7 +4,7 @@ import { monitorEventLoopDelay, performance, PerformanceObserver } from 'node:pe
 import { delayResolutionMs, loopDelayFamily } from './loop-delay.ts';
 import { family, type MetricFamily } from './metrics.ts';
 import { CollectionPauses, loopFamilies, osThreadId } from './thread-metrics.ts';
-import { version } from '../version.ts';
+import { version } from '../diagnostics/version.ts';
 
 /** What the node holds for its clients. */
 export interface BytesInFlight {

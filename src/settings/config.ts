@@ -5,7 +5,7 @@
  * rely on it. Every refusal is a KvorumError `bad-setting` that names where the value stands, the value, and what is
  * accepted instead.
  */
-import { KvorumError } from '../domain/errors.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
 import { parseTopology } from '../domain/topology.ts';
 import type { NeededBy, Others } from './kinds.ts';
 import { settingNames, settingsTable, type NodeSettings, type Setting, type SettingName } from './settings.ts';

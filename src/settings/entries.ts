@@ -22,7 +22,8 @@
  * The bounds are there so that a wrong digit is refused at start instead of met as a crash under load.
  */
 import { GIB, KIB, MIB } from '../domain/units.ts';
-import { dispatches, durabilities, logLevels, modes, peerProtocols } from '../formats/worker-protocol.ts';
+import { dispatches, durabilities, modes, peerProtocols } from '../domain/modes.ts';
+import { logLevels } from '../diagnostics/log.ts';
 import { choice, duration, integer, list, optionalText, size, text, toggle, type Others } from './kinds.ts';
 
 /** Client port of a node that is told neither its port nor its URL. */

@@ -6,7 +6,7 @@
  * milliseconds, as their names say. Only binary suffixes exist: `MB` means two things.
  */
 import { GIB, KIB, MIB } from '../domain/units.ts';
-import type { Dispatch, Mode } from '../formats/worker-protocol.ts';
+import type { Dispatch, Mode } from '../domain/modes.ts';
 
 /** Whose code reads a setting: the main thread, the workers (see `WorkerSettings`), or both. */
 export type NeededBy = 'node' | 'worker' | 'both';

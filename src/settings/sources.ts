@@ -3,8 +3,8 @@
  * still a text.
  */
 import { readFileSync } from 'node:fs';
-import { KvorumError, messageOf } from '../domain/errors.ts';
-import { suggestion } from '../nearest.ts';
+import { KvorumError, messageOf } from '../diagnostics/errors.ts';
+import { suggestion } from '../diagnostics/nearest.ts';
 import { goneSettings } from './entries.ts';
 import { kebab } from './kinds.ts';
 import { environmentNameOf, settingNames, settingsTable, type SettingName } from './settings.ts';

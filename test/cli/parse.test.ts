@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Command } from '../../src/cli/command.ts';
 import { exitCodes } from '../../src/cli/exit-codes.ts';
 import { parseLine } from '../../src/cli/parse.ts';
-import { nearest } from '../../src/nearest.ts';
+import { nearest } from '../../src/diagnostics/nearest.ts';
 
 const command: Command = {
   name: 'test',

@@ -16,10 +16,10 @@ import {
   writeWrite,
 } from '../../src/formats/frame.ts';
 import { messageKinds, OutgoingMessage, PIECE_HEADER_BYTES } from '../../src/formats/link-message.ts';
-import { operationKinds, replyCodes, type ReplyCode } from '../../src/domain/operation.ts';
+import { operationKinds, replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
 import { recordKinds, type RecordKind } from '../../src/formats/record.ts';
 import { readReplies } from '../../src/formats/reply.ts';
-import { linkProtocol, replicaPaths, type NodeDescription } from '../../src/formats/worker-protocol.ts';
+import { linkProtocol, replicaPaths, type NodeDescription } from '../../src/protocol/nodes.ts';
 import { ask } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { goesOn, hostilePieces } from '../support/hostile-bytes.ts';

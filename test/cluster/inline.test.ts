@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { test } from 'node:test';
-import { modes } from '../../src/formats/worker-protocol.ts';
+import { modes } from '../../src/domain/modes.ts';
 import { ask } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';

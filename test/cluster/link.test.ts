@@ -17,11 +17,11 @@ import {
   type LinkMessage,
   type MessageKind,
 } from '../../src/formats/link-message.ts';
-import { operationKinds, replyCodes } from '../../src/domain/operation.ts';
+import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { readReplies } from '../../src/formats/reply.ts';
-import { linkProtocol, replicaPaths, type NodeDescription } from '../../src/formats/worker-protocol.ts';
-import { encodeOperations } from '../domain/arbitraries.ts';
+import { linkProtocol, replicaPaths, type NodeDescription } from '../../src/protocol/nodes.ts';
+import { encodeOperations } from '../formats/arbitraries.ts';
 import { ask, type Answer } from '../support/client.ts';
 import { prepareCluster, startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually, within } from '../support/eventually.ts';

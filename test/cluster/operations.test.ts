@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { test } from 'node:test';
 import { parsePrometheus, type ParsedFamily } from '../../profiling/cluster/prometheus-text.ts';
-import { modes } from '../../src/formats/worker-protocol.ts';
+import { modes } from '../../src/domain/modes.ts';
 import { lostOf } from '../support/acknowledged.ts';
 import { ask } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';

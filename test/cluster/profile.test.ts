@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { profileProof, replicaProof } from '../../src/domain/cluster-proof.ts';
 import { recordingKinds, threadKinds, type ProfilerState, type Recording } from '../../src/waits/recording.ts';
-import type { NodeDescription } from '../../src/formats/worker-protocol.ts';
+import type { NodeDescription } from '../../src/protocol/nodes.ts';
 import { ask, problemCode, type Answer } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { Agent } from 'node:http';
 import { test } from 'node:test';
-import { modes } from '../../src/formats/worker-protocol.ts';
+import { modes } from '../../src/domain/modes.ts';
 import { ask, entityTarget, problemCode } from '../support/client.ts';
 import { startCluster } from '../support/cluster.ts';
 import { RawConnection, type RawAnswer } from '../support/raw-http.ts';

@@ -1,7 +1,7 @@
 /** What quorums promise while nodes are down, and what a node that missed writes has afterwards. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { modes, type Mode } from '../../src/formats/worker-protocol.ts';
+import { modes, type Mode } from '../../src/domain/modes.ts';
 import { ask, problemCode, type Answer } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';

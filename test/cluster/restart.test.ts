@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { durabilities, type Durability } from '../../src/formats/worker-protocol.ts';
+import { durabilities, type Durability } from '../../src/domain/modes.ts';
 import { lostOf } from '../support/acknowledged.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
-import { replicaPaths, type NodeDescription } from '../../src/formats/worker-protocol.ts';
+import { replicaPaths, type NodeDescription } from '../../src/protocol/nodes.ts';
 import { ask } from '../support/client.ts';
 import { prepareCluster, startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';

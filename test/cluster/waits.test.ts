@@ -12,7 +12,7 @@ import type { OperationWaits } from '../../profiling/waits/result.ts';
 import { recordWaits } from '../../profiling/waits/record.ts';
 import { waitTable } from '../../profiling/waits/table.ts';
 import type { WaitStage } from '../../src/waits/wait-stages.ts';
-import type { Durability, Mode } from '../../src/formats/worker-protocol.ts';
+import type { Durability, Mode } from '../../src/domain/modes.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { ask } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';

@@ -3,9 +3,11 @@ import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compareKeys, selectNext } from '../../src/domain/range-merge.ts';
-import { isRangeComplete, type RangeEntry } from '../../src/domain/range.ts';
-import { mergeRecords, recordKinds, type RecordView } from '../../src/formats/record.ts';
-import { bytesOf, makeRecord, plain } from './arbitraries.ts';
+import { isRangeComplete } from '../../src/domain/range.ts';
+import type { RangeEntry } from '../../src/formats/range-format.ts';
+import { mergeRecords } from '../../src/domain/merge.ts';
+import { recordKinds, type RecordView } from '../../src/formats/record.ts';
+import { bytesOf, makeRecord, plain } from '../formats/arbitraries.ts';
 
 interface Sample {
   readonly key: Buffer;

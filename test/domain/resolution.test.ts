@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import test from 'node:test';
 import fc from 'fast-check';
-import { replyCodes } from '../../src/domain/operation.ts';
-import { compareRecords, recordKinds } from '../../src/formats/record.ts';
+import { replyCodes } from '../../src/formats/codes.ts';
+import { compareRecords } from '../../src/domain/merge.ts';
+import { recordKinds } from '../../src/formats/record.ts';
 import { announcementOf, failedReply, type Reply } from '../../src/formats/reply.ts';
-import { holdersOf, newerReply, staleReplicas } from '../../src/domain/resolution.ts';
-import { bytesOf, makeRecord } from './arbitraries.ts';
+import { announcersOf, newerReply, staleReplicas } from '../../src/domain/resolution.ts';
+import { bytesOf, makeRecord } from '../formats/arbitraries.ts';
 
 const key = Buffer.from('key');
 const absent: Reply = { ...failedReply, code: replyCodes.absent };
@@ -83,7 +84,7 @@ test('records that are only announced are compared by their stamps, as the whole
       const stale = best === 0 ? [] : drawn.flatMap(([version], node) => (version < best ? [node] : []));
       assert.deepEqual(staleReplicas(replies, newest), stale);
       assert.deepEqual(
-        holdersOf(replies, newest),
+        announcersOf(replies, newest),
         having.filter((node) => some[node]?.code === replyCodes.large),
       );
       const isWhole = having.some((node) => some[node]?.code === replyCodes.record);

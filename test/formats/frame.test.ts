@@ -7,18 +7,18 @@ import {
   acksRequiredOf,
   ENTRY_HEADER_BYTES,
   entryView,
-  isWholeRead,
+  isLargeRead,
   keyOf,
   readEntries,
   recordOf,
   replicaCountOf,
   tagOf,
-  wholeRead,
+  largeRead,
   type Entry,
 } from '../../src/formats/frame.ts';
-import { operationKinds } from '../../src/domain/operation.ts';
+import { operationKinds } from '../../src/formats/codes.ts';
 import { isIntact, readStamp, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
-import { anyOperation, encodeOperations, mangled, type SampleOperation } from '../domain/arbitraries.ts';
+import { anyOperation, encodeOperations, mangled, type SampleOperation } from './arbitraries.ts';
 
 const someOperations = fc.array(anyOperation, { maxLength: 12 });
 
@@ -68,8 +68,8 @@ test('a read that is to come whole is the same read by itself, and the frame tha
       const before = Buffer.from(frame);
       for (const entry of readEntries(frame)) {
         if (entry.kind !== operationKinds.read) continue;
-        const [whole, ...others] = readEntries(wholeRead(entry).bytes) as [Entry, ...Entry[]];
-        assert.deepEqual([others, isWholeRead(whole), isWholeRead(entry)], [[], true, false]);
+        const [whole, ...others] = readEntries(largeRead(entry).bytes) as [Entry, ...Entry[]];
+        assert.deepEqual([others, isLargeRead(whole), isLargeRead(entry)], [[], true, false]);
         assert.deepEqual(sampleOf(whole), sampleOf(entry));
       }
       assert.deepEqual(frame, before);

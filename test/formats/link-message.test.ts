@@ -11,7 +11,7 @@ import {
   type LinkMessage,
   type MessageKind,
 } from '../../src/formats/link-message.ts';
-import { anyUint32, anyValue, bytesOf, mangled, plain } from '../domain/arbitraries.ts';
+import { anyUint32, anyValue, bytesOf, mangled, plain } from './arbitraries.ts';
 
 const corruptFrame = { name: 'KvorumError', code: 'corrupt-frame' };
 

@@ -3,11 +3,11 @@ import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ENTRY_HEADER_BYTES, entryAt, entryView, readEntries } from '../../src/formats/frame.ts';
-import { operationKinds, replyCodes } from '../../src/domain/operation.ts';
+import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import { entryFault, isReplyTo, readPeerFrame, withFailedReplies } from '../../src/formats/peer-entry.ts';
 import { largeValueBytes, RECORD_HEADER_BYTES, recordKinds } from '../../src/formats/record.ts';
 import { announcementOf, FrameWriter, readReplies, type Reply } from '../../src/formats/reply.ts';
-import { anyOperation, encodeOperations, mangled } from '../domain/arbitraries.ts';
+import { anyOperation, encodeOperations, mangled } from './arbitraries.ts';
 
 const bounds = { keyBytesMax: 1024, valueBytesMax: 1_000_000 };
 const stamp = { version: 1000, nodeId: 1, kind: recordKinds.value };

@@ -3,11 +3,11 @@ import { Buffer, isUtf8 } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { RangeEntryReader } from '../../src/formats/range-entries.ts';
-import { clientFormat, entriesFormat, type RangeFormat } from '../../src/formats/range-format.ts';
-import type { RangeEntry, RangeRequest } from '../../src/domain/range.ts';
+import { clientFormat, entriesFormat, type RangeFormat, type RangeEntry } from '../../src/formats/range-format.ts';
+import type { RangeRequest } from '../../src/domain/range.ts';
 import { largeValueBytes, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { readChunks } from '../support/chunks.ts';
-import { anyValue, bytesOf, makeRecord, recordBytes } from '../domain/arbitraries.ts';
+import { anyValue, bytesOf, makeRecord, recordBytes } from './arbitraries.ts';
 
 const request: RangeRequest = {
   start: Buffer.from('a'),

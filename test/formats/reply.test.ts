@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import test from 'node:test';
 import fc from 'fast-check';
-import { outcomeCodes, replyCodes, type OutcomeCode } from '../../src/domain/operation.ts';
+import { outcomeCodes, replyCodes, type OutcomeCode } from '../../src/formats/codes.ts';
 import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import {
   failedReply,
   FrameWriter,
   announcementOf,
-  largeRecordBytes,
+  announcedBytes,
   OUTCOME_FRAME_HEADER_BYTES,
   OUTCOME_HEADER_BYTES,
   readReplies,
@@ -27,7 +27,7 @@ import {
   mangled,
   plain,
   recordBytes,
-} from '../domain/arbitraries.ts';
+} from './arbitraries.ts';
 
 const anyRecordBytes = fc.tuple(anyKey, anyStamp, anyValue).map((parts) => recordBytes(makeRecord(...parts)));
 
@@ -84,7 +84,7 @@ test('a large record is announced with its header and its size, between others',
         [replyCodes.absent, replyCodes.large, replyCodes.absent],
       );
       const { bytes, offset } = replies[1] as Reply;
-      assert.equal(largeRecordBytes(replies[1] as Reply), announced);
+      assert.equal(announcedBytes(replies[1] as Reply), announced);
       assert.deepEqual(bytes.subarray(offset, offset + RECORD_HEADER_BYTES), record.subarray(0, RECORD_HEADER_BYTES));
     }),
   );
@@ -101,7 +101,7 @@ test('a record reply can be reduced to what announces it', () => {
         Buffer.concat([Buffer.from([announcement.code, announcement.length, 0, 0, 0]), announcement.bytes]),
       );
       assert.deepEqual({ ...announced, bytes: announcement.bytes, offset: 0 }, announcement);
-      assert.equal(largeRecordBytes(announcement), record.length);
+      assert.equal(announcedBytes(announcement), record.length);
       assert.deepEqual(announcement.bytes.subarray(0, RECORD_HEADER_BYTES), record.subarray(0, RECORD_HEADER_BYTES));
     }),
   );

@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test';
 import { parseLine } from '../../src/cli/parse.ts';
 import { serveCommand } from '../../src/cli/serve.ts';
 import { resolveSettings, serveArguments, serveEnvironment } from '../../src/settings/config.ts';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { settingsTable, type NodeSettings, type SettingName } from '../../src/settings/settings.ts';
 import type { Environment } from '../../src/settings/sources.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';

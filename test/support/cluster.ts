@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../profiling/cluster/free-ports.ts';
-import type { Durability, Mode } from '../../src/formats/worker-protocol.ts';
+import type { Durability, Mode } from '../../src/domain/modes.ts';
 import { ask, entityTarget, type Answer, type EntityAsk } from './client.ts';
 import { NodeProcess, type Exit } from './node-process.ts';
 

@@ -10,7 +10,7 @@ import {
   writeWrite,
   type Entry,
 } from '../../src/formats/frame.ts';
-import { operationKinds, type ReplyCode } from '../../src/domain/operation.ts';
+import { operationKinds, type ReplyCode } from '../../src/formats/codes.ts';
 import type { Settled } from '../../workers/store/logged-writes.ts';
 import { Store, type StoreOptions } from '../../workers/store/store.ts';
 import { temporaryDirectory } from './temporary-directory.ts';

@@ -1,158 +1,138 @@
 /**
- * The operations of one frame while their replicas are asked: tallies, the newest record read so far, and the outcomes
- * that have settled but not left.
+ * What a coordinator decides: the operations of one frame, what their replicas' replies amount to, and what is to be done
+ * next. Nothing is sent, waited for or timed here. Each method takes what has happened and returns what to do as a value;
+ * whoever calls it does that (coordinator.ts, a test, a simulation).
  *
- * A large record is only announced, and then read whole from one replica: once the quorum of a read is met, and again
- * where a replica wants it for its repair. What was read is held no longer than until every replica has replied.
+ * An operation never waits for the others of its frame: outcomes leave as they settle.
  */
 import type { Buffer } from 'node:buffer';
-import { acksRequiredOf, replicaCountOf, tagOf, type Entry } from '../../src/formats/frame.ts';
 import {
   operationKinds,
   outcomeCodes,
   replyCodes,
   type OperationKind,
   type OutcomeCode,
-} from '../../src/domain/operation.ts';
+} from '../../src/formats/codes.ts';
+import { tagOf, type Entry } from '../../src/formats/frame.ts';
 import { isReplyTo } from '../../src/formats/peer-entry.ts';
-import { addReply, emptyTally, judge, withdrawAck, type Quorum, type Tally } from '../../src/domain/quorum.ts';
 import { isTombstone, largeValueBytes, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import {
-  announcementOf,
+  announcedBytes,
   FrameWriter,
   OUTCOME_FRAME_HEADER_BYTES,
   OUTCOME_HEADER_BYTES,
   type Reply,
 } from '../../src/formats/reply.ts';
-import { holdersOf, newerReply, staleReplicas, type ReplicaReply } from '../../src/domain/resolution.ts';
-import type { FrameTrace } from '../../src/waits/wait-marks.ts';
+import { addReply, judge } from '../../src/domain/quorum.ts';
+import { newerReply, staleReplicas } from '../../src/domain/resolution.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
+import { InTurn, type Question } from './in-turn.ts';
+import { announcerToAsk, isForOutcomeOnly, letGo, takeLargeValue, type LargeReadRules } from './large-reads.ts';
+import { hasAllReplies, noReplies, pendingOperation, type PendingOperation } from './pending-operation.ts';
 
-/** One operation and what its replicas have said. */
-export interface PendingOperation {
-  readonly entry: Entry;
-  readonly quorum: Quorum;
-  tally: Tally;
-  /** Some replica had no room. */
-  full: boolean;
-  /** The newest reply to a read. */
-  newest: Reply | undefined;
-  /** All replies to a read, for its repair. */
-  replies: ReplicaReply[];
-  /** The node that is asked for the whole record that it announced. */
-  asked: number | undefined;
-  settled: boolean;
-  /** Every replica has replied or failed, and nothing more is wanted of any. */
-  complete: boolean;
-  /** Called when its replica has replied, with the whole record where that is wanted; and at the deadline (mode `sync`). */
-  onNextReply: (() => void) | undefined;
+/** What a reply asks for. */
+export type Decision =
+  | { readonly do: 'nothing' }
+  /** Read the large value that the node announced, a record of so many bytes. */
+  | { readonly do: 'ask-large'; readonly node: number; readonly bytes: number }
+  /** Send the newest record to the nodes that lack it. */
+  | Repair;
+
+export interface Repair {
+  readonly do: 'repair';
+  readonly nodes: readonly number[];
+  readonly record: Reply;
 }
 
-const nobody: readonly number[] = [];
+/** Which outcomes leave now. They leave with the frame's task where that ends, else ahead of it. */
+export type Leaving =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'send-ahead'; readonly outcomes: Buffer }
+  | { readonly do: 'end-task'; readonly outcomes: Buffer | undefined };
 
-export interface FrameContext {
-  /** `performance.now()` at which what has no outcome times out. */
+const nothing = { do: 'nothing' } as const;
+
+export interface FrameRules extends LargeReadRules {
+  /** When what has no outcome times out, milliseconds of the clock that `expire` is told of. */
   readonly deadlineAt: number;
-  readonly versions: SeenVersions;
-  readonly readRepair: boolean;
+  readonly versions: Pick<SeenVersions, 'newest' | 'seeRecord'>;
+  /** Mode `sync`: an operation's replicas in the order in which they are asked. Otherwise all are asked at once. */
+  readonly inTurn: ((operation: PendingOperation) => readonly number[]) | undefined;
 }
 
 export class PendingFrame {
   readonly operations: readonly PendingOperation[];
-  readonly deadlineAt: number;
-  /** Resolves when every operation has an outcome, to the outcomes that have not left already. */
-  readonly settled: Promise<Buffer | undefined>;
-  expired = false;
-  /** Set where somebody records what the frame waits for. */
-  trace: FrameTrace<PendingOperation> | undefined;
-  readonly #versions: SeenVersions;
-  readonly #repairs: boolean;
-  #resolve!: (outcomes: Buffer | undefined) => void;
+  readonly #rules: FrameRules;
+  readonly #inTurn: InTurn | undefined;
+  #hasExpired = false;
+  #hasEnded = false;
   #unsettled: number;
   #incomplete: number;
   #outcomes: FrameWriter | undefined;
 
-  /** `readRepair` says whether replicas that have less than the newest record want it. */
-  constructor(entries: readonly Entry[], { deadlineAt, versions, readRepair }: FrameContext) {
+  constructor(entries: readonly Entry[], rules: FrameRules) {
     this.operations = entries.map(pendingOperation);
-    this.deadlineAt = deadlineAt;
-    this.#versions = versions;
-    this.#repairs = readRepair;
+    this.#rules = rules;
+    this.#inTurn = rules.inTurn === undefined ? undefined : new InTurn(questions(this.operations, rules.inTurn));
     this.#unsettled = entries.length;
     this.#incomplete = entries.length;
-    this.settled = new Promise((resolve) => (this.#resolve = resolve));
   }
 
-  /** Whether every replica of every operation has replied or failed. */
+  /** Whether every operation is complete. */
   get complete(): boolean {
     return this.#incomplete === 0;
   }
 
-  /** Counts one replica's reply to one operation, and settles the operation where that decides it. */
-  take(operation: PendingOperation, node: number, reply: Reply): void {
-    const { kind } = operation.entry;
-    const failed = !this.#isAcceptable(kind, reply);
-    operation.tally = addReply(operation.tally, failed ? 'failure' : 'ack');
-    if (reply.code === replyCodes.full && kind === operationKinds.write) operation.full = true;
-    if (kind === operationKinds.read && !failed) this.#takeRead(operation, node, reply);
-    if (!operation.settled) this.#judge(operation);
-    if (hasAllReplies(operation)) this.#completeUnlessWanted(operation);
+  /** Takes one replica's reply to one operation, and settles the operation where that decides it. */
+  take(operation: PendingOperation, node: number, reply: Reply): Decision {
+    const isLargeRead = operation.asked === node;
+    if (isLargeRead) takeLargeValue(operation, node, this.#isLargeValue(reply) ? reply : undefined);
+    else this.#count(operation, node, reply);
+    if (operation.state === 'pending') this.#judge(operation);
+    if (operation.asked !== undefined && !isLargeRead) return nothing;
+    operation.asked = this.#hasExpired ? undefined : announcerToAsk(operation, this.#rules);
+    if (operation.asked !== undefined) return askLarge(operation, operation.asked);
+    this.#inTurn?.replied();
+    if (hasAllReplies(operation)) return this.#complete(operation);
+    if (isLargeRead && operation.state === 'settled') letGo(operation);
+    return nothing;
   }
 
-  /** Takes the reply of the node that was asked for its whole record. */
-  takeWhole(operation: PendingOperation, reply: Reply): void {
-    const node = operation.asked as number;
-    operation.asked = undefined;
-    operation.replies = operation.replies.filter((one) => one.node !== node);
-    const failed = reply.code === replyCodes.large || !this.#isAcceptable(operationKinds.read, reply);
-    if (failed) operation.tally = withdrawAck(operation.tally);
-    else operation.replies.push({ node, reply });
-    operation.newest = newestOf(operation.replies);
-    if (!operation.settled) this.#judge(operation);
-    if (hasAllReplies(operation)) this.#completeUnlessWanted(operation);
-    else if (operation.settled) letGoOfLarge(operation);
+  /** Mode `sync`: whom to ask now; undefined while a reply is waited for, at the end, and in the other modes. */
+  next(): Question | undefined {
+    return this.#inTurn?.next();
   }
 
-  /**
-   * The nodes of which one is to be asked for the whole record that it announced; none where nothing is wanted. Whoever
-   * asks notes it in `asked`.
-   */
-  wanted(operation: PendingOperation): readonly number[] {
-    const { newest } = operation;
-    if (newest?.code !== replyCodes.large || operation.asked !== undefined || this.expired) return nobody;
-    const isOutcome = !operation.settled && judge(operation.quorum, operation.tally) === 'met';
-    return isOutcome || this.#isWantedForRepair(operation, newest) ? holdersOf(operation.replies, newest) : nobody;
-  }
-
-  #isWantedForRepair(operation: PendingOperation, newest: Reply): boolean {
-    return this.#repairs && hasAllReplies(operation) && staleReplicas(operation.replies, newest).length > 0;
-  }
-
-  #completeUnlessWanted(operation: PendingOperation): void {
-    if (operation.complete || operation.asked !== undefined || this.wanted(operation).length > 0) return;
-    operation.complete = true;
-    this.#incomplete--;
-  }
-
-  /** The deadline has passed: what has no outcome times out. */
-  expire(): void {
-    this.expired = true;
+  /** Once the deadline has passed, what has no outcome times out and nothing more is asked; false before it. */
+  expire(now: number): boolean {
+    if (now < this.#rules.deadlineAt) return false;
+    this.#hasExpired = true;
+    this.#inTurn?.end();
     for (const operation of this.operations) {
-      if (!operation.settled) this.#settle(operation, outcomeCodes.timedOut);
-      operation.onNextReply?.();
+      if (operation.state === 'pending') this.#settle(operation, outcomeCodes.timedOut);
     }
+    return true;
   }
 
-  /**
-   * What has settled since the last call, to be sent ahead of the task; undefined where there is nothing, or where it
-   * leaves as the task's result. With `ahead` everything is sent ahead, since the task goes on (mode `sync`).
-   */
-  release(ahead: boolean): Buffer | undefined {
-    const outcomes = this.#outcomes?.finishOutcomes(this.#versions.newest);
+  /** What has settled since the last call. The task ends when all has settled and no replica is asked in turn any more. */
+  leave(): Leaving {
+    const outcomes = this.#outcomes?.finishOutcomes(this.#rules.versions.newest);
     this.#outcomes = undefined;
-    if (this.#unsettled > 0) return outcomes;
-    this.#resolve(ahead ? undefined : outcomes);
-    return ahead ? outcomes : undefined;
+    if (!this.#hasEnded && this.#unsettled === 0 && this.#inTurn?.isOver !== false) {
+      this.#hasEnded = true;
+      return { do: 'end-task', outcomes };
+    }
+    return outcomes === undefined ? nothing : { do: 'send-ahead', outcomes };
+  }
+
+  #count(operation: PendingOperation, node: number, reply: Reply): void {
+    const { kind } = operation.entry;
+    const counts = this.#isAcceptable(kind, reply);
+    operation.tally = addReply(operation.tally, counts ? 'ack' : 'failure');
+    if (reply.code === replyCodes.full && kind === operationKinds.write) operation.full = true;
+    if (!counts || kind !== operationKinds.read) return;
+    operation.replies.push({ node, reply });
+    operation.newest = operation.newest === undefined ? reply : newerReply(operation.newest, reply);
   }
 
   /**
@@ -162,12 +142,11 @@ export class PendingFrame {
   #isAcceptable(kind: OperationKind, reply: Reply): boolean {
     if (!isReplyTo(kind, reply)) return false;
     if (reply.code !== replyCodes.record && reply.code !== replyCodes.large) return true;
-    return this.#versions.seeRecord(reply.bytes, reply.offset);
+    return this.#rules.versions.seeRecord(reply.bytes, reply.offset);
   }
 
-  #takeRead(operation: PendingOperation, node: number, reply: Reply): void {
-    operation.replies.push({ node, reply });
-    operation.newest = operation.newest === undefined ? reply : newerReply(operation.newest, reply);
+  #isLargeValue(reply: Reply): boolean {
+    return reply.code !== replyCodes.large && this.#isAcceptable(operationKinds.read, reply);
   }
 
   #judge(operation: PendingOperation): void {
@@ -184,26 +163,26 @@ export class PendingFrame {
 
   #settleRead(operation: PendingOperation, newest: Reply | undefined): void {
     if (newest?.code !== replyCodes.record || isTombstone(newest.bytes, newest.offset)) {
-      this.#settle(operation, outcomeCodes.missing);
-      return;
+      return this.#settle(operation, outcomeCodes.missing);
     }
     const { bytes, offset, length } = newest;
     const value = bytes.subarray(offset + RECORD_HEADER_BYTES, offset + length);
-    if (!isLarge(newest) || this.#isWantedForRepair(operation, newest)) {
-      return this.#settle(operation, outcomeCodes.found, value);
-    }
-    letGoOfLarge(operation);
-    operation.settled = true;
-    this.#unsettled--;
+    if (!isForOutcomeOnly(operation, newest, this.#rules)) return this.#settle(operation, outcomeCodes.found, value);
+    letGo(operation);
+    this.#countSettled(operation);
     this.#outcomes ??= new FrameWriter(0, OUTCOME_FRAME_HEADER_BYTES);
     return this.#outcomes.foundOwn(tagOf(operation.entry), operation.tally, value);
   }
 
   #settle(operation: PendingOperation, code: OutcomeCode, value?: Buffer): void {
-    operation.settled = true;
-    this.#unsettled--;
+    this.#countSettled(operation);
     this.#outcomes ??= this.#newWriter(value?.length ?? 0);
     this.#outcomes.outcome(tagOf(operation.entry), code, operation.tally, value);
+  }
+
+  #countSettled(operation: PendingOperation): void {
+    operation.state = 'settled';
+    this.#unsettled--;
   }
 
   /** With room for the others to come, where they are not large. */
@@ -212,47 +191,32 @@ export class PendingFrame {
     const size = OUTCOME_FRAME_HEADER_BYTES + this.#unsettled * OUTCOME_HEADER_BYTES + values * valueBytes;
     return new FrameWriter(size + OUTCOME_HEADER_BYTES, OUTCOME_FRAME_HEADER_BYTES);
   }
+
+  /** Lets go of all that was read, since the frame may wait for others. */
+  #complete(operation: PendingOperation): Decision {
+    const decision = this.#rules.readRepair ? repairOf(operation) : nothing;
+    operation.state = 'complete';
+    operation.newest = undefined;
+    operation.replies = noReplies;
+    this.#incomplete--;
+    return decision;
+  }
 }
 
-function hasAllReplies({ tally, quorum }: PendingOperation): boolean {
-  return tally.acks + tally.failures === quorum.replicaCount;
+function questions(
+  operations: readonly PendingOperation[],
+  replicasOf: (operation: PendingOperation) => readonly number[],
+): Question[] {
+  return operations.flatMap((operation) => replicasOf(operation).map((node) => ({ operation, node })));
 }
 
-function newestOf(replies: readonly ReplicaReply[]): Reply | undefined {
-  return replies.length === 0 ? undefined : replies.map(({ reply }) => reply).reduce(newerReply);
+function askLarge({ newest }: PendingOperation, node: number): Decision {
+  return { do: 'ask-large', node, bytes: announcedBytes(newest as Reply) };
 }
 
-/** Large records are not held while others are waited for; where one of those wants one, it is read again. */
-function letGoOfLarge(operation: PendingOperation): void {
-  operation.replies = operation.replies.map(({ node, reply }) => {
-    return { node, reply: isLarge(reply) ? announcementOf(reply) : reply };
-  });
-  operation.newest = newestOf(operation.replies);
-}
-
-/** Whether a reply holds a large record, which came alone. */
-function isLarge({ code, length }: Reply): boolean {
-  return code === replyCodes.record && length > RECORD_HEADER_BYTES + largeValueBytes;
-}
-
-/** Lets go of large records that came for an operation which is complete, since its frame may wait for others. */
-export function forgetLarge(operation: PendingOperation): void {
-  if (!operation.replies.some(({ reply }) => isLarge(reply))) return;
-  operation.newest = undefined;
-  operation.replies = [];
-}
-
-function pendingOperation(entry: Entry): PendingOperation {
-  return {
-    entry,
-    quorum: { acksRequired: acksRequiredOf(entry), replicaCount: replicaCountOf(entry) },
-    tally: emptyTally,
-    full: false,
-    newest: undefined,
-    replies: [],
-    asked: undefined,
-    settled: false,
-    complete: false,
-    onNextReply: undefined,
-  };
+/** Read repair: after every replica has answered a read, those that have less than the newest record are sent it. */
+function repairOf({ newest, replies }: PendingOperation): Decision {
+  if (newest?.code !== replyCodes.record) return nothing;
+  const nodes = staleReplicas(replies, newest);
+  return nodes.length === 0 ? nothing : { do: 'repair', nodes, record: newest };
 }

@@ -3,7 +3,7 @@
  * Sources are passive and bounded: they read ahead of their head only as far as their own bound.
  */
 import type { Buffer } from 'node:buffer';
-import type { RangeEntry } from '../../src/domain/range.ts';
+import type { RangeEntry } from '../../src/formats/range-format.ts';
 
 /**
  * `entry`: a head is there. `working`: `work` does the next step towards it. `waiting`: it has to come from elsewhere.

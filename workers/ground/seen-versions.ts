@@ -4,8 +4,8 @@
  * else a write that this node stamps next could be older than one that it has stored. Workers never stamp.
  */
 import type { Buffer } from 'node:buffer';
-import { readVersion } from '../../src/formats/record.ts';
-import { mergeVersion, versionCeiling, type Version } from '../../src/domain/version.ts';
+import { readVersion, type Version } from '../../src/formats/record.ts';
+import { mergeVersion, versionCeiling } from '../../src/domain/version.ts';
 
 export class SeenVersions {
   readonly #clockDriftMsMax: number;

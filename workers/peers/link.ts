@@ -9,7 +9,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
-import { messageOf } from '../../src/domain/errors.ts';
+import { messageOf } from '../../src/diagnostics/errors.ts';
 import { LinkReader, OutgoingMessage, type LinkMessage } from '../../src/formats/link-message.ts';
 import { linkReads } from '../ground/pace.ts';
 

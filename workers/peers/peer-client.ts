@@ -15,7 +15,7 @@ import type { Buffer } from 'node:buffer';
 import { countBounds, Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import { readReplies, type Reply } from '../../src/formats/reply.ts';
 import { batchMarks } from '../../src/waits/wait-marks.ts';
-import type { PeerStatus } from '../../src/formats/worker-protocol.ts';
+import type { PeerStatus } from '../../src/protocol/workers.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { PeerRefusals } from './peer-refusals.ts';
 import { neverReached, next, statusOf, type PeerAction, type PeerEvent, type PeerState } from './peer-state.ts';

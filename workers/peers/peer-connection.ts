@@ -9,15 +9,10 @@
  */
 import { Buffer } from 'node:buffer';
 import { Pool, request, type Dispatcher } from 'undici';
-import { messageOf } from '../../src/domain/errors.ts';
+import { messageOf } from '../../src/diagnostics/errors.ts';
 import { answerBytesMax, batchAnswerBytesMax } from '../../src/formats/peer-entry.ts';
-import {
-  linkProtocol,
-  replicaPaths,
-  replicaProtocol,
-  type NodeDescription,
-  type PeerProtocol,
-} from '../../src/formats/worker-protocol.ts';
+import { linkProtocol, replicaPaths, replicaProtocol, type NodeDescription } from '../../src/protocol/nodes.ts';
+import type { PeerProtocol } from '../../src/domain/modes.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
 import { PeerLink } from './peer-link.ts';
 import { awaitSending } from './peer-sending.ts';

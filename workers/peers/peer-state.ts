@@ -16,7 +16,7 @@
  * one probe at a time looks for it, and each failure doubles the pause before the next. Probing a peer that was never
  * asked for begins with the first `wake`.
  */
-import type { PeerStatus } from '../../src/formats/worker-protocol.ts';
+import type { PeerStatus } from '../../src/protocol/workers.ts';
 
 export type PeerState<Connection> =
   | { readonly kind: 'connecting'; readonly probing: Probing }

@@ -2,7 +2,7 @@
  * Where the main thread's range commands come in: scans by the number that the main thread gave them.
  */
 import type { Buffer } from 'node:buffer';
-import type { RangeCommand, WorkerMessage } from '../../src/formats/worker-protocol.ts';
+import type { RangeCommand, WorkerMessage } from '../../src/protocol/workers.ts';
 import type { ScanHandle } from './running-scan.ts';
 import type { RangeScans } from './scans.ts';
 import { wholePage } from './page.ts';

@@ -6,9 +6,9 @@
  * although somebody waits for it. A source that has failed is out; the scan decides whether it can do without.
  */
 import type { Buffer } from 'node:buffer';
-import { messageOf } from '../../src/domain/errors.ts';
+import { messageOf } from '../../src/diagnostics/errors.ts';
 import { RangeEntryReader } from '../../src/formats/range-entries.ts';
-import type { RangeEntry } from '../../src/domain/range.ts';
+import type { RangeEntry } from '../../src/formats/range-format.ts';
 import type { PeerStream, PeerStreamHandler } from '../peers/question.ts';
 import type { RangeSource, SourceState } from '../ground/range-source.ts';
 

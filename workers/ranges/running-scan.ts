@@ -4,7 +4,7 @@
  * LMDB snapshot.
  */
 import { Buffer } from 'node:buffer';
-import { messageOf } from '../../src/domain/errors.ts';
+import { messageOf } from '../../src/diagnostics/errors.ts';
 import type { RangeEnd } from '../../src/domain/range.ts';
 import type { RangeSource } from '../ground/range-source.ts';
 import { allocatePage } from './page.ts';

@@ -6,8 +6,8 @@
  * being filled but what the sources hold by their own bounds.
  */
 import { Buffer } from 'node:buffer';
-import { isRangeComplete, type RangeEnd, type RangeEntry } from '../../src/domain/range.ts';
-import type { RangeFormat } from '../../src/formats/range-format.ts';
+import { isRangeComplete, type RangeEnd } from '../../src/domain/range.ts';
+import type { RangeEntry, RangeFormat } from '../../src/formats/range-format.ts';
 import { selectNext } from '../../src/domain/range-merge.ts';
 import { isTombstone } from '../../src/formats/record.ts';
 import type { RangeSource } from '../ground/range-source.ts';

@@ -4,8 +4,8 @@
  * (scan-turns.ts).
  */
 import type { Buffer } from 'node:buffer';
-import type { RangeBounds, RangeRequest } from '../../src/domain/range.ts';
-import { encodeBounds } from '../../src/formats/range-bounds.ts';
+import { type RangeBounds, encodeBounds } from '../../src/formats/range-bounds.ts';
+import type { RangeRequest } from '../../src/domain/range.ts';
 import { clientFormat, entriesFormat, type RangeFormat } from '../../src/formats/range-format.ts';
 import type { RangeSource } from '../ground/range-source.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';

@@ -1,6 +1,6 @@
 /** A peer's operation frame, executed against this node's replica, however it came. */
 import type { Buffer } from 'node:buffer';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { readPeerFrame, withFailedReplies, type EntryBounds, type PeerFrame } from '../../src/formats/peer-entry.ts';
 import { encodeRemote, replicaMarks } from '../../src/waits/wait-marks.ts';
 import type { LocalReplica } from './local-replica.ts';

@@ -9,9 +9,9 @@
  * only told of one, and comes again for it by itself, so that no answer is much longer than one record.
  */
 import type { Buffer } from 'node:buffer';
-import { isWholeRead, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
-import { operationKinds, replyCodes, type ReplyCode } from '../../src/domain/operation.ts';
-import { largeValueBytes, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
+import { isLargeRead, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
+import { operationKinds, replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
+import { isLargeRecord } from '../../src/formats/record.ts';
 import { FrameWriter } from '../../src/formats/reply.ts';
 import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../../src/waits/wait-marks.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
@@ -72,7 +72,7 @@ export class LocalReplica {
     this.batches++;
     const alone = entries.length === 1 ? entries[0] : undefined;
     if (alone !== undefined && isLargeWrite(alone)) return this.#guard(this.#mergeLarge(alone, respond));
-    if (alone !== undefined && isWholeRead(alone)) return this.#guard(this.#readWhole(alone, respond));
+    if (alone !== undefined && isLargeRead(alone)) return this.#guard(this.#readLarge(alone, respond));
     const isWriting = entries.some(({ kind }) => kind === operationKinds.write);
     (isWriting ? this.#writing : this.#reading).push({ entries, respond, marks, codes: [], next: 0 });
     if (this.#options.turn === undefined) this.run();
@@ -184,7 +184,7 @@ export class LocalReplica {
     else writer.replyRecord(record, record.length);
   }
 
-  async #readWhole(entry: Entry, respond: Respond): Promise<void> {
+  async #readLarge(entry: Entry, respond: Respond): Promise<void> {
     const record = await this.#large.run(() => this.#options.store.readLarge(keyOf(entry)));
     const writer = new FrameWriter(0);
     if (record === undefined) writer.reply(replyCodes.absent);
@@ -213,5 +213,5 @@ function codeOf(code: ReplyCode, settled: Settled): ReplyCode {
 }
 
 function isLargeWrite(entry: Entry): boolean {
-  return entry.kind === operationKinds.write && recordOf(entry).length > RECORD_HEADER_BYTES + largeValueBytes;
+  return entry.kind === operationKinds.write && isLargeRecord(recordOf(entry).length);
 }

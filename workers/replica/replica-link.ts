@@ -1,9 +1,9 @@
 /** The answering end of a link: executes the frames that a peer's worker asks over it. */
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { messageKinds, type LinkMessage } from '../../src/formats/link-message.ts';
-import { linkProtocol } from '../../src/formats/worker-protocol.ts';
+import { linkProtocol } from '../../src/protocol/nodes.ts';
 import { executeFrame, type FrameTarget } from './frame-execution.ts';
 import { Link } from '../peers/link.ts';
 

@@ -12,7 +12,7 @@ import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { ViewHandleOptions } from './range.ts';
 
 export type { Database };

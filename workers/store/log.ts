@@ -27,7 +27,7 @@ import {
   type SegmentHeader,
 } from '../../src/formats/log.ts';
 import { countBounds, Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
-import type { Durability } from '../../src/formats/worker-protocol.ts';
+import type { Durability } from '../../src/domain/modes.ts';
 import type { LogFile, LogFiles } from './log-files.ts';
 import type { LoggedEntry } from './memtable.ts';
 import { isFull, SpareFile } from './spare-file.ts';

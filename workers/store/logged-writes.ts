@@ -6,7 +6,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import { readSegment, readSegmentHeader, type EntryPlace } from '../../src/formats/log.ts';
-import type { Durability } from '../../src/formats/worker-protocol.ts';
+import type { Durability } from '../../src/domain/modes.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { Checkpoints, type CheckpointMeasures, type SealedSegment } from './checkpoints.ts';
 import { Log, type Group, type GroupEnd, type LogMeasures, type Room } from './log.ts';

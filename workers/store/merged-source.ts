@@ -1,6 +1,6 @@
 /** The layers of the memtable and LMDB as one source: of the records under a key the newest. None of them ever waits. */
 import { selectNext } from '../../src/domain/range-merge.ts';
-import type { RangeEntry } from '../../src/domain/range.ts';
+import type { RangeEntry } from '../../src/formats/range-format.ts';
 import type { Buffer } from 'node:buffer';
 import type { RangeSource, SourceState } from '../ground/range-source.ts';
 

@@ -2,7 +2,8 @@
 import type { Buffer } from 'node:buffer';
 import { haveSameStamp, isLargeHead } from '../../src/formats/large-head.ts';
 import type { EntryPlace } from '../../src/formats/log.ts';
-import { compareRecords, type RecordView } from '../../src/formats/record.ts';
+import { compareRecords } from '../../src/domain/merge.ts';
+import type { RecordView } from '../../src/formats/record.ts';
 import { tableKey } from './memtable.ts';
 
 interface Place extends EntryPlace {

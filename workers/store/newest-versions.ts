@@ -7,7 +7,7 @@
  * exceeds, which checkpoints keep there; a store that was filled before there was such knowledge never gets it, and goes on
  * reading. A key's writes all pass its owner, so nobody else can make a slot wrong.
  */
-import type { Version } from '../../src/domain/version.ts';
+import type { Version } from '../../src/formats/record.ts';
 
 /** 512 KiB of numbers; versions of several coordinators that arrive out of order seldom meet in one of so many. */
 const SLOTS = 65_536;

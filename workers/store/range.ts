@@ -10,8 +10,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
-import { copyBytes } from '../../src/formats/range-format.ts';
-import type { RangeEntry } from '../../src/domain/range.ts';
+import { copyBytes, type RangeEntry } from '../../src/formats/range-format.ts';
 import { isIntact, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { chunkCount, isLargeHead, recordHeaderOf, valueBytesOf } from '../../src/formats/large-head.ts';
 import type { RangeSource, SourceState } from '../ground/range-source.ts';

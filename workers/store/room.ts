@@ -5,7 +5,7 @@
  * writes since the last answer could have used up what was left then: an estimate a write, never too low.
  */
 import { statfsSync } from 'node:fs';
-import { messageOf } from '../../src/domain/errors.ts';
+import { messageOf } from '../../src/diagnostics/errors.ts';
 import type { Database } from './environment.ts';
 
 interface PageStatistics {

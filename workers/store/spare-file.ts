@@ -6,7 +6,7 @@
  *     │                └──> full, tried again ──> making
  *     └──── recycle ──────────> ready
  */
-import { codeOf } from '../../src/domain/errors.ts';
+import { codeOf } from '../../src/diagnostics/errors.ts';
 import { logFileName, type LogFile, type LogFiles } from './log-files.ts';
 
 type State =

@@ -21,7 +21,7 @@ import {
   valueBytesOf,
 } from '../../src/formats/large-head.ts';
 import { readVersion } from '../../src/formats/record.ts';
-import type { Version } from '../../src/domain/version.ts';
+import type { Version } from '../../src/formats/record.ts';
 import type { Database, StoreEnvironment } from './environment.ts';
 import type { NewestRecords } from './newest-records.ts';
 import { wins } from './wins.ts';

@@ -10,11 +10,11 @@
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
-import { replyCodes, type ReplyCode } from '../../src/domain/operation.ts';
-import type { RangeBounds } from '../../src/domain/range.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
+import type { RangeBounds } from '../../src/formats/range-bounds.ts';
 import { runInSteps } from '../../src/domain/steps.ts';
-import type { Version } from '../../src/domain/version.ts';
+import type { Version } from '../../src/formats/record.ts';
 import { keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
 import {
   CHUNK_BYTES,
@@ -37,7 +37,7 @@ import {
   RECORD_HEADER_BYTES,
 } from '../../src/formats/record.ts';
 import { allocateRecord } from '../../src/formats/reply.ts';
-import type { Durability } from '../../src/formats/worker-protocol.ts';
+import type { Durability } from '../../src/domain/modes.ts';
 import { Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { steps, wholeReads } from '../ground/pace.ts';

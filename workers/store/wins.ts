@@ -1,7 +1,8 @@
 /** Which of two records under a key a replica keeps. */
 import type { Buffer } from 'node:buffer';
 import { isLargeHead } from '../../src/formats/large-head.ts';
-import { compareRecords, isIntact, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
+import { compareRecords } from '../../src/domain/merge.ts';
+import { isIntact, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 
 /** Whether the new record replaces the current one: it is newer, or the current one is damaged. */
 export function wins(record: Buffer, current: Buffer, key: Buffer): boolean {

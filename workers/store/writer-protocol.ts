@@ -1,6 +1,6 @@
 /** What a worker and the thread that writes to LMDB for it say to each other. */
-import type { ErrorCode } from '../../src/domain/errors.ts';
-import type { Version } from '../../src/domain/version.ts';
+import type { ErrorCode } from '../../src/diagnostics/errors.ts';
+import type { Version } from '../../src/formats/record.ts';
 
 /** Which logs a start replays: all that the directory holds, or this owner's, whose worker died. */
 export type ReplayScope = 'all' | 'own';

@@ -6,7 +6,7 @@
 import { Buffer } from 'node:buffer';
 import { join } from 'node:path';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { readSegment, readSegmentHeader } from '../../src/formats/log.ts';
 import { StoreEnvironment } from './environment.ts';
 import { openLogFiles, type LogFiles } from './log-files.ts';

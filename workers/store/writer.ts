@@ -4,7 +4,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import { Worker } from 'node:worker_threads';
-import { KvorumError } from '../../src/domain/errors.ts';
+import { KvorumError } from '../../src/diagnostics/errors.ts';
 import type { Job, JobEnd, WriterMessage, WriterOptions, WriterReady } from './writer-protocol.ts';
 
 /** The job without the number that this file gives it. */

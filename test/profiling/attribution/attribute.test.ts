@@ -30,14 +30,18 @@ const cases: readonly [name: string, stack: ReturnType<typeof stack>, part: Cate
   ['lmdb is storage', stack('p:workers/store/store.ts', 'm:lmdb/write.js', 'n:(anonymous)'), 'storage'],
   ['msgpackr is storage', stack('m:msgpackr/pack.js'), 'storage'],
   ['piscina is dispatch', stack('p:src/node.ts', 'm:piscina/dist/index.js'), 'dispatch'],
-  ['a package nobody knows belongs to its caller', stack('p:src/log.ts', 'm:@some/thing/a.js'), 'metrics'],
+  ['a package nobody knows belongs to its caller', stack('p:src/diagnostics/log.ts', 'm:@some/thing/a.js'), 'metrics'],
   ['node:http serves the replica port only', stack('node:net', 'node:_http_server'), 'replica-listener'],
   ['node:http2 is not that', stack('node:http2'), 'node-internals'],
   ['messages between threads are dispatch', stack('node:internal/per_context/messageport'), 'dispatch'],
   ['what nobody of ours called is Node', stack('node:internal/stream_base_commons', 'node:net'), 'node-internals'],
   ['V8 names its state', stack('v:(program)'), 'node-internals'],
   ['collections', stack('v:(garbage collector)'), 'gc'],
-  ['collections that allocation sets off', stack('p:src/log.ts', 'n:v8::internal::Heap::CollectGarbage'), 'gc'],
+  [
+    'collections that allocation sets off',
+    stack('p:src/diagnostics/log.ts', 'n:v8::internal::Heap::CollectGarbage'),
+    'gc',
+  ],
   ['idle', stack('v:(idle)'), 'idle'],
   ['the profiler', stack('node:inspector', 'n:dispatch'), 'profiler'],
   ['lmdb by its symbols', stack('n:start_thread', 'n:mdb_env_sync'), 'storage'],
@@ -89,7 +93,7 @@ test('time blocked in native storage code is left out by its factor', () => {
   const tree = treeOfStacks([
     stack('p:workers/store/store.ts', 'm:lmdb/write.js', 'n:(anonymous)'),
     stack('p:workers/store/store.ts'),
-    stack('p:src/log.ts'),
+    stack('p:src/diagnostics/log.ts'),
   ]);
   const attribution = attribute(tree, { nativeStorageFactor: 0.25 });
   assert.equal(weightOf(attribution, 'storage').self, 1.25);

@@ -36,7 +36,7 @@ test('the longest prefix wins', () => {
   assert.equal(ownerOfFile('src/http/head.ts'), 'parse-admit');
   assert.equal(ownerOfFile('workers/ranges/scan.ts'), 'storage');
   assert.equal(ownerOfFile('workers/ranges/metrics.ts'), 'metrics');
-  assert.equal(ownerOfFile('src/domain/errors.ts'), 'caller');
+  assert.equal(ownerOfFile('src/diagnostics/errors.ts'), 'caller');
 });
 
 test('the table has no row twice, and names only parts that there are', () => {

@@ -1,178 +1,176 @@
-/** Large records are announced by all replicas and read from one: what is answered, what is asked, and what is held. */
+/** Large values are announced by all replicas and read from one: what is answered, what is asked, and what is held. */
 import assert from 'node:assert/strict';
-import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { allocateFrame, entryBytes, readEntries, writeRead } from '../../../src/formats/frame.ts';
-import { operationKinds, outcomeCodes, replyCodes } from '../../../src/domain/operation.ts';
-import { largeValueBytes, readVersion, sealRecord } from '../../../src/formats/record.ts';
-import { announcementOf, failedReply, visitOutcomes, type Reply } from '../../../src/formats/reply.ts';
-import { SeenVersions } from '../../../workers/ground/seen-versions.ts';
-import { PendingFrame, type PendingOperation } from '../../../workers/coordinator/pending-frame.ts';
+import { outcomeCodes, replyCodes } from '../../../src/formats/codes.ts';
+import { largeValueBytes } from '../../../src/formats/record.ts';
+import { failedReply, type Reply } from '../../../src/formats/reply.ts';
+import type { Decision, PendingFrame } from '../../../workers/coordinator/pending-frame.ts';
+import type { PendingOperation } from '../../../workers/coordinator/pending-operation.ts';
+import { absent, announced, frameBytes, outcomesIn, pendingFrame, recordOf, versionOf } from './samples.ts';
 
-const key = Buffer.from('key');
-const nowMicros = Date.now() * 1000;
-const absent: Reply = { code: replyCodes.absent, bytes: Buffer.alloc(0), offset: 0, length: 0 };
-
-/** The record that was written at a version; 0 is nothing. */
-function recordAt(version: number, value = `value ${version}`): Reply {
-  if (version === 0) return absent;
-  const bytes = Buffer.alloc(17 + value.length);
-  bytes.write(value, 17);
-  sealRecord(bytes, 0, value.length, key, { version: nowMicros + version, nodeId: 1, kind: 0 });
-  return { code: replyCodes.record, bytes, offset: 0, length: bytes.length };
-}
-
-const versionOf = ({ code, bytes, offset }: Reply): number =>
-  code === replyCodes.record || code === replyCodes.large ? readVersion(bytes, offset) - nowMicros : 0;
+const nothing = { do: 'nothing' };
+const recordBytes = 1_000_000;
+const announcement = announced(1, recordBytes);
 
 function readOf(acksRequired: number, replicaCount: number, readRepair = true): PendingFrame {
-  const bytes = allocateFrame(entryBytes(key.length, undefined));
-  writeRead(bytes, 0, { tag: 7, kind: operationKinds.read, quorum: { acksRequired, replicaCount } }, key);
-  const versions = new SeenVersions(60_000, () => {});
-  return new PendingFrame(readEntries(bytes), { deadlineAt: 0, versions, readRepair });
+  return pendingFrame(frameBytes(1, 0, { acksRequired, replicaCount }), { readRepair });
 }
 
 const operationOf = (frame: PendingFrame): PendingOperation => frame.operations[0] ?? assert.fail('no operation');
 
-interface Told {
-  readonly code: number;
-  readonly value: string;
+const askLarge = (node: number): Decision => ({ do: 'ask-large', node, bytes: recordBytes });
+
+function outcomeOf(frame: PendingFrame): { readonly code: number; readonly value: string } {
+  const leaving = frame.leave();
+  const [outcome, ...others] = leaving.do === 'end-task' ? outcomesIn(leaving.outcomes) : [];
+  assert.deepEqual(others, []);
+  const { code, value } = outcome ?? assert.fail(`nothing left: ${leaving.do}`);
+  return { code, value };
 }
 
-async function outcomeOf(frame: PendingFrame): Promise<Told> {
-  const told: Told[] = [];
-  visitOutcomes((await frame.settled) ?? assert.fail('nothing left'), (_tag, code, _tally, value) => {
-    told.push({ code, value: value.toString() });
-  });
-  assert.equal(told.length, 1);
-  return told[0] as Told;
-}
-
-/** What a replica does: what it announces or gives, and what it says when it is asked for the whole. */
+/** What a replica does: what it announces or gives, and what it says when it is asked for the large value. */
 interface Replica {
   readonly version: number;
   readonly isLarge: boolean;
   readonly fails: boolean;
-  readonly whole: 'given' | 'damaged' | 'fails' | 'newer' | 'announced again';
+  readonly asked: 'given' | 'damaged' | 'fails' | 'newer' | 'announced again';
 }
 
 function firstReply({ version, isLarge, fails }: Replica): Reply {
   if (fails) return failedReply;
-  return isLarge && version > 0 ? announcementOf(recordAt(version)) : recordAt(version);
+  if (version === 0) return absent;
+  return isLarge ? announced(version, recordBytes) : recordOf(version);
 }
 
-function wholeReply({ version, whole }: Replica): Reply {
-  if (whole === 'damaged') return absent;
-  if (whole === 'fails') return failedReply;
-  if (whole === 'announced again') return announcementOf(recordAt(version));
-  return recordAt(whole === 'newer' ? version + 1 : version);
+function largeReply({ version, asked }: Replica): Reply {
+  if (asked === 'damaged') return absent;
+  if (asked === 'fails') return failedReply;
+  if (asked === 'announced again') return announced(version, recordBytes);
+  return recordOf(asked === 'newer' ? version + 1 : version);
 }
 
 const replicas = fc.record({
   version: fc.nat(4),
   isLarge: fc.boolean(),
   fails: fc.boolean(),
-  whole: fc.constantFrom('given', 'given', 'damaged', 'fails', 'newer', 'announced again'),
+  asked: fc.constantFrom('given', 'given', 'damaged', 'fails', 'newer', 'announced again'),
 } satisfies { [name in keyof Replica]: fc.Arbitrary<unknown> }) as fc.Arbitrary<Replica>;
 
-test('whatever replicas announce, give and fail to give, the newest that a quorum told of is answered, and the read ends', async () => {
+test('whatever replicas announce, give and fail to give, the newest that a quorum told of is answered, and the others repaired', () => {
   const draws = fc.array(fc.nat(1000), { minLength: 20, maxLength: 20 });
-  await fc.assert(
-    fc.asyncProperty(fc.array(replicas, { minLength: 1, maxLength: 5 }), fc.nat(4), draws, async (all, ack, drawn) => {
+  fc.assert(
+    fc.property(fc.array(replicas, { minLength: 1, maxLength: 5 }), fc.nat(4), draws, (all, ack, drawn) => {
       const acksRequired = (ack % all.length) + 1;
       const frame = readOf(acksRequired, all.length);
       const operation = operationOf(frame);
       const toReply = all.map((_replica, node) => node);
-      const asked = new Set<number>();
-      let [draw, settledAt] = [0, -1];
-      const pick = (length: number): number => (drawn[draw++ % drawn.length] as number) % length;
-      while (toReply.length > 0 || operation.asked !== undefined) {
-        const next = pick(toReply.length + (operation.asked === undefined ? 0 : 1));
-        if (next === toReply.length) {
-          frame.takeWhole(operation, wholeReply(all[operation.asked as number] as Replica));
-        } else {
-          const [node] = toReply.splice(next, 1) as [number];
-          frame.take(operation, node, firstReply(all[node] as Replica));
-        }
-        if (operation.settled && settledAt < 0) {
-          // Of those whose replies count, none told of anything newer than what is answered.
-          settledAt = Math.max(0, ...operation.replies.map(({ reply }) => versionOf(reply)));
-          assert.ok(operation.tally.acks >= acksRequired || operation.tally.failures > all.length - acksRequired);
-        }
-        const holders = frame.wanted(operation);
-        if (holders.length === 0) continue;
-        const node = holders[pick(holders.length)] as number;
-        assert.ok(!asked.has(node), 'no replica is asked twice');
-        asked.add(node);
-        operation.asked = node;
+      /** By node, the version that it told of last; without those that failed. */
+      const told = new Map<number, number>();
+      const wereAsked = new Set<number>();
+      let asked: number | undefined;
+      let [draw, answered] = [0, -1];
+      let last: Decision = { do: 'nothing' };
+      while (toReply.length > 0 || asked !== undefined) {
+        const next = (drawn[draw++ % drawn.length] as number) % (toReply.length + (asked === undefined ? 0 : 1));
+        const isLargeRead = next === toReply.length;
+        const node = isLargeRead ? (asked as number) : (toReply.splice(next, 1)[0] as number);
+        const replica = all[node] as Replica;
+        const reply = isLargeRead ? largeReply(replica) : firstReply(replica);
+        if (isLargeRead) asked = undefined;
+        if (reply.code === replyCodes.failed || (isLargeRead && reply.code === replyCodes.large)) told.delete(node);
+        else told.set(node, versionOf(reply));
+        last = frame.take(operation, node, reply);
+        if (operation.state !== 'pending' && answered < 0) answered = Math.max(0, ...told.values());
+        if (last.do !== 'ask-large') continue;
+        assert.ok(asked === undefined && !wereAsked.has(last.node), 'one replica at a time, and none twice');
+        asked = last.node;
+        wereAsked.add(asked);
       }
-      assert.ok(operation.settled && operation.complete && frame.complete);
-      frame.release(false);
-      const { code, value } = await outcomeOf(frame);
+      assert.ok(operation.state === 'complete' && frame.complete);
+      const newest = Math.max(0, ...told.values());
+      const lacking = [...told].filter(([, version]) => version < newest).map(([node]) => node);
+      const repaired = last.do === 'repair' ? last : undefined;
+      assert.deepEqual(new Set(repaired?.nodes ?? []), new Set(lacking));
+      if (repaired !== undefined) assert.equal(versionOf(repaired.record), newest);
+      const { code, value } = outcomeOf(frame);
       if (operation.tally.acks < acksRequired) assert.equal(code, outcomeCodes.unreachable);
-      if (code === outcomeCodes.unreachable) return;
-      assert.deepEqual(
-        [code, value],
-        settledAt === 0 ? [outcomeCodes.missing, ''] : [outcomeCodes.found, `value ${settledAt}`],
-      );
+      if (code === outcomeCodes.unreachable) return assert.ok(operation.tally.failures > all.length - acksRequired);
+      const found = [outcomeCodes.found, `value ${answered}`];
+      return assert.deepEqual([code, value], answered === 0 ? [outcomeCodes.missing, ''] : found);
     }),
     { numRuns: 2000 },
   );
 });
 
-test('one replica is asked, where all have the same', async () => {
+test('one replica is asked, and not before the quorum is met', () => {
   const frame = readOf(2, 3);
   const operation = operationOf(frame);
-  frame.take(operation, 2, announcementOf(recordAt(1)));
-  assert.deepEqual(frame.wanted(operation), [], 'nobody before the quorum is met');
-  frame.take(operation, 0, announcementOf(recordAt(1)));
-  assert.deepEqual(frame.wanted(operation), [2, 0]);
-  operation.asked = 0;
-  frame.take(operation, 1, announcementOf(recordAt(1)));
-  assert.deepEqual(frame.wanted(operation), [], 'nobody beside the one that is asked');
-  assert.equal(operation.complete, false);
-  frame.takeWhole(operation, recordAt(1));
-  assert.ok(operation.complete);
-  frame.release(false);
-  assert.deepEqual(await outcomeOf(frame), { code: outcomeCodes.found, value: 'value 1' });
+  assert.deepEqual(frame.take(operation, 2, announcement), nothing);
+  assert.deepEqual(frame.take(operation, 1, announcement), askLarge(2));
+  assert.deepEqual(frame.take(operation, 0, announcement), nothing, 'nobody beside the one that is asked');
+  assert.equal(operation.state, 'pending');
+  assert.deepEqual(frame.take(operation, 2, recordOf(1)), nothing);
+  assert.equal(operation.state, 'complete');
+  assert.deepEqual(outcomeOf(frame), { code: outcomeCodes.found, value: 'value 1' });
 });
 
-test('what was read is let go while others are waited for, and read again for a replica that lacks it', async () => {
+test("this node's own replica is asked before others, and another where it cannot give what it announced", () => {
   const frame = readOf(2, 3);
   const operation = operationOf(frame);
-  const record = recordAt(1, 'x'.repeat(largeValueBytes + 1));
-  for (const node of [0, 1]) frame.take(operation, node, announcementOf(record));
-  operation.asked = 1;
-  frame.takeWhole(operation, record);
-  assert.ok(operation.settled && operation.replies.every(({ reply }) => reply.code === replyCodes.large));
-  frame.take(operation, 2, absent);
-  assert.deepEqual([operation.complete, frame.wanted(operation)], [false, [0, 1]]);
-  operation.asked = 0;
-  frame.takeWhole(operation, record);
-  assert.ok(operation.complete && operation.newest?.code === replyCodes.record, 'there for the repair');
-  frame.release(false);
-  assert.equal((await outcomeOf(frame)).value.length, largeValueBytes + 1);
+  frame.take(operation, 2, announcement);
+  assert.deepEqual(frame.take(operation, 0, announcement), askLarge(0));
+  assert.deepEqual(frame.take(operation, 0, failedReply), nothing, 'one of three is no quorum any more');
+  assert.deepEqual(frame.take(operation, 1, announcement), askLarge(2));
+  assert.deepEqual(frame.take(operation, 2, failedReply), nothing);
+  assert.equal(outcomeOf(frame).code, outcomeCodes.unreachable);
+});
+
+test('what was read is let go while others are waited for, and read again for a replica that lacks it', () => {
+  const frame = readOf(2, 3);
+  const operation = operationOf(frame);
+  const record = recordOf(1, 'x'.repeat(largeValueBytes + 1));
+  const length = record.length;
+  const large = announced(1, length);
+  frame.take(operation, 1, large);
+  assert.deepEqual(frame.take(operation, 2, large), { do: 'ask-large', node: 1, bytes: length });
+  assert.deepEqual(frame.take(operation, 1, record), nothing);
+  assert.equal(operation.state, 'settled');
+  assert.ok(operation.replies.every(({ reply }) => reply.code === replyCodes.large));
+  assert.deepEqual(frame.take(operation, 0, absent), { do: 'ask-large', node: 2, bytes: length });
+  assert.deepEqual(frame.take(operation, 2, record), { do: 'repair', nodes: [0], record });
+  assert.deepEqual([operation.state, operation.replies], ['complete', []]);
+  assert.equal(outcomeOf(frame).value.length, largeValueBytes + 1);
 });
 
 test('without read repair nothing is read that no outcome needs', () => {
   const frame = readOf(1, 3, false);
   const operation = operationOf(frame);
-  frame.take(operation, 0, absent);
-  for (const node of [1, 2]) frame.take(operation, node, announcementOf(recordAt(1)));
-  assert.deepEqual([operation.settled, operation.complete, frame.wanted(operation)], [true, true, []]);
+  for (const [node, reply] of [absent, announcement, announcement].entries()) {
+    assert.deepEqual(frame.take(operation, node, reply), nothing);
+  }
+  assert.equal(operation.state, 'complete');
 });
 
-test('a read whose value does not come in time times out, and nothing more is asked for it', async () => {
+test('a read whose value does not come in time times out, and nothing more is asked for it', () => {
   const frame = readOf(1, 2);
   const operation = operationOf(frame);
-  frame.take(operation, 0, announcementOf(recordAt(1)));
-  operation.asked = 0;
-  frame.expire();
-  frame.release(false);
-  assert.equal((await outcomeOf(frame)).code, outcomeCodes.timedOut);
-  frame.take(operation, 1, absent);
-  assert.equal(operation.complete, false);
-  frame.takeWhole(operation, failedReply);
-  assert.deepEqual([operation.complete, frame.wanted(operation)], [true, []]);
+  assert.deepEqual(frame.take(operation, 0, announcement), askLarge(0));
+  frame.expire(1000);
+  assert.equal(outcomeOf(frame).code, outcomeCodes.timedOut);
+  assert.deepEqual(frame.take(operation, 1, announcement), nothing);
+  assert.equal(operation.state, 'settled');
+  assert.deepEqual(frame.take(operation, 0, failedReply), nothing);
+  assert.equal(operation.state, 'complete');
+});
+
+test('asked in turn, the next replica follows the large value of the one before', () => {
+  const rules = { inTurn: () => [2, 1] };
+  const frame = pendingFrame(frameBytes(1, 0, { acksRequired: 1, replicaCount: 2 }), rules);
+  const operation = operationOf(frame);
+  assert.equal(frame.next()?.node, 2);
+  assert.deepEqual(frame.take(operation, 2, announcement), askLarge(2));
+  assert.equal(frame.next(), undefined);
+  frame.take(operation, 2, recordOf(1));
+  assert.equal(frame.next()?.node, 1);
 });

@@ -1,97 +1,74 @@
+/** Decisions on replies: when an operation settles and by what, which outcomes leave, and who is repaired. */
 import assert from 'node:assert/strict';
-import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
+import { outcomeCodes, type OutcomeCode } from '../../../src/formats/codes.ts';
+import { failedReply, type Reply } from '../../../src/formats/reply.ts';
+import type { PendingFrame } from '../../../workers/coordinator/pending-frame.ts';
+import type { PendingOperation } from '../../../workers/coordinator/pending-operation.ts';
 import {
-  allocateFrame,
-  entryBytes,
-  readEntries,
-  valueOffset,
-  writeRead,
-  writeWrite,
-} from '../../../src/formats/frame.ts';
-import { operationKinds, outcomeCodes, replyCodes, type OutcomeCode } from '../../../src/domain/operation.ts';
-import { sealRecord } from '../../../src/formats/record.ts';
-import { failedReply, visitOutcomes, type Reply } from '../../../src/formats/reply.ts';
-import { SeenVersions } from '../../../workers/ground/seen-versions.ts';
-import { PendingFrame } from '../../../workers/coordinator/pending-frame.ts';
+  absent,
+  applied,
+  frameBytes,
+  full,
+  outcomesIn,
+  pendingFrame,
+  recordOf,
+  tombstoneOf,
+  versionOf,
+  versionsUpTo,
+  type Settled,
+} from './samples.ts';
 
-const key = Buffer.from('key');
 const quorum = { acksRequired: 2, replicaCount: 3 };
-const applied: Reply = { code: replyCodes.applied, bytes: Buffer.alloc(0), offset: 0, length: 0 };
-const absent: Reply = { code: replyCodes.absent, bytes: Buffer.alloc(0), offset: 0, length: 0 };
-const full: Reply = { code: replyCodes.full, bytes: Buffer.alloc(0), offset: 0, length: 0 };
-const nowMicros = Date.now() * 1000;
+const nothing = { do: 'nothing' };
 
-function recordReply(value: string | undefined, version: number): Reply {
-  const bytes = Buffer.alloc(17 + (value?.length ?? 0));
-  bytes.write(value ?? '', 17);
-  sealRecord(bytes, 0, value?.length ?? 0, key, { version, nodeId: 1, kind: value === undefined ? 1 : 0 });
-  return { code: replyCodes.record, bytes, offset: 0, length: bytes.length };
-}
+const frameOf = (reads: number, writes = 0): PendingFrame => pendingFrame(frameBytes(reads, writes, quorum));
 
-/** A frame of `reads` reads and then `writes` writes, with tags from 0. */
-function frameOf(reads: number, writes = 0): PendingFrame {
-  const bytes = allocateFrame(reads * entryBytes(key.length, undefined) + writes * entryBytes(key.length, 1));
-  let end = 0;
-  for (let tag = 0; tag < reads; tag++) end = writeRead(bytes, end, { tag, kind: operationKinds.read, quorum }, key);
-  for (let tag = reads; tag < reads + writes; tag++) {
-    bytes[valueOffset(end, key.length)] = 0x76;
-    const stamp = { version: nowMicros, nodeId: 1, kind: 0 } as const;
-    end = writeWrite(bytes, end, { tag, kind: operationKinds.write, quorum }, key, { stamp, valueBytes: 1 });
-  }
-  return new PendingFrame(readEntries(bytes), {
-    deadlineAt: 0,
-    versions: new SeenVersions(60_000, () => {}),
-    readRepair: true,
-  });
-}
-
-interface Settled {
-  readonly tag: number;
-  readonly code: OutcomeCode;
-  readonly value: string;
-}
-
-function outcomesIn(bytes: Buffer | undefined): Settled[] {
-  const settled: Settled[] = [];
-  if (bytes !== undefined)
-    visitOutcomes(bytes, (tag, code, _tally, value) => settled.push({ tag, code, value: value.toString() }));
-  return settled;
-}
-
-const operation = (frame: PendingFrame, index: number) =>
+const operationOf = (frame: PendingFrame, index = 0): PendingOperation =>
   frame.operations[index] ?? assert.fail(`no operation ${index}`);
 
-test('a read settles at its quorum by the newest record, whichever came first', async () => {
+/** Has the nodes reply to one operation, in order. */
+function takeAll(frame: PendingFrame, replies: readonly Reply[], index = 0): void {
+  for (const [node, reply] of replies.entries()) frame.take(operationOf(frame, index), node, reply);
+}
+
+/** What leaves with the end of the task. */
+function endOf(frame: PendingFrame): Settled[] {
+  const leaving = frame.leave();
+  return leaving.do === 'end-task' ? outcomesIn(leaving.outcomes) : assert.fail(`the task does not end: ${leaving.do}`);
+}
+
+/** What leaves ahead of the task. */
+function aheadOf(frame: PendingFrame): Settled[] {
+  const leaving = frame.leave();
+  return leaving.do === 'send-ahead' ? outcomesIn(leaving.outcomes) : assert.fail(`not ahead: ${leaving.do}`);
+}
+
+test('a read settles at its quorum by the newest record, whichever came first', () => {
   for (const replies of [
-    [recordReply('old', nowMicros), recordReply('new', nowMicros + 1)],
-    [recordReply('new', nowMicros + 1), recordReply('old', nowMicros)],
-    [absent, recordReply('new', nowMicros)],
-    [failedReply, recordReply('new', nowMicros), absent],
+    [recordOf(1, 'old'), recordOf(2, 'new')],
+    [recordOf(2, 'new'), recordOf(1, 'old')],
+    [absent, recordOf(1, 'new')],
+    [failedReply, recordOf(1, 'new'), absent],
   ]) {
     const frame = frameOf(1);
-    for (const [node, reply] of replies.entries()) frame.take(operation(frame, 0), node, reply);
-    assert.equal(frame.release(false), undefined, 'the whole frame leaves as the result of its task');
-    assert.deepEqual(outcomesIn(await frame.settled), [{ tag: 0, code: outcomeCodes.found, value: 'new' }]);
+    takeAll(frame, replies);
+    assert.deepEqual(endOf(frame), [{ tag: 0, code: outcomeCodes.found, value: 'new' }]);
   }
 });
 
-test('a newest tombstone or nothing at all is missing', async () => {
+test('a newest tombstone or nothing at all is missing', () => {
   for (const replies of [
-    [recordReply('old', nowMicros), recordReply(undefined, nowMicros + 1)],
+    [recordOf(1), tombstoneOf(2)],
     [absent, absent],
   ]) {
     const frame = frameOf(1);
-    for (const [node, reply] of replies.entries()) frame.take(operation(frame, 0), node, reply);
-    frame.release(false);
-    assert.deepEqual(
-      outcomesIn(await frame.settled).map(({ code }) => code),
-      [outcomeCodes.missing],
-    );
+    takeAll(frame, replies);
+    assert.deepEqual(endOf(frame), [{ tag: 0, code: outcomeCodes.missing, value: '' }]);
   }
 });
 
-test('a write settles at its quorum, is unreachable at from - ack + 1 failures, and full where that was a reason', async () => {
+test('a write settles at its quorum, is unreachable at from - ack + 1 failures, and full where that was a reason', () => {
   const cases: readonly (readonly [readonly Reply[], OutcomeCode])[] = [
     [[applied, applied], outcomeCodes.written],
     [[failedReply, applied, applied], outcomeCodes.written],
@@ -103,10 +80,9 @@ test('a write settles at its quorum, is unreachable at from - ack + 1 failures, 
   ];
   for (const [replies, code] of cases) {
     const frame = frameOf(0, 1);
-    for (const [node, reply] of replies.entries()) frame.take(operation(frame, 0), node, reply);
-    frame.release(false);
+    takeAll(frame, replies);
     assert.deepEqual(
-      outcomesIn(await frame.settled).map((one) => one.code),
+      endOf(frame).map((one) => one.code),
       [code],
     );
   }
@@ -115,65 +91,118 @@ test('a write settles at its quorum, is unreachable at from - ack + 1 failures, 
 test('one acknowledgement or one failure of three settles nothing', () => {
   for (const reply of [applied, failedReply]) {
     const frame = frameOf(0, 1);
-    frame.take(operation(frame, 0), 0, reply);
-    assert.equal(frame.release(false), undefined);
-    assert.equal(operation(frame, 0).settled, false);
+    assert.deepEqual(frame.take(operationOf(frame), 0, reply), nothing);
+    assert.deepEqual([operationOf(frame).state, frame.leave()], ['pending', nothing]);
   }
 });
 
-test('an operation does not wait for the others of its frame', async () => {
+test('a record from too far in the future counts as a failed reply', () => {
+  const frame = pendingFrame(frameBytes(1, 0, quorum), { versions: versionsUpTo(5) });
+  takeAll(frame, [recordOf(6, 'future'), recordOf(5, 'now'), absent]);
+  assert.deepEqual(endOf(frame), [{ tag: 0, code: outcomeCodes.found, value: 'now' }]);
+});
+
+test('an operation does not wait for the others of its frame, and each outcome leaves once', () => {
   const frame = frameOf(2, 1);
-  for (const node of [0, 1]) frame.take(operation(frame, 1), node, absent);
+  takeAll(frame, [absent, absent], 1);
   assert.deepEqual(
-    outcomesIn(frame.release(false)).map(({ tag }) => tag),
+    aheadOf(frame).map(({ tag }) => tag),
     [1],
-    'ahead of the task',
   );
-  assert.equal(frame.release(false), undefined, 'and once only');
-  for (const index of [0, 2]) for (const node of [0, 1]) frame.take(operation(frame, index), node, applied);
-  assert.equal(frame.release(false), undefined);
+  assert.deepEqual(frame.leave(), nothing);
+  takeAll(frame, [absent, absent], 0);
+  takeAll(frame, [applied, applied], 2);
   assert.deepEqual(
-    outcomesIn(await frame.settled).map(({ tag }) => tag),
+    endOf(frame).map(({ tag }) => tag),
     [0, 2],
   );
+  assert.deepEqual(frame.leave(), nothing, 'a task ends once');
 });
 
-test('late replies change no outcome, and complete the operation and the frame', async () => {
-  const frame = frameOf(1);
-  for (const node of [0, 1]) frame.take(operation(frame, 0), node, absent);
-  frame.release(false);
+test('after every reply those that have less than the newest record are to be repaired, and nobody else', () => {
+  const cases: readonly (readonly [readonly Reply[], readonly number[]])[] = [
+    [
+      [recordOf(1), recordOf(2), absent],
+      [0, 2],
+    ],
+    [[recordOf(2), failedReply, recordOf(1)], [2]],
+    [
+      [absent, absent, tombstoneOf(1)],
+      [0, 1],
+    ],
+    [[recordOf(1), recordOf(1), recordOf(1)], []],
+    [[absent, failedReply, absent], []],
+  ];
+  for (const [replies, nodes] of cases) {
+    const frame = frameOf(1);
+    takeAll(frame, replies.slice(0, 2));
+    const decision = frame.take(operationOf(frame), 2, replies[2] as Reply);
+    assert.ok(frame.complete);
+    if (nodes.length === 0) assert.deepEqual(decision, nothing);
+    else if (decision.do !== 'repair') assert.fail(`not repaired: ${decision.do}`);
+    else assert.deepEqual([decision.nodes, versionOf(decision.record)], [nodes, Math.max(...replies.map(versionOf))]);
+  }
+});
+
+test('nobody is repaired after a write, or where read repair is off', () => {
+  const write = frameOf(0, 1);
+  takeAll(write, [applied, failedReply]);
+  assert.deepEqual(write.take(operationOf(write), 2, applied), nothing);
+  const read = pendingFrame(frameBytes(1, 0, quorum), { readRepair: false });
+  takeAll(read, [recordOf(1), absent]);
+  assert.deepEqual(read.take(operationOf(read), 2, absent), nothing);
+  assert.ok(write.complete && read.complete);
+});
+
+test('a complete operation lets go of what was read, whether others of its frame are complete or not', () => {
+  const frame = frameOf(2);
+  takeAll(frame, [recordOf(1), recordOf(2), absent]);
+  const { state, newest, replies } = operationOf(frame);
+  assert.deepEqual([state, newest, replies], ['complete', undefined, []]);
   assert.equal(frame.complete, false);
-  frame.take(operation(frame, 0), 2, recordReply('late', nowMicros));
-  assert.equal(frame.release(false), undefined);
-  assert.ok(frame.complete && operation(frame, 0).complete);
-  assert.equal(operation(frame, 0).newest?.code, replyCodes.record, 'known, for read repair');
-  assert.deepEqual(
-    outcomesIn(await frame.settled).map(({ code }) => code),
-    [outcomeCodes.missing],
-  );
 });
 
-test('expire() times out what has no outcome and nothing else', async () => {
+test('expire() times out what has no outcome once the deadline has passed, and nothing else', () => {
   const frame = frameOf(1, 1);
-  for (const node of [0, 1]) frame.take(operation(frame, 0), node, absent);
-  const ahead = outcomesIn(frame.release(false));
-  frame.expire();
-  frame.take(operation(frame, 1), 0, applied);
-  frame.take(operation(frame, 1), 1, applied);
-  assert.equal(frame.release(false), undefined);
-  const rest = outcomesIn(await frame.settled);
+  takeAll(frame, [absent, absent]);
+  const ahead = aheadOf(frame);
+  assert.equal(frame.expire(999), false);
+  assert.deepEqual(frame.leave(), nothing);
+  assert.equal(frame.expire(1000), true);
+  takeAll(frame, [applied, applied], 1);
   assert.deepEqual(
-    [...ahead, ...rest].map(({ code }) => code),
+    [...ahead, ...endOf(frame)].map(({ code }) => code),
     [outcomeCodes.missing, outcomeCodes.timedOut],
   );
 });
 
-test('release(true) sends everything ahead, since the task goes on', async () => {
-  const frame = frameOf(0, 1);
-  for (const node of [0, 1]) frame.take(operation(frame, 0), node, applied);
+test('asked in turn, a replica follows the reply of the one before, and the task ends with the last reply', () => {
+  const frame = pendingFrame(frameBytes(0, 1, quorum), { inTurn: () => [2, 0, 1] });
+  const operation = operationOf(frame);
+  assert.deepEqual(frame.next(), { operation, node: 2 });
+  assert.equal(frame.next(), undefined, 'one at a time');
+  frame.take(operation, 2, applied);
+  assert.deepEqual(frame.next(), { operation, node: 0 });
+  frame.take(operation, 0, applied);
+  assert.deepEqual(frame.next(), { operation, node: 1 });
   assert.deepEqual(
-    outcomesIn(frame.release(true)).map(({ code }) => code),
+    aheadOf(frame).map(({ code }) => code),
     [outcomeCodes.written],
+    'the outcome does not wait for the last replica',
   );
-  assert.equal(await frame.settled, undefined);
+  frame.take(operation, 1, failedReply);
+  assert.equal(frame.next(), undefined);
+  assert.deepEqual(frame.leave(), { do: 'end-task', outcomes: undefined });
+});
+
+test('asked in turn, nobody is asked after the deadline, and the task ends by it', () => {
+  const frame = pendingFrame(frameBytes(0, 2, quorum), { inTurn: () => [0, 1, 2] });
+  frame.next();
+  assert.ok(frame.expire(1000));
+  assert.deepEqual(
+    endOf(frame).map(({ code }) => code),
+    [outcomeCodes.timedOut, outcomeCodes.timedOut],
+  );
+  frame.take(operationOf(frame), 0, applied);
+  assert.equal(frame.next(), undefined);
 });

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import test from 'node:test';
 import { recordKinds } from '../../../src/formats/record.ts';
 import { SeenVersions } from '../../../workers/ground/seen-versions.ts';
-import { makeRecord, recordBytes } from '../../domain/arbitraries.ts';
+import { makeRecord, recordBytes } from '../../formats/arbitraries.ts';
 
 const driftMs = 60_000;
 const nowMicros = (): number => Date.now() * 1000;

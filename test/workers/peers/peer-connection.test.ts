@@ -7,13 +7,8 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { messageKinds, type LinkMessage } from '../../../src/formats/link-message.ts';
-import {
-  linkProtocol,
-  replicaPaths,
-  replicaProtocol,
-  type NodeDescription,
-  type PeerProtocol,
-} from '../../../src/formats/worker-protocol.ts';
+import { linkProtocol, replicaPaths, replicaProtocol, type NodeDescription } from '../../../src/protocol/nodes.ts';
+import type { PeerProtocol } from '../../../src/domain/modes.ts';
 import { Link } from '../../../workers/peers/link.ts';
 import { connectToPeer, type PeerConnection, type PeerIdentity } from '../../../workers/peers/peer-connection.ts';
 import type { FrameSize } from '../../../workers/peers/question.ts';

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isTombstone, RECORD_HEADER_BYTES } from '../../../src/formats/record.ts';
 import type { RangeSource } from '../../../workers/ground/range-source.ts';
-import { bytesOf } from '../../domain/arbitraries.ts';
+import { bytesOf } from '../../formats/arbitraries.ts';
 import { withDatabase, withRecords } from '../../support/stored-records.ts';
 import { fill, openTestStore, snapshotsHeld } from '../../support/store.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';

@@ -9,9 +9,9 @@ import {
   writeWrite,
   type Entry,
 } from '../../../src/formats/frame.ts';
-import { operationKinds, replyCodes } from '../../../src/domain/operation.ts';
+import { operationKinds, replyCodes } from '../../../src/formats/codes.ts';
 import { isTombstone, largeValueBytes, readVersion } from '../../../src/formats/record.ts';
-import { durabilities, type Durability } from '../../../src/formats/worker-protocol.ts';
+import { durabilities, type Durability } from '../../../src/domain/modes.ts';
 import { Store } from '../../../workers/store/store.ts';
 import { seededRandom } from '../../support/random.ts';
 import { mergeAll, storeOptions } from '../../support/store.ts';

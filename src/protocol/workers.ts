@@ -4,29 +4,12 @@
  *
  * Everything here crosses by structured clone, so it is plain data.
  */
-import { codeOf, messageOf } from '../domain/errors.ts';
+import { codeOf, messageOf } from '../diagnostics/errors.ts';
+import type { LogLevel } from '../diagnostics/log.ts';
 import type { MetricFamily } from '../metrics/metrics.ts';
 import type { RangeEnd, RangeRequest } from '../domain/range.ts';
 import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
-
-/** How replicas are asked: one after another, all at once, or all at once in batches of one event-loop turn. */
-export const modes = ['sync', 'async', 'batched'] as const;
-export type Mode = (typeof modes)[number];
-
-/** When a write counts as acknowledged: after fdatasync, or after the commit into the operating system's memory. */
-export const durabilities = ['fsync', 'commit'] as const;
-export type Durability = (typeof durabilities)[number];
-
-export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
-export type LogLevel = (typeof logLevels)[number];
-
-/**
- * Where the worker's task is called: in the threads of the Piscina pool, or inline on the main thread, which is for
- * profilers that see one isolate.
- */
-export const dispatches = ['pool', 'inline'] as const;
-export type Dispatch = (typeof dispatches)[number];
 
 /** What a peer's state is, as a worker sees it. */
 export type PeerState = 'connecting' | 'up' | 'down';
@@ -112,28 +95,3 @@ export interface WorkerReport {
   readonly peers: readonly PeerStatus[];
   readonly metrics: readonly MetricFamily[];
 }
-
-/** `GET /v0/node`: how peers find each other's replica ports, and see whether they fit together. */
-export interface NodeDescription {
-  readonly id: number;
-  readonly url: string;
-  readonly version: string;
-  readonly protocol: number;
-  readonly topology: string;
-  readonly replicaPorts: readonly number[];
-}
-
-/** Version of the bytes between nodes; nodes of different protocols refuse each other. */
-export const replicaProtocol = 4;
-
-/** How operation frames reach a peer: over one link that both ends write to, or in an HTTP request each. */
-export const peerProtocols = ['link', 'http'] as const;
-export type PeerProtocol = (typeof peerProtocols)[number];
-
-/**
- * Paths of the replica port: the one that takes an operation frame, the one that is upgraded to a link, the one by which a
- * starting peer asks to be probed, and the one that streams a range of the node's own records.
- */
-export const replicaPaths = { operations: '/operations', link: '/link', hello: '/hello', range: '/range' } as const;
-/** What `replicaPaths.link` is upgraded to (link-message.ts). */
-export const linkProtocol = 'kvorum-link';

@@ -1,7 +1,4 @@
-/**
- * What clients ask for and what comes of it, as data. Nothing here is thrown, and nothing here knows HTTP: the table
- * from outcomes to status codes is `src/http/outcome.ts`.
- */
+/** The codes of operations, replies and outcomes in frames, and what each means. */
 
 /** What travels between threads and nodes: a replica either reads a key or merges a record under it. */
 export const operationKinds = { read: 1, write: 2 } as const;
@@ -29,14 +26,6 @@ export const outcomeCodes = {
 
 export type OutcomeCode = (typeof outcomeCodes)[keyof typeof outcomeCodes];
 
-/** What came of one operation. `acks` and `failures` count replica replies up to the answer. */
-export type Outcome =
-  | { readonly kind: 'found'; readonly value: Uint8Array }
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'written' }
-  | { readonly kind: 'unreachable' | 'timedOut' | 'full'; readonly acks: number; readonly failures: number }
-  | { readonly kind: 'overloaded' | 'failed' };
-
 /** What one replica says to one operation; the code of each in a reply frame. */
 export const replyCodes = {
   /** To a read: the replica has nothing under the key (or only a record that fails its checksum). */
@@ -49,7 +38,7 @@ export const replyCodes = {
   failed: 3,
   /** To a write: the disk is full. */
   full: 4,
-  /** To a read: the record is too large to come among others; its header follows, and it comes for a `wholeRead`. */
+  /** To a read: announces a large value, which does not come among others; the record's header follows. A `largeRead` brings it. */
   large: 5,
 } as const;
 

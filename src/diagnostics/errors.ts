@@ -2,7 +2,7 @@
  * The one error type of the project and the one table of its codes.
  *
  * Errors are thrown only for bad configuration, corrupt bytes and broken invariants. What can normally happen to a
- * request is an `Outcome` (operation.ts), never an exception. Callers match on `code`; the text is for people.
+ * request is an `Outcome` (outcome.ts), never an exception. Callers match on `code`; the text is for people.
  */
 
 /** Every code that a `KvorumError` can carry, and what it means. */

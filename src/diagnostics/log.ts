@@ -1,7 +1,9 @@
 /**
  * Logs: one JSON object a line on stderr, with a level. Nothing is logged per request at the default level.
  */
-import { logLevels, type LogLevel } from './formats/worker-protocol.ts';
+
+export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
 
 type LogLine = (message: string, fields?: Record<string, unknown>) => void;
 

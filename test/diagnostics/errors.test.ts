@@ -1,7 +1,7 @@
 /** Errors: matched by code, and readable whatever was thrown. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { codeOf, KvorumError, messageOf } from '../../src/domain/errors.ts';
+import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 
 test('a KvorumError carries its code, its text and its cause', () => {
   const cause = new Error('below');

@@ -9,7 +9,7 @@ import {
   writeWrite,
   type EntryHead,
 } from '../../src/formats/frame.ts';
-import { operationKinds } from '../../src/domain/operation.ts';
+import { operationKinds } from '../../src/formats/codes.ts';
 import { RECORD_HEADER_BYTES, recordKinds, sealRecord, type RecordView, type Stamp } from '../../src/formats/record.ts';
 
 // A failed property should say what failed, not only for which input.

@@ -1,0 +1,36 @@
+/**
+ * The order of merging: which of two records of a key wins. Replicas and readers go by it and by nothing else, so all of
+ * them end up with the same record.
+ */
+import { readKind, readNodeId, readVersion, RECORD_HEADER_BYTES, type RecordView } from '../formats/record.ts';
+
+/**
+ * The total order of merging: version, then node id, then tombstone over value, then value bytes. Positive where the
+ * left record wins, 0 only for equal records. Taking the greater of two records is therefore commutative, associative
+ * and idempotent: replicas that saw the same records in any order hold the same one.
+ */
+export function compareRecords(left: RecordView, right: RecordView): number {
+  const stamps = compareStamps(left, right);
+  if (stamps !== 0) return stamps;
+  return left.bytes.compare(
+    right.bytes,
+    right.offset + RECORD_HEADER_BYTES,
+    right.offset + right.length,
+    left.offset + RECORD_HEADER_BYTES,
+    left.offset + left.length,
+  );
+}
+
+/** The order of merging as far as headers tell it: 0 for records of one version, node and kind. */
+export function compareStamps(left: RecordView, right: RecordView): number {
+  const version = readVersion(left.bytes, left.offset) - readVersion(right.bytes, right.offset);
+  if (version !== 0) return version;
+  const node = readNodeId(left.bytes, left.offset) - readNodeId(right.bytes, right.offset);
+  if (node !== 0) return node;
+  return readKind(left.bytes, left.offset) - readKind(right.bytes, right.offset);
+}
+
+/** The record that both replicas keep after seeing these two. */
+export function mergeRecords<View extends RecordView>(left: View, right: View): View {
+  return compareRecords(left, right) >= 0 ? left : right;
+}

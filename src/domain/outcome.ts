@@ -1,0 +1,12 @@
+/**
+ * What comes of what clients ask for, as data. Nothing here is thrown, and nothing here knows HTTP: the table from
+ * outcomes to status codes is `src/http/outcome.ts`.
+ */
+
+/** What came of one operation. `acks` and `failures` count replica replies up to the answer. */
+export type Outcome =
+  | { readonly kind: 'found'; readonly value: Uint8Array }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'written' }
+  | { readonly kind: 'unreachable' | 'timedOut' | 'full'; readonly acks: number; readonly failures: number }
+  | { readonly kind: 'overloaded' | 'failed' };

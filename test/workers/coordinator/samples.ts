@@ -1,0 +1,106 @@
+/** Frames, replies and outcomes for the coordinator's tests. All records are of one key. */
+import { Buffer } from 'node:buffer';
+import { operationKinds, replyCodes, type OutcomeCode } from '../../../src/formats/codes.ts';
+import {
+  allocateFrame,
+  entryBytes,
+  readEntries,
+  valueOffset,
+  writeRead,
+  writeWrite,
+  type Quorum,
+} from '../../../src/formats/frame.ts';
+import {
+  readVersion,
+  RECORD_HEADER_BYTES,
+  recordKinds,
+  sealRecord,
+  type RecordKind,
+} from '../../../src/formats/record.ts';
+import { FrameWriter, readReplies, visitOutcomes, type Reply } from '../../../src/formats/reply.ts';
+import { PendingFrame, type FrameRules } from '../../../workers/coordinator/pending-frame.ts';
+
+export const key = Buffer.from('key');
+const firstVersion = 1_000_000;
+
+function withoutRecord(code: Reply['code']): Reply {
+  return { code, bytes: Buffer.alloc(0), offset: 0, length: 0 };
+}
+
+export const applied = withoutRecord(replyCodes.applied);
+export const absent = withoutRecord(replyCodes.absent);
+export const full = withoutRecord(replyCodes.full);
+
+/** The reply with the record of a version, from 1. */
+export function recordOf(version: number, value = `value ${version}`): Reply {
+  return sealed(version, value, recordKinds.value);
+}
+
+export function tombstoneOf(version: number): Reply {
+  return sealed(version, '', recordKinds.tombstone);
+}
+
+function sealed(version: number, value: string, kind: RecordKind): Reply {
+  const bytes = Buffer.alloc(RECORD_HEADER_BYTES + value.length);
+  bytes.write(value, RECORD_HEADER_BYTES);
+  sealRecord(bytes, 0, value.length, key, { version: firstVersion + version, nodeId: 1, kind });
+  return { code: replyCodes.record, bytes, offset: 0, length: bytes.length };
+}
+
+/** The reply that announces the record of a version, with so many bytes. */
+export function announced(version: number, recordBytes: number): Reply {
+  const writer = new FrameWriter(0);
+  writer.replyLarge(recordOf(version).bytes, recordBytes);
+  return readReplies(writer.finish())[0] as Reply;
+}
+
+/** The version of a reply's record as `recordOf` counts; 0 where it has none. */
+export function versionOf({ code, bytes, offset }: Reply): number {
+  const tellsRecord = code === replyCodes.record || code === replyCodes.large;
+  return tellsRecord ? readVersion(bytes, offset) - firstVersion : 0;
+}
+
+/** A frame of `reads` reads and then `writes` writes, with tags from 0. */
+export function frameBytes(reads: number, writes: number, quorum: Quorum): Buffer {
+  const bytes = allocateFrame(reads * entryBytes(key.length, undefined) + writes * entryBytes(key.length, 1));
+  let end = 0;
+  for (let tag = 0; tag < reads; tag++) end = writeRead(bytes, end, { tag, kind: operationKinds.read, quorum }, key);
+  for (let tag = reads; tag < reads + writes; tag++) {
+    bytes[valueOffset(end, key.length)] = 0x76;
+    const record = { stamp: { version: firstVersion, nodeId: 1, kind: 0 }, valueBytes: 1 } as const;
+    end = writeWrite(bytes, end, { tag, kind: operationKinds.write, quorum }, key, record);
+  }
+  return bytes;
+}
+
+/** Accepts every record up to a version. */
+export function versionsUpTo(newest: number): FrameRules['versions'] {
+  return { newest, seeRecord: (bytes, offset) => readVersion(bytes, offset) - firstVersion <= newest };
+}
+
+/** A frame for the decisions to be tested on; its deadline is at 1000. */
+export function pendingFrame(bytes: Buffer, rules: Partial<FrameRules> = {}): PendingFrame {
+  const versions = versionsUpTo(100);
+  return new PendingFrame(readEntries(bytes), {
+    deadlineAt: 1000,
+    versions,
+    readRepair: true,
+    self: 0,
+    inTurn: undefined,
+    ...rules,
+  });
+}
+
+export interface Settled {
+  readonly tag: number;
+  readonly code: OutcomeCode;
+  readonly value: string;
+}
+
+/** The outcomes of a frame of them. */
+export function outcomesIn(bytes: Buffer | undefined): Settled[] {
+  const settled: Settled[] = [];
+  if (bytes === undefined) return settled;
+  visitOutcomes(bytes, (tag, code, _tally, value) => settled.push({ tag, code, value: value.toString() }));
+  return settled;
+}

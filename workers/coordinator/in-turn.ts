@@ -1,0 +1,45 @@
+/**
+ * Mode `sync`: the replicas of a frame's operations are asked one after another. The state is which of them is asked now;
+ * its reply (and the large value, where it is asked for that too) lets the next be asked, and the deadline ends it all.
+ */
+import type { PendingOperation } from './pending-operation.ts';
+
+/** One replica to ask for one operation. */
+export interface Question {
+  readonly operation: PendingOperation;
+  /** Index of the replica's node in the topology. */
+  readonly node: number;
+}
+
+export class InTurn {
+  readonly #questions: readonly Question[];
+  #state: 'ready' | 'asking' | 'over' = 'ready';
+  #asked = 0;
+
+  constructor(questions: readonly Question[]) {
+    this.#questions = questions;
+  }
+
+  /** Whether no replica is asked any more. */
+  get isOver(): boolean {
+    return this.#state === 'over';
+  }
+
+  /** The replica that was asked last has replied. */
+  replied(): void {
+    if (this.#state === 'asking') this.#state = 'ready';
+  }
+
+  /** Whom to ask now; undefined while a reply is waited for, and once all have replied or the deadline has passed. */
+  next(): Question | undefined {
+    if (this.#state !== 'ready') return undefined;
+    const question = this.#questions[this.#asked++];
+    this.#state = question === undefined ? 'over' : 'asking';
+    return question;
+  }
+
+  /** The deadline has passed. */
+  end(): void {
+    this.#state = 'over';
+  }
+}

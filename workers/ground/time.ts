@@ -1,0 +1,17 @@
+/** Time as what runs in a worker sees it: an argument, so that a test or a simulation can pass its own. */
+
+export interface Time {
+  /** Milliseconds that never go back. */
+  readonly now: () => number;
+  /** Calls `run` once, after so many milliseconds; what it returns calls that off. */
+  readonly after: (ms: number, run: () => void) => () => void;
+}
+
+/** The machine's monotonic clock and Node's timers. */
+export const systemTime: Time = {
+  now: () => performance.now(),
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
