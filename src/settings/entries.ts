@@ -282,8 +282,8 @@ export const entries = {
     choose: 'At least twice --log-segment-bytes; more takes longer to replay at a start',
     neededBy: 'worker',
     range: [2 * MIB, 16 * GIB],
-    default: ({ logSegmentBytes }) => 4 * logSegmentBytes,
-    defaultWords: '32MiB: 4 times --log-segment-bytes',
+    default: ({ logSegmentBytes }) => 3 * logSegmentBytes,
+    defaultWords: '24MiB: 3 times --log-segment-bytes',
     check: (bytes, { logSegmentBytes }) =>
       bytes < 2 * logSegmentBytes ? `must hold at least two files of the log, 2 x ${logSegmentBytes} bytes` : undefined,
   }),
