@@ -13,6 +13,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -25,8 +26,11 @@ const signalEchoMs = 500;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (...path) => join(root, ...path);
 const sourceFolders = ['src', 'workers', 'test', 'profiling'];
-/** The code of the report pages is compiled by itself, since it alone knows the browser's types. */
+/** The code of the report pages is checked by itself, since it alone knows the browser's types. */
 const projects = ['tsconfig.json', 'profiling/browser/tsconfig.json'];
+const browserFolder = 'profiling/browser/';
+/** One script for a page each, bundled with all that it imports. */
+const pageScripts = ['page', 'charts', 'flame'].map((name) => `${browserFolder}${name}.ts`);
 const program = at('dist/src/cli/main.js');
 const lockStamp = at('node_modules/.kvorum-lock-hash');
 const buildStamp = at('dist/.kvorum-build-hash');
@@ -107,10 +111,11 @@ function build() {
   if (code !== 0) return code;
   const sources = sourceFolders.flatMap((folder) => filesUnder(folder, '.ts'));
   const wanted = hashOf([...projects, 'package-lock.json', ...sources].map(describeFile));
-  const isComplete = sources.every((path) => existsSync(outputOf(path)));
+  const outputs = [...sources.filter((path) => !path.startsWith(browserFolder)), ...pageScripts].map(outputOf);
+  const isComplete = outputs.every((path) => existsSync(path));
   if (isComplete && readIfThere(buildStamp) === wanted) return 0;
 
-  removeStaleOutputs(new Set(sources.map(outputOf)));
+  removeStaleOutputs(new Set(outputs));
   // The compiler believes its own notes over the folder: an output that is gone would not be written again.
   if (!isComplete) forgetCompiled();
   progress('compiling');
@@ -118,8 +123,23 @@ function build() {
     const failed = tool('typescript/bin/tsc', ['-p', project]);
     if (failed !== 0) return failed;
   }
+  bundlePageScripts();
   writeFileSync(buildStamp, wanted);
   return 0;
+}
+
+/** Throws where one cannot be bundled; its messages stand on the terminal then. */
+function bundlePageScripts() {
+  const { buildSync } = createRequire(import.meta.url)('esbuild');
+  buildSync({
+    entryPoints: pageScripts,
+    outdir: join('dist', browserFolder),
+    bundle: true,
+    minify: true,
+    target: 'es2022',
+    charset: 'utf8',
+    logLevel: 'warning',
+  });
 }
 
 function forgetCompiled() {

@@ -9,7 +9,7 @@ import { DataDirectory } from './data-directory.ts';
 import { NodeClock } from './dispatch/clock.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { RangeDispatcher } from './dispatch/range-dispatcher.ts';
-import { WorkerPool } from './dispatch/worker-pool.ts';
+import { WorkerPool, type WorkerPoolHandlers } from './dispatch/worker-pool.ts';
 import { messageOf, type KvorumError } from './diagnostics/errors.ts';
 import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
 import { replicaProtocol, type NodeDescription } from './protocol/nodes.ts';
@@ -48,11 +48,12 @@ export async function startNode(settings: NodeSettings, log: Log): Promise<Runni
     tasksPerWorkerMax: settings.mode === 'sync' ? 1 : settings.operationsInFlightMax,
     log,
   });
-  const failed = new Promise<KvorumError>((resolve) => (pool.onFatal = resolve));
+  const node = new Node(settings, topology, pool, directory, log);
+  let onFatal!: (error: KvorumError) => void;
+  const failed = new Promise<KvorumError>((resolve) => (onFatal = resolve));
   try {
-    await pool.start();
+    await pool.start({ ...node.poolHandlers(), onFatal });
     directory.markOpen();
-    const node = new Node(settings, topology, pool, directory, log);
     await node.start();
     return { url: settings.self, failed, stop: () => node.stop() };
   } catch (error) {
@@ -67,6 +68,7 @@ class Node implements NodeView {
   readonly #pool: WorkerPool;
   readonly #directory: DataDirectory;
   readonly #log: Log;
+  readonly #clock: NodeClock;
   readonly #dispatcher: Dispatcher<EntityExchange>;
   readonly #entity: EntityHandler;
   readonly #ranges: RangeDispatcher;
@@ -84,11 +86,13 @@ class Node implements NodeView {
     this.#pool = pool;
     this.#directory = directory;
     this.#log = log;
+    this.#clock = new NodeClock(settings.clockDriftMsMax);
     this.#dispatcher = new Dispatcher<EntityExchange>({
       pool,
-      clock: new NodeClock(settings.clockDriftMsMax),
+      clock: this.#clock,
       nodeId: this.#self.id,
       batching: settings.mode === 'batched',
+      workers: settings.workers,
       operationsInFlightMax: settings.operationsInFlightMax,
       onOutcome: (exchange, outcome) => {
         const response = this.#entity.answer(exchange, outcome);
@@ -116,6 +120,16 @@ class Node implements NodeView {
     });
     this.#ranges = new RangeDispatcher(pool, settings.rangesMax);
     this.#range = new RangeHandler(this.#ranges, { keyBytesMax, rangeMsMax: settings.rangeMsMax });
+  }
+
+  /** Who takes what the workers say. */
+  poolHandlers(): Omit<WorkerPoolHandlers, 'onFatal'> {
+    return {
+      onOutcomes: (frame) => this.#dispatcher.deliver(frame),
+      onVersion: (newest) => this.#clock.see(newest),
+      onRange: (message) => this.#ranges.onMessage(message),
+      onWorkerGone: (worker) => this.#ranges.onWorkerGone(worker),
+    };
   }
 
   async start(): Promise<void> {

@@ -4,10 +4,10 @@
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { move } from 'piscina';
 import { workerFailure } from '../src/protocol/workers.ts';
-import type { WorkerSettings } from '../src/settings/settings.ts';
+import type { WorkerData } from '../src/settings/settings.ts';
 import { startWorker, type Worker } from './worker.ts';
 
-const worker = await start(workerData as WorkerSettings).catch((error: unknown) => {
+const worker = await start(workerData as WorkerData).catch((error: unknown) => {
   parentPort?.postMessage(workerFailure(error));
   return undefined;
 });
@@ -19,8 +19,7 @@ export async function coordinate(frame: Uint8Array): Promise<unknown> {
   return outcomes === undefined ? undefined : move(outcomes);
 }
 
-async function start(settings: WorkerSettings): Promise<Worker> {
-  const index = (threadId - 1) % settings.workers;
+async function start({ settings, index }: WorkerData): Promise<Worker> {
   const started = await startWorker({ settings, threadId, index, isFirst: threadId === 1 });
   parentPort?.postMessage({ ...started.ready, control: started.control }, [started.control]);
   return started;

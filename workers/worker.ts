@@ -24,12 +24,14 @@ import { PeerRefusals } from './peers/peer-refusals.ts';
 import { RangeDesk } from './ranges/desk.ts';
 import { RangeScans } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
+import { executeForSibling, OwnedReplica, type Replica } from './replica/owned-replica.ts';
 import { ThreadReport } from './report.ts';
+import { Siblings } from './ground/siblings.ts';
 import { peerReadersMax } from './store/environment.ts';
 import { Store } from './store/store.ts';
 import type { Replayed } from './store/writer-protocol.ts';
 import { systemTime } from './ground/time.ts';
-import { Turn } from './ground/turn.ts';
+import { Turn } from '../src/domain/turn.ts';
 import { WaitsSwitch } from './waits.ts';
 
 /** Where a worker runs, as far as it needs to know. */
@@ -63,6 +65,7 @@ interface Running {
   readonly store: Store;
   readonly ranges: RangeScans;
   readonly desk: RangeDesk;
+  readonly siblings: Siblings;
   readonly report: ThreadReport;
   readonly waits: WaitsSwitch;
   readonly refusals: PeerRefusals;
@@ -91,10 +94,11 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const onFatal = (error: unknown): void => sendFatal(send, error);
   const store = await openStore(shell, send, report, onFatal);
   const versions = new SeenVersions(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
-  const turn = settings.mode === 'batched' ? new Turn(() => runTurn()) : undefined;
+  const turn = settings.mode === 'batched' ? new Turn(() => runTurn(), setImmediate) : undefined;
   const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
   const onRefused = (): void => refusals.note('entry', 'A write fails its checksum or is from too far in the future');
   const replica = new LocalReplica({ store, versions, turn, onRefused, onFatal });
+  const siblings = new Siblings({ operations: executeForSibling(replica) });
   const peers = createPeers(shell, send, refusals);
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
@@ -114,11 +118,11 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   });
   const listener = await listenForPeers({
     host: settings.host,
-    ports: replicaPortsToTry(settings),
+    port: settings.replicaPort === 0 ? 0 : settings.replicaPort + shell.index,
     token: token(settings),
     frameBytesMax: settings.frameBytesMax,
     bounds: { keyBytesMax: settings.keyBytesMax, valueBytesMax: settings.valueBytesMax },
-    replica,
+    replica: forPeers(replica, siblings, shell),
     refusals,
     ranges,
     onHello: (url) => peerAt(peers, url)?.greet() ?? Promise.resolve(),
@@ -139,7 +143,12 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   });
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
-  return { settings, coordinator, peers, listener, store, ranges, desk, report, waits, refusals, send };
+  return { settings, coordinator, peers, listener, store, ranges, desk, siblings, report, waits, refusals, send };
+}
+
+/** The replica as peers reach it: what they ask of the wrong worker goes to the right one. */
+function forPeers(replica: LocalReplica, siblings: Siblings, { index, settings: { workers } }: WorkerShell): Replica {
+  return workers === 1 ? replica : new OwnedReplica({ replica, siblings, index, workers });
 }
 
 function createPeers(
@@ -179,16 +188,12 @@ function token(settings: WorkerSettings): string {
   return replicaProof(settings.clusterSecret, topologyDigest(settings.topology));
 }
 
-function replicaPortsToTry(settings: WorkerSettings): number[] {
-  if (settings.replicaPort === 0) return [0];
-  return Array.from({ length: settings.workers }, (_, index) => settings.replicaPort + index);
-}
-
 function takeCommands(port: MessagePort, running: Running): void {
   port.on('message', (command: WorkerCommand) => {
     if (command.kind === 'announce') void announce(running);
     else if (command.kind === 'report') sendReport(running, command.id);
     else if (command.kind === 'stop') void stop(running);
+    else if (command.kind === 'sibling') running.siblings.connect(command.worker, command.port);
     else if (command.kind === 'peer-silent') peerAt(running.peers, command.url)?.doubt();
     else if (command.kind === 'waits-start') void startWaits(running, command.options, command.module);
     else if (command.kind === 'waits-stop') running.send({ kind: 'waits', recording: running.waits.stop() });
@@ -231,11 +236,12 @@ async function startWaits({ waits, send }: Running, options: WaitOptions, module
   send({ kind: 'waits-started' });
 }
 
-async function stop({ listener, peers, store, coordinator, ranges, report, send }: Running): Promise<void> {
+async function stop({ listener, peers, store, coordinator, ranges, siblings, report, send }: Running): Promise<void> {
   coordinator.close();
   ranges.close();
   report.close();
   await listener.close();
+  siblings.close();
   await Promise.all(peers.map((peer) => peer?.close() ?? Promise.resolve()));
   try {
     await store.close();

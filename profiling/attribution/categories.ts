@@ -70,6 +70,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/merge.ts', 'codec'],
   ['src/domain/quorum.ts', 'coordination'],
   ['src/domain/rendezvous.ts', 'coordination'],
+  ['src/domain/owners.ts', 'coordination'],
   ['src/domain/resolution.ts', 'coordination'],
   ['src/domain/topology.ts', 'coordination'],
   ['src/domain/version.ts', 'coordination'],
@@ -87,6 +88,8 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/range.ts', 'caller'],
   ['src/domain/steps.ts', 'caller'],
   ['src/domain/turn-share.ts', 'caller'],
+  // It calls the peers' flush and the replica's run, and the dispatcher's, which have parts of their own.
+  ['src/domain/turn.ts', 'coordination'],
   ['src/domain/units.ts', 'caller'],
   ['src/cli/', 'lifecycle'],
   ['src/settings/', 'lifecycle'],
@@ -103,9 +106,8 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['workers/entry.ts', 'dispatch'],
   ['workers/worker.ts', 'dispatch'],
   ['workers/inline.ts', 'dispatch'],
-  // It calls the peers' flush and the replica's run, which have parts of their own.
-  ['workers/ground/turn.ts', 'coordination'],
   ['workers/ground/time.ts', 'coordination'],
+  ['workers/ground/siblings.ts', 'dispatch'],
   ['workers/ground/pace.ts', 'caller'],
   ['workers/ground/range-source.ts', 'storage'],
   ['workers/ground/seen-versions.ts', 'coordination'],

@@ -2,12 +2,10 @@
 import type { Chart } from '../report/chart.ts';
 import { drawHeatMap } from './heat-map.ts';
 import { drawLines } from './line-chart.ts';
+import './page.ts';
 
-for (const figure of document.querySelectorAll<HTMLElement>('figure.drawn')) {
-  const host = figure.querySelector<HTMLElement>('.chart');
-  const text = figure.querySelector('script[type="application/json"]')?.textContent;
-  if (host === null || text === undefined) continue;
-  const chart = JSON.parse(text) as Chart;
+for (const host of document.querySelectorAll<HTMLElement>('.chart')) {
+  const chart = JSON.parse(host.nextElementSibling?.textContent ?? '') as Chart;
   if (chart.kind === 'lines') drawLines(host, chart);
   else drawHeatMap(host, chart);
 }

@@ -5,7 +5,7 @@
 import { colour } from './page.ts';
 import { startsOf, type Basis, type FlameTree } from '../flame/flame-tree.ts';
 
-export const rowHeight = 20;
+const rowHeight = 20;
 const gap = 1;
 /** Callers of the frame that is zoomed to are there to lead back. */
 const ancestorAlpha = 0.6;

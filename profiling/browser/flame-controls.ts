@@ -2,6 +2,7 @@
 import type { FlameData, FlameKind } from '../flame/flame-data.ts';
 import { kindTitles, shareText, weightText } from '../flame/flame-text.ts';
 import type { Basis, FlameTree } from '../flame/flame-tree.ts';
+import { make, makeButton } from './element.ts';
 import { swatch } from './flame-table.ts';
 
 export interface FlameControlsOptions {
@@ -18,36 +19,30 @@ export interface FlameControlsOptions {
 const legendShareMin = 0.002;
 
 export class FlameControls {
-  readonly element = document.createElement('div');
+  readonly element: HTMLElement;
   readonly #data: FlameData;
   readonly #options: FlameControlsOptions;
   readonly #tabs = new Map<FlameKind, HTMLButtonElement>();
-  readonly #thread = document.createElement('select');
-  readonly #search = document.createElement('input');
-  readonly #said = document.createElement('span');
-  readonly #reset = button('Whole graph');
-  readonly #legend = document.createElement('div');
-  readonly #byChange = document.createElement('input');
-  readonly #widths = document.createElement('select');
+  readonly #thread = make('select');
+  readonly #search = make('input', { type: 'search', placeholder: 'Function or file, or a pattern' });
+  readonly #said = make('span', { className: 'flame-said', role: 'status' });
+  readonly #reset: HTMLButtonElement;
+  readonly #legend = make('div', { className: 'flame-legend' });
+  readonly #byChange = make('input', { type: 'checkbox', checked: false });
+  readonly #widths = make('select');
   #graph = 0;
   #part: number | undefined;
 
   constructor(data: FlameData, options: FlameControlsOptions) {
     this.#data = data;
     this.#options = options;
-    this.element.className = 'flame-controls';
-    this.#search.type = 'search';
-    this.#search.placeholder = 'Function or file, or a pattern';
     this.#search.addEventListener('input', () => options.onSearch(this.#search.value));
     this.#thread.addEventListener('change', () => options.onGraph(Number(this.#thread.value)));
-    this.#reset.addEventListener('click', options.onReset);
-    this.#said.className = 'flame-said';
-    this.#said.role = 'status';
-    this.#legend.className = 'flame-legend';
-    const row = document.createElement('div');
-    row.className = 'flame-row';
-    row.append(labelled('Threads', this.#thread), labelled('Search', this.#search), this.#reset, this.#said);
-    this.element.append(this.#tabList(), row, ...this.#comparison(), this.#legend);
+    this.#reset = makeButton('Whole graph', options.onReset);
+    const controls = [labelled('Threads', this.#thread), labelled('Search', this.#search), this.#reset, this.#said];
+    const row = make('div', { className: 'flame-row' }, ...controls);
+    const className = 'flame-controls';
+    this.element = make('div', { className }, this.#tabList(), row, ...this.#comparison(), this.#legend);
   }
 
   get basis(): Basis {
@@ -90,17 +85,14 @@ export class FlameControls {
 
   /** Tabs as the ARIA practices have them: arrows go from one to the next. */
   #tabList(): HTMLElement {
-    const list = document.createElement('div');
-    list.role = 'tablist';
-    list.className = 'flame-tabs';
     const kinds = [...new Set(this.#data.graphs.map(({ kind }) => kind))];
     for (const kind of kinds) {
-      const tab = button(kindTitles[kind]);
-      tab.role = 'tab';
-      tab.addEventListener('click', () => this.#choose(kind));
-      this.#tabs.set(kind, tab);
-      list.append(tab);
+      this.#tabs.set(
+        kind,
+        makeButton(kindTitles[kind], () => this.#choose(kind), { role: 'tab' }),
+      );
     }
+    const list = make('div', { role: 'tablist', className: 'flame-tabs' }, ...this.#tabs.values());
     list.addEventListener('keydown', ({ key }) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
       const at = kinds.findIndex((kind) => this.#tabs.get(kind)?.ariaSelected === 'true');
@@ -124,7 +116,6 @@ export class FlameControls {
   #comparison(): HTMLElement[] {
     const { baseline } = this.#data;
     if (baseline === null) return [];
-    this.#byChange.type = 'checkbox';
     this.#byChange.checked = true;
     this.#byChange.addEventListener('change', () => this.#look());
     this.#widths.append(
@@ -132,14 +123,9 @@ export class FlameControls {
       new Option(`baseline (${baseline})`, 'base'),
     );
     this.#widths.addEventListener('change', () => this.#look());
-    const row = document.createElement('div');
-    row.className = 'flame-row';
-    row.append(labelled('Colours show the change', this.#byChange, true), labelled('Widths', this.#widths));
-    const scale = document.createElement('span');
-    scale.className = 'flame-scale';
-    scale.append(swatch('shrank'), 'shrank', swatch('neutral'), 'same', swatch('grew'), 'grew');
-    row.append(scale);
-    return [row];
+    const keys = [swatch('shrank'), 'shrank', swatch('neutral'), 'same', swatch('grew'), 'grew'];
+    const controls = [labelled('Colours show the change', this.#byChange, true), labelled('Widths', this.#widths)];
+    return [make('div', { className: 'flame-row' }, ...controls, make('span', { className: 'flame-scale' }, ...keys))];
   }
 
   #look(): void {
@@ -165,12 +151,12 @@ export class FlameControls {
 
   #legendItem(part: number, weight: number, { total, kind }: FlameTree['graph']): HTMLElement {
     const [key = '', title = ''] = this.#data.categories[part] ?? [];
-    const item = button('');
+    const item = makeButton('', () => this.#setPart(this.#part === part ? undefined : part), {
+      title: `${weightText(weight, kind)} in itself. Choose to see it alone.`,
+      ariaPressed: String(this.#part === part),
+    });
     item.dataset['part'] = String(part);
-    item.title = `${weightText(weight, kind)} in itself. Choose to see it alone.`;
-    item.ariaPressed = String(this.#part === part);
     item.append(swatch(key), `${title} ${shareText(weight, total[0] ?? 0)}`);
-    item.addEventListener('click', () => this.#setPart(this.#part === part ? undefined : part));
     return item;
   }
 
@@ -183,19 +169,9 @@ export class FlameControls {
   }
 }
 
-function button(text: string): HTMLButtonElement {
-  const element = document.createElement('button');
-  element.type = 'button';
-  element.textContent = text;
-  return element;
-}
-
 function labelled(text: string, control: HTMLElement, isAfter = false): HTMLLabelElement {
-  const label = document.createElement('label');
-  const words = document.createElement('span');
-  words.textContent = text;
   // A label around a list would be read with all that the list holds.
   control.ariaLabel = text;
-  label.append(...(isAfter ? [control, words] : [words, control]));
-  return label;
+  const words = make('span', {}, text);
+  return make('label', {}, ...(isAfter ? [control, words] : [words, control]));
 }

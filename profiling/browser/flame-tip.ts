@@ -2,6 +2,7 @@
 import type { FlameData } from '../flame/flame-data.ts';
 import { changeText, perRequestText, shareText, weightText } from '../flame/flame-text.ts';
 import type { FlameTree } from '../flame/flame-tree.ts';
+import { make } from './element.ts';
 
 /** The name, then the facts. */
 export function describe(tree: FlameTree, data: FlameData, index: number, zoom: number): string[] {
@@ -35,29 +36,19 @@ function comparison({ graph }: FlameTree, baseline: string, index: number): stri
 const screenMargin = 8;
 
 export class FlameTip {
-  readonly element = document.createElement('div');
+  readonly element = make('div', { className: 'flame-tip', hidden: true });
   /** Read aloud when it changes. */
-  readonly spoken = document.createElement('p');
+  readonly spoken = make('p', { className: 'flame-spoken', ariaLive: 'polite' });
   readonly #stage: HTMLElement;
 
   constructor(stage: HTMLElement) {
     this.#stage = stage;
-    this.element.className = 'flame-tip';
-    this.element.hidden = true;
-    this.spoken.className = 'flame-spoken';
-    this.spoken.ariaLive = 'polite';
   }
 
   /** At a place of the stage; moved so that all of it is on the screen. */
   show(lines: readonly string[], { x, y }: { readonly x: number; readonly y: number }): void {
     const { element } = this;
-    element.replaceChildren(
-      ...lines.map((line, index) => {
-        const item = document.createElement(index === 0 ? 'strong' : 'span');
-        item.textContent = line;
-        return item;
-      }),
-    );
+    element.replaceChildren(...lines.map((line, index) => make(index === 0 ? 'strong' : 'span', {}, line)));
     element.hidden = false;
     const stage = this.#stage.getBoundingClientRect();
     const tip = element.getBoundingClientRect();

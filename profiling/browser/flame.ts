@@ -13,6 +13,7 @@ import {
   type FlameTree,
   type FunctionRow,
 } from '../flame/flame-tree.ts';
+import { make } from './element.ts';
 import { FlameCanvas } from './flame-canvas.ts';
 import { FlameControls } from './flame-controls.ts';
 import { FlameTable } from './flame-table.ts';
@@ -34,7 +35,7 @@ class FlameViewer {
 
   constructor(place: HTMLElement, data: FlameData) {
     this.#data = data;
-    this.#canvas = new FlameCanvas(document.createElement('canvas'));
+    this.#canvas = new FlameCanvas(make('canvas'));
     this.#controls = new FlameControls(data, {
       onGraph: (graph) => this.#showGraph(graph),
       onSearch: (text) => this.#search(text),
@@ -43,8 +44,7 @@ class FlameViewer {
       onLook: () => this.#draw(),
     });
     this.#table = new FlameTable({ data, onChoose: (row) => this.#find(row) });
-    const stage = document.createElement('div');
-    stage.className = 'flame-stage';
+    const stage = make('div', { className: 'flame-stage' });
     this.#tip = new FlameTip(stage);
     stage.append(this.#canvas.element, this.#tip.element);
     place.replaceChildren(this.#controls.element, stage, this.#tip.spoken, this.#table.element);

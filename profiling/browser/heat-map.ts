@@ -4,8 +4,9 @@
  */
 import type { HeatMap } from '../report/chart.ts';
 import { heatSteps } from '../report/palette.ts';
-import { quantity } from '../report/quantity.ts';
+import { quantity } from '../result/quantity.ts';
 import { axisFont, gutter, keepDrawn, logarithmicTicks, secondsStep } from './chart-frame.ts';
+import { make } from './element.ts';
 import { colour, theme } from './page.ts';
 
 interface Area {
@@ -21,7 +22,7 @@ interface At {
 }
 
 export function drawHeatMap(host: HTMLElement, map: HeatMap): void {
-  const canvas = document.createElement('canvas');
+  const canvas = make('canvas');
   host.append(canvas);
   const most = Math.max(1, ...map.columns.flat());
   const { ramp, output } = addRamp(host, most);
@@ -135,12 +136,9 @@ function heat(share: number): string {
 }
 
 function addRamp(host: HTMLElement, most: number): { ramp: HTMLElement; output: HTMLOutputElement } {
-  const legend = document.createElement('div');
-  const ramp = document.createElement('i');
-  const output = document.createElement('output');
-  legend.className = 'ramp';
-  legend.append('1', ramp, `${quantity(most, 'count')} requests`, output);
-  host.after(legend);
+  const ramp = make('i');
+  const output = make('output');
+  host.after(make('div', { className: 'ramp' }, '1', ramp, `${quantity(most, 'count')} requests`, output));
   return { ramp, output };
 }
 

@@ -1,7 +1,15 @@
 /** The legend under a line chart: what each line is, switches to hide it, and its value under the cursor. */
-import { percentileText, type LineChart, type LineSeries } from '../report/chart.ts';
-import { quantity } from '../report/quantity.ts';
-import { dashPatterns } from './line-dashes.ts';
+import { percentileText, type Dash, type LineChart, type LineSeries } from '../report/chart.ts';
+import { quantity } from '../result/quantity.ts';
+import { make, makeButton } from './element.ts';
+
+/** Dashes as canvas and SVG write them: lengths in pixels of line and gap in turns. */
+export const dashPatterns: Readonly<Record<Dash, number[]>> = {
+  solid: [],
+  dashed: [6, 4],
+  dotted: [2, 3],
+  long: [12, 4],
+};
 
 export interface LegendEvents {
   readonly toggled: (series: number, isShown: boolean) => void;
@@ -10,23 +18,19 @@ export interface LegendEvents {
 
 export class Legend {
   readonly #chart: LineChart;
-  readonly #at = document.createElement('span');
+  readonly #at = make('span', { className: 'at' });
   readonly #outputs: readonly HTMLOutputElement[];
   readonly #hidden = new Set<number>();
 
   constructor(host: HTMLElement, chart: LineChart, events: LegendEvents) {
     this.#chart = chart;
-    const list = document.createElement('ul');
-    list.className = 'legend';
-    this.#outputs = chart.series.map((series, index) => {
-      const output = document.createElement('output');
-      list.append(item(this.#button(series, { index, output, toggled: events.toggled })));
-      return output;
-    });
-    if (chart.y.scale === 'logarithmic') list.append(item(scaleButton(events.rescaled)));
-    this.#at.className = 'at';
-    list.append(item(this.#at));
-    host.after(list);
+    this.#outputs = chart.series.map(() => make('output'));
+    const entries = [
+      ...chart.series.map((series, index) => this.#button(series, index, events)),
+      ...(chart.y.scale === 'logarithmic' ? [scaleButton(events)] : []),
+      this.#at,
+    ];
+    host.after(make('ul', { className: 'legend' }, ...entries.map((entry) => make('li', {}, entry))));
   }
 
   isShown(series: number): boolean {
@@ -53,37 +57,26 @@ export class Legend {
     return quantity(value, kind === 'rate' ? 'rate' : 'seconds');
   }
 
-  #button(series: LineSeries, { index, output, toggled }: ButtonOptions): HTMLButtonElement {
-    const button = document.createElement('button');
-    button.type = 'button';
-    button.setAttribute('aria-pressed', 'true');
-    button.append(sample(series), series.label, output);
-    button.addEventListener('click', () => {
+  #button(series: LineSeries, index: number, { toggled }: LegendEvents): HTMLButtonElement {
+    const toggle = (): void => {
       if (!this.#hidden.delete(index)) this.#hidden.add(index);
-      button.setAttribute('aria-pressed', String(this.isShown(index)));
+      button.ariaPressed = String(this.isShown(index));
       toggled(index, this.isShown(index));
-    });
+    };
+    const button = makeButton('', toggle, { ariaPressed: 'true' });
+    button.append(sample(series), series.label, this.#outputs[index] ?? '');
     return button;
   }
 }
 
-interface ButtonOptions {
-  readonly index: number;
-  readonly output: HTMLOutputElement;
-  readonly toggled: LegendEvents['toggled'];
-}
-
-function scaleButton(rescaled: LegendEvents['rescaled']): HTMLButtonElement {
-  const button = document.createElement('button');
-  button.type = 'button';
+function scaleButton({ rescaled }: LegendEvents): HTMLButtonElement {
+  const names = { true: 'Linear axis', false: 'Logarithmic axis' };
   let isLogarithmic = true;
-  const name = (): void => void (button.textContent = isLogarithmic ? 'Linear axis' : 'Logarithmic axis');
-  button.addEventListener('click', () => {
+  const button = makeButton(names.true, () => {
     isLogarithmic = !isLogarithmic;
-    name();
+    button.textContent = names[`${isLogarithmic}`];
     rescaled(isLogarithmic);
   });
-  name();
   return button;
 }
 
@@ -101,10 +94,4 @@ function sample({ colour, dash }: LineSeries): SVGElement {
   svg.setAttribute('aria-hidden', 'true');
   svg.append(line);
   return svg;
-}
-
-function item(content: HTMLElement): HTMLLIElement {
-  const element = document.createElement('li');
-  element.append(content);
-  return element;
 }

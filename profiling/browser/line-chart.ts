@@ -2,11 +2,12 @@
  * Line charts by uPlot, with a legend of our own: its entries are buttons, so that series go and come by keyboard too, and
  * show the values under the cursor. Left and right move the cursor of a focused chart, and of those that share it.
  */
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
 import { percentileText, type LineChart, type XAxis } from '../report/chart.ts';
-import { quantity } from '../report/quantity.ts';
+import { quantity } from '../result/quantity.ts';
 import { axisFont, gutter, keepDrawn, logarithmicTicks, secondsStep } from './chart-frame.ts';
-import { Legend } from './legend.ts';
-import { dashPatterns } from './line-dashes.ts';
+import { dashPatterns, Legend } from './legend.ts';
 import { colour } from './page.ts';
 
 export function drawLines(host: HTMLElement, chart: LineChart): void {

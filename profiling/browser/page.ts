@@ -3,6 +3,8 @@
  * Charts draw on canvases, which no style sheet reaches, so they draw anew when `onThemeChange` calls.
  */
 
+import { makeButton } from './element.ts';
+
 export type Theme = 'light' | 'dark';
 
 const systemDark = matchMedia('(prefers-color-scheme: dark)');
@@ -59,10 +61,7 @@ function startThemes(): void {
 function startCopying(): void {
   for (const block of document.querySelectorAll<HTMLElement>('.copyable')) {
     const text = block.querySelector('pre')?.textContent ?? '';
-    const button = document.createElement('button');
-    button.type = 'button';
-    button.textContent = 'Copy';
-    button.addEventListener('click', () => void copy(text, block).then((said) => (button.textContent = said)));
+    const button = makeButton('Copy', () => void copy(text, block).then((said) => (button.textContent = said)));
     block.append(button);
   }
 }

@@ -14,7 +14,7 @@ import type {
   PauseSummary,
   PromiseMeasurement,
   Window,
-} from './result.ts';
+} from '../result/profile.ts';
 
 export function measureCpu(recordings: readonly NodeRecording[], resolve: ResolveFrame): CpuMeasurement {
   const threads = recordings.flatMap(({ node, recording, windowMs, accounts }) =>

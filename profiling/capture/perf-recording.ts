@@ -10,7 +10,7 @@ import { localProcess } from '../cluster/local-process.ts';
 import type { PerfThread } from './perf-script.ts';
 import { perfHertz, recordPerf, type PerfOptions } from './perf.ts';
 import { requestCounts, type ProfileTarget } from './profile-client.ts';
-import type { PerfMeasurement, Window } from './result.ts';
+import type { PerfMeasurement, Window } from '../result/profile.ts';
 
 export interface PerfRecording extends Window {
   readonly threads: readonly PerfThreadTree[];

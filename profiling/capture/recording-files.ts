@@ -8,22 +8,11 @@ import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { RecordingKind, ThreadRecording } from '../../src/waits/recording.ts';
 import { foldedText } from '../attribution/folded.ts';
 import { treeOfCpuProfile, treeOfHeapProfile, type ResolveFrame, type StackTree } from '../attribution/stack-tree.ts';
+import type { ProfileFile } from '../result/profile.ts';
 import type { NodeRecording } from './record.ts';
 
 export const profileFilesSchema = 'kvorum-profile-files/1';
 export const indexName = 'index.json';
-
-export interface ProfileFile {
-  /** From the directory of the index, with forward slashes. */
-  readonly path: string;
-  /** `put`, `get`, `mixed`: the load it was recorded under. */
-  readonly op: string;
-  /** What the weights are: CPU microseconds of wall time, bytes, or perf's samples of CPU time. */
-  readonly kind: 'cpu' | 'heap' | 'perf';
-  readonly format: 'cpuprofile' | 'heapprofile' | 'folded';
-  readonly node: string;
-  readonly thread: string;
-}
 
 export interface ProfileIndex {
   readonly schema: typeof profileFilesSchema;

@@ -13,7 +13,7 @@ import type { BenchResult, SearchStep, Workload } from '../load/result.ts';
 import { selectEngine } from '../load/select-engine.ts';
 import { perSecond } from '../load/verdict.ts';
 import { wrk2Text } from '../load/wrk2-text.ts';
-import { assertWritable, writeFiles } from '../../src/cli/output-files.ts';
+import { assertWritable, writeFiles } from './output-files.ts';
 import { planBench, type BenchPlan } from './bench-flags.ts';
 import { BenchProgress } from './bench-progress.ts';
 import { searchSentence, stepsTable, warnings } from './bench-text.ts';

@@ -2,7 +2,7 @@
  * The options of `kvorum compare`: what they are called, what they accept, and what they become. Where the load is
  * described they are those of `kvorum bench`.
  */
-import type { CompareSettings } from '../compare/result.ts';
+import type { CompareSettings } from '../result/compare.ts';
 import { loadOperations } from '../load/result.ts';
 import type { Flags } from '../../src/settings/sources.ts';
 import { KvorumError } from '../../src/diagnostics/errors.ts';

@@ -4,8 +4,8 @@
  */
 import { dirname, relative } from 'node:path';
 import type { Compared, ModesEvent } from '../compare/compare-modes.ts';
-import { expectedMs } from '../compare/expected-time.ts';
-import type { CompareResult } from '../compare/result.ts';
+import { expectedMs } from '../compare/rounds.ts';
+import type { CompareResult } from '../result/compare.ts';
 import type { ProfileModesOptions } from '../profile/profile-modes.ts';
 import type { ProfileEvent } from '../profile/run-profile.ts';
 import { fillLine } from '../load/fill-progress.ts';
@@ -13,7 +13,7 @@ import { perSecond } from '../load/verdict.ts';
 import type { Environment, Flags } from '../../src/settings/sources.ts';
 import { pointName } from '../compare/load-point.ts';
 import type { Command, Invocation } from '../../src/cli/command.ts';
-import { assertWritable, writeFile } from '../../src/cli/output-files.ts';
+import { assertWritable, writeFile } from './output-files.ts';
 import { commandOf } from './bench-flags.ts';
 import { compareOptions, compareOrder, type CompareOrder } from './compare-options.ts';
 import { compareText } from './compare-table.ts';

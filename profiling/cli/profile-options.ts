@@ -1,7 +1,7 @@
 /** The options of `kvorum profile`, and what they become. */
 import { clinicTools, type ClinicTool } from '../clinic/tools.ts';
 import { loadOperations, type LoadOperation, type Workload } from '../load/result.ts';
-import { instrumentNames, type InstrumentName } from '../profile/instrument-names.ts';
+import { instrumentNames, type InstrumentName } from '../result/profile.ts';
 import type { Environment, Flags } from '../../src/settings/sources.ts';
 import { settingsTable } from '../../src/settings/settings.ts';
 import { KvorumError } from '../../src/diagnostics/errors.ts';

@@ -1,7 +1,7 @@
 /** How far a profile is, a line for each event. */
 import { fillLine } from '../load/fill-progress.ts';
 import { perSecond } from '../load/verdict.ts';
-import { instrumentTitle } from '../profile/instrument-names.ts';
+import { instrumentTitle } from '../result/profile.ts';
 import type { ProfileEvent } from '../profile/run-profile.ts';
 
 export function profileProgress(event: ProfileEvent): string {

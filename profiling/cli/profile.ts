@@ -2,8 +2,7 @@
  * `kvorum profile`: where the CPU, the allocation and the waiting of a cluster go. The measuring is done by
  * profiling/profile; here are flags, progress, files and exit codes.
  */
-import type { ProfileResult } from '../capture/result.ts';
-import type { InstrumentName } from '../profile/instrument-names.ts';
+import type { InstrumentName, ProfileResult } from '../result/profile.ts';
 import type { ProfiledNode } from '../profile/instruments.ts';
 import type { ProfileEvent } from '../profile/run-profile.ts';
 import { finder, type SettingSources } from '../../src/settings/sources.ts';
@@ -56,7 +55,7 @@ async function profile({ flags, environment }: Invocation): Promise<ExitCode> {
   const result = await measure({ ...plan, instruments, secret }, stop.signal);
   const written = await files.writeProfile(plan.directory, result, baseline);
   for (const path of written) writeNotice(printable(`Wrote ${path}`));
-  const { profileSummary } = await import('../profile/summary.ts');
+  const { profileSummary } = await import('../report/profile-summary.ts');
   await writeResult(printable(profileSummary(result)));
   return exitCodeOf(result);
 }

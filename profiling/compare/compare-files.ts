@@ -7,8 +7,8 @@ import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { fieldOf } from '../../src/formats/foreign-json.ts';
 import { benchSchema, type BenchEnvironment, type BenchResult } from '../load/result.ts';
 import { pointKey } from './load-point.ts';
-import { maximumOf } from './maximum.ts';
-import { compareSchema, type CompareResult, type CompareRun, type MaximumSearch } from './result.ts';
+import { maximumOf } from './spread.ts';
+import { compareSchema, type CompareResult, type CompareRun, type MaximumSearch } from '../result/compare.ts';
 import { compareSteps, summarise } from './summary.ts';
 
 export interface CompareFilesOptions {

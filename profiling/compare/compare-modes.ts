@@ -20,7 +20,7 @@ import { fillKeys } from '../load/fill.ts';
 import type { BenchEnvironment, Workload } from '../load/result.ts';
 import { perSecond } from '../load/verdict.ts';
 import { runComparison, type CompareEvent, type Measured, type RunOrder } from './comparison.ts';
-import { compareSchema, type CompareResult, type CompareSettings, type Subject } from './result.ts';
+import { compareSchema, type CompareResult, type CompareSettings, type Subject } from '../result/compare.ts';
 import { compareSteps, neighbours, summarise } from './summary.ts';
 
 export interface CompareModesOptions {

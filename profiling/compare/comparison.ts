@@ -6,8 +6,8 @@
  */
 import { findMax } from '../load/find-max.ts';
 import type { BenchResult, LoadOperation, SearchStep } from '../load/result.ts';
-import { maximumOf } from './maximum.ts';
-import type { CompareRun, CompareSettings, LoadPoint, MaximumSearch } from './result.ts';
+import { maximumOf } from './spread.ts';
+import type { CompareRun, CompareSettings, LoadPoint, MaximumSearch } from '../result/compare.ts';
 import { oneAtATime, plannedRuns, type PlannedRun } from './rounds.ts';
 
 /** One run to make. */

@@ -7,7 +7,7 @@
 import { nodeName } from '../../src/domain/topology.ts';
 import { percentileUs } from '../load/histogram.ts';
 import type { BenchResult, NodeObservation, ThreadObservation } from '../load/result.ts';
-import type { MeasureName } from './result.ts';
+import type { MeasureName } from '../result/compare.ts';
 
 export type Figures = Readonly<Record<MeasureName, number | null>>;
 

@@ -1,6 +1,6 @@
 /** Points of load: which of them runs share, and what people call them. Pure. */
 import { perSecond } from '../load/verdict.ts';
-import type { LoadPoint } from './result.ts';
+import type { LoadPoint } from '../result/compare.ts';
 
 /** The same for points that are the same. */
 export function pointKey(point: LoadPoint): string {

@@ -1,11 +1,11 @@
 /**
- * In which order runs go. Pure.
+ * In which order runs go, and how long they take. Pure.
  *
  * A machine drifts, by a factor of two within an hour on shared ones. So subjects meet the same point one right after the
  * other, and who goes first changes from point to point and round to round: in as many rounds as there are subjects, each
  * has been in each place.
  */
-import type { CompareRun, LoadPoint } from './result.ts';
+import type { CompareRun, CompareSettings, LoadPoint } from '../result/compare.ts';
 import type { LoadOperation } from '../load/result.ts';
 
 export type PlannedRun = Omit<CompareRun, 'result'>;
@@ -45,4 +45,18 @@ export function oneAtATime(): <T>(task: () => Promise<T>) => Promise<T> {
     last = result.catch(() => {});
     return result;
   };
+}
+
+/** Runs that a search takes: doublings, then halvings to 10%, some of them twice. */
+const searchSteps = 8;
+/** Starting the load, its last answers, and what is asked of the nodes. */
+const overheadMs = 700;
+const startMs = 6000;
+
+/** How long a comparison is going to take, as far as that is known before the searches for the maxima. */
+export function expectedMs(subjectCount: number, settings: CompareSettings): number {
+  const { ops, rates, rounds, warmupMs, durationMs, searchDurationMs } = settings;
+  const searching = rounds * ops.length * searchSteps * (warmupMs + searchDurationMs + overheadMs);
+  const running = rounds * ops.length * (rates.length + 1) * (warmupMs + durationMs + overheadMs);
+  return subjectCount * (startMs + searching + running);
 }

@@ -14,7 +14,7 @@ import {
   type MeasureName,
   type SummaryRow,
   type VerdictCounts,
-} from './result.ts';
+} from '../result/compare.ts';
 import { chanceOfParting, changeBetween } from './spread.ts';
 
 export interface RowPair {
@@ -85,7 +85,7 @@ function ownRates(from: SummaryRow, to: SummaryRow): string {
 /** The rate achieved is told where it is not simply the rate asked for. */
 function measuresToTell(isHeldByBoth: boolean): MeasureName[] {
   const names = Object.keys(measureKinds) as MeasureName[];
-  return names.filter((name) => (isHeldByBoth ? name !== 'achieved' : !measureKinds[name].isLatency));
+  return names.filter((name) => (isHeldByBoth ? name !== 'achieved' : measureKinds[name].unit !== 'latency'));
 }
 
 function changedPart(measure: MeasureName, { from, to, verdict, ratio }: Change): string | undefined {

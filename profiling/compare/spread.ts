@@ -4,7 +4,8 @@
  * The rule is a plain one, which a reader can check by looking: where the ranges overlap there is no verdict. Where they
  * do not, chance is still possible, and the fewer rounds the likelier; `chanceOfParting` says how likely.
  */
-import type { Change, ChangeVerdict, Spread } from './result.ts';
+import type { SearchStep } from '../load/result.ts';
+import type { Change, ChangeVerdict, MaximumSearch, Spread } from '../result/compare.ts';
 
 /** Null where there is no value. */
 export function spreadOf(values: readonly number[]): Spread | null {
@@ -28,6 +29,21 @@ export function chanceOfParting(rounds: number, otherRounds: number): number {
   return Math.min(1, 2 / orders);
 }
 
+/** What searches for the same highest rate came to, out of their steps. */
+export function maximumOf(searches: readonly (readonly SearchStep[])[]): Omit<MaximumSearch, 'subject' | 'op'> {
+  const tried = searches.filter((steps) => steps.length > 0);
+  const spread = spreadOf(tried.map(highestHeld));
+  const best = spread === null || spread.median === 0 ? null : Math.round(spread.median);
+  const steps = tried.flat();
+  const missed = steps.filter((step) => !step.held && step.rate > (best ?? 0)).map(({ rate }) => rate);
+  return {
+    best,
+    missed: missed.length === 0 ? null : Math.min(...missed),
+    spread: best === null ? null : spread,
+    steps,
+  };
+}
+
 function verdictOf(from: Spread, to: Spread): ChangeVerdict {
   if (from.count < 2 || to.count < 2) return 'unknown';
   if (from.min <= to.max && to.min <= from.max) return 'none';
@@ -38,4 +54,9 @@ function medianOfSorted(sorted: readonly number[]): number {
   const middle = Math.floor(sorted.length / 2);
   const upper = sorted[middle] ?? 0;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
+}
+
+/** 0 where none was. */
+function highestHeld(steps: readonly SearchStep[]): number {
+  return Math.max(0, ...steps.filter((step) => step.held).map(({ rate }) => rate));
 }

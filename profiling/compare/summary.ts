@@ -16,9 +16,9 @@ import {
   type SummaryRow,
   type ThreadRow,
   type VerdictCounts,
-} from './result.ts';
+} from '../result/compare.ts';
 
-export const measureNames = Object.keys(measureKinds) as readonly MeasureName[];
+const measureNames = Object.keys(measureKinds) as readonly MeasureName[];
 
 /** A row for each subject, operation and point, in the order in which they first ran. */
 export function summarise(runs: readonly CompareRun[]): SummaryRow[] {

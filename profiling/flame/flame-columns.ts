@@ -47,52 +47,30 @@ export class FrameTable {
 const smallFrames: Frame = { name: '(small frames)', origin: 'v8', file: '', line: null };
 
 export function encodeTree(root: MergedFrame, table: FrameTable, options: EncodeOptions): TreeColumns {
-  const { framesMax, withBaseline } = options;
   const whole = Math.max(root.total, root.baseTotal);
   let leastWeight = Math.max(1, whole * options.shareMin);
-  while (countFrames(root, leastWeight) > framesMax) leastWeight *= 1.5;
-  const columns = new Columns(table, leastWeight, withBaseline);
-  columns.add(root, 0);
-  const { depth, frame, category, total, base, omitted } = columns;
-  return { depth, frame, category, total, base, omitted };
-}
-
-class Columns implements TreeColumns {
-  readonly depth: number[] = [];
-  readonly frame: number[] = [];
-  readonly category: number[] = [];
-  readonly total: number[] = [];
-  readonly base: number[] = [];
-  omitted = 0;
-  readonly #table: FrameTable;
-  readonly #leastWeight: number;
-  readonly #withBaseline: boolean;
-
-  constructor(table: FrameTable, leastWeight: number, withBaseline: boolean) {
-    this.#table = table;
-    this.#leastWeight = leastWeight;
-    this.#withBaseline = withBaseline;
-  }
-
-  add(frame: MergedFrame, depth: number): void {
-    this.#row(frame, depth);
-    const children = [...frame.children.values()].sort((one, other) => weightOf(other) - weightOf(one));
-    const small = children.filter((child) => weightOf(child) < this.#leastWeight);
-    for (const child of children.slice(0, children.length - small.length)) this.add(child, depth + 1);
+  while (countFrames(root, leastWeight) > options.framesMax) leastWeight *= 1.5;
+  const rows: (Omit<MergedFrame, 'self' | 'base' | 'children'> & { readonly depth: number })[] = [];
+  let omitted = 0;
+  const add = (merged: MergedFrame, depth: number): void => {
+    rows.push({ ...merged, depth });
+    const children = [...merged.children.values()].sort((one, other) => weightOf(other) - weightOf(one));
+    const small = children.filter((child) => weightOf(child) < leastWeight);
+    for (const child of children.slice(0, children.length - small.length)) add(child, depth + 1);
     if (small.length === 0) return;
-    this.omitted += small.length;
-    const total = sum(small, ({ total: one }) => one);
-    const baseTotal = sum(small, (one) => one.baseTotal);
-    this.#row({ frame: smallFrames, category: frame.category, total, baseTotal }, depth + 1);
-  }
-
-  #row({ frame, category, total, baseTotal }: Omit<MergedFrame, 'self' | 'base' | 'children'>, depth: number): void {
-    this.depth.push(depth);
-    this.frame.push(this.#table.indexOf(frame));
-    this.category.push(categories.indexOf(category));
-    this.total.push(Math.round(total));
-    if (this.#withBaseline) this.base.push(Math.round(baseTotal));
-  }
+    omitted += small.length;
+    const [total, baseTotal] = [sum(small, (one) => one.total), sum(small, (one) => one.baseTotal)];
+    rows.push({ frame: smallFrames, category: merged.category, total, baseTotal, depth: depth + 1 });
+  };
+  add(root, 0);
+  return {
+    depth: rows.map(({ depth }) => depth),
+    frame: rows.map(({ frame }) => table.indexOf(frame)),
+    category: rows.map(({ category }) => categories.indexOf(category)),
+    total: rows.map(({ total }) => Math.round(total)),
+    base: options.withBaseline ? rows.map(({ baseTotal }) => Math.round(baseTotal)) : [],
+    omitted,
+  };
 }
 
 /** Frames that are wide enough, and one for the small ones of each. */

@@ -12,7 +12,7 @@ import { encodeTree, FrameTable, type TreeColumns } from './flame-columns.ts';
 import { addStacks, newRoot, sumUp, type MergedFrame } from './merged-frames.ts';
 
 /** `cpu`: microseconds by V8. `allocation`: bytes. `native`: perf's samples, native and kernel frames included. */
-export const flameKinds = ['cpu', 'allocation', 'native'] as const;
+const flameKinds = ['cpu', 'allocation', 'native'] as const;
 export type FlameKind = (typeof flameKinds)[number];
 
 /** The stacks of one thread. */

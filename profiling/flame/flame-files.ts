@@ -6,9 +6,9 @@ import {
   profileFilesSchema,
   readProfileJson,
   readProfileText,
-  type ProfileFile,
   type ProfileIndex,
 } from '../capture/recording-files.ts';
+import type { ProfileFile } from '../result/profile.ts';
 import type { FlameKind, FlameSource } from './flame-data.ts';
 import { treeOfFolded } from './folded-stacks.ts';
 

@@ -1,4 +1,5 @@
 /** How weights, shares and searches are written and read. */
+import { quantity } from '../result/quantity.ts';
 import type { FlameGraph, FlameKind } from './flame-data.ts';
 
 export const kindTitles: Readonly<Record<FlameKind, string>> = {
@@ -11,8 +12,8 @@ const searchCharactersMax = 200;
 
 /** `1.24 ms`, `3.1 MiB`, `412 samples`. */
 export function weightText(weight: number, kind: FlameKind): string {
-  if (kind === 'native') return `${Math.round(weight).toLocaleString('en')} samples`;
-  return kind === 'cpu' ? scaled(weight, 1000, ['us', 'ms', 's']) : scaled(weight, 1024, ['B', 'KiB', 'MiB', 'GiB']);
+  if (kind === 'native') return `${quantity(Math.round(weight), 'count')} samples`;
+  return quantity(weight, kind === 'cpu' ? 'latency' : 'bytes');
 }
 
 /** The weight of one request, where the number of requests is known; samples have no such meaning. */
@@ -50,15 +51,4 @@ export function searchPattern(text: string): RegExp | undefined {
 /** The pattern of a text that is none. */
 export function literal(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-}
-
-function scaled(value: number, step: number, units: readonly string[]): string {
-  let rest = value;
-  let unit = 0;
-  while (Math.abs(rest) >= step && unit < units.length - 1) {
-    rest /= step;
-    unit++;
-  }
-  const digits = Math.abs(rest) >= 100 || (unit === 0 && Number.isInteger(rest)) ? 0 : 1;
-  return `${rest.toFixed(Math.abs(rest) < 10 && digits > 0 ? 2 : digits)} ${units[unit]}`;
 }

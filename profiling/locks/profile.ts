@@ -14,7 +14,7 @@ import {
   type LockStack,
   type LockThreadRow,
   type WatchedProcess,
-} from './result.ts';
+} from '../result/locks.ts';
 import { blockKind, roleOf, siteOf, type ThreadRole } from './sites.ts';
 
 /** Stacks that a profile keeps. */

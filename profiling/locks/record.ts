@@ -16,7 +16,7 @@ import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { RecordOptions } from '../capture/record.ts';
 import { PerfScriptParser } from './perf-script.ts';
 import { LockTally } from './profile.ts';
-import type { LockProfile, WatchedProcess } from './result.ts';
+import type { LockProfile, WatchedProcess } from '../result/locks.ts';
 
 export type LockAvailability = { readonly available: true } | { readonly available: false; readonly reason: string };
 

@@ -6,7 +6,7 @@
  * A condition variable is how pools wait for work, so it counts as idleness.
  */
 import type { StackFrame } from './perf-script.ts';
-import type { BlockKind, LockSite } from './result.ts';
+import type { BlockKind, LockSite } from '../result/locks.ts';
 
 /** `<linux/futex.h>`; the flags for private futexes and the real-time clock are above. */
 const commandMask = 0x7f;

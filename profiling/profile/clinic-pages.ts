@@ -4,8 +4,7 @@
  */
 import { join, relative } from 'node:path';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
-import type { ProfileFile } from '../capture/recording-files.ts';
-import { threadLabel, type ClinicPage } from '../capture/result.ts';
+import { threadLabel, type ClinicPage, type ProfileFile } from '../result/profile.ts';
 import { checkGraph } from '../clinic/graph-check.ts';
 import { runClinic, type ClinicLoad, type ClinicResult } from '../clinic/run-clinic.ts';
 import type { ClinicTool } from '../clinic/tools.ts';
@@ -28,7 +27,7 @@ export interface ClinicPagesOptions {
   readonly onProgress: (text: string) => void;
 }
 
-export const clinicFolder = 'clinic';
+const clinicFolder = 'clinic';
 
 /** Never throws for what clinic does: a page that could not be made says why. */
 export async function clinicPages(options: ClinicPagesOptions): Promise<ClinicPage[]> {

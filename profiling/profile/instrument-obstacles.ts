@@ -1,7 +1,7 @@
 /** Why instruments cannot be used here: found out by trying, before anything is started. */
 import { perfObstacle } from '../capture/perf.ts';
 import { lockProfileAvailability } from '../locks/record.ts';
-import type { InstrumentName } from './instrument-names.ts';
+import type { InstrumentName } from '../result/profile.ts';
 
 /** By instrument, the reason; those that can be used are not in it. */
 export async function instrumentObstacles(

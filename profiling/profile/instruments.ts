@@ -14,13 +14,12 @@ import {
   type NodeRecording,
   type RecordOptions,
 } from '../capture/record.ts';
-import { writePerfFiles, writeRecordingFiles, type ProfileFile } from '../capture/recording-files.ts';
-import type { ProfileRun } from '../capture/result.ts';
+import { writePerfFiles, writeRecordingFiles } from '../capture/recording-files.ts';
+import type { InstrumentName, ProfileFile, ProfileRun } from '../result/profile.ts';
 import type { BenchResult } from '../load/result.ts';
 import { recordLocks } from '../locks/record.ts';
 import { recordWaits, sampleEvery } from '../waits/record.ts';
 import { waitTable } from '../waits/table.ts';
-import type { InstrumentName } from './instrument-names.ts';
 
 export interface ProfiledNode extends ProfileTarget {
   /** Null where the node is no process of this machine. */

@@ -3,32 +3,7 @@
  */
 import { figuresOf } from '../compare/figures.ts';
 import type { BenchResult } from '../load/result.ts';
-
-/** One run of the load, with an instrument or without. */
-export interface ObservedLoad {
-  /** `none` where nothing was recorded. */
-  readonly instrument: string;
-  readonly rate: number;
-  readonly p50Us: number;
-  readonly p99Us: number;
-  /** Of all nodes and threads; null where the nodes run elsewhere. */
-  readonly cpuUsPerRequest: number | null;
-  readonly failed: number;
-  readonly verdict: string;
-}
-
-export interface InstrumentOverhead extends ObservedLoad {
-  /** Against the mean of the runs without, 0.1 for 10% more; null where one of the two is not known. */
-  readonly rateChange: number | null;
-  readonly p99Change: number | null;
-  readonly cpuChange: number | null;
-}
-
-export interface Overhead {
-  /** First and last: how far they lie apart says how little a difference means. */
-  readonly without: readonly ObservedLoad[];
-  readonly instruments: readonly InstrumentOverhead[];
-}
+import type { ObservedLoad, Overhead } from '../result/profile.ts';
 
 export const withoutInstrument = 'none';
 

@@ -5,12 +5,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
-import { profileSchema, type ProfileResult } from '../capture/result.ts';
-import { profileDetailsMarkdown } from '../report/profile-details-markdown.ts';
-import { profileMarkdown } from '../report/profile-markdown.ts';
-import { renderProfileReport } from '../report/profile-report.ts';
+import { profileSchema, type ProfileResult } from '../result/profile.ts';
+import { profileMarkdown, renderProfileReport, type StoredProfile } from '../report/profile-report.ts';
 
-export const profileFileNames = { json: 'profile.json', markdown: 'profile.md', report: 'report.html' } as const;
+const profileFileNames = { json: 'profile.json', markdown: 'profile.md', report: 'report.html' } as const;
 
 /**
  * Makes the directory, and tries whether it can be written to; one that holds files is refused, so that nothing of them is
@@ -30,13 +28,8 @@ export function makeProfileDirectory(directory: string, flag = 'out'): void {
   if (!isEmpty) throw refuse('it is not empty; choose a new directory');
 }
 
-export interface Baseline {
-  readonly directory: string;
-  readonly result: ProfileResult;
-}
-
 /** The profile in a directory. Throws `bad-setting`. */
-export function readBaseline(directory: string): Baseline {
+export function readBaseline(directory: string): StoredProfile {
   const path = join(directory, profileFileNames.json);
   const bad = (why: string, cause?: unknown): KvorumError =>
     new KvorumError('bad-setting', `Bad --baseline "${directory}": ${why}`, { cause });
@@ -55,7 +48,7 @@ export function readBaseline(directory: string): Baseline {
 export async function writeProfile(
   directory: string,
   result: ProfileResult,
-  baseline: Baseline | undefined,
+  baseline: StoredProfile | undefined,
 ): Promise<string[]> {
   const write = (name: string, text: string): string => {
     const path = join(directory, name);
@@ -68,7 +61,7 @@ export async function writeProfile(
   };
   return [
     write(profileFileNames.json, `${JSON.stringify(result)}\n`),
-    write(profileFileNames.markdown, `${profileMarkdown(result)}\n${profileDetailsMarkdown(result)}`),
-    write(profileFileNames.report, await renderProfileReport({ directory, result, baseline })),
+    write(profileFileNames.markdown, profileMarkdown(result)),
+    write(profileFileNames.report, await renderProfileReport({ directory, result }, baseline)),
   ];
 }

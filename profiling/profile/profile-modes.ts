@@ -3,17 +3,17 @@
  * CPU, allocation and waiting, as the study asked.
  */
 import { join } from 'node:path';
-import { comparisonSentences } from '../attribution/sentences.ts';
+import { comparisonSentences } from '../report/profile-sentences.ts';
 import { clusterSecret } from '../capture/profile-client.ts';
 import { commonLoad, targetsOf, type ComparedCluster } from '../compare/compare-modes.ts';
-import type { CompareResult, CompareSettings, ModeProfile } from '../compare/result.ts';
+import type { CompareResult, CompareSettings, ModeProfile } from '../result/compare.ts';
 import { builtInEngine } from '../load/built-in-engine.ts';
 import type { LoadOperation } from '../load/result.ts';
-import { instrumentNames, type InstrumentName } from './instrument-names.ts';
+import { instrumentNames, type InstrumentName } from '../result/profile.ts';
 import { instrumentObstacles } from './instrument-obstacles.ts';
 import { makeProfileDirectory, writeProfile } from './profile-files.ts';
 import { profileCluster, type ProfileEvent } from './run-profile.ts';
-import { costsOf } from './summary.ts';
+import { costsOf } from '../report/profile-summary.ts';
 
 export interface ProfileModesOptions {
   readonly clusters: readonly ComparedCluster[];

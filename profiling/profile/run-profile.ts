@@ -5,8 +5,15 @@
  */
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { frameResolver } from '../capture/source-frames.ts';
-import { writeIndex, type ProfileFile } from '../capture/recording-files.ts';
-import { profileSchema, type ProfileResult, type ProfileRun } from '../capture/result.ts';
+import { writeIndex } from '../capture/recording-files.ts';
+import {
+  profileSchema,
+  type InstrumentName,
+  type ObservedLoad,
+  type ProfileFile,
+  type ProfileResult,
+  type ProfileRun,
+} from '../result/profile.ts';
 import { runBench } from '../load/bench.ts';
 import type { LoadEngine } from '../load/engine.ts';
 import { benchEnvironment } from '../load/environment.ts';
@@ -14,9 +21,8 @@ import { fillKeys } from '../load/fill.ts';
 import { fillLineMs, type FillProgress } from '../load/fill-progress.ts';
 import { findMax } from '../load/find-max.ts';
 import type { BenchResult, LoadOperation, SearchStep, Workload } from '../load/result.ts';
-import type { InstrumentName } from './instrument-names.ts';
 import { instruments, type ProfiledNode } from './instruments.ts';
-import { observedLoad, overheadOf, withoutInstrument, type ObservedLoad } from './overhead.ts';
+import { observedLoad, overheadOf, withoutInstrument } from './overhead.ts';
 
 export interface ProfileOptions {
   readonly nodes: readonly ProfiledNode[];
@@ -45,7 +51,7 @@ export type ProfileEvent =
   | { readonly kind: 'run'; readonly op: LoadOperation; readonly instrument: string; readonly result: BenchResult }
   | { readonly kind: 'failed'; readonly op: LoadOperation; readonly instrument: string; readonly reason: string };
 
-export const shareOfMaximum = 0.7;
+const shareOfMaximum = 0.7;
 const searchMs = { durationMs: 3000, warmupMs: 1000 };
 const search = { startRate: 500, p99MsMax: 50, precision: 0.1, stepsMax: 24 };
 /** Each run's own: connections, and whatever the instrument changed. */

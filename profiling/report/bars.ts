@@ -2,11 +2,13 @@
  * Bars for a few things side by side: medians with the range of their rounds, or wholes made of parts. Plain elements
  * whose widths are the shares: they need no script, print well, and their figures are text beside them.
  */
-import type { Spread } from '../compare/result.ts';
+import { rangeText } from '../compare/format.ts';
+import type { Spread } from '../result/compare.ts';
+import { table, type ColumnOf, type Figure, type Table } from './blocks.ts';
+import { figureOf } from './figure.ts';
 import { html, type Html } from './html.ts';
 import { seriesColours } from './palette.ts';
-import { quantity, type Unit } from './quantity.ts';
-import { tableBehind, type Cell, type TableOptions } from './table.ts';
+import { quantity, type Unit } from '../result/quantity.ts';
 
 export interface RangeBar {
   /** Bars of the same group stand together under its name. */
@@ -34,10 +36,6 @@ export interface BarPart {
   readonly value: number;
 }
 
-interface PartNames {
-  readonly names: readonly string[];
-}
-
 export interface Bars<Bar> {
   readonly title: string;
   readonly summary?: string;
@@ -45,8 +43,17 @@ export interface Bars<Bar> {
   readonly bars: readonly Bar[];
 }
 
+export interface PartColours {
+  /** In the order of the legend. */
+  readonly names: readonly string[];
+  /** What `names` names: where sections are as many as there are colours, their parts look alike. */
+  readonly colourBy?: 'name' | 'section';
+  /** Each bar takes all the room there is: what is compared are shares. */
+  readonly isOwnScale?: boolean;
+}
+
 /** Bars as long as the medians, with a bracket from the least to the greatest round. */
-export function rangeBars({ title, summary, unit, bars }: Bars<RangeBar>): Html {
+export function rangeBars({ title, summary, unit, bars }: Bars<RangeBar>): Figure {
   const longest = Math.max(...bars.map(({ spread }) => spread?.max ?? 0)) || 1;
   const percent = (value: number): string => `${((value / longest) * 100).toFixed(2)}%`;
   const rows = inGroups(bars, ({ label, spread, colour, none }) => {
@@ -58,82 +65,71 @@ export function rangeBars({ title, summary, unit, bars }: Bars<RangeBar>): Html 
     const range = max > min && html`<span class="quiet">${rangeText(spread, unit)}</span>`;
     return row(label, html`${bar}${bracket}`, html`${quantity(median, unit)}${range}`);
   });
-  const head = ['Median', 'Least', 'Most'].map((name) => ({ title: name, unit }));
-  return drawn(title, summary, {
-    body: rows,
-    behind: tableBehind('Table', {
-      caption: title,
-      columns: [{ title: '', unit: 'text' }, ...head, { title: 'Rounds', unit: 'count' }],
-      rows: bars.map(({ group, label, spread, none }): Cell[] => {
-        const name = group === undefined ? label : `${group}: ${label}`;
-        if (spread === null) return [name, none ?? null, null, null, 0];
-        return [name, spread.median, spread.min, spread.max, spread.count];
-      }),
-    }),
-  });
+  return figureOf(
+    { title, summary },
+    rows,
+    table(title, bars, [
+      ['', 'text', barName],
+      ['Median', unit, ({ spread, none }) => spread?.median ?? none ?? null],
+      ['Least', unit, ({ spread }) => spread?.min ?? null],
+      ['Most', unit, ({ spread }) => spread?.max ?? null],
+      ['Rounds', 'count', ({ spread }) => spread?.count ?? 0],
+    ]),
+  );
 }
 
-/** Bars of parts in the colours of a common legend, `names` in its order. */
-export function stackedBars({ title, summary, unit, bars, names }: Bars<StackedBar> & PartNames): Html {
+/** Bars of parts in the colours of a common legend; `behind` is the table of their figures. */
+export function stackedBars(
+  { title, summary, unit, bars, names, colourBy = 'name', isOwnScale = false }: Bars<StackedBar> & PartColours,
+  behind: Table = partsTable(title, unit, bars),
+): Figure {
   const colours = new Map(names.map((name, index) => [name, `var(--series-${(index % seriesColours) + 1})`]));
   const longest = Math.max(...bars.map(({ parts }) => total(parts))) || 1;
-  const percent = (value: number): string => `${((value / longest) * 100).toFixed(2)}%`;
   const rows = inGroups(bars, ({ label, parts }) => {
     if (parts.length === 0) return row(label, null, html`<span class="quiet">${quantity(null, unit)}</span>`);
-    const pieces = placed(parts).map(({ section, name, value, from }) => {
-      const place = `left:${percent(from)};width:${percent(value)};background:${colours.get(name)}`;
+    const whole = isOwnScale ? total(parts) || 1 : longest;
+    const percent = (value: number): string => `${((value / whole) * 100).toFixed(2)}%`;
+    const pieces = placed(parts).map((part) => {
+      const { section, name, value, from } = part;
+      const place = `left:${percent(from)};width:${percent(value)};background:${colours.get(part[colourBy])}`;
       return html`<div class="part" style="${place}" title="${section} ${name}: ${quantity(value, unit)}"></div>`;
     });
-    const under = placed(sectionsOf(parts)).map(({ section, value, from }) => {
+    // The legend names the sections where it stands for them.
+    const sections = colourBy === 'section' ? [] : sectionsOf(parts);
+    const under = placed(sections).map(({ section, value, from }) => {
       return html`<span style="left:${percent(from)};width:${percent(value)}">${section}</span>`;
     });
     return row(label, html`${pieces}`, html`${quantity(total(parts), unit)}`, under);
   });
   const legend = names.map((name) => html`<li><i style="background:${colours.get(name)}"></i>${name}</li>`);
-  return drawn(title, summary, {
-    body: html`<ul class="keys">
+  return figureOf(
+    { title, summary },
+    html`<ul class="keys">
         ${legend}
       </ul>
       ${rows}`,
-    behind: tableBehind('Table', partsTable(title, unit, bars)),
-  });
+    behind,
+  );
 }
 
-function partsTable(caption: string, unit: Unit, bars: readonly StackedBar[]): TableOptions {
+function partsTable(caption: string, unit: Unit, bars: readonly StackedBar[]): Table {
   const nameOf = ({ section, name }: BarPart): string => `${section} ${name}`;
   // Of the bar with most parts first, so that the others' stand in its order.
   const longest = bars.toSorted((left, right) => right.parts.length - left.parts.length);
   const names = [...new Set(longest.flatMap(({ parts }) => parts.map(nameOf)))];
-  return {
-    caption,
-    columns: [{ title: '', unit: 'text' }, { title: 'All', unit }, ...names.map((title) => ({ title, unit }))],
-    rows: bars.map(({ group, label, parts }): Cell[] => [
-      group === undefined ? label : `${group}: ${label}`,
-      parts.length === 0 ? null : total(parts),
-      ...names.map((name) => parts.find((part) => nameOf(part) === name)?.value ?? (parts.length === 0 ? null : '–')),
+  return table(caption, bars, [
+    ['', 'text', barName],
+    ['All', unit, ({ parts }) => (parts.length === 0 ? null : total(parts))],
+    ...names.map((name): ColumnOf<StackedBar> => [
+      name,
+      unit,
+      ({ parts }) => parts.find((part) => nameOf(part) === name)?.value ?? (parts.length === 0 ? null : '–'),
     ]),
-  };
+  ]);
 }
 
-/** `3.9 to 4.4 ms`, `980 µs to 1.2 ms`. */
-export function rangeText({ min, max }: Spread, unit: Unit): string {
-  const [low, high] = [quantity(min, unit), quantity(max, unit)];
-  if (low === high) return low;
-  const unitName = /[^\d.]*$/;
-  const isSameUnit = unitName.exec(low)?.[0] === unitName.exec(high)?.[0];
-  return `${isSameUnit ? low.replace(unitName, '') : low} to ${high}`;
-}
-
-interface Drawn {
-  readonly body: Html;
-  readonly behind: Html;
-}
-
-function drawn(title: string, summary: string | undefined, { body, behind }: Drawn): Html {
-  return html`<figure>
-    <figcaption>${title}${summary === undefined ? null : html` <span class="quiet">${summary}</span>`}</figcaption>
-    ${body}${behind}
-  </figure> `;
+function barName({ group, label }: { readonly group?: string; readonly label: string }): string {
+  return group === undefined ? label : `${group}: ${label}`;
 }
 
 function inGroups<Bar extends { readonly group?: string }>(bars: readonly Bar[], show: (bar: Bar) => Html): Html {

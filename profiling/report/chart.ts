@@ -2,7 +2,7 @@
  * What a chart of a report shows, as data: made by the renderers, drawn by `profiling/browser/charts.ts`, and printed by
  * `figure.ts` as the table behind the chart, so that both hold the same figures.
  */
-import type { Unit } from './quantity.ts';
+import type { Unit } from '../result/quantity.ts';
 
 export type Chart = LineChart | HeatMap;
 

@@ -2,26 +2,24 @@
  * A comparison in pictures, one operation at a time: what each subject holds, its latency by percentile under each load,
  * and what a request costs it in CPU, memory, switches and bytes.
  */
-import { pointKey, pointName } from '../compare/load-point.ts';
+import { pointKey } from '../compare/load-point.ts';
 import {
   measureKinds,
   type CompareResult,
   type LoadPoint,
-  type MaximumSearch,
   type MeasureName,
   type SummaryRow,
-  type ThreadRow,
-} from '../compare/result.ts';
+} from '../result/compare.ts';
 import { sumOf } from '../load/histogram.ts';
 import type { LoadOperation } from '../load/result.ts';
+import { quiet, type Block } from './blocks.ts';
 import { rangeBars, stackedBars, type BarPart } from './bars.ts';
-import type { Dash, LineChart } from './chart.ts';
-import { figure } from './figure.ts';
-import { html, type Html } from './html.ts';
-import { seriesColours } from './palette.ts';
+import type { LineChart } from './chart.ts';
+import { byNodeAndThread, byThread, pointsOf, pointText, rowOf, type RowPlace } from './compare-tables.ts';
+import { chartFigure } from './figure.ts';
+import { dashes, seriesColours } from './palette.ts';
 import { percentileChart, type LatencyRun } from './percentile-chart.ts';
-import { quantity, typeset, type Unit } from './quantity.ts';
-import { table, type Cell } from './table.ts';
+import { quantity } from '../result/quantity.ts';
 
 /** Costs that get a chart, besides CPU; everything stands in the tables. */
 const costMeasures: readonly MeasureName[] = [
@@ -32,10 +30,10 @@ const costMeasures: readonly MeasureName[] = [
   'residentBytes',
 ];
 
-export function maximumChart({ searches, subjects }: CompareResult, op: LoadOperation): Html | null {
+export function maximumChart({ searches, subjects }: CompareResult, op: LoadOperation): Block {
   const found = searches.filter((search) => search.op === op);
   if (found.length === 0) return null;
-  const bars = rangeBars({
+  return rangeBars({
     title: `Highest rate held, ${op.toUpperCase()}`,
     summary: 'Median of the rounds; the bracket reaches from the least to the greatest of them.',
     unit: 'rate',
@@ -46,40 +44,20 @@ export function maximumChart({ searches, subjects }: CompareResult, op: LoadOper
       colour: colourOf(subjects.map(({ name }) => name).indexOf(subject)),
     })),
   });
-  return html`${bars}${missedTable(found, op)}`;
-}
-
-/** What the maxima ended at. */
-function missedTable(searches: readonly MaximumSearch[], op: LoadOperation): Html {
-  return table({
-    caption: `Above the highest rate held, ${op.toUpperCase()}`,
-    columns: [
-      { title: '', unit: 'text' },
-      { title: 'Held', unit: 'rate' },
-      { title: 'Lowest rate not held', unit: 'rate' },
-      { title: 'What it failed on', unit: 'text' },
-    ],
-    rows: searches.map(({ subject, best, missed, steps }): Cell[] => [
-      subject,
-      best ?? 'none',
-      missed ?? 'none tried',
-      steps.findLast(({ rate, held }) => !held && rate === missed)?.reason ?? '–',
-    ]),
-  });
 }
 
 /**
  * One chart for each load, the subjects overlaid, their rounds pooled: a round's slow requests weigh as much as the others,
  * where a median round would hide them.
  */
-export function latencyCharts(result: CompareResult, op: LoadOperation): Html[] {
+export function latencyCharts(result: CompareResult, op: LoadOperation): Block {
   return pointsOf(result, op).map((point) => {
     const pooled = result.subjects.map(({ name }) => pooledLatency(result, { op, point, subject: name }));
     const at = `${op.toUpperCase()} at ${pointText(point)}`;
     if (pooled.every(({ latency }) => latency.count === 0)) {
-      return html`<p class="quiet">Latency of ${at}: not measured.</p>`;
+      return quiet(`Latency of ${at}: not measured.`);
     }
-    return figure({
+    return chartFigure({
       title: `Latency by percentile, ${at}`,
       summary: `${pooledText(pooled)} ${missedNote(result, op, point)}`.trim(),
       chart: toldApart(percentileChart(pooled)),
@@ -116,11 +94,8 @@ function pooledText(pooled: readonly Pooled[]): string {
 
 /** By dashes beside the colours. */
 function toldApart(chart: LineChart): LineChart {
-  const dashes: readonly Dash[] = ['solid', 'long', 'dotted', 'dashed'];
-  return {
-    ...chart,
-    series: chart.series.map((series, index) => ({ ...series, dash: dashes[index % dashes.length] ?? 'solid' })),
-  };
+  const series = chart.series.map((one, index) => ({ ...one, dash: dashes[index % dashes.length] ?? 'solid' }));
+  return { ...chart, series };
 }
 
 /** Where a rate was missed, latency grows with the length of the run. */
@@ -132,14 +107,14 @@ function missedNote({ summary }: CompareResult, op: LoadOperation, point: LoadPo
   return `Not held in every round by ${missed.map(({ subject }) => subject).join(', ')}: its latency says how long the run was.`;
 }
 
-export function costCharts(result: CompareResult, op: LoadOperation): Html {
+export function costCharts(result: CompareResult, op: LoadOperation): Block {
   const rows = pointsOf(result, op).flatMap((point) => {
     return result.subjects.flatMap(({ name }, index) => {
       const row = rowOf(result, { op, point, subject: name });
       return row === undefined ? [] : [{ group: pointText(point), row, colour: colourOf(index) }];
     });
   });
-  if (rows.length === 0) return html``;
+  if (rows.length === 0) return null;
   const cpu = stackedBars({
     title: `CPU a request by node and thread, ${op.toUpperCase()}`,
     summary: 'native: all threads without JavaScript (libuv, V8, LMDB). Medians of the rounds.',
@@ -150,7 +125,7 @@ export function costCharts(result: CompareResult, op: LoadOperation): Html {
   const others = costMeasures.map((measure) => {
     return rangeBars({
       title: `${measureKinds[measure].title}, ${op.toUpperCase()}`,
-      unit: unitOf(measure),
+      unit: measureKinds[measure].unit,
       bars: rows.map(({ group, row, colour }) => ({
         group,
         label: row.subject,
@@ -159,7 +134,7 @@ export function costCharts(result: CompareResult, op: LoadOperation): Html {
       })),
     });
   });
-  return html`${cpu}${others}`;
+  return [cpu, others];
 }
 
 /** By node, and in each by thread. */
@@ -167,57 +142,6 @@ function cpuParts({ threads }: SummaryRow): BarPart[] {
   return threads
     .toSorted(byNodeAndThread)
     .map(({ node, thread, cpuUs }) => ({ section: node, name: thread, value: cpuUs.median }));
-}
-
-export function byNodeAndThread(left: ThreadRow, right: ThreadRow): number {
-  return inOrder(left.node, right.node) || byThread(left.thread, right.thread);
-}
-
-/** Main first and native last. */
-function byThread(left: string, right: string): number {
-  return threadPlace(left) - threadPlace(right) || inOrder(left, right);
-}
-
-function threadPlace(name: string): number {
-  if (name === 'main') return 0;
-  return name === 'native' ? 2 : 1;
-}
-
-function inOrder(left: string, right: string): number {
-  return left.localeCompare(right, 'en', { numeric: true });
-}
-
-/** The loads that the operation met, in order. */
-export function pointsOf({ summary }: CompareResult, op: LoadOperation): LoadPoint[] {
-  const points = summary.filter((row) => row.op === op).map(({ point }) => point);
-  return [...new Map(points.map((point) => [pointKey(point), point])).values()];
-}
-
-/** `1 000/s`, `60% of its own maximum`. */
-export function pointText(point: LoadPoint): string {
-  return typeset(pointName(point));
-}
-
-export interface RowPlace {
-  readonly op: LoadOperation;
-  readonly point: LoadPoint;
-  readonly subject: string;
-}
-
-export function rowOf({ summary }: CompareResult, { op, point, subject }: RowPlace): SummaryRow | undefined {
-  return summary.find((row) => {
-    return row.op === op && row.subject === subject && pointKey(row.point) === pointKey(point);
-  });
-}
-
-export function opsOf({ searches, summary }: CompareResult): LoadOperation[] {
-  return [...new Set([...searches, ...summary].map(({ op }) => op))];
-}
-
-export function unitOf(measure: MeasureName): Unit {
-  const { unit, isLatency } = measureKinds[measure];
-  const units = { 'requests/s': 'rate', us: isLatency ? 'latency' : 'us', bytes: 'bytes', switches: 'count' } as const;
-  return units[unit];
 }
 
 function colourOf(index: number): number {

@@ -2,152 +2,129 @@
  * The report of a comparison as one HTML file without network: what each step bought in sentences first, then pictures and
  * tables for each operation, then how it was measured.
  */
-import type { ComparedStep, CompareResult, CompareSettings } from '../compare/result.ts';
 import { ruleSentence } from '../compare/sentences.ts';
 import type { LoadOperation } from '../load/result.ts';
-import { costCharts, latencyCharts, maximumChart, opsOf } from './compare-charts.ts';
-import { measureTables, profileTable, runTable } from './compare-tables.ts';
-import { commandBlock, describedTable, describeEnvironment, type Described } from './environment-section.ts';
+import type { ComparedStep, CompareResult, CompareSettings } from '../result/compare.ts';
+import { quantity, typeset } from '../result/quantity.ts';
+import { command, details, list, note, quiet, section, type Block } from './blocks.ts';
+import { htmlOf } from './blocks-html.ts';
+import { costCharts, latencyCharts, maximumChart } from './compare-charts.ts';
+import {
+  maximumTable,
+  measureTables,
+  opsOf,
+  profileLinks,
+  profileTable,
+  runTable,
+  stepsOf,
+  type Step,
+} from './compare-tables.ts';
+import { describedTable, describeEnvironment, describeLoad, describeOp, type Described } from './environment.ts';
 import { html, type Html } from './html.ts';
 import { renderPage } from './page.ts';
-import { quantity, typeset } from './quantity.ts';
-import { searchTable } from './search-section.ts';
-import { compareStyles } from './stylesheet.ts';
+import { searchTable } from './search.ts';
 
 export async function renderCompareReport(result: CompareResult): Promise<string> {
-  const profiles = profileTable(result);
+  const { profiles = [], profileSentences = [] } = result;
   return renderPage({
     title: `Kvorum comparison: ${result.subjects.map(({ name }) => name).join(', ')}`,
-    data: null,
-    scripts: ['charts'],
-    styles: [compareStyles],
-    body: html`${verdictSection(result)} ${opsOf(result).map((op) => operationSection(result, op))}
-    ${
-      profiles !== null &&
-      html`<section>
-        <h2>Profiles</h2>
-        ${profiles}
-      </section>`
-    }
-    ${methodSection(result)}`,
+    script: 'charts',
+    body: htmlOf([
+      verdictSection(result),
+      opsOf(result).map((op) => operationSection(result, op)),
+      profiles.length + profileSentences.length > 0 &&
+        section('Profiles', list(profileSentences), profileTable(profiles), profileLinks(profiles)),
+      methodSection(result),
+    ]),
   });
 }
 
 function verdictSection(result: CompareResult): Html {
-  const { steps, cutShort, summary, failures = [] } = result;
+  const { cutShort, summary, failures = [] } = result;
   const rule = ruleSentence(summary);
   const invalid = summary.reduce((sum, { verdicts }) => sum + verdicts.invalid, 0);
-  const pairs = [...new Map(steps.map(({ from, to }) => [`${from} → ${to}`, { from, to }]))];
+  const steps = stepsOf(result);
   return html`<section class="bought" aria-label="What each step bought">
-    ${cutShort && html`<p class="note"><strong>CUT SHORT</strong> The comparison was interrupted: all figures are of the part that ran.</p>`}
-    ${failures.map((failure) => html`<p class="note"><strong>FAILED</strong> ${failure}</p>`)}
-    ${invalid > 0 && html`<p class="note"><strong>INVALID</strong> In ${invalid} ${invalid === 1 ? 'run' : 'runs'} the load generator could not keep the rate; they count for nothing here.</p>`}
-    ${pairs.map(([name, { from, to }]) =>
-      stepBlock(
-        name,
-        steps.filter((step) => step.from === from && step.to === to),
-      ),
-    )}
-    ${pairs.length === 0 && html`<p class="note">Nothing to compare: no two subjects were measured.</p>`}
-    ${rule !== undefined && html`<p class="quiet">${rule}.</p>`}
+    ${htmlOf([
+      cutShort && note('CUT SHORT', 'The comparison was interrupted: all figures are of the part that ran.'),
+      failures.map((failure) => note('FAILED', failure)),
+      invalid > 0 &&
+        note(
+          'INVALID',
+          `In ${invalid} ${invalid === 1 ? 'run' : 'runs'} the load generator could not keep the rate; they count for ` +
+            'nothing here.',
+        ),
+      steps.map(stepBlock),
+      steps.length === 0 && html`<p class="note">Nothing to compare: no two subjects were measured.</p>`,
+      rule !== undefined && quiet(`${rule}.`),
+    ])}
   </section> `;
 }
 
-function stepBlock(name: string, steps: readonly ComparedStep[]): Html {
+function stepBlock({ title, ops }: Step): Html {
   return html`<article>
-    <h2>${name}</h2>
-    ${steps.map(({ maximum, sentences }) => {
-      const [first, ...others] = sentences;
-      const lead = maximum === null ? undefined : first;
-      const rest = maximum === null ? sentences : others;
-      return html`${lead !== undefined && html`<p class="lead">${typeset(lead)}</p> `}
-        <ul>
-          ${rest.map((sentence) => html`<li>${typeset(sentence)}</li> `)}
-        </ul> `;
-    })}
+    <h2>${title}</h2>
+    ${ops.map(stepSentences)}
   </article> `;
 }
 
-function operationSection(result: CompareResult, op: LoadOperation): Html {
-  return html`<section>
-    <h2>${op.toUpperCase()}</h2>
-    ${maximumChart(result, op)}
-    <h3>Latency</h3>
-    ${latencyCharts(result, op)}
-    <h3>What a request costs</h3>
-    ${costCharts(result, op)}
-    <h3>All measures</h3>
-    ${measureTables(result, op)}
-  </section> `;
+/** The maximum stands out where there is one. */
+function stepSentences({ maximum, sentences }: ComparedStep): Html {
+  const leads = maximum === null ? 0 : 1;
+  return html`${sentences.slice(0, leads).map((lead) => html`<p class="lead">${typeset(lead)}</p> `)}
+  ${htmlOf(list(sentences.slice(leads)))}`;
 }
 
-function methodSection(result: CompareResult): Html {
-  const { searches, subjects, settings, command, startedAt } = result;
-  const environments = subjects.map(({ name, source, environment, idleCpuMsPerSecond }): Described => ({
+function operationSection(result: CompareResult, op: LoadOperation): Block {
+  return section(
+    op.toUpperCase(),
+    maximumChart(result, op),
+    maximumTable(result, op),
+    section('Latency', latencyCharts(result, op)),
+    section('What a request costs', costCharts(result, op)),
+    section('All measures', measureTables(result, op, result.steps)),
+  );
+}
+
+function methodSection(result: CompareResult): Block {
+  const { searches, subjects, settings, startedAt, runs } = result;
+  const environments = subjects.map(({ name, source, environment, idleCpuMsPerSecond: idleMs }): Described => ({
     name,
     entries: [
       ...(settings === null ? ([['File', source]] as const) : []),
       ...describeEnvironment(environment),
-      [
-        'CPU while idle, all nodes',
-        idleCpuMsPerSecond === null ? quantity(null, 'ms') : `${quantity(idleCpuMsPerSecond, 'ms')}/s`,
-      ],
+      ['CPU while idle, all nodes', quantity(idleMs, 'ms') + (idleMs === null ? '' : '/s')],
     ],
   }));
-  return html`<section>
-    <h2>How it was measured</h2>
-    ${searches.map(({ subject, op, steps }) => {
+  // Each command once: the runs of a file of a comparison were all made by one.
+  const sources = settings === null ? [...new Set(runs.map((run) => run.result.command))] : [];
+  return section(
+    'How it was measured',
+    searches.map(({ subject, op, steps }) => {
       const name = `Search for the maximum of ${subject}, ${op.toUpperCase()}`;
-      return (
-        steps.length > 0 &&
-        html`<details>
-          <summary>${name}</summary>
-          ${searchTable(name, steps)}
-        </details>`
-      );
-    })}
-    ${
-      result.runs.length > 0 &&
-      html`<details>
-        <summary>All runs</summary>
-        ${runTable(result)}
-      </details>`
-    }
-    ${describedTable('Where it ran', environments)}
-    ${settings !== null && describedTable('What was sent', [{ name: 'Value', entries: describeSettings(settings) }])}
-    ${settings === null && sourceCommands(result)}
-    <h3>To repeat it</h3>
-    ${commandBlock(command)}
-    <p class="quiet">Started ${startedAt}.</p>
-  </section> `;
-}
-
-/** Each once: the runs of a file of a comparison were all made by one command. */
-function sourceCommands({ runs }: CompareResult): Html {
-  const commands = [...new Set(runs.map((run) => run.result.command))];
-  return html`<h3>How the files were made</h3>
-    ${commands.map(commandBlock)}`;
+      return steps.length > 0 && details(name, searchTable(name, steps));
+    }),
+    runs.length > 0 && details('All runs', runTable(runs)),
+    describedTable('Where it ran', environments),
+    settings !== null && describedTable('What was sent', [{ name: 'Value', entries: describeSettings(settings) }]),
+    sources.length > 0 && section('How the files were made', sources.map(command)),
+    section('To repeat it', command(result.command), quiet(`Started ${startedAt}.`)),
+  );
 }
 
 function describeSettings(settings: CompareSettings): Described['entries'] {
-  const { ops, readShare, rates, maximumShare, distribution, arrival, ack, from } = settings;
+  const { ops, readShare, rates, maximumShare } = settings;
   const duration = (milliseconds: number): string => quantity(milliseconds / 1000, 'seconds');
   return [
-    ['Operations', ops.map((op) => (op === 'mixed' ? `mixed, ${quantity(readShare, 'share')} reads` : op)).join(', ')],
+    ['Operations', ops.map((op) => describeOp(op, readShare)).join(', ')],
     ['Common rates', rates.length === 0 ? 'none' : rates.map((rate) => quantity(rate, 'rate')).join(', ')],
     ['Share of its own maximum', quantity(maximumShare, 'share')],
     ['Rounds', quantity(settings.rounds, 'count')],
     ['Nodes', quantity(settings.nodes, 'count')],
     ['Measured, each run', duration(settings.durationMs)],
-    ['Warm-up before', duration(settings.warmupMs)],
     ['Measured, each run of a search', duration(settings.searchDurationMs)],
     ['Held means p99 of at most', quantity(settings.p99MsMax, 'ms')],
-    ['Connections', quantity(settings.connections, 'count')],
-    ['Keys', `${quantity(settings.keys, 'count')}, ${distribution}`],
-    ['Value', quantity(settings.valueBytes, 'bytes')],
-    ['Arrivals', arrival],
-    ['ack', ack === null ? "the cluster's default" : String(ack)],
-    ['from', from === null ? "the cluster's default" : String(from)],
+    ...describeLoad(settings),
     ['Durability', settings.durability],
     ['Targets', settings.targets],
   ];

@@ -1,161 +1,205 @@
-/** A comparison in tables: every measure of every subject with its range and what each step changed; every run. */
-import { threadLabel } from '../capture/result.ts';
-import { pointKey } from '../compare/load-point.ts';
+/**
+ * A comparison in tables, for pages and for terminals: every measure of every subject with its range and what each step
+ * changed; every run; what the modes cost under a profiler.
+ */
+import { rangeText } from '../compare/format.ts';
+import { pointKey, pointName } from '../compare/load-point.ts';
+import type { LoadOperation } from '../load/result.ts';
 import {
   measureKinds,
   type Change,
+  type ComparedStep,
   type CompareResult,
+  type CompareRun,
   type LoadPoint,
   type MeasureName,
   type ModeProfile,
   type Spread,
   type SummaryRow,
+  type ThreadRow,
   type VerdictCounts,
-} from '../compare/result.ts';
-import { percentileUs } from '../load/histogram.ts';
-import type { LoadOperation } from '../load/result.ts';
-import { rangeText } from './bars.ts';
-import { byNodeAndThread, pointsOf, pointText, rowOf, unitOf } from './compare-charts.ts';
-import { html, type Html } from './html.ts';
-import { quantity, typeset, type Unit } from './quantity.ts';
-import { table, type Cell } from './table.ts';
+} from '../result/compare.ts';
+import { threadLabel } from '../result/profile.ts';
+import { quantity, typeset, type Unit } from '../result/quantity.ts';
+import { list, table, type Block, type Cell, type Table } from './blocks.ts';
+import { percentileColumns } from './verdict.ts';
 
-/** One table for each load: measures down, subjects and steps across. */
-export function measureTables(result: CompareResult, op: LoadOperation): Html[] {
-  return pointsOf(result, op).map((point) => measureTable(result, op, point));
+/** What the maxima are, and what the next higher rates failed on; nothing where none was looked for. */
+export function maximumTable({ searches }: CompareResult, op: LoadOperation): Block {
+  const found = searches.filter((search) => search.op === op);
+  return (
+    found.length > 0 &&
+    table(`Highest rates held and what is above them, ${op.toUpperCase()}`, found, [
+      ['', 'text', ({ subject }) => subject],
+      [
+        'Held',
+        'text',
+        ({ best, spread }) => spreadText(spread, 'rate') ?? (best === null ? 'none' : quantity(best, 'rate')),
+      ],
+      ['Lowest rate not held', 'rate', ({ missed }) => missed ?? 'none tried'],
+      [
+        'What it failed on',
+        'text',
+        ({ steps, missed }) => steps.findLast(({ rate, held }) => !held && rate === missed)?.reason ?? '–',
+      ],
+    ])
+  );
 }
 
-function measureTable(result: CompareResult, op: LoadOperation, point: LoadPoint): Html {
-  const rows = result.subjects.map(({ name }) => rowOf(result, { op, point, subject: name }));
-  const steps = result.steps.filter((step) => step.op === op);
-  const changes = steps.map(({ from, to, points }) => ({
-    list: points.find((one) => pointKey(one.point) === pointKey(point))?.changes ?? [],
-    isHeld: [from, to].every((name) => isHeld(rows.find((row) => row?.subject === name))),
-  }));
+/** One table for each load: measures down, subjects and `steps` across. */
+export function measureTables(result: CompareResult, op: LoadOperation, steps: readonly ComparedStep[]): Table[] {
+  const own = steps.filter((step) => step.op === op);
+  return pointsOf(result, op).map((point) => measureTable(result, { op, point, steps: own }));
+}
+
+interface MeasureTable {
+  readonly op: LoadOperation;
+  readonly point: LoadPoint;
+  readonly steps: readonly ComparedStep[];
+}
+
+function measureTable(result: CompareResult, { op, point, steps }: MeasureTable): Table {
+  const names = result.subjects.map(({ name }) => name);
+  const rows = names.map((subject) => rowOf(result, { op, point, subject }));
+  const across = (title: string, cell: (row: SummaryRow) => Cell): Cell[] => {
+    return [title, ...rows.map((row) => (row === undefined ? null : cell(row))), ...steps.map(() => '')];
+  };
   const measures = (Object.keys(measureKinds) as MeasureName[]).map((measure): Cell[] => [
     measureKinds[measure].title,
-    ...rows.map((row) => spreadText(row?.measures[measure] ?? null, unitOf(measure))),
-    ...changes.map(({ list, isHeld: held }) => {
+    ...rows.map((row) => spreadText(row?.measures[measure] ?? null, measureKinds[measure].unit)),
+    ...steps.map(({ from, to, points }) => {
+      const changes = points.find((one) => pointKey(one.point) === pointKey(point))?.changes ?? [];
+      const isSure = [from, to].every((name) => isHeld(rows[names.indexOf(name)]));
       // Of a rate that was missed latency says how long the run was.
-      if (measureKinds[measure].isLatency && !held && list.length > 0) return 'no verdict: rate not held';
-      return changeText(list.find((change) => change.measure === measure));
+      if (measureKinds[measure].unit === 'latency' && !isSure && changes.length > 0) return 'no verdict: rate not held';
+      return changeText(changes.find((change) => change.measure === measure));
     }),
   ]);
-  return table({
-    caption: `${op.toUpperCase()} at ${pointText(point)}: median and range of the rounds`,
-    columns: ['', ...result.subjects.map(({ name }) => name), ...steps.map(({ from, to }) => `${from} → ${to}`)].map(
-      (title) => ({ title, unit: 'text' as const }),
-    ),
-    rows: [
-      ['Rate asked for', ...rows.map((row) => quantity(row?.rate, 'rate')), ...steps.map(() => '')],
-      ['Rounds', ...rows.map((row) => (row === undefined ? null : roundsText(row.verdicts))), ...steps.map(() => '')],
+  const heads = ['', ...names, ...steps.map(({ from, to }) => `${from} → ${to}`)];
+  return table(
+    `${op.toUpperCase()} at ${pointText(point)}: median and range of the rounds`,
+    [
+      across('Rate asked for', ({ rate }) => quantity(rate, 'rate')),
+      across('Rounds', ({ verdicts }) => roundsText(verdicts)),
       ...measures,
-      ...threadRows(rows, steps.length),
+      ...threadNames(rows).map((name) => across(`CPU a request, ${name}`, (row) => threadText(row, name))),
     ],
-  });
+    heads.map((title, at) => [title, 'text', (cells: readonly Cell[]) => cells[at] ?? null]),
+  );
 }
 
-function threadRows(rows: readonly ReturnType<typeof rowOf>[], steps: number): Cell[][] {
+/** As far as any subject has them: `sync` has more workers than the others. */
+function threadNames(rows: readonly (SummaryRow | undefined)[]): string[] {
   const threads = rows.flatMap((row) => row?.threads ?? []).toSorted(byNodeAndThread);
-  const names = new Set(threads.map(threadLabel));
-  const blank = Array.from({ length: steps }, () => '');
-  return [...names].map((name) => [
-    `CPU a request, ${name}`,
-    ...rows.map((row) => {
-      if (row === undefined || row.threads.length === 0) return null;
-      const found = row.threads.find((thread) => threadLabel(thread) === name);
-      return found === undefined ? 'no such thread' : spreadText(found.cpuUs, 'us');
-    }),
-    ...blank,
-  ]);
+  return [...new Set(threads.map(threadLabel))];
+}
+
+function threadText({ threads }: SummaryRow, name: string): Cell {
+  if (threads.length === 0) return null;
+  const found = threads.find((thread) => threadLabel(thread) === name);
+  return found === undefined ? 'no such thread' : spreadText(found.cpuUs, 'us');
 }
 
 /** Each single run, in the order in which they ran: who drifts with the machine shows here. */
-export function runTable({ runs }: CompareResult): Html {
-  return table({
-    caption: 'All runs, in the order in which they ran',
-    columns: [
-      { title: 'Run', unit: 'count' },
-      { title: 'Subject', unit: 'text' },
-      { title: 'Operation', unit: 'text' },
-      { title: 'Load', unit: 'text' },
-      { title: 'Round', unit: 'count' },
-      { title: 'Verdict', unit: 'text' },
-      { title: 'Target', unit: 'rate' },
-      { title: 'Achieved', unit: 'rate' },
-      ...[50, 99].map((share) => ({ title: `p${share}`, unit: 'latency' as const })),
-      { title: 'Max', unit: 'latency' },
-    ],
-    rows: runs.map(({ subject, op, point, round, result }, index): Cell[] => {
-      const { verdict, cutShort, workload, totals, latency } = result;
-      const known = (value: number): number | null => (latency.count === 0 ? null : value);
-      return [
-        index + 1,
-        subject,
-        op,
-        pointText(point),
-        round,
-        verdict.kind.toUpperCase() + (cutShort ? ', cut short' : ''),
-        workload.rate,
-        totals.rate,
-        ...[50, 99].map((share) => known(percentileUs(latency, share))),
-        known(latency.maxUs),
-      ];
-    }),
-  });
+export function runTable(runs: readonly CompareRun[]): Table {
+  return table('All runs, in the order in which they ran', runs, [
+    ['Run', 'count', (_, index) => index + 1],
+    ['Subject', 'text', ({ subject }) => subject],
+    ['Operation', 'text', ({ op }) => op],
+    ['Load', 'text', ({ point }) => pointText(point)],
+    ['Round', 'count', ({ round }) => round],
+    ['Verdict', 'text', ({ result }) => result.verdict.kind.toUpperCase() + (result.cutShort ? ', cut short' : '')],
+    ['Target', 'rate', ({ result }) => result.workload.rate],
+    ['Achieved', 'rate', ({ result }) => result.totals.rate],
+    ...percentileColumns(({ result }: CompareRun) => result.latency, [50, 99]),
+  ]);
 }
 
-/** What the modes cost under a profiler, where one was used. */
-export function profileTable({ profiles = [], profileSentences = [] }: CompareResult): Html | null {
-  if (profiles.length === 0 && profileSentences.length === 0) return null;
-  return html`<ul>
-      ${profileSentences.map((sentence) => html`<li>${typeset(sentence)}</li>`)}
-    </ul>
-    ${
-      profiles.length > 0 &&
-      table({
-        caption: 'What a request cost the whole cluster under the profilers',
-        columns: [
-          { title: 'Mode', unit: 'text' },
-          { title: 'Operation', unit: 'text' },
-          { title: 'Rate', unit: 'rate' },
-          { title: 'CPU', unit: 'us' },
-          { title: 'Heap, bytes', unit: 'count' },
-          { title: 'Off the heap, bytes', unit: 'count' },
-          { title: 'Promises', unit: 'count', digits: 1 },
-          { title: 'Collections', unit: 'us' },
-          { title: 'Blocked on mutexes', unit: 'us' },
-        ],
-        rows: profiles.map(({ mode, op, rate, costs }): Cell[] => [
-          mode,
-          op,
-          rate,
-          costs.cpuUs,
-          costs.heapBytes,
-          costs.offHeapBytes,
-          costs.promises,
-          costs.gcUs,
-          costs.lockUs,
-        ]),
-      })
-    }
-    ${reportLinks(profiles)}`;
+/** Nothing where no profiler was used. */
+export function profileTable(profiles: readonly ModeProfile[]): Block {
+  return (
+    profiles.length > 0 &&
+    table('What a request cost the whole cluster under the profilers', profiles, [
+      ['Mode', 'text', ({ mode }) => mode],
+      ['Operation', 'text', ({ op }) => op],
+      ['Rate', 'rate', ({ rate }) => rate],
+      ['CPU', 'us', ({ costs }) => costs.cpuUs],
+      ['Heap, bytes', 'count', ({ costs }) => costs.heapBytes],
+      ['Off the heap, bytes', 'count', ({ costs }) => costs.offHeapBytes],
+      ['Promises', 'count', ({ costs }) => costs.promises, 1],
+      ['Collections', 'us', ({ costs }) => costs.gcUs],
+      ['Blocked on mutexes', 'us', ({ costs }) => costs.lockUs],
+    ])
+  );
 }
 
 /** Relative to where the page lies, unless the directory was given from the root. */
-function reportLinks(profiles: readonly ModeProfile[]): Html {
+export function profileLinks(profiles: readonly ModeProfile[]): Block {
   const byDirectory = new Map(profiles.map(({ directory, mode }) => [directory, mode]));
-  return html`<ul>
-    ${[...byDirectory].map(([directory, mode]) => {
+  return list(
+    [...byDirectory].map(([directory, mode]) => {
       const path = `${directory.replace(/\/+$/, '')}/report.html`;
-      return html`<li>Profile of ${mode}: <a href="${pathAsLink(path)}">${path}</a></li> `;
-    })}
-  </ul> `;
+      return { path, text: path, note: `profile of ${mode}` };
+    }),
+  );
 }
 
-/** With nothing in it that a browser would take for a scheme, a host or a query. */
-function pathAsLink(path: string): string {
-  return path.replace(/^\/+/, '/').split('/').map(encodeURIComponent).join('/');
+/** What a step from one subject to another bought, for each operation. */
+export interface Step {
+  /** `sync → async`. */
+  readonly title: string;
+  readonly ops: readonly ComparedStep[];
+}
+
+export function stepsOf({ steps }: CompareResult): Step[] {
+  const titleOf = ({ from, to }: ComparedStep): string => `${from} → ${to}`;
+  const titles = [...new Set(steps.map(titleOf))];
+  return titles.map((title) => ({ title, ops: steps.filter((step) => titleOf(step) === title) }));
+}
+
+export function byNodeAndThread(left: ThreadRow, right: ThreadRow): number {
+  return inOrder(left.node, right.node) || byThread(left.thread, right.thread);
+}
+
+/** Main first and native last. */
+export function byThread(left: string, right: string): number {
+  return threadPlace(left) - threadPlace(right) || inOrder(left, right);
+}
+
+function threadPlace(name: string): number {
+  if (name === 'main') return 0;
+  return name === 'native' ? 2 : 1;
+}
+
+function inOrder(left: string, right: string): number {
+  return left.localeCompare(right, 'en', { numeric: true });
+}
+
+/** The loads that the operation met, in order. */
+export function pointsOf({ summary }: CompareResult, op: LoadOperation): LoadPoint[] {
+  const points = summary.filter((row) => row.op === op).map(({ point }) => point);
+  return [...new Map(points.map((point) => [pointKey(point), point])).values()];
+}
+
+/** `1 000/s`, `60% of its own maximum`. */
+export function pointText(point: LoadPoint): string {
+  return typeset(pointName(point));
+}
+
+export interface RowPlace {
+  readonly op: LoadOperation;
+  readonly point: LoadPoint;
+  readonly subject: string;
+}
+
+export function rowOf({ summary }: CompareResult, { op, point, subject }: RowPlace): SummaryRow | undefined {
+  return summary.find((row) => {
+    return row.op === op && row.subject === subject && pointKey(row.point) === pointKey(point);
+  });
+}
+
+export function opsOf({ searches, summary }: CompareResult): LoadOperation[] {
+  return [...new Set([...searches, ...summary].map(({ op }) => op))];
 }
 
 function isHeld(row: SummaryRow | undefined): boolean {
@@ -164,6 +208,7 @@ function isHeld(row: SummaryRow | undefined): boolean {
   return held > 0 && missed + failed + invalid === 0;
 }
 
+/** `4.1 ms (3.9 to 4.4 ms)`. */
 function spreadText(spread: Spread | null, unit: Unit): string | null {
   if (spread === null) return null;
   const median = quantity(spread.median, unit);

@@ -7,31 +7,27 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { bundle } from './browser-code.ts';
 import { escapeHtml, jsonForScript, type Html } from './html.ts';
 import { stylesheet } from './stylesheet.ts';
 
 export interface PageOptions {
   /** Of the window and of the page's first heading. */
   readonly title: string;
-  /** What `pageData()` in `profiling/browser/page.ts` gives the scripts; must survive JSON. */
-  readonly data: unknown;
-  /** Files of `profiling/browser` without their ending, run in this order; `page` comes first by itself. */
-  readonly scripts: readonly string[];
-  /** Style sheets after the common one. */
-  readonly styles?: readonly string[];
+  /** What `pageData()` in `profiling/browser/page.ts` gives the script; must survive JSON. */
+  readonly data?: unknown;
+  /** The page's script: a file of `profiling/browser`, bundled by the build. `page` does what every page does. */
+  readonly script?: 'page' | 'charts' | 'flame';
   readonly body: Html;
 }
 
 /** A whole HTML document. */
-export async function renderPage({ title, data, scripts, styles = [], body }: PageOptions): Promise<string> {
-  const code = harmless(await bundle(['page', ...scripts]));
-  const uplot = await readUplot();
+export async function renderPage(options: PageOptions): Promise<string> {
+  const { title, data = null, script = 'page', body } = options;
+  const code = harmless(await bundled(`${script}.js`));
+  const ofCharts = script === 'charts' ? await bundled('charts.css') : '';
   const policy = [
     "default-src 'none'",
-    `script-src ${[uplot.script, code].map(hashSource).join(' ')}`,
+    `script-src ${hashSource(code)}`,
     "style-src 'unsafe-inline'",
     'img-src data:',
     "base-uri 'none'",
@@ -46,9 +42,8 @@ export async function renderPage({ title, data, scripts, styles = [], body }: Pa
 <meta name="color-scheme" content="light dark">
 <title>${escapeHtml(title)}</title>
 <link rel="icon" href="data:,">
-<style>${uplot.style}</style>
-<style>${stylesheet()}</style>
-${styles.map((style) => `<style>${style}</style>\n`).join('')}</head>
+<style>${ofCharts}${stylesheet()}</style>
+</head>
 <body>
 <header class="page-header">
 <h1>${escapeHtml(title)}</h1>
@@ -58,26 +53,14 @@ ${styles.map((style) => `<style>${style}</style>\n`).join('')}</head>
 ${body.text}
 </main>
 <script type="application/json" id="page-data">${jsonForScript(data)}</script>
-<script>${uplot.script}</script>
 <script type="module">${code}</script>
 </body>
 </html>
 `;
 }
 
-interface Uplot {
-  readonly script: string;
-  readonly style: string;
-}
-
-/** The file that defines the global `uPlot`, and its style. */
-async function readUplot(): Promise<Uplot> {
-  const dist = dirname(createRequire(import.meta.url).resolve('uplot'));
-  const [script, style] = await Promise.all([
-    readFile(join(dist, 'uPlot.iife.min.js'), 'utf8'),
-    readFile(join(dist, 'uPlot.min.css'), 'utf8'),
-  ]);
-  return { script: harmless(script), style };
+function bundled(name: string): Promise<string> {
+  return readFile(new URL(`../browser/${name}`, import.meta.url), 'utf8');
 }
 
 /** Script text that cannot end its element: in JavaScript these can only stand in strings, templates and patterns. */

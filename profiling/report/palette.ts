@@ -5,6 +5,7 @@
  * The series' colours are Okabe and Ito's ("Color Universal Design", 2008), which people with any of the common colour
  * deficiencies tell apart, made darker or lighter for the contrast. Charts add dashes, so that colour never stands alone.
  */
+import type { Dash } from './chart.ts';
 
 /** Name of the CSS variable (`--text`), its light and its dark value. */
 export const palette = {
@@ -32,9 +33,16 @@ export const palette = {
   'series-8': ['#7a5cc4', '#b7a3f0'],
 } as const satisfies Readonly<Record<string, readonly [light: string, dark: string]>>;
 
-export type ColourName = keyof typeof palette;
-
 export const seriesColours = 8;
+
+/** In the order in which they are told apart best. */
+export const dashes: readonly Dash[] = ['solid', 'long', 'dotted', 'dashed'];
+
+/** The dash of the series with this index: `first` while colours last, another one for each further round of colours. */
+export function dashOf(index: number, first: Dash): Dash {
+  const round = Math.floor(index / seriesColours) % dashes.length;
+  return round === 0 ? first : (dashes[round] ?? first);
+}
 
 /** Steps of a heat map from few to many, dark on light or light on dark: after viridis, which rises evenly in lightness. */
 export const heatSteps = {

@@ -4,8 +4,7 @@
  */
 import { percentileUs, type LatencyCounts } from '../load/histogram.ts';
 import type { LineChart, LineSeries } from './chart.ts';
-import { dashOf } from './dashes.ts';
-import { seriesColours } from './palette.ts';
+import { dashOf, seriesColours } from './palette.ts';
 
 export interface LatencyRun {
   readonly label: string;

@@ -1,53 +1,106 @@
 /**
  * The report of a profile: what it found in sentences, then for CPU, allocation, waiting and locks the tables and
- * pictures, then what the instruments themselves cost. One HTML file without network.
+ * pictures, then what the instruments themselves cost. As one HTML file without network, and as Markdown, which has all
+ * but the pictures.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ProfileResult, ProfileRun } from '../capture/result.ts';
-import { flameData, type FlameRun } from '../flame/flame-data.ts';
+import { sumOfParts } from '../attribution/costs.ts';
+import { flameData, type FlameData, type FlameRun } from '../flame/flame-data.ts';
 import { readFlameSources } from '../flame/flame-files.ts';
-import { flameSection, reading, type FlameSection } from '../flame/flame-section.ts';
-import type { Baseline } from '../profile/profile-files.ts';
-import { runSentences, runTitle } from '../profile/summary.ts';
-import { commandBlock, describedTable, describeEnvironment } from './environment-section.ts';
-import { html, type Html } from './html.ts';
-import { profileKeyFigures } from './profile-key-figures.ts';
+import type { ProfileResult, ProfileRun } from '../result/profile.ts';
+import { quantity } from '../result/quantity.ts';
+import { command, keyFigures, list, note, quiet, section, text, type Block } from './blocks.ts';
+import { htmlOf } from './blocks-html.ts';
+import { describedTable, describeEnvironment } from './environment.ts';
+import { flameBlocks } from './flame-section.ts';
+import { markdownOf } from './markdown.ts';
 import { renderPage } from './page.ts';
-import { costTables } from './profile-cost-tables.ts';
-import { clinicTable, failedList, filesTable, lockTables, overheadTable } from './profile-tables.ts';
-import { benchStyles } from './stylesheet.ts';
-import { waitsSection, waitsStyles } from './waits-section.ts';
+import { costSections } from './profile-costs.ts';
+import { replicationOf, requestCosts, showBytes, wholeCpuUs } from './profile-sentences.ts';
+import { runSentences, runTitle } from './profile-summary.ts';
+import { clinicSection, failedList, filesList, lockBlocks, overheadBlocks } from './profile-tables.ts';
+import { waitsBlocks } from './waits-section.ts';
 
-export interface ProfileReportOptions {
-  /** Where the raw files lie. */
+/** A profile, and where its raw files lie. */
+export interface StoredProfile {
   readonly directory: string;
   readonly result: ProfileResult;
-  readonly baseline: Baseline | undefined;
 }
 
-export async function renderProfileReport({ directory, result, baseline }: ProfileReportOptions): Promise<string> {
-  const flames = new Map(result.runs.flatMap((run) => flamesOf(run, directory, result, baseline)));
-  const [anyFlame] = flames.values();
-  const data = Object.assign({}, ...[...flames.values()].map((section) => section.flames)) as unknown;
+/** With `baseline`, flame graphs show what has changed against it. */
+export async function renderProfileReport(
+  { directory, result }: StoredProfile,
+  baseline: StoredProfile | undefined,
+): Promise<string> {
+  const flames = new Map(result.runs.flatMap((run) => flamesOf(run, { directory, result }, baseline)));
   return renderPage({
     title: `Kvorum profile: ${result.label}`,
-    data: { flames: data },
-    scripts: anyFlame?.scripts ?? [],
-    styles: [...(anyFlame?.styles ?? []), benchStyles, waitsStyles],
-    body: html`${introduction(result)} ${costTables(result.runs)}
-    ${result.runs.map((run) => runSection(run, flames.get(run.op)))} ${clinicTable(result)}
-    ${environmentSection(result)}`,
+    data: { flames: Object.fromEntries(flames) },
+    script: flames.size === 0 ? 'page' : 'flame',
+    body: htmlOf(profileBlocks(result, flames)),
   });
+}
+
+export function profileMarkdown(result: ProfileResult): string {
+  return markdownOf(`Profile: ${result.label}`, profileBlocks(result, new Map()));
+}
+
+function profileBlocks(result: ProfileResult, flames: ReadonlyMap<string, FlameData>): Block {
+  const { runs, environment } = result;
+  return [
+    result.cutShort === true && note('CUT SHORT', 'Only a part was measured.'),
+    runs.map((run) => section(runTitle(run), keyFiguresOf(run), list(runSentences(run)), failedList(run))),
+    runs.length > 0 && costSections(runs),
+    runs.map((run) => runSections(run, flames.get(run.op))),
+    clinicSection(result),
+    section(
+      'Environment and files',
+      describedTable('Where it ran', [{ name: 'Value', entries: describeEnvironment(environment) }]),
+      filesList(result),
+      section('To repeat it', command(result.command), quiet(`Started ${result.startedAt}.`)),
+    ),
+  ];
+}
+
+function runSections({ op, waits, locks, overhead }: ProfileRun, flame: FlameData | undefined): Block {
+  const name = op.toUpperCase();
+  return [
+    flame !== undefined && section(`Flame graphs: ${name}`, flameBlocks(op, flame, wallTime)),
+    waits !== undefined && section(`Waiting: ${name}`, waitsBlocks(waits)),
+    locks !== undefined && section(`Locks: ${name}`, lockBlocks(locks)),
+    overhead !== undefined && section(`What the instruments cost: ${name}`, overheadBlocks(overhead)),
+  ];
+}
+
+/** The figures that people quote, before the sentences: what one request costs and where it waits. */
+function keyFiguresOf(run: ProfileRun): Block {
+  const { cpuUs, heapBytes, offHeapBytes } = requestCosts(run);
+  const [all] = run.waits?.operations ?? [];
+  const timed = all !== undefined && all.count > 0 ? all : null;
+  const bytes = (value: number | null): string => (value === null ? quantity(null, 'bytes') : showBytes(value));
+  return keyFigures([
+    ['CPU a request', quantity(cpuUs, 'us'), 'all threads of all nodes'],
+    ['Replication', quantity(replicationShare(run), 'share'), 'of CPU'],
+    ['Heap a request', bytes(heapBytes), 'allocated, all nodes'],
+    ['Off the heap', bytes(offHeapBytes), 'at least, a request'],
+    ['Mean time in the node', quantity(timed?.meanUs, 'latency'), 'from request to answer'],
+    ['Explained by stages', quantity(timed?.accountedShare, 'share'), 'of that time'],
+  ]);
+}
+
+/** Coordination, the client between nodes and the replica listener, of the CPU of all threads. */
+function replicationShare({ cpu }: ProfileRun): number | null {
+  const wholeUs = cpu === undefined ? 0 : wholeCpuUs(cpu);
+  return cpu === undefined || wholeUs === 0 ? null : replicationOf(sumOfParts(cpu.threads)) / wholeUs;
 }
 
 /** By operation, with the graphs of a baseline of the same operation laid under them. */
 function flamesOf(
   run: ProfileRun,
-  directory: string,
-  { label, files }: ProfileResult,
-  baseline: Baseline | undefined,
-): [string, FlameSection][] {
+  { directory, result: { label, files } }: StoredProfile,
+  baseline: StoredProfile | undefined,
+): [string, FlameData][] {
   if (!files.some(({ op, format }) => op === run.op && format === 'folded')) return [];
   const before = baseline?.result.runs.find(({ op }) => op === run.op);
   const hasBefore = baseline !== undefined && before !== undefined && existsSync(join(baseline.directory, run.op));
@@ -55,15 +108,14 @@ function flamesOf(
     flameRun(run, label, directory),
     hasBefore ? { baseline: flameRun(before, baseline.result.label, baseline.directory) } : {},
   );
-  const section = flameSection(run.op, data);
-  return [[run.op, { ...section, body: html`${reading(data)} ${wallTime} ${section.body}` }]];
+  return [[run.op, data]];
 }
 
-const wallTime = html`<p>
-  V8's profiler samples wall time: in the graphs under “CPU” a thread that waits in native storage code, for fdatasync
-  or for LMDB's writer lock, looks as busy as one that works. The tables of CPU take these waits out, by what the system
-  accounts to the thread. perf (“CPU with native code”, where it could be used) sees only what runs.
-</p>`;
+const wallTime = text(
+  "V8's profiler samples wall time: in the graphs under “CPU” a thread that waits in native storage code, for fdatasync " +
+    "or for LMDB's writer lock, looks as busy as one that works. The tables of CPU take these waits out, by what the " +
+    'system accounts to the thread. perf (“CPU with native code”, where it could be used) sees only what runs.',
+);
 
 function flameRun(run: ProfileRun, label: string, directory: string): FlameRun {
   const { cpu, allocation, perf } = run;
@@ -76,62 +128,4 @@ function flameRun(run: ProfileRun, label: string, directory: string): FlameRun {
       ...(perf && { native: perf.requests }),
     },
   };
-}
-
-function introduction({ runs, cutShort }: ProfileResult): Html {
-  return html`<section>
-    ${cutShort === true && html`<p class="verdict missed">Cut short: only a part was measured.</p>`}
-    ${runs.map(
-      (run) =>
-        html`<h2>${runTitle(run)}</h2>
-          ${profileKeyFigures(run)}
-          <ul>
-            ${runSentences(run).map((sentence) => html`<li>${sentence}</li>`)}
-          </ul>
-          ${failedList(run)}`,
-    )}
-  </section>`;
-}
-
-function runSection(run: ProfileRun, flame: FlameSection | undefined): Html {
-  const { op, waits, locks, overhead } = run;
-  return html`${
-    flame !== undefined &&
-    html`<section>
-      <h2>Flame graphs: ${op.toUpperCase()}</h2>
-      ${flame.body}
-    </section>`
-  }
-  ${
-    waits !== undefined &&
-    html`<section>
-      <h2>Waiting: ${op.toUpperCase()}</h2>
-      ${waitsSection(waits)}
-    </section>`
-  }
-  ${
-    locks !== undefined &&
-    html`<section>
-      <h2>Locks: ${op.toUpperCase()}</h2>
-      ${lockTables(locks)}
-    </section>`
-  }
-  ${
-    overhead !== undefined &&
-    html`<section>
-      <h2>What the instruments cost: ${op.toUpperCase()}</h2>
-      ${overheadTable(overhead)}
-    </section>`
-  }`;
-}
-
-function environmentSection(result: ProfileResult): Html {
-  return html`<section>
-    <h2>Environment and files</h2>
-    ${describedTable('Where it ran', [{ name: 'Value', entries: describeEnvironment(result.environment) }])}
-    ${filesTable(result)}
-    <h3>To repeat it</h3>
-    ${commandBlock(result.command)}
-    <p class="quiet">Started ${result.startedAt}.</p>
-  </section>`;
 }

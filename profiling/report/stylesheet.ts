@@ -2,6 +2,7 @@
  * The look of all reports: system fonts, one column, figures in tables that scroll by themselves on narrow screens. Colours
  * come from `palette.ts` as CSS variables, by the system's preference or by the page's own switch (`data-theme`).
  */
+import { flameStylesheet } from './flame-style.ts';
 import { variables } from './palette.ts';
 
 export function stylesheet(): string {
@@ -9,7 +10,7 @@ export function stylesheet(): string {
 :root{color-scheme:light;${variables('light')}}
 @media (prefers-color-scheme:dark){:root:not([data-theme=light]){color-scheme:dark;${variables('dark')}}}
 :root[data-theme=dark]{color-scheme:dark;${variables('dark')}}
-${layout}${tables}${charts}${print}`;
+${layout}${tables}${charts}${verdicts}${comparisons}${flameStylesheet()}${print}`;
 }
 
 const layout = `
@@ -28,6 +29,8 @@ code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono
 button{font:inherit;font-size:.875rem;color:var(--text);background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:4px 12px;cursor:pointer;white-space:nowrap}
 button:hover{border-color:var(--quiet)}
 :focus-visible{outline:2px solid var(--focus);outline-offset:2px}
+.note{max-width:none;border:2px solid var(--warn);background:var(--warn-ground);border-radius:8px;padding:8px 16px}
+.note strong{color:var(--warn)}
 .copyable{position:relative;margin:12px 0}
 .copyable pre{margin:0;padding:12px 88px 12px 14px;background:var(--panel);border:1px solid var(--line);border-radius:8px;white-space:pre-wrap;overflow-wrap:anywhere}
 .copyable button{position:absolute;top:7px;right:7px;background:var(--page)}
@@ -93,7 +96,7 @@ figcaption .quiet{font-weight:400;font-size:.875rem;display:block}
 `;
 
 /** Verdict and key figures of load runs. */
-export const benchStyles = `
+const verdicts = `
 .verdicts{margin:20px 0 24px}
 .verdict{border:1px solid var(--line);border-left:6px solid var(--tone);background:var(--ground);border-radius:8px;padding:10px 18px;margin:8px 0}
 .verdict.held{--tone:var(--good);--ground:var(--good-ground)}
@@ -127,7 +130,7 @@ export const benchStyles = `
 `;
 
 /** Sentences of a comparison. */
-export const compareStyles = `
+const comparisons = `
 .bought{margin:20px 0}
 .bought,.note,figcaption,summary,main>section>ul{overflow-wrap:anywhere}
 .bought article{background:var(--panel);border:1px solid var(--line);border-left:6px solid var(--link);border-radius:8px;padding:12px 20px;margin:12px 0}
@@ -135,8 +138,6 @@ export const compareStyles = `
 .bought .lead{font-size:1.35rem;line-height:1.3;font-weight:600;max-width:none;margin:12px 0 4px}
 .bought ul{margin:4px 0 8px;padding-left:20px}
 .bought li{margin:4px 0;max-width:95ch}
-.note{max-width:none;border:2px solid var(--warn);background:var(--warn-ground);border-radius:8px;padding:8px 16px}
-.note strong{color:var(--warn)}
 `;
 
 const print = `

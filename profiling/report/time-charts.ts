@@ -8,14 +8,13 @@ import { nodeName } from '../../src/domain/topology.ts';
 import { percentileUs, sumOf } from '../load/histogram.ts';
 import type { BenchResult, NodeSample, SecondResult } from '../load/result.ts';
 import type { Dash, LineChart, LineSeries, YAxis } from './chart.ts';
-import { dashOf } from './dashes.ts';
-import type { Figure } from './figure.ts';
-import { seriesColours } from './palette.ts';
-import { quantity, type Unit } from './quantity.ts';
+import type { DrawnChart } from './figure.ts';
+import { dashOf, seriesColours } from './palette.ts';
+import { quantity, type Unit } from '../result/quantity.ts';
 import { groupsOf, spanOf } from './second-groups.ts';
 
 export interface TimeCharts {
-  readonly figures: readonly Figure[];
+  readonly figures: readonly DrawnChart[];
   /** More than 1 where a run is so long that seconds go together. */
   readonly secondsPerPoint: number;
   /** Titles of the charts for which nothing was measured. */
@@ -55,129 +54,83 @@ export function timeCharts(result: BenchResult): TimeCharts {
   };
 }
 
+/** An axis from 0 that reaches at least as far as `atLeast`. */
+function from0(unit: Unit, atLeast = 0): YAxis {
+  return { unit, scale: 'linear', atLeast };
+}
+
 function clientCharts({ seconds }: BenchResult, span: number): TimeChart[] {
   const { size, groups } = groupsOf(seconds, span);
-  const line = (label: string, colour: number, of: (group: readonly SecondResult[]) => number | null): LineSeries => {
-    return { label, colour, dash: 'solid', values: groups.map((group) => (group.length === 0 ? null : of(group))) };
+  type Of = (group: readonly SecondResult[]) => number | null;
+  const line = (label: string, colour: number, dash: Dash, of: Of): LineSeries => {
+    return { label, colour, dash, values: groups.map((group) => (group.length === 0 ? null : of(group))) };
   };
-  const perSecond = (pick: (second: SecondResult) => number) => (group: readonly SecondResult[]) =>
-    sum(group, pick) / size;
-  const percentile = (share: number) => (group: readonly SecondResult[]) => {
-    const latency = sumOf(group.map((second) => second.latency));
-    return latency.count === 0 ? null : percentileUs(latency, share);
-  };
+  const each = (figure: 'due' | 'completed' | 'failed' | 'unanswered', colour: number, dash: Dash): LineSeries =>
+    line(figure, colour, dash, (group) => group.reduce((sum, second) => sum + second[figure], 0) / size);
+  const percentile = (label: string, share: number, colour: number, dash: Dash): LineSeries =>
+    line(label, colour, dash, (group) => {
+      const latency = sumOf(group.map((second) => second.latency));
+      return latency.count === 0 ? null : percentileUs(latency, share);
+    });
   return [
     {
       title: 'Requests a second',
-      y: { unit: 'rate', scale: 'linear' },
-      series: [
-        {
-          ...line(
-            'due',
-            7,
-            perSecond(({ due }) => due),
-          ),
-          dash: 'dashed',
-        },
-        line(
-          'completed',
-          1,
-          perSecond(({ completed }) => completed),
-        ),
-      ],
+      y: from0('rate'),
+      series: [each('due', 7, 'dashed'), each('completed', 1, 'solid')],
     },
     {
       title: 'Errors a second',
-      y: { unit: 'count', scale: 'linear', atLeast: 1 },
-      series: [
-        line(
-          'failed',
-          2,
-          perSecond(({ failed }) => failed),
-        ),
-        {
-          ...line(
-            'unanswered',
-            4,
-            perSecond(({ unanswered }) => unanswered),
-          ),
-          dash: 'dashed',
-        },
-      ],
+      y: from0('count', 1),
+      series: [each('failed', 2, 'solid'), each('unanswered', 4, 'dashed')],
     },
     {
       title: 'Latency of the requests answered in each second',
       y: { unit: 'latency', scale: 'logarithmic' },
       series: [
-        line('p50', 3, percentile(50)),
-        { ...line('p99', 1, percentile(99)), dash: 'long' },
-        { ...line('max', 2, percentile(100)), dash: 'dotted' },
+        percentile('p50', 50, 3, 'solid'),
+        percentile('p99', 99, 1, 'long'),
+        percentile('max', 100, 2, 'dotted'),
       ],
     },
     {
       title: 'Waiting at the client',
       note: 'Requests due and not answered at the end of the second:',
-      y: { unit: 'count', scale: 'linear', atLeast: 1 },
-      series: [line('pending', 1, (group) => Math.max(...group.map(({ pending }) => pending)))],
+      y: from0('count', 1),
+      series: [line('pending', 1, 'solid', (group) => Math.max(...group.map(({ pending }) => pending)))],
     },
   ];
 }
 
+type Pick = (sample: NodeSample) => number | null;
+
+/** A line for each node. */
+const perNode: readonly (readonly [title: string, y: YAxis, pick: Pick, note?: string])[] = [
+  ['Operations in flight in the nodes', from0('count', 1), (sample) => sample.operationsInFlight],
+  ['Pool queue depth', from0('count', 1), (sample) => sample.poolQueue],
+  ['Garbage collection, milliseconds a second', from0('ms', 1), (sample) => sample.gcMs],
+  ['LMDB commit wait', from0('ms'), (sample) => sample.commitMsMean, 'Mean over the commits of the second:'],
+  ['LMDB commits a second', from0('rate', 1), (sample) => sample.commits],
+  ['CPU of the nodes, in cores', from0('cores'), ({ cpuUs }) => (cpuUs === null ? null : cpuUs / 1e6)],
+  ['Resident memory of the nodes', from0('bytes'), (sample) => sample.residentBytes],
+];
+
 function nodeCharts({ nodes }: BenchResult, span: number): TimeChart[] {
-  type Pick = (sample: NodeSample) => number | null;
   const lineOf = (node: number, label: string, dash: Dash, pick: Pick): LineSeries => {
     const { groups } = groupsOf((nodes[node]?.series ?? []).map(byStart), span);
     return { label, colour: (node % seriesColours) + 1, dash, values: groups.map((group) => mean(group.map(pick))) };
   };
-  const perNode = (pick: Pick): LineSeries[] => {
-    return nodes.map((_, node) => lineOf(node, nodeName(node), dashOf(node, 'solid'), pick));
-  };
-  const perThread = nodes.flatMap(({ series }, node) => {
+  const threads = nodes.flatMap(({ series }, node) => {
     const names = new Set(series.flatMap(({ utilization }) => Object.keys(utilization)));
-    return [...names].map((name, index) => {
-      return lineOf(
-        node,
-        `${nodeName(node)} ${name}`,
-        threadDash(index),
-        ({ utilization }) => utilization[name] ?? null,
-      );
-    });
+    return [...names].map((name, index) =>
+      lineOf(node, `${nodeName(node)} ${name}`, threadDash(index), ({ utilization }) => utilization[name] ?? null),
+    );
   });
-  const count: YAxis = { unit: 'count', scale: 'linear', atLeast: 1 };
   return [
-    { title: 'Operations in flight in the nodes', y: count, series: perNode((sample) => sample.operationsInFlight) },
-    { title: 'Pool queue depth', y: count, series: perNode((sample) => sample.poolQueue) },
-    {
-      title: 'Event-loop utilization by thread',
-      y: { unit: 'share', scale: 'linear', atLeast: 1 },
-      series: perThread,
-    },
-    {
-      title: 'Garbage collection, milliseconds a second',
-      y: { unit: 'ms', scale: 'linear', atLeast: 1 },
-      series: perNode((sample) => sample.gcMs),
-    },
-    {
-      title: 'LMDB commit wait',
-      note: 'Mean over the commits of the second:',
-      y: { unit: 'ms', scale: 'linear' },
-      series: perNode((sample) => sample.commitMsMean),
-    },
-    {
-      title: 'LMDB commits a second',
-      y: { unit: 'rate', scale: 'linear', atLeast: 1 },
-      series: perNode((sample) => sample.commits),
-    },
-    {
-      title: 'CPU of the nodes, in cores',
-      y: { unit: 'cores', scale: 'linear' },
-      series: perNode(({ cpuUs }) => (cpuUs === null ? null : cpuUs / 1e6)),
-    },
-    {
-      title: 'Resident memory of the nodes',
-      y: { unit: 'bytes', scale: 'linear' },
-      series: perNode((sample) => sample.residentBytes),
-    },
+    ...perNode.map(([title, y, pick, note]) => {
+      const series = nodes.map((_, node) => lineOf(node, nodeName(node), dashOf(node, 'solid'), pick));
+      return { title, y, series, ...(note !== undefined && { note }) };
+    }),
+    { title: 'Event-loop utilization by thread', y: from0('share', 1), series: threads },
   ];
 }
 
@@ -204,10 +157,6 @@ function summaryOf(series: readonly LineSeries[], unit: Unit): string {
     return `${label} ${low === high ? low : `${low} to ${high}`}`;
   });
   return `${texts.join('; ')}.`;
-}
-
-function sum(group: readonly SecondResult[], pick: (second: SecondResult) => number): number {
-  return group.reduce((total, second) => total + pick(second), 0);
 }
 
 /** Of what was measured; null where nothing was. */

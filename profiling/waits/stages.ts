@@ -1,6 +1,6 @@
 /** What the stages are called, where they are spent, and what exactly each of them measures. */
 import type { WaitStage } from '../../src/waits/wait-stages.ts';
-import type { WaitPlace } from './result.ts';
+import type { WaitPlace } from '../result/waits.ts';
 
 export interface StageText {
   readonly label: string;

@@ -13,7 +13,7 @@ import {
   type WaitOverlap,
   type WaitRow,
   type WaitTable,
-} from './result.ts';
+} from '../result/waits.ts';
 import { stageText } from './stages.ts';
 
 /** One node's recording. */

@@ -1,11 +1,11 @@
 /**
  * From admitted operations to worker tasks and back: the main thread's half of the data path.
  *
- * In mode `batched` the operations of one event-loop turn share a frame and a pool task; in the other modes each has its
- * own. An operation holds a slot until its outcome; the slot and a generation are the tag that travels with it, so that
+ * In mode `batched` the operations of one event-loop turn share a frame and a pool task for each worker that owns some of
+ * their keys; in the other modes each operation has its own. An operation holds a slot until its outcome; the slot and a generation are the tag that travels with it, so that
  * an outcome that comes after its slot was given away is recognised and dropped.
  */
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { codeOf, messageOf } from '../diagnostics/errors.ts';
 import {
   allocateFrame,
@@ -20,20 +20,31 @@ import {
 import { Histogram, countBounds, family, type MetricFamily } from '../metrics/metrics.ts';
 import { operationKinds, outcomeCodes, type OutcomeCode } from '../formats/codes.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import { ownerOf } from '../domain/owners.ts';
+import { hashKey } from '../domain/rendezvous.ts';
 import { recordKinds } from '../formats/record.ts';
 import { visitOutcomes } from '../formats/reply.ts';
 import { runInSteps } from '../domain/steps.ts';
+import { Turn } from '../domain/turn.ts';
 import { TurnShare } from '../domain/turn-share.ts';
 import { slotBits, type DispatchWaits } from '../waits/wait-marks.ts';
 import type { Log } from '../diagnostics/log.ts';
 import type { NodeClock } from './clock.ts';
-import type { WorkerPool } from './worker-pool.ts';
+import type { TaskOutcome } from './task-queue.ts';
+
+/** What this needs of the pool. */
+export interface FrameRunner {
+  readonly hasRoom: boolean;
+  run(worker: number, frame: Buffer, onPosted?: () => void): Promise<TaskOutcome<Uint8Array | undefined>>;
+}
 
 export interface DispatcherOptions<Context> {
-  readonly pool: WorkerPool;
+  readonly pool: FrameRunner;
   readonly clock: NodeClock;
   readonly nodeId: number;
   readonly batching: boolean;
+  /** Each owns the keys of its share of the hash space (owners.ts). */
+  readonly workers: number;
   readonly operationsInFlightMax: number;
   /** Called once for each operation. */
   readonly onOutcome: (context: Context, outcome: Outcome) => void;
@@ -53,7 +64,11 @@ export function largeFrame(keyBytes: number, valueBytes: number): { bytes: Buffe
   return { bytes, value: bytes.subarray(valueOffset(0, keyBytes)) };
 }
 
+type TaskFailure = Exclude<TaskOutcome<unknown>, { kind: 'done' }>;
+
 interface Frame {
+  /** The worker that owns its keys. */
+  readonly owner: number;
   bytes: Buffer;
   length: number;
   tags: number[];
@@ -69,14 +84,13 @@ export class Dispatcher<Context> {
   readonly #freeSlots: number[] = [];
   /** One step of all large writes a turn. */
   readonly #steps = new TurnShare(1, setImmediate);
+  readonly #turn = new Turn(() => this.#flushAll(), setImmediate);
   #admitted = 0;
-  #frame: Frame | undefined;
-  #scheduled = false;
+  /** The turn's frames, by owner. */
+  readonly #frames: (Frame | undefined)[] = [];
 
   constructor(options: DispatcherOptions<Context>) {
     this.#options = options;
-    options.pool.onOutcomes = (bytes) => this.#deliver(bytes);
-    options.pool.onVersion = (newest) => options.clock.see(newest);
   }
 
   /** Operations admitted and not yet answered. */
@@ -98,7 +112,7 @@ export class Dispatcher<Context> {
 
   /** Sends an admitted read. */
   read(key: Uint8Array, quorum: Quorum, context: Context): void {
-    const frame = this.#frameFor(entryBytes(key.length, undefined));
+    const frame = this.#frameFor(this.#ownerOf(key), entryBytes(key.length, undefined));
     const head = this.#head(frame, operationKinds.read, quorum, context);
     frame.length = writeRead(frame.bytes, frame.length, head, key);
     this.#schedule();
@@ -107,7 +121,7 @@ export class Dispatcher<Context> {
   /** Stamps and sends an admitted write; `value` undefined deletes. A large value goes by `writeLarge`. */
   write(key: Uint8Array, value: Buffer | undefined, quorum: Quorum, context: Context): void {
     const valueBytes = value?.length ?? 0;
-    const frame = this.#frameFor(entryBytes(key.length, valueBytes));
+    const frame = this.#frameFor(this.#ownerOf(key), entryBytes(key.length, valueBytes));
     const head = this.#head(frame, operationKinds.write, quorum, context);
     if (value !== undefined) frame.bytes.set(value, valueOffset(frame.length, key.length));
     frame.length = writeWrite(frame.bytes, frame.length, head, key, { stamp: this.#stamp(value), valueBytes });
@@ -119,14 +133,25 @@ export class Dispatcher<Context> {
    * been made for a longer one. Sealed in steps, so that the checksum of a large value does not hold up the event loop.
    */
   writeLarge(bytes: Buffer, key: Uint8Array, valueBytes: number, quorum: Quorum, context: Context): void {
-    const frame: Frame = { bytes, length: entryBytes(key.length, valueBytes), tags: [] };
+    const frame: Frame = { owner: this.#ownerOf(key), bytes, length: entryBytes(key.length, valueBytes), tags: [] };
     const head = this.#head(frame, operationKinds.write, quorum, context);
     const stamp = { version: this.#options.clock.stamp(), nodeId: this.#options.nodeId, kind: recordKinds.value };
     const sealed = runInSteps(writeWriteInSteps(bytes, head, key, { stamp, valueBytes }), this.#steps.pause);
     sealed.then(
       () => this.#send(frame),
-      (error: unknown) => this.#failFrame(frame.tags, error),
+      (error: unknown) => this.#failFrame(frame.tags, { kind: 'failed', error }),
     );
+  }
+
+  /** Takes an outcome frame of a worker. */
+  deliver(bytes: Buffer): void {
+    const { waits } = this;
+    waits?.delivered();
+    const newest = visitOutcomes(bytes, (tag, code, tally, value) => {
+      this.#settle(tag, asOutcome(code, tally, value));
+      waits?.answered(tag);
+    });
+    this.#options.clock.see(newest);
   }
 
   metrics(): MetricFamily[] {
@@ -161,60 +186,54 @@ export class Dispatcher<Context> {
     return generation * (SLOT_MASK + 1) + slot;
   }
 
-  /** The turn's frame with room for `size` more bytes; what does not fit starts the next one. */
-  #frameFor(size: number): Frame {
-    if (this.#frame !== undefined && this.#frame.length + size > this.#frame.bytes.length) {
-      if (this.#frame.length + size > FRAME_BYTES_TARGET) this.#flush();
-      else growFrame(this.#frame, size);
+  #ownerOf(key: Uint8Array): number {
+    const { workers } = this.#options;
+    return workers === 1 ? 0 : ownerOf(hashKey(key, 0, key.length), workers);
+  }
+
+  /** The owner's frame of this turn with room for `size` more bytes; what does not fit starts the next one. */
+  #frameFor(owner: number, size: number): Frame {
+    const frame = this.#frames[owner];
+    if (frame !== undefined && frame.length + size > frame.bytes.length) {
+      if (frame.length + size > FRAME_BYTES_TARGET) this.#flush(owner);
+      else growFrame(frame, size);
     }
     const least = this.#options.batching ? FRAME_BYTES_MIN : 0;
-    this.#frame ??= { bytes: allocateFrame(Math.max(size, least)), length: 0, tags: [] };
-    return this.#frame;
+    return (this.#frames[owner] ??= { owner, bytes: allocateFrame(Math.max(size, least)), length: 0, tags: [] });
   }
 
   #schedule(): void {
-    if (!this.#options.batching) return this.#flush();
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#flush();
-    });
+    if (this.#options.batching) this.#turn.schedule();
+    else this.#flushAll();
   }
 
-  #flush(): void {
-    const frame = this.#frame;
+  #flushAll(): void {
+    for (let owner = 0; owner < this.#frames.length; owner++) this.#flush(owner);
+  }
+
+  #flush(owner: number): void {
+    const frame = this.#frames[owner];
     if (frame === undefined) return;
-    this.#frame = undefined;
+    this.#frames[owner] = undefined;
     this.#send(frame);
   }
 
   #send(frame: Frame): void {
     this.frameOperations.observe(frame.tags.length);
     const onPosted = this.waits?.flushed(frame.tags);
-    this.#options.pool.run(frame.bytes.subarray(0, frame.length), onPosted).then(
-      (outcomes) => {
-        if (outcomes !== undefined) this.#deliver(outcomes);
-      },
-      (error: unknown) => this.#failFrame(frame.tags, error),
-    );
-  }
-
-  #deliver(bytes: Buffer): void {
-    const { waits } = this;
-    waits?.delivered();
-    const newest = visitOutcomes(bytes, (tag, code, tally, value) => {
-      this.#settle(tag, asOutcome(code, tally, value));
-      waits?.answered(tag);
+    void this.#options.pool.run(frame.owner, frame.bytes.subarray(0, frame.length), onPosted).then((outcome) => {
+      if (outcome.kind !== 'done') this.#failFrame(frame.tags, outcome);
+      else if (outcome.result !== undefined) this.deliver(asBuffer(outcome.result));
     });
-    this.#options.clock.see(newest);
   }
 
   /** The pool refused the frame, or its worker died with it. */
-  #failFrame(tags: readonly number[], error: unknown): void {
-    const refused = messageOf(error).includes('queue');
-    if (!refused) this.#options.log.error('a pool task failed', { error: messageOf(error), code: codeOf(error) });
-    for (const tag of tags) this.#settle(tag, { kind: refused ? 'overloaded' : 'failed' });
+  #failFrame(tags: readonly number[], outcome: TaskFailure): void {
+    if (outcome.kind === 'failed') {
+      const { error } = outcome;
+      this.#options.log.error('a pool task failed', { error: messageOf(error), code: codeOf(error) });
+    }
+    for (const tag of tags) this.#settle(tag, { kind: outcome.kind === 'refused' ? 'overloaded' : 'failed' });
   }
 
   #settle(tag: number, outcome: Outcome): void {
@@ -255,4 +274,8 @@ function asOutcome(code: OutcomeCode, tally: { acks: number; failures: number },
     default:
       return code satisfies never;
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -8,8 +8,14 @@
 import { Buffer } from 'node:buffer';
 import { family, type MetricFamily } from '../metrics/metrics.ts';
 import type { RangeEnd, RangeRequest } from '../domain/range.ts';
-import type { RangeMessage } from '../protocol/workers.ts';
-import type { WorkerPool } from './worker-pool.ts';
+import type { RangeCommand, RangeMessage } from '../protocol/workers.ts';
+
+/** What this needs of the pool. */
+export interface RangeWorkers {
+  /** The indexes of the workers that listen. */
+  readonly workers: readonly number[];
+  tell(worker: number, command: RangeCommand, transfer?: ArrayBuffer[]): void;
+}
 
 /** Whoever asked for a range. */
 export interface RangeReader {
@@ -31,17 +37,15 @@ interface Running {
 }
 
 export class RangeDispatcher {
-  readonly #pool: WorkerPool;
+  readonly #pool: RangeWorkers;
   readonly #rangesMax: number;
   readonly #running = new Map<number, Running>();
   #started = 0;
   #refused = 0;
 
-  constructor(pool: WorkerPool, rangesMax: number) {
+  constructor(pool: RangeWorkers, rangesMax: number) {
     this.#pool = pool;
     this.#rangesMax = rangesMax;
-    pool.onRange = (message) => this.#onMessage(message);
-    pool.onWorkerGone = (worker) => this.#onWorkerGone(worker);
   }
 
   /** Begins a range with so many pages under way; undefined where there are too many ranges. */
@@ -78,14 +82,8 @@ export class RangeDispatcher {
     ];
   }
 
-  #leastBusyWorker(): number | undefined {
-    const busy = new Map(this.#pool.workers.map((worker) => [worker, 0]));
-    for (const { worker } of this.#running.values()) busy.set(worker, (busy.get(worker) ?? 0) + 1);
-    return [...busy].sort(([, left], [, right]) => left - right)[0]?.[0];
-  }
-
-  /** Where its scans stood is not known: nothing can follow what they have sent. */
-  #onWorkerGone(gone: number): void {
+  /** A worker has ended. Where its scans stood is not known: nothing can follow what they have sent. */
+  onWorkerGone(gone: number): void {
     for (const [id, { worker, reader }] of this.#running) {
       if (worker !== gone) continue;
       this.#running.delete(id);
@@ -93,7 +91,8 @@ export class RangeDispatcher {
     }
   }
 
-  #onMessage(message: RangeMessage): void {
+  /** Takes what the workers' scans say. */
+  onMessage(message: RangeMessage): void {
     const running = this.#running.get(message.id);
     if (running === undefined) return;
     if (message.kind === 'range-page') {
@@ -102,5 +101,11 @@ export class RangeDispatcher {
       this.#running.delete(message.id);
       running.reader.onEnd(message.end);
     }
+  }
+
+  #leastBusyWorker(): number | undefined {
+    const busy = new Map(this.#pool.workers.map((worker) => [worker, 0]));
+    for (const { worker } of this.#running.values()) busy.set(worker, (busy.get(worker) ?? 0) + 1);
+    return [...busy].sort(([, left], [, right]) => left - right)[0]?.[0];
   }
 }

@@ -1,14 +1,17 @@
 /**
- * The Piscina pool, its bounds per mode, and the control port of each worker. The one place in the main thread that
- * names piscina.
+ * The workers: a Piscina of one thread for each, their tasks' queues and bounds, and the control port of each. The one
+ * place in the main thread that names piscina.
  *
- * Facts that this file stands on (piscina 5.3): with the default `atomics` an idle worker reads as fully busy, so they
- * are disabled; aborting a running task kills its thread, so no signal is ever passed; messages to a worker's parent
- * port belong to Piscina, so each worker opens a control port of its own. Piscina allocates one small SharedArrayBuffer
- * per worker even with atomics disabled; our own data path shares no memory: frames are transferred.
+ * One Piscina a worker, so that a task reaches the worker that it is for, and a thread that replaces a dead one gets the
+ * same index: both know a worker by it. Facts that this file stands on (piscina 5.3): with the default `atomics` an idle
+ * worker reads as fully busy, so they are disabled; aborting a running task kills its thread, so no signal is ever
+ * passed; messages to a worker's parent port belong to Piscina, so each worker opens a control port of its own. Piscina
+ * allocates one small SharedArrayBuffer per worker even with atomics disabled; our own data path shares no memory:
+ * frames are transferred.
  */
 import { Buffer } from 'node:buffer';
-import type { MessagePort } from 'node:worker_threads';
+import type { RecordableHistogram } from 'node:perf_hooks';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../diagnostics/errors.ts';
 import { family, type MetricFamily } from '../metrics/metrics.ts';
@@ -24,8 +27,9 @@ import type {
   WorkerReport,
 } from '../protocol/workers.ts';
 import type { Log } from '../diagnostics/log.ts';
-import type { WorkerSettings } from '../settings/settings.ts';
+import type { WorkerData, WorkerSettings } from '../settings/settings.ts';
 import { InlinePool, type TaskPool } from './inline-pool.ts';
+import { TaskBounds, TaskQueue, type TaskOutcome } from './task-queue.ts';
 
 export interface WorkerPoolOptions {
   readonly settings: WorkerSettings;
@@ -45,89 +49,117 @@ const WAITS_MS_MAX = 10_000;
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 5000;
 
-/** A worker thread that has started. */
-interface Thread {
-  readonly threadId: number;
-  readonly replicaPort: number;
-  readonly control: MessagePort;
+/** Whom the pool tells what its workers say. */
+export interface WorkerPoolHandlers {
+  /** Takes outcome frames that leave ahead of their task. */
+  readonly onOutcomes: (frame: Buffer) => void;
+  /** A worker has seen a version that is ahead of the wall clock. */
+  readonly onVersion: (newest: number) => void;
+  /** Takes what the workers' scans say. */
+  readonly onRange: (message: RangeMessage) => void;
+  /** A worker has ended, and its scans with it. */
+  readonly onWorkerGone: (worker: number) => void;
+  /** The node cannot go on: a store failed or a worker does not start. */
+  readonly onFatal: (error: KvorumError) => void;
 }
 
+/** A worker's place: threads come and go, the place and its index stay. */
+interface Place {
+  readonly index: number;
+  readonly pool: TaskPool;
+  readonly tasks: TaskQueue<Uint8Array | undefined>;
+  /** The control port of the thread that listens; undefined while there is none. */
+  control: MessagePort | undefined;
+  /** That of its last thread while there is none: peers find out by themselves. */
+  replicaPort: number | undefined;
+}
+
+type State = 'new' | 'starting' | 'running' | 'stopping';
+
 export class WorkerPool {
-  /** Takes outcome frames that leave ahead of their task. */
-  onOutcomes: (frame: Buffer) => void = () => {};
-  /** A worker has seen a version that is ahead of the wall clock. */
-  onVersion: (newest: number) => void = () => {};
-  /** Takes what the workers' scans say. */
-  onRange: (message: RangeMessage) => void = () => {};
-  /** A worker has ended, and its scans with it. */
-  onWorkerGone: (worker: number) => void = () => {};
-  /** The node cannot go on: a store failed or a worker does not start. */
-  onFatal: (error: KvorumError) => void = () => {};
-  readonly #pool: TaskPool;
   readonly #options: WorkerPoolOptions;
-  readonly #threads = new Map<number, Thread>();
-  readonly #listeners = new Set<(message: WorkerMessage, thread: Thread) => void>();
+  readonly #bounds: TaskBounds;
+  readonly #places: Place[] = [];
+  readonly #listeners = new Set<(message: WorkerMessage, place: Place) => void>();
+  #handlers: WorkerPoolHandlers | undefined;
   #onReady: () => void = () => {};
-  #reports = 0;
-  #failed = false;
+  #state: State = 'new';
   #isAnnounced = false;
-  #isStopping = false;
+  /** What ended the node, if anything did. */
+  #failure: KvorumError | undefined;
+  #reports = 0;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
-    this.#pool = options.dispatch === 'inline' ? inlinePool(options) : threadPool(options);
-    this.#pool.on('message', (message: unknown) => this.#onParentMessage(message));
-    this.#pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
+    this.#bounds = new TaskBounds(options.tasksPerWorkerMax, options.queueMax);
   }
 
-  /** Resolves when all workers listen. Rejects with the error that stopped one of them. */
-  start(): Promise<void> {
+  /** Starts the workers; resolves when all listen. Rejects with the error that stopped one of them. */
+  start(handlers: WorkerPoolHandlers): Promise<void> {
+    this.#state = 'starting';
     return new Promise((resolve, reject) => {
+      const settle = (act: () => void): void => {
+        clearTimeout(timer);
+        this.#handlers = handlers;
+        act();
+      };
       const late = `a worker did not start within ${START_MS_MAX} ms`;
-      const timer = setTimeout(() => reject(new KvorumError('worker-failed', late)), START_MS_MAX);
-      const onFatal = this.onFatal;
-      this.onFatal = (error) => {
-        clearTimeout(timer);
-        reject(error);
-      };
+      const timer = setTimeout(() => settle(() => reject(new KvorumError('worker-failed', late))), START_MS_MAX);
+      this.#handlers = { ...handlers, onFatal: (error) => settle(() => reject(error)) };
       this.#onReady = () => {
-        if (this.#threads.size < this.#options.settings.workers) return;
-        clearTimeout(timer);
-        this.onFatal = onFatal;
-        resolve();
+        if (this.#state !== 'starting') return;
+        // The first worker replays the logs of all, whatever their number was; so the others start when it has.
+        if (this.#places.length === 1) this.#openOthers();
+        if (this.workers.length < this.#options.settings.workers) return;
+        this.#state = 'running';
+        settle(resolve);
       };
+      this.#places.push(this.#open(0));
     });
   }
 
-  /** One replica port per worker. */
-  get replicaPorts(): number[] {
-    return [...this.#threads.values()].map((thread) => thread.replicaPort);
+  #openOthers(): void {
+    for (let index = 1; index < this.#options.settings.workers; index++) this.#places.push(this.#open(index));
   }
 
-  /** The workers by the numbers that `tell` and `onWorkerGone` know them by. */
+  #open(index: number): Place {
+    const { settings, dispatch } = this.#options;
+    const pool = dispatch === 'inline' ? new InlinePool(settings) : threadPool(index, this.#options);
+    const tasks = new TaskQueue(this.#bounds, ({ frame }) =>
+      pool.run(frame, { transferList: [frame.buffer as ArrayBuffer] }),
+    );
+    const place: Place = { index, pool, tasks, control: undefined, replicaPort: undefined };
+    pool.on('message', (message: unknown) => this.#onParentMessage(message, place));
+    pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
+    return place;
+  }
+
+  /** The replica port of each worker. */
+  get replicaPorts(): number[] {
+    return this.#places.flatMap(({ replicaPort }) => replicaPort ?? []);
+  }
+
+  /** The indexes of the workers that listen. */
   get workers(): number[] {
-    return [...this.#threads.keys()];
+    return this.#places.flatMap(({ index, control }) => (control === undefined ? [] : [index]));
   }
 
   /** Sends a range command to one worker; the memory in `transfer` moves with it. */
   tell(worker: number, command: RangeCommand, transfer: ArrayBuffer[] = []): void {
-    this.#threads.get(worker)?.control.postMessage(command, transfer);
+    this.#places[worker]?.control?.postMessage(command, transfer);
   }
 
   /** Whether a task would find a worker or a place in the queue. */
   get hasRoom(): boolean {
-    return this.#pool.queueSize < this.#options.queueMax;
+    return this.#bounds.hasRoom;
   }
 
   /**
    * Hands a frame to a worker; the frame's memory moves with it. Resolves to the outcomes that have not been given to
-   * `onOutcomes`; rejects where the queue is full or the worker died. `onPosted` is called when a worker gets the frame.
+   * `onOutcomes`, or to why there are none; never rejects. `onPosted` is called when the worker gets the frame.
    */
-  async run(frame: Buffer, onPosted?: () => void): Promise<Buffer | undefined> {
-    const memory = frame.buffer as ArrayBuffer;
-    const transferList = onPosted === undefined ? [memory] : notingTransfer(memory, onPosted);
-    const outcomes = await this.#pool.run(frame, { transferList });
-    return outcomes === undefined ? undefined : asBuffer(outcomes);
+  run(worker: number, frame: Buffer, onPosted?: () => void): Promise<TaskOutcome<Uint8Array | undefined>> {
+    return (this.#places[worker] as Place).tasks.submit({ frame, onPosted });
   }
 
   /** Every worker finds its peers and is found by them, later ones too; resolves when that was tried. */
@@ -158,18 +190,14 @@ export class WorkerPool {
     return messages.flatMap((message) => (message.kind === 'report' ? [message.report] : []));
   }
 
-  /** The pool's own accounting: how long tasks waited and ran. */
+  /** How long tasks waited and ran. */
   metrics(): MetricFamily[] {
-    const { histogram, queueSize, completed } = this.#pool;
+    const { waiting, completed, waitUs, runUs } = this.#bounds;
     return [
-      family('gauge', 'kvorum_pool_queue_tasks', 'Tasks that wait for a worker', queueSize),
+      family('gauge', 'kvorum_pool_queue_tasks', 'Tasks that wait for a worker', waiting),
       family('counter', 'kvorum_pool_tasks_total', 'Tasks completed', completed),
-      quantiles(
-        'kvorum_pool_wait_seconds',
-        'Time that tasks waited in the pool queue, since start',
-        histogram.waitTime,
-      ),
-      quantiles('kvorum_pool_run_seconds', 'Time from handing a task to a worker to its end', histogram.runTime),
+      quantiles('kvorum_pool_wait_seconds', 'Time that tasks waited for a worker, since start', waitUs),
+      quantiles('kvorum_pool_run_seconds', 'Time from handing a task to a worker to its end', runUs),
     ];
   }
 
@@ -178,11 +206,12 @@ export class WorkerPool {
    * everything is on the disk.
    */
   async stop(): Promise<boolean> {
-    const workers = this.#threads.size;
-    this.#isStopping = true;
+    const workers = this.workers.length;
+    this.#state = 'stopping';
     const stopped = await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', STOP_MS_MAX);
-    await this.#pool.destroy();
-    return !this.#failed && workers > 0 && stopped.length === workers;
+    for (const { tasks } of this.#places) tasks.close();
+    await Promise.all(this.#places.map(({ pool }) => pool.destroy()));
+    return this.#failure === undefined && workers > 0 && stopped.length === workers;
   }
 
   /** Sends a command to every worker and collects one answer from each, as far as they come in time. */
@@ -193,63 +222,67 @@ export class WorkerPool {
   ): Promise<WorkerMessage[]> {
     return new Promise((resolve) => {
       const answers: WorkerMessage[] = [];
-      const waiting = new Set(this.#threads.values());
+      const waiting = new Set(this.#places.filter(({ control }) => control !== undefined));
       const done = (): void => {
         clearTimeout(timer);
         this.#listeners.delete(listener);
         resolve(answers);
       };
       const timer = setTimeout(done, timeoutMs);
-      const listener = (message: WorkerMessage, thread: Thread): void => {
-        if (!isAnswer(message) || !waiting.delete(thread)) return;
+      const listener = (message: WorkerMessage, place: Place): void => {
+        if (!isAnswer(message) || !waiting.delete(place)) return;
         answers.push(message);
         if (waiting.size === 0) done();
       };
       this.#listeners.add(listener);
       if (waiting.size === 0) done();
-      for (const thread of waiting) thread.control.postMessage(command);
+      for (const { control } of waiting) control?.postMessage(command);
     });
   }
 
-  #onParentMessage(message: unknown): void {
+  #onParentMessage(message: unknown, place: Place): void {
     const { kind } = message as { kind?: string };
-    if (kind === 'worker-ready') this.#addThread(message as WorkerReady & { control: MessagePort });
+    if (kind === 'worker-ready') this.#addThread(message as WorkerReady & { control: MessagePort }, place);
     else if (kind === 'worker-failed') this.#onWorkerFailed(message as { code: string; message: string });
   }
 
-  #addThread({ threadId, replicaPort, control }: WorkerReady & { control: MessagePort }): void {
-    const thread = { threadId, replicaPort, control };
-    this.#threads.set(threadId, thread);
+  #addThread({ threadId, replicaPort, control }: WorkerReady & { control: MessagePort }, place: Place): void {
+    place.control = control;
+    place.replicaPort = replicaPort;
     control.on('message', (message: WorkerMessage | Uint8Array) => {
-      if (message instanceof Uint8Array) this.onOutcomes(asBuffer(message));
-      else this.#onMessage(message, thread);
+      if (message instanceof Uint8Array) this.#handlers?.onOutcomes(asBuffer(message));
+      else this.#onMessage(message, threadId, place);
     });
     // Not the pool's `workerDestroy`: the thread that it names has no id any more.
-    control.on('close', () => this.#onGone(threadId));
+    control.on('close', () => this.#onGone(threadId, control, place));
     control.unref();
+    for (const other of this.#places) if (other !== place) introduce(place, other);
     if (this.#isAnnounced) control.postMessage({ kind: 'announce' } satisfies WorkerCommand);
     this.#onReady();
   }
 
-  #onGone(threadId: number): void {
-    if (!this.#isStopping) this.#options.log.error('a worker thread ended; another one takes its place', { threadId });
-    this.#threads.delete(threadId);
-    this.onWorkerGone(threadId);
+  #onGone(threadId: number, control: MessagePort, place: Place): void {
+    if (this.#state !== 'stopping') {
+      const worker = place.index;
+      this.#options.log.error('a worker thread ended; another one takes its place', { worker, threadId });
+    }
+    if (place.control === control) place.control = undefined;
+    this.#handlers?.onWorkerGone(place.index);
   }
 
-  #onMessage(message: WorkerMessage, thread: Thread): void {
+  #onMessage(message: WorkerMessage, threadId: number, place: Place): void {
     if (message.kind === 'log') {
-      this.#options.log[message.level](message.message, { worker: thread.threadId, ...message.fields });
+      this.#options.log[message.level](message.message, { worker: threadId, ...message.fields });
     } else if (message.kind === 'peer-silent') {
-      for (const other of this.#threads.values()) if (other !== thread) other.control.postMessage(message);
+      for (const other of this.#places) if (other !== place) other.control?.postMessage(message);
     } else if (message.kind === 'clock') {
-      this.onVersion(message.newest);
+      this.#handlers?.onVersion(message.newest);
     } else if (message.kind === 'range-page' || message.kind === 'range-end') {
-      this.onRange(message);
+      this.#handlers?.onRange(message);
     } else if (message.kind === 'fatal') {
       this.#fail('store-failed', message.message);
     } else {
-      for (const listener of this.#listeners) listener(message, thread);
+      for (const listener of this.#listeners) listener(message, place);
     }
   }
 
@@ -258,49 +291,43 @@ export class WorkerPool {
   }
 
   #fail(code: ErrorCode, message: string): void {
-    this.#failed = true;
-    this.onFatal(new KvorumError(code, message));
+    this.#failure ??= new KvorumError(code, message);
+    this.#handlers?.onFatal(this.#failure);
   }
 }
 
-function threadPool({ settings, tasksPerWorkerMax, queueMax }: WorkerPoolOptions): TaskPool {
+/** Opens a channel between two workers that listen. */
+function introduce(one: Place, other: Place): void {
+  if (one.control === undefined || other.control === undefined) return;
+  const { port1, port2 } = new MessageChannel();
+  one.control.postMessage({ kind: 'sibling', worker: other.index, port: port1 } satisfies WorkerCommand, [port1]);
+  other.control.postMessage({ kind: 'sibling', worker: one.index, port: port2 } satisfies WorkerCommand, [port2]);
+}
+
+function threadPool(index: number, { settings, tasksPerWorkerMax }: WorkerPoolOptions): TaskPool {
   return new Piscina<Uint8Array, Uint8Array | undefined>({
     filename: new URL('../../workers/entry.js', import.meta.url).href,
     name: 'coordinate',
-    minThreads: settings.workers,
-    maxThreads: settings.workers,
+    minThreads: 1,
+    maxThreads: 1,
     idleTimeout: Number.POSITIVE_INFINITY,
     concurrentTasksPerWorker: tasksPerWorkerMax,
-    maxQueue: queueMax,
     atomics: 'disabled',
-    workerData: settings,
+    recordTiming: false,
+    workerData: { settings, index } satisfies WorkerData,
   });
-}
-
-function inlinePool({ settings, tasksPerWorkerMax, queueMax }: WorkerPoolOptions): TaskPool {
-  return new InlinePool({ settings, tasksMax: tasksPerWorkerMax, queueMax });
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/**
- * A transfer list that tells when it is read, which is when the task is posted: Piscina says that of no task otherwise.
- */
-function notingTransfer(memory: ArrayBuffer, onRead: () => void): ArrayBuffer[] {
-  const get = (): ArrayBuffer => {
-    onRead();
-    return memory;
-  };
-  return Object.defineProperty<ArrayBuffer[]>([], 0, { get });
-}
-
-/** Piscina's percentiles, in milliseconds there and seconds here. */
-function quantiles(name: string, help: string, summary: { p50: number; p99: number; max: number }): MetricFamily {
-  const samples = (['p50', 'p99', 'max'] as const).map((key) => ({
-    labels: { quantile: { p50: '0.5', p99: '0.99', max: '1' }[key] },
-    value: summary[key] / 1000,
-  }));
+/** Percentiles of microseconds, in seconds. */
+function quantiles(name: string, help: string, histogram: RecordableHistogram): MetricFamily {
+  const samples = [
+    { labels: { quantile: '0.5' }, value: histogram.percentile(50) / 1e6 },
+    { labels: { quantile: '0.99' }, value: histogram.percentile(99) / 1e6 },
+    { labels: { quantile: '1' }, value: histogram.max / 1e6 },
+  ];
   return { type: 'gauge', name, help, samples };
 }

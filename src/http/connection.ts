@@ -6,17 +6,38 @@
  * handler takes the body or leaves it. Answers may come in any order and leave in the right one. A client that pipelines
  * more than `PIPELINE_MAX` requests, or does not read its answers, is not read from until it has.
  *
- * There is no timer per request: the server's sweep looks at each connection's `waitingSince` once a second.
+ * What a connection does follows from two states. Its phase only goes forward, by `#enter`:
+ *
+ *             a request with "connection: close"; the node stops
+ *     open ───────────────────────────────────────────────────────> draining     no further request is begun
+ *       │                                                               │
+ *       │  what cannot be parsed; a body that is not read to its end    │
+ *       ├─────────────────────────────> closing <───────────────────────┤        nothing more is read
+ *       │                                  │                            │
+ *       │ the client has closed            │      the last answer has left
+ *       └────────────────────────> lingering <──────────────────────────┘        our side is closed
+ *                                      │
+ *                                   closed                                       the socket is gone
+ *
+ * Its input says what the next bytes are, by `#expect`:
+ *
+ *     head ──> offered ──> body ──> head       `offered` while the handler decides whether it takes the body
+ *                 └──────> skipped ─> head     a short body that nobody takes
+ *     any ──> ended                            the client has closed its side
+ *
+ * There is no timer per request: from both states follows whom the connection waits for (`#awaits`), and the server's
+ * sweep, once a second, ends what it has awaited for too long (`waitMsMax`).
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
+import { AnswerQueue } from './answer-queue.ts';
 import { ChunkedBody, headEnd, SizedBody, type BodyReader, type LargeRoom } from './body.ts';
 import { parseHead, type RequestHead } from './head.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
-import { copiedBodyBytesMax, encodeHead, Reply, type BodySink, type Response } from './reply.ts';
+import type { Reply } from './reply.ts';
 
 /**
- * Called once with the body, or with `too-large`, or with `gone` where it will not come. A body that was not collected
+ * Called once with the body, or with `too-large`, or with `gone` if it will not come. A body that was not collected
  * into memory of the taker's is valid until this returns.
  */
 export type OnBody = (body: Buffer | 'too-large' | 'gone') => void;
@@ -28,8 +49,8 @@ export interface Request {
   /** `performance.now()` when its first bytes came; says nothing unless `Arrivals` are noted. */
   readonly arrivedAt: number;
   /**
-   * Collects the body, up to `bytesMax`, a large one into `room` where that is given. To be called while the request is
-   * handed over, or not at all: then the body is read over.
+   * Collects the body, up to `bytesMax`, a large one into `room` if that is given. To be called while the request is
+   * handed over, or not at all: then the body is skipped.
    */
   readonly takeBody: (bytesMax: number, onBody: OnBody, room?: LargeRoom) => void;
 }
@@ -39,148 +60,204 @@ export interface Arrivals {
   areNoted: boolean;
 }
 
-export type OnRequest = (request: Request) => void;
+/** What a connection needs of its server; one object for all connections. */
+export interface ConnectionOptions {
+  readonly onRequest: (request: Request) => void;
+  /** Milliseconds; may be as coarse as the sweep. */
+  readonly now: () => number;
+  readonly arrivals: Arrivals;
+  /** How long a connection may idle between requests, and how long its client may take to read an answer. */
+  readonly keepAliveMs: number;
+}
+
+/** In the order in which they are entered; any may be left out. */
+const phases = ['open', 'draining', 'closing', 'lingering', 'closed'] as const;
+type Phase = (typeof phases)[number];
+
+type Input =
+  /** `scanned` bytes of the head have come and do not hold its end. */
+  | { readonly kind: 'head'; readonly scanned: number }
+  | { readonly kind: 'offered'; readonly head: RequestHead }
+  | { readonly kind: 'body'; readonly reader: BodyReader; readonly onBody: OnBody }
+  | { readonly kind: 'skipped'; left: number }
+  | { readonly kind: 'ended' };
+
+/** Whom the connection waits for: the node, or the client to send a request or its rest, or to close its side. */
+type Awaited = 'answer' | 'next-request' | 'rest-of-request' | 'close';
 
 /** Requests of one connection that wait for their answers. */
 const PIPELINE_MAX = 64;
 export const HEAD_BYTES_MAX = 16 * 1024;
-/** A body that nobody wants is read over up to this size, so that the connection stays usable; else it ends. */
+/** A body that nobody wants is skipped up to this size, so that the connection stays usable; else it ends. */
 const DISCARD_BYTES_MAX = 256 * 1024;
+/** How long the client may let the connection wait, milliseconds, if it neither idles nor reads answers. */
+const waitMsMax = {
+  /** A request whose head or body is not complete after this is answered 408. */
+  'rest-of-request': 30_000,
+  /** A client that was told of the end gets this long to read the last answer, before a reset could lose it. */
+  close: 2000,
+} as const;
+const nextHead: Input = { kind: 'head', scanned: 0 };
 
 export class Connection {
-  /** The sweep's time at which the connection began to wait: for the rest of a request, or for the next one. */
-  waitingSince: number;
   readonly #socket: Socket;
-  readonly #onRequest: OnRequest;
-  readonly #now: () => number;
-  readonly #arrivals: Arrivals;
-  readonly #replies: Reply[] = [];
-  /** One of each for all requests: a function made anew for each would be the dearest part of reading it. */
-  readonly #onReplySent = (): void => this.#onReply();
+  readonly #options: ConnectionOptions;
+  readonly #answers: AnswerQueue;
+  /** One function for all requests, as in `AnswerQueue`. */
   readonly #takeBody: Request['takeBody'] = (bytesMax, onBody, room) => this.#startBody(bytesMax, onBody, room);
-  /** The head of the request that is being handed over; undefined once its body is taken. */
-  #untaken: RequestHead | undefined;
-  #input: Buffer | undefined;
-  #scanned = 0;
+  #phase: Phase = 'open';
+  #input: Input = nextHead;
+  /** Bytes that have come and wait: the beginning of a head, or whatever comes while the pipeline is full. */
+  #held: Buffer | undefined;
+  #awaits: Awaited = 'next-request';
+  /** Since when it waits for that, by the server's coarse clock. */
+  #since: number;
   #arrivedAt = 0;
-  #body: { readonly reader: BodyReader; readonly onBody: OnBody } | undefined;
-  #discard = 0;
-  /** The client has closed its side. */
-  #ended = false;
-  /** No further request is begun; what has begun is finished. */
-  #draining = false;
-  /** Nothing more is read. */
-  #closing = false;
-  /** The first answer's body is under way. */
-  #isStreaming = false;
 
-  constructor(socket: Socket, onRequest: OnRequest, now: () => number, arrivals: Arrivals) {
+  constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
-    this.#onRequest = onRequest;
-    this.#now = now;
-    this.#arrivals = arrivals;
-    this.waitingSince = now();
+    this.#options = options;
+    this.#since = options.now();
+    this.#answers = new AnswerQueue(socket, {
+      isClosing: () => this.#phase !== 'open',
+      onSent: (isLast) => this.#onSent(isLast),
+    });
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => {
-      if (this.waitingSince !== 0) this.waitingSince = this.#now();
+      this.#since = this.#options.now();
       this.#resume();
     });
-    socket.on('finish', () => (this.waitingSince = this.#now()));
+    socket.on('finish', () => (this.#since = this.#options.now()));
     // What a broken socket means is decided at 'close', which follows.
     socket.on('error', () => {});
     socket.on('close', () => this.#onClose());
   }
 
-  /** Whether nothing is under way: no request, no answer. */
-  get idle(): boolean {
-    return this.#replies.length === 0 && this.#input === undefined && this.#body === undefined;
+  /** Ends the connection if it has waited too long, as of the server's clock. To be called from time to time. */
+  sweep(): void {
+    if (this.#awaits === 'answer') return;
+    const waitedMs = this.#options.now() - this.#since;
+    // It may take as long to read an answer as it may idle after it.
+    const awaits = this.#socket.writableLength > 0 ? 'next-request' : this.#awaits;
+    if (waitedMs <= (awaits === 'next-request' ? this.#options.keepAliveMs : waitMsMax[awaits])) return;
+    if (awaits === 'rest-of-request') this.#timeOut();
+    else this.#socket.destroy();
   }
 
-  /** Whether a request has begun to come in and is not complete. */
-  get receiving(): boolean {
-    return this.#body !== undefined || this.#input !== undefined;
-  }
-
-  /** Whether the client has not taken all of its answers yet. */
-  get sending(): boolean {
-    return this.#socket.writableLength > 0;
-  }
-
-  /** Whether our side is closed and only the client's is waited for. */
-  get lingering(): boolean {
-    return this.#closing && this.#replies.length === 0;
-  }
-
-  /** Ends the connection after the answers that are under way; at once where there are none. */
+  /** Ends the connection after the answers that are under way; at once if there are none. */
   closeWhenIdle(): void {
-    this.#draining = true;
-    if (this.#replies.length === 0) this.#socket.destroy();
+    this.#enter('draining');
+    if (this.#answers.length === 0) this.#socket.destroy();
   }
 
   destroy(): void {
     this.#socket.destroy();
   }
 
-  /** The rest of a request did not come in time. */
-  timeOut(): void {
-    const detail = 'The request was not finished in time';
-    const reply = this.#body === undefined ? undefined : this.#replies.at(-1);
-    if (reply === undefined) return this.#refuse('request-timeout', detail);
-    this.#abandonBody();
-    this.#endAfter(reply);
-    return reply.send(problemResponse('request-timeout', detail));
-  }
-
   /** Takes what came; `chunk` is the caller's again when this returns. */
   take(chunk: Buffer): void {
-    if (this.#arrivals.areNoted && this.#input === undefined) this.#arrivedAt = performance.now();
-    const bytes = this.#input === undefined ? chunk : Buffer.concat([this.#input, chunk]);
-    this.#input = undefined;
+    if (this.#options.arrivals.areNoted && this.#held === undefined) this.#arrivedAt = performance.now();
+    const bytes = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
+    this.#held = undefined;
     this.#read(bytes);
-    if (bytes === chunk && this.#input !== undefined) this.#input = Buffer.from(this.#input);
+    if (bytes === chunk && this.#held !== undefined) this.#held = Buffer.from(this.#held);
   }
+
+  // States.
+
+  /** Goes on to a later phase; an earlier one changes nothing. */
+  #enter(phase: Phase): void {
+    if (phases.indexOf(phase) > phases.indexOf(this.#phase)) this.#phase = phase;
+  }
+
+  /** The client's side stays closed. */
+  #expect(input: Input): void {
+    if (this.#input.kind !== 'ended') this.#input = input;
+  }
+
+  /** Notes whom the connection waits for now, and since when if that has changed. */
+  #noteWait(): void {
+    const awaits = this.#awaited();
+    if (awaits === this.#awaits) return;
+    this.#awaits = awaits;
+    this.#since = this.#options.now();
+  }
+
+  #awaited(): Awaited {
+    const isLeft = this.#answers.length === 0;
+    if (isLeft && !this.#isReading) return 'close';
+    if (this.#isReceiving && !this.#isFull) return 'rest-of-request';
+    return isLeft ? 'next-request' : 'answer';
+  }
+
+  /** Whether the next bytes are wanted: while draining only those of the request that has begun. */
+  get #isReading(): boolean {
+    if (this.#phase === 'open') return true;
+    return this.#phase === 'draining' && (this.#input.kind === 'body' || this.#input.kind === 'skipped');
+  }
+
+  /** Whether a request has begun to come in and is not complete. */
+  get #isReceiving(): boolean {
+    return this.#input.kind === 'body' || this.#held !== undefined;
+  }
+
+  get #isFull(): boolean {
+    return this.#answers.length >= PIPELINE_MAX || this.#socket.writableNeedDrain;
+  }
+
+  // Requests in.
 
   /** Reads requests until the input is used up or the pipeline is full; what is left waits. */
   #read(bytes: Buffer): void {
     let offset = 0;
-    while (offset < bytes.length && this.#mayRead && !this.#full) {
+    while (offset < bytes.length && this.#isReading && !this.#isFull) {
       const next = this.#readStep(bytes, offset);
       if (next === undefined) break;
       offset = next;
     }
-    if (!this.#mayRead || offset >= bytes.length) {
-      if (this.#body === undefined) this.#scanned = 0;
-    } else {
-      this.#input = offset === 0 ? bytes : bytes.subarray(offset);
-    }
-    if (this.#full) this.#socket.pause();
-    if (this.receiving && this.waitingSince === 0) this.waitingSince = this.#now();
+    if (this.#isReading && offset < bytes.length) this.#held = offset === 0 ? bytes : bytes.subarray(offset);
+    if (this.#isFull) this.#socket.pause();
+    this.#noteWait();
   }
 
-  /** Reads a body's bytes or a head; returns where the next thing starts, or undefined where more input is needed. */
+  /** Reads a body's bytes or a head; returns where the next thing starts, or undefined if it needs more input. */
   #readStep(bytes: Buffer, offset: number): number | undefined {
-    if (this.#discard > 0) {
-      const skipped = Math.min(this.#discard, bytes.length - offset);
-      this.#discard -= skipped;
-      return offset + skipped;
+    const input = this.#input;
+    switch (input.kind) {
+      case 'head':
+        return this.#readHead(bytes, offset, input.scanned);
+      case 'body':
+        return this.#readBody(bytes, offset, input);
+      case 'skipped':
+        return this.#skip(bytes.length - offset, input) + offset;
+      case 'offered':
+      case 'ended':
+        return undefined;
+      default:
+        return input satisfies never;
     }
-    return this.#body === undefined ? this.#readHead(bytes, offset) : this.#readBody(bytes, offset);
   }
 
-  #readHead(bytes: Buffer, start: number): number | undefined {
+  #skip(length: number, input: { left: number }): number {
+    const skipped = Math.min(input.left, length);
+    input.left -= skipped;
+    if (input.left === 0) this.#expect(nextHead);
+    return skipped;
+  }
+
+  #readHead(bytes: Buffer, start: number, scanned: number): number | undefined {
     const offset = skipEmptyLines(bytes, start);
     if (offset === bytes.length) return offset;
-    const end = headEnd(bytes, Math.max(offset, start + this.#scanned - 3));
+    const end = headEnd(bytes, Math.max(offset, start + scanned - 3));
     const length = (end < 0 ? bytes.length : end) - offset;
     if (length > HEAD_BYTES_MAX) {
       this.#refuse('headers-too-large', `The head of a request has at most ${HEAD_BYTES_MAX} bytes`);
       return undefined;
     }
     if (end < 0) {
-      this.#scanned = bytes.length - start;
+      this.#expect({ kind: 'head', scanned: bytes.length - start });
       return undefined;
     }
-    this.#scanned = 0;
     const head = parseHead(bytes.toString('latin1', offset, end));
     if ('malformed' in head) {
       this.#refuse('bad-request', head.malformed);
@@ -191,179 +268,127 @@ export class Connection {
   }
 
   #begin(head: RequestHead): void {
-    const reply = new Reply(head, this.#onReplySent);
-    this.#replies.push(reply);
-    this.waitingSince = 0;
+    const reply = this.#answers.add(head);
+    this.#awaits = 'answer';
     // What is pipelined behind "connection: close" must not be acted on (RFC 9112 section 9.6).
-    if (!head.keepAlive) this.#draining = true;
-    this.#untaken = head;
-    this.#onRequest({ head, reply, takeBody: this.#takeBody, arrivedAt: this.#arrivedAt });
-    if (this.#untaken === head) this.#skipBody(head, reply);
+    if (!head.keepAlive) this.#enter('draining');
+    this.#expect({ kind: 'offered', head });
+    this.#options.onRequest({ head, reply, takeBody: this.#takeBody, arrivedAt: this.#arrivedAt });
+    if (this.#input.kind === 'offered') this.#skipBody(head, reply);
   }
 
   #startBody(bytesMax: number, onBody: OnBody, room: LargeRoom | undefined): void {
-    const head = this.#untaken as RequestHead;
-    this.#untaken = undefined;
-    const { contentLength } = head;
-    if (contentLength === 0) return onBody(Buffer.alloc(0));
+    if (this.#input.kind !== 'offered') throw new Error('the body of this request is not on offer');
+    const { contentLength, expectsContinue } = this.#input.head;
+    if (contentLength === 0) {
+      this.#expect(nextHead);
+      return onBody(Buffer.alloc(0));
+    }
     const reader = contentLength === undefined ? new ChunkedBody(bytesMax, room) : new SizedBody(contentLength, room);
-    if (head.expectsContinue && this.#replies.length === 1) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
-    this.#body = { reader, onBody };
-    return undefined;
+    if (expectsContinue && this.#answers.length === 1) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
+    return this.#expect({ kind: 'body', reader, onBody });
   }
 
-  /** Nobody takes the body: a short one is read over; after a long one, or one that may not come, the connection ends. */
-  #skipBody(head: RequestHead, reply: Reply): void {
-    const length = head.contentLength;
-    if (length === 0) return;
-    if (length !== undefined && length <= DISCARD_BYTES_MAX && !head.expectsContinue) this.#discard = length;
-    else this.#endAfter(reply);
+  /** Nobody takes the body: a short one is skipped; after a long one, or one that may not come, the connection ends. */
+  #skipBody({ contentLength, expectsContinue }: RequestHead, reply: Reply): void {
+    const isShort = contentLength !== undefined && contentLength <= DISCARD_BYTES_MAX;
+    if (contentLength === 0) return this.#expect(nextHead);
+    if (isShort && !expectsContinue) return this.#expect({ kind: 'skipped', left: contentLength });
+    return this.#endAfter(reply);
   }
 
-  #readBody(bytes: Buffer, offset: number): number | undefined {
-    const body = this.#body;
-    const progress = body?.reader.read(bytes, offset);
-    if (body === undefined || progress === undefined || progress.kind === 'more') return bytes.length;
-    this.#body = undefined;
+  #readBody(bytes: Buffer, offset: number, { reader, onBody }: Extract<Input, { kind: 'body' }>): number {
+    const progress = reader.read(bytes, offset);
+    if (progress.kind === 'more') return bytes.length;
+    this.#expect(nextHead);
     if (progress.kind === 'done') {
-      this.waitingSince = 0;
-      body.onBody(progress.body);
+      this.#awaits = 'answer';
+      onBody(progress.body);
       return progress.end;
     }
-    const reply = this.#replies.at(-1);
+    const reply = this.#answers.newest;
     if (reply !== undefined) this.#endAfter(reply);
-    body.onBody(progress.kind === 'too-large' ? 'too-large' : 'gone');
+    onBody(progress.kind === 'too-large' ? 'too-large' : 'gone');
     if (progress.kind === 'malformed') reply?.send(problemResponse('bad-request', 'Malformed chunked body'));
     return bytes.length;
   }
 
+  /** Reads again what was held back, if there is room for it. */
+  #resume(): void {
+    if (this.#isFull || !this.#socket.isPaused()) return;
+    this.#socket.resume();
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.#read(held);
+  }
+
+  // Answers out.
+
   /** Answers what cannot be parsed, after the answers to what came before it, and ends the connection. */
   #refuse(code: ProblemCode, detail: string): void {
-    const head = { keepAlive: false, isHttp10: false, method: 'GET' };
-    const reply = new Reply(head, this.#onReplySent);
-    this.#replies.push(reply);
-    this.#input = undefined;
+    const reply = this.#answers.add({ keepAlive: false, isHttp10: false, method: 'GET' });
+    this.#held = undefined;
     this.#endAfter(reply);
     reply.send(problemResponse(code, detail));
+  }
+
+  /** The rest of a request did not come in time. */
+  #timeOut(): void {
+    const detail = 'The request was not finished in time';
+    const reply = this.#input.kind === 'body' ? this.#answers.newest : undefined;
+    if (reply === undefined) return this.#refuse('request-timeout', detail);
+    this.#abandonBody(nextHead);
+    this.#endAfter(reply);
+    return reply.send(problemResponse('request-timeout', detail));
   }
 
   /** Reads nothing more; the connection ends once `reply` has left. */
   #endAfter(reply: Reply): void {
     reply.keepAlive = false;
-    this.#closing = true;
+    this.#enter('closing');
   }
 
-  /** Sends all answers that are ready and whose predecessors have left. */
-  #onReply(): void {
-    if (this.#isStreaming) return undefined;
-    for (let first = this.#replies[0]; first?.response !== undefined; first = this.#replies[0]) {
-      if (first.response.open !== undefined) return this.#stream(first, first.response, first.response.open);
-      this.#replies.shift();
-      if ((this.#closing || this.#draining) && this.#replies.length === 0) first.keepAlive = false;
-      this.#write(first, first.response);
-      if (!first.keepAlive) return this.#end();
-    }
-    if (this.#replies.length === 0) {
-      this.waitingSince = this.#now();
-      if (this.#ended) return this.#end();
-    }
+  /** Answers have left; the connection ends with them, or goes on. */
+  #onSent(isLast: boolean): void {
+    if (isLast || (this.#answers.length === 0 && this.#input.kind === 'ended')) return this.#end();
+    this.#noteWait();
     return this.#resume();
   }
 
-  /** Sends an answer whose body comes bit by bit; those after it wait. */
-  #stream(reply: Reply, response: Response, open: (sink: BodySink) => void): void {
-    // Without chunks only the end of the connection can end the body.
-    if (reply.isHttp10) reply.keepAlive = false;
-    this.#isStreaming = true;
-    this.#socket.write(encodeHead(response, reply), 'latin1');
-    open({
-      write: (bytes, onWritten) => this.#socket.write(bytes, onWritten),
-      end: (trailers = '') => this.#endStream(reply, trailers),
-      breakOff: () => this.#socket.resetAndDestroy(),
-    });
-  }
-
-  #endStream(reply: Reply, trailers: string): void {
-    if (this.#replies[0] !== reply) return undefined;
-    if (!reply.isHttp10) this.#socket.write(`0\r\n${trailers}\r\n`, 'latin1');
-    this.#isStreaming = false;
-    this.#replies.shift();
-    if (!reply.keepAlive || (this.#draining && this.#replies.length === 0)) return this.#end();
-    return this.#onReply();
-  }
-
-  #write(reply: Reply, response: Response): void {
-    const head = encodeHead(response, reply);
-    const body = reply.method === 'HEAD' ? undefined : response.body;
-    if (body === undefined || body.length === 0) {
-      this.#socket.write(head, 'latin1');
-    } else if (body.length <= copiedBodyBytesMax) {
-      const whole = Buffer.allocUnsafe(head.length + body.length);
-      whole.write(head, 'latin1');
-      whole.set(body, head.length);
-      this.#socket.write(whole);
-    } else {
-      this.#socket.cork();
-      this.#socket.write(head, 'latin1');
-      this.#socket.write(body, response.onReleased);
-      this.#socket.uncork();
-    }
-  }
-
-  /** Closes our side; what the client still sends is read over until it closes its own, or the sweep ends the wait. */
+  /** Closes our side; what the client still sends is skipped until it closes its own, or the sweep ends the wait. */
   #end(): void {
-    this.#closing = true;
-    this.#dropReplies();
-    this.waitingSince = this.#now();
+    this.#enter('lingering');
+    this.#answers.drop();
+    this.#noteWait();
     this.#socket.resume();
-    if (this.#ended) this.#socket.destroySoon();
+    if (this.#input.kind === 'ended') this.#socket.destroySoon();
     else this.#socket.end();
   }
 
-  get #mayRead(): boolean {
-    if (this.#closing) return false;
-    return !this.#draining || this.#body !== undefined || this.#discard > 0;
-  }
-
-  get #full(): boolean {
-    return this.#replies.length >= PIPELINE_MAX || this.#socket.writableNeedDrain;
-  }
-
-  #resume(): void {
-    if (this.#full || !this.#socket.isPaused()) return;
-    this.#socket.resume();
-    const input = this.#input;
-    this.#input = undefined;
-    if (input !== undefined) this.#read(input);
-  }
+  // The end.
 
   /** The client sends no more; it may still read its answers. */
   #onEnd(): void {
-    this.#ended = true;
     // A request whose body will not come is not answered; those before it are.
-    if (this.#body !== undefined) this.#replies.pop();
-    this.#abandonBody();
-    if (this.#replies.length === 0) this.#socket.destroySoon();
+    if (this.#input.kind === 'body') this.#answers.withdrawNewest();
+    this.#abandonBody({ kind: 'ended' });
+    if (this.#answers.length === 0) this.#socket.destroySoon();
   }
 
   #onClose(): void {
-    this.#closing = true;
-    this.#abandonBody();
-    this.#dropReplies();
+    this.#enter('closed');
+    this.#abandonBody({ kind: 'ended' });
+    this.#answers.drop();
   }
 
-  #dropReplies(): void {
-    for (const reply of this.#replies.splice(0)) reply.drop();
-  }
-
-  #abandonBody(): void {
-    const body = this.#body;
-    this.#body = undefined;
-    body?.onBody('gone');
+  #abandonBody(next: Input): void {
+    const input = this.#input;
+    this.#expect(next);
+    if (input.kind === 'body') input.onBody('gone');
   }
 }
 
-/** Empty lines before a request are read over (RFC 9112 section 2.2). */
+/** Empty lines before a request are skipped (RFC 9112 section 2.2). */
 function skipEmptyLines(bytes: Buffer, start: number): number {
   let offset = start;
   while (bytes[offset] === 13 && bytes[offset + 1] === 10) offset += 2;

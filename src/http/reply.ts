@@ -1,8 +1,9 @@
 /**
  * Answers: what a handler gives for a request, and the bytes of its head.
  */
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 
 /** A body up to this is copied to its head, so that both leave at once and what the body stood in is free. */
 export const copiedBodyBytesMax = 16 * 1024;
@@ -91,6 +92,25 @@ export function encodeHead(response: Response, reply: Reply): string {
   const head = `${statusLine(response.status)}${response.fields}${framing(response, reply)}`;
   if (!reply.keepAlive) return `${head}connection: close\r\n\r\n`;
   return reply.isHttp10 ? `${head}connection: keep-alive\r\n\r\n` : `${head}\r\n`;
+}
+
+/** Writes an answer whose body is there. */
+export function writeWhole(socket: Socket, response: Response, reply: Reply): void {
+  const head = encodeHead(response, reply);
+  const body = reply.method === 'HEAD' ? undefined : response.body;
+  if (body === undefined || body.length === 0) {
+    socket.write(head, 'latin1');
+  } else if (body.length <= copiedBodyBytesMax) {
+    const whole = Buffer.allocUnsafe(head.length + body.length);
+    whole.write(head, 'latin1');
+    whole.set(body, head.length);
+    socket.write(whole);
+  } else {
+    socket.cork();
+    socket.write(head, 'latin1');
+    socket.write(body, response.onReleased);
+    socket.uncork();
+  }
 }
 
 function framing({ body, open }: Response, reply: Reply): string {

@@ -8,7 +8,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { KvorumError } from '../diagnostics/errors.ts';
 import { ReadBuffer } from './accepted-socket.ts';
 import { adminRoutes, type NodeView } from './admin.ts';
-import { Connection, type Arrivals, type Request } from './connection.ts';
+import { Connection, type Arrivals, type ConnectionOptions, type Request } from './connection.ts';
 import type { EntityHandler } from './entity.ts';
 import { problemResponse } from './problem.ts';
 import { profilePaths, type ProfileHandler } from './profile.ts';
@@ -29,23 +29,26 @@ export interface ClientServerOptions {
 
 const ENTITY_PATH = '/v0/entity';
 const RANGE_PATH = '/v0/entities';
-/** A request whose head or body is not complete after this is answered 408. */
-const REQUEST_MS_MAX = 30_000;
 const SWEEP_MS = 1000;
-/** How long a client that was told of the end may take to close, so that it can read the last answer before a reset. */
-const LINGER_MS_MAX = 2000;
 
 export class ClientServer {
   readonly #options: ClientServerOptions;
   readonly #server: Server;
   readonly #readBuffer = new ReadBuffer();
   readonly #connections = new Set<Connection>();
+  readonly #connectionOptions: ConnectionOptions;
   readonly #sweepTimer: NodeJS.Timeout;
   /** A coarse clock, moved by the sweep, so that noting a time costs nothing. */
   #now = performance.now();
 
   private constructor(options: ClientServerOptions) {
     this.#options = options;
+    this.#connectionOptions = {
+      onRequest: (request) => this.#route(request),
+      now: () => this.#now,
+      arrivals: options.arrivals,
+      keepAliveMs: options.keepAliveMs,
+    };
     const socketOptions = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
     this.#server = createServer(socketOptions, (socket) => this.#accept(socket));
     this.#server.maxConnections = options.connectionsMax;
@@ -75,9 +78,8 @@ export class ClientServer {
   }
 
   #accept(accepted: Socket): void {
-    const onRequest = (request: Request): void => this.#route(request);
     const socket = this.#readBuffer.read(accepted, (bytes) => connection.take(bytes));
-    const connection = new Connection(socket, onRequest, () => this.#now, this.#options.arrivals);
+    const connection = new Connection(socket, this.#connectionOptions);
     this.#connections.add(connection);
     socket.on('close', () => this.#connections.delete(connection));
   }
@@ -109,20 +111,7 @@ export class ClientServer {
 
   #sweep(): void {
     this.#now = performance.now();
-    for (const connection of this.#connections) {
-      if (connection.waitingSince === 0) continue;
-      const waitedMs = this.#now - connection.waitingSince;
-      if (connection.sending) {
-        // It may take as long to read an answer as it may idle after it.
-        if (waitedMs > this.#options.keepAliveMs) connection.destroy();
-      } else if (connection.lingering) {
-        if (waitedMs > LINGER_MS_MAX) connection.destroy();
-      } else if (connection.receiving) {
-        if (waitedMs > REQUEST_MS_MAX) connection.timeOut();
-      } else if (connection.idle && waitedMs > this.#options.keepAliveMs) {
-        connection.destroy();
-      }
-    }
+    for (const connection of this.#connections) connection.sweep();
   }
 }
 

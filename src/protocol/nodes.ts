@@ -7,6 +7,7 @@ export interface NodeDescription {
   readonly version: string;
   readonly protocol: number;
   readonly topology: string;
+  /** By index of the worker. */
   readonly replicaPorts: readonly number[];
 }
 

@@ -4,6 +4,7 @@
  *
  * Everything here crosses by structured clone, so it is plain data.
  */
+import type { MessagePort } from 'node:worker_threads';
 import { codeOf, messageOf } from '../diagnostics/errors.ts';
 import type { LogLevel } from '../diagnostics/log.ts';
 import type { MetricFamily } from '../metrics/metrics.ts';
@@ -77,6 +78,8 @@ export type WorkerCommand =
   | { readonly kind: 'waits-start'; readonly options: WaitOptions; readonly module: string }
   | { readonly kind: 'waits-stop' }
   | PeerSilent
+  /** The end of a channel to another worker of this node, the port transferred (workers/ground/siblings.ts). */
+  | { readonly kind: 'sibling'; readonly worker: number; readonly port: MessagePort }
   | RangeCommand;
 
 /** Main to worker: begins a scan with so many pages, hands a page back to be filled again, and ends a scan. */

@@ -26,6 +26,13 @@ export interface WorkerSettings extends Pick<NodeSettings, WorkerSettingName> {
   readonly version: string;
 }
 
+/** What a worker thread is started with (its Piscina `workerData`). */
+export interface WorkerData {
+  readonly settings: WorkerSettings;
+  /** Which of the node's workers it is: from 0 up to `settings.workers`. A thread that replaces a dead one has its index. */
+  readonly index: number;
+}
+
 /** An entry with its names: one as a flag, without the dashes, and one in the environment. */
 export type Setting<T> = Entry<T> & Names;
 

@@ -8,7 +8,7 @@ import {
   stopRecording,
   type ProfileTarget,
 } from '../../profiling/capture/profile-client.ts';
-import type { OperationWaits } from '../../profiling/waits/result.ts';
+import type { OperationWaits } from '../../profiling/result/waits.ts';
 import { recordWaits } from '../../profiling/waits/record.ts';
 import { waitTable } from '../../profiling/waits/table.ts';
 import type { WaitStage } from '../../src/waits/wait-stages.ts';

@@ -29,7 +29,12 @@ async function serve(t: TestContext, prepare?: (accepted: Socket) => void): Prom
       connection.take(bytes);
       taken += bytes.length;
     });
-    const connection = new Connection(socket, echo, () => 1, { areNoted: false });
+    const connection = new Connection(socket, {
+      onRequest: echo,
+      now: () => 1,
+      arrivals: { areNoted: false },
+      keepAliveMs: 1000,
+    });
   });
   return { server, url: await listen(t, server), taken: () => taken };
 }

@@ -9,8 +9,104 @@ import {
   type NodeObservation,
   type NodeSample,
   type SecondResult,
+  type ThreadObservation,
+  type Totals,
   type Verdict,
+  type Workload,
 } from '../../profiling/load/result.ts';
+import { seededRandom } from '../../profiling/load/random.ts';
+import { workloadOf } from './load.ts';
+
+/** A run of which only some figures matter: it was held, unless `achieved` says otherwise. */
+export interface BareRun {
+  readonly op?: Workload['op'];
+  readonly rate?: number;
+  /** Default: the rate. */
+  readonly achieved?: number;
+  readonly seconds?: number;
+  /** Of every request. */
+  readonly latencyUs?: number;
+  readonly verdict?: Verdict['kind'];
+  readonly cutShort?: boolean;
+  readonly mode?: string;
+  readonly nodes?: readonly NodeObservation[];
+  readonly search?: BenchResult['search'];
+  readonly totals?: Partial<Totals>;
+}
+
+export function bareRun(run: BareRun = {}): BenchResult {
+  const { op = 'put', rate = 1000, achieved = rate, seconds = 10, latencyUs = 1000, mode = 'batched' } = run;
+  const kind = run.verdict ?? (achieved >= rate * 0.98 ? 'held' : 'missed');
+  const latency = new LatencyHistogram();
+  for (let index = 0; index < 10; index++) latency.record(latencyUs);
+  return {
+    schema: benchSchema,
+    startedAt: '2026-03-01T12:00:00.000Z',
+    command: `kvorum bench --up 3 --mode ${mode} --op ${op} --rate ${rate} --duration ${seconds}s`,
+    label: `${mode} ${op} ${rate}/s`,
+    workload: workloadOf({ op, rate, durationMs: seconds * 1000, targets: ['http://127.0.0.1:8080'] }),
+    verdict: { kind, sentence: kind.toUpperCase() },
+    cutShort: run.cutShort ?? false,
+    totals: {
+      due: rate * seconds,
+      completed: achieved * seconds,
+      failed: 0,
+      unanswered: 0,
+      lateStarts: 0,
+      pendingMax: 0,
+      seconds,
+      rate: achieved,
+      ...run.totals,
+    },
+    latency: latency.snapshot(),
+    service: null,
+    statuses: [],
+    targets: [],
+    seconds: [],
+    generator: {
+      engine: 'built-in',
+      version: '0.1.0',
+      cpuSeconds: 2.31,
+      utilization: 0.21,
+      delayMsP99: 1.2,
+      delayMsMax: 6.4,
+    },
+    nodes: run.nodes ?? [],
+    environment: {
+      machine: 'AMD EPYC 7B13',
+      cores: 2,
+      memoryBytes: 8_326_328_320,
+      kernel: 'Linux 6.1.0',
+      node: 'v20.20.0',
+      kvorum: '0.1.0',
+      commit: '84f3c3c+',
+      cluster: { mode, durability: 'fsync', workers: mode === 'sync' ? 3 : 1 },
+      nodeCount: 3,
+    },
+    ...(run.search !== undefined && { search: run.search }),
+  };
+}
+
+/** `cpuUs` each of a node's two threads. */
+export function bareNode(cpuUs: number, changes: Partial<NodeObservation> = {}): NodeObservation {
+  const thread = (name: string): ThreadObservation => ({
+    thread: name,
+    cpuUs,
+    runQueueUs: cpuUs / 2,
+    voluntarySwitches: 10_000,
+    involuntarySwitches: 5000,
+  });
+  return {
+    url: 'http://127.0.0.1:8080',
+    pid: 1,
+    threads: [thread('main'), thread('worker 1')],
+    residentBytesMax: 1024,
+    peerBytesSent: 500_000,
+    peerBytesReceived: 250_000,
+    series: [],
+    ...changes,
+  };
+}
 
 export interface FixtureOptions {
   readonly seed?: number;
@@ -27,51 +123,26 @@ export interface FixtureOptions {
   readonly failedPerSecond?: number;
 }
 
-/** A run of three nodes that was held. */
+/** A run of three nodes that was held, with all that a real one has. */
 export function heldRun(options: FixtureOptions = {}): BenchResult {
   const { rate = 2000, mode = 'batched', failedPerSecond = 0 } = options;
   const seconds = secondsOf(options);
+  const run = bareRun({ rate, mode, seconds: seconds.length });
   const latency = sumOf(seconds.map((second) => second.latency));
   const due = seconds.reduce((sum, second) => sum + second.due, 0);
   const completed = seconds.reduce((sum, second) => sum + second.completed, 0);
   const failed = seconds.length * failedPerSecond;
+  const pendingMax = Math.max(...seconds.map(({ pending }) => pending));
   const targets = ['http://127.0.0.1:8080', 'http://127.0.0.1:8081', 'http://127.0.0.1:8082'];
   return {
-    schema: benchSchema,
-    startedAt: '2026-03-01T12:00:00.000Z',
-    command: `kvorum bench --up 3 --mode ${mode} --op put --rate ${rate} --duration ${seconds.length}s`,
-    label: options.label ?? `${mode} put ${rate}/s`,
-    workload: {
-      op: 'put',
-      readShare: 0,
-      rate,
-      arrival: 'constant',
-      connections: 64,
-      durationMs: seconds.length * 1000,
-      warmupMs: 5000,
-      keys: 100_000,
-      distribution: 'zipfian',
-      valueBytes: 256,
-      ack: null,
-      from: null,
-      targets,
-      seed: 1,
-    },
+    ...run,
+    label: options.label ?? run.label,
+    workload: { ...run.workload, connections: 64, warmupMs: 5000, keys: 100_000, distribution: 'zipfian', targets },
     verdict: {
       kind: 'held',
       sentence: `HELD ${rate}/s: p99 ${(percentileUs(latency, 99) / 1000).toFixed(2)} ms, no errors`,
     },
-    cutShort: false,
-    totals: {
-      due,
-      completed,
-      failed,
-      unanswered: 0,
-      lateStarts: 3,
-      pendingMax: Math.max(...seconds.map(({ pending }) => pending)),
-      seconds: seconds.length,
-      rate: completed / seconds.length,
-    },
+    totals: { ...run.totals, due, completed, failed, lateStarts: 3, pendingMax, rate: completed / seconds.length },
     latency,
     service: shifted(latency, 0.8),
     statuses: [
@@ -86,26 +157,7 @@ export function heldRun(options: FixtureOptions = {}): BenchResult {
       latency,
     })),
     seconds,
-    generator: {
-      engine: 'built-in',
-      version: '0.1.0',
-      cpuSeconds: 2.31,
-      utilization: 0.21,
-      delayMsP99: 1.2,
-      delayMsMax: 6.4,
-    },
     nodes: Array.from({ length: options.nodes ?? 3 }, (_, index) => observation(index, options, completed)),
-    environment: {
-      machine: 'AMD EPYC 7B13',
-      cores: 2,
-      memoryBytes: 8_326_328_320,
-      kernel: 'Linux 6.1.0',
-      node: 'v20.20.0',
-      kvorum: '0.1.0',
-      commit: '84f3c3c+',
-      cluster: { mode, durability: 'fsync', workers: mode === 'sync' ? 3 : 1 },
-      nodeCount: 3,
-    },
   };
 }
 
@@ -191,7 +243,7 @@ export function searchedRun(): BenchResult {
 
 function secondsOf(options: FixtureOptions): SecondResult[] {
   const { rate = 2000, seconds = 30, latencyUs = 900, stallSecond, failedPerSecond = 0 } = options;
-  const random = generator(options.seed ?? 1);
+  const random = seededRandom(options.seed ?? 1);
   return Array.from({ length: seconds }, (_, second) => {
     const isStalled = second === stallSecond;
     const isEcho = second - 1 === stallSecond;
@@ -230,7 +282,7 @@ function shifted(counts: LatencyCounts, factor: number): LatencyCounts {
 
 function observation(index: number, options: FixtureOptions, completed: number): NodeObservation {
   const { seconds = 30, stallSecond, mode = 'batched' } = options;
-  const random = generator((options.seed ?? 1) + 100 + index);
+  const random = seededRandom((options.seed ?? 1) + 100 + index);
   const workers = mode === 'sync' ? ['worker 1', 'worker 2', 'worker 3'] : ['worker 1'];
   const series = Array.from({ length: seconds }, (_, second): NodeSample => {
     const isStalled = second === stallSecond;
@@ -263,16 +315,5 @@ function observation(index: number, options: FixtureOptions, completed: number):
     peerBytesSent: completed * 412,
     peerBytesReceived: completed * 396,
     series,
-  };
-}
-
-/** Numbers from 0 to 1 (mulberry32), the same for the same seed. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let hash = Math.imul(state ^ (state >>> 15), state | 1);
-    hash ^= hash + Math.imul(hash ^ (hash >>> 7), hash | 61);
-    return ((hash ^ (hash >>> 14)) >>> 0) / 2 ** 32;
   };
 }

@@ -2,7 +2,7 @@
  * A comparison as a real one leaves it, of made-up runs: sync, async and batched under PUT and GET, at a common rate that
  * all hold, at one that sync misses, and at 60% of their own maxima, three rounds each.
  */
-import { maximumOf } from '../../profiling/compare/maximum.ts';
+import { maximumOf } from '../../profiling/compare/spread.ts';
 import {
   compareSchema,
   type CompareResult,
@@ -11,7 +11,7 @@ import {
   type LoadPoint,
   type MaximumSearch,
   type ModeProfile,
-} from '../../profiling/compare/result.ts';
+} from '../../profiling/result/compare.ts';
 import { compareSteps, neighbours, summarise } from '../../profiling/compare/summary.ts';
 import type { BenchResult, LoadOperation, SearchStep } from '../../profiling/load/result.ts';
 import { heldRun, withVerdict } from './bench-results.ts';

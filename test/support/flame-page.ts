@@ -1,7 +1,8 @@
 /** A whole HTML document with flame graphs and nothing else, as a report would hold them. */
 import type { FlameData } from '../../profiling/flame/flame-data.ts';
-import { flameSection, reading } from '../../profiling/flame/flame-section.ts';
-import { html } from '../../profiling/report/html.ts';
+import { section } from '../../profiling/report/blocks.ts';
+import { htmlOf } from '../../profiling/report/blocks-html.ts';
+import { flameBlocks } from '../../profiling/report/flame-section.ts';
 import { renderPage } from '../../profiling/report/page.ts';
 
 export interface FlamePageOptions {
@@ -11,18 +12,11 @@ export interface FlamePageOptions {
 }
 
 export function renderFlamePage({ title, parts }: FlamePageOptions): Promise<string> {
-  const sections = parts.map(({ data }, index) => flameSection(`part-${index}`, data));
-  const body = parts.map(
-    (part, index) =>
-      html`<h2>${part.title}</h2>
-        ${reading(part.data)}${sections[index]?.body}`,
-  );
-  const [first] = sections;
+  const keyed = parts.map((part, index) => ({ ...part, key: `part-${index}` }));
   return renderPage({
     title,
-    data: { flames: Object.assign({}, ...sections.map(({ flames }) => flames)) as unknown },
-    scripts: first?.scripts ?? [],
-    styles: first?.styles ?? [],
-    body: html`${body}`,
+    data: { flames: Object.fromEntries(keyed.map(({ key, data }) => [key, data])) },
+    script: 'flame',
+    body: htmlOf(keyed.map((part) => section(part.title, flameBlocks(part.key, part.data)))),
   });
 }

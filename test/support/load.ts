@@ -2,14 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import { LatencyHistogram } from '../../profiling/load/histogram.ts';
-import {
-  benchSchema,
-  type BenchResult,
-  type Totals,
-  type Verdict,
-  type Workload,
-} from '../../profiling/load/result.ts';
+import type { Workload } from '../../profiling/load/result.ts';
 
 export function workloadOf(changes: Partial<Workload> = {}): Workload {
   return {
@@ -28,53 +21,6 @@ export function workloadOf(changes: Partial<Workload> = {}): Workload {
     targets: [],
     seed: 1,
     ...changes,
-  };
-}
-
-/** What a run at `rate` came to, where only some figures matter. */
-export function resultOf(
-  rate: number,
-  figures: { totals?: Partial<Totals>; p99Us?: number; kind?: Verdict['kind']; cutShort?: boolean } = {},
-): BenchResult {
-  const latency = new LatencyHistogram();
-  latency.record(figures.p99Us ?? 1000);
-  return {
-    schema: benchSchema,
-    startedAt: '2026-01-01T00:00:00.000Z',
-    command: 'kvorum bench',
-    label: 'a run',
-    workload: workloadOf({ rate, targets: ['http://a'] }),
-    verdict: { kind: figures.kind ?? 'held', sentence: 'said' },
-    cutShort: figures.cutShort ?? false,
-    totals: {
-      due: rate,
-      completed: rate,
-      failed: 0,
-      unanswered: 0,
-      lateStarts: 0,
-      pendingMax: 1,
-      seconds: 1,
-      rate,
-      ...figures.totals,
-    },
-    latency: latency.snapshot(),
-    service: null,
-    statuses: [],
-    targets: [],
-    seconds: [],
-    generator: { engine: 'built-in', version: '0', cpuSeconds: 0, utilization: 0, delayMsP99: 0, delayMsMax: 0 },
-    nodes: [],
-    environment: {
-      machine: 'a machine',
-      cores: 1,
-      memoryBytes: 1,
-      kernel: 'Linux',
-      node: 'v20',
-      kvorum: '0',
-      commit: null,
-      cluster: {},
-      nodeCount: 1,
-    },
   };
 }
 

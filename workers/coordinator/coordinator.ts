@@ -17,7 +17,7 @@ import type { LocalReplica } from '../replica/local-replica.ts';
 import type { PeerClient } from '../peers/peer-client.ts';
 import type { Segment } from '../peers/segment-queue.ts';
 import type { Time } from '../ground/time.ts';
-import type { Turn } from '../ground/turn.ts';
+import type { Turn } from '../../src/domain/turn.ts';
 import { LargeReads } from './large-reads.ts';
 import { PendingFrame, type Decision, type FrameRules } from './pending-frame.ts';
 import type { PendingOperation } from './pending-operation.ts';

@@ -18,7 +18,7 @@ import type { SeenVersions } from '../ground/seen-versions.ts';
 import { Semaphore } from '../ground/semaphore.ts';
 import type { Settled } from '../store/logged-writes.ts';
 import type { Store } from '../store/store.ts';
-import type { Turn } from '../ground/turn.ts';
+import type { Turn } from '../../src/domain/turn.ts';
 
 /** Takes the reply frame to the entries that were submitted. */
 export type Respond = (replies: Buffer) => void;
@@ -47,7 +47,7 @@ export interface LocalReplicaOptions {
 /** Large values being written or read at a time; each may hold its whole size in memory. */
 const LARGE_AT_ONCE_MAX = 8;
 /** An answer that is as long as this takes no further records: they are announced, and come from one replica each. */
-const ANSWER_BYTES_MAX = 1024 * 1024;
+export const ANSWER_BYTES_MAX = 1024 * 1024;
 /** Writes of one run, bytes: what goes past it waits for the next turn. */
 const RUN_BYTES_MAX = 2 * 1024 * 1024;
 

@@ -25,8 +25,8 @@ import { wholePage } from '../ranges/page.ts';
 
 export interface ReplicaListenerOptions extends FrameTarget {
   readonly host: string | undefined;
-  /** The ports to try, in order; 0 lets the system choose. */
-  readonly ports: readonly number[];
+  /** 0 lets the system choose. */
+  readonly port: number;
   readonly token: string;
   /** Bound of one frame, bytes. */
   readonly frameBytesMax: number;
@@ -47,7 +47,7 @@ const HELLO_BODY_BYTES_MAX = 2048;
 /** Two keys in base64. */
 const RANGE_BODY_BYTES_MAX = 8192;
 
-/** Listens on the first free port. Throws `listen-failed`. */
+/** Listens on the replica port. Throws `listen-failed`. */
 export async function listenForPeers(options: ReplicaListenerOptions): Promise<ReplicaListener> {
   const expected = Buffer.from(options.token);
   // TCP's own `keepAlive` ends a link whose peer's machine is gone without a word: nothing else here looks at idle links.
@@ -69,7 +69,7 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
     if (request.headers.upgrade !== linkProtocol) return refuseUpgrade(socket, 400, `only to ${linkProtocol}`);
     return acceptLink(socket, head, options);
   });
-  const port = await listenOnFirstFree(server, options);
+  const port = await listen(server, options);
   return { port, close: () => closeServer(server, upgraded) };
 }
 
@@ -175,26 +175,17 @@ function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${fields}\r\n\r\n${reason}\n`, () => socket.destroy());
 }
 
-async function listenOnFirstFree(server: Server, options: ReplicaListenerOptions): Promise<number> {
+function listen(server: Server, { port, host }: ReplicaListenerOptions): Promise<number> {
   server.on('clientError', (_error, socket) => socket.destroy());
-  for (const port of options.ports) {
-    if (await tryListen(server, port, options.host)) return (server.address() as AddressInfo).port;
-  }
-  const ports = options.ports.join(', ');
-  throw new KvorumError('listen-failed', `Cannot listen on replica port ${ports}: all in use; choose --replica-port`);
-}
-
-function tryListen(server: Server, port: number, host: string | undefined): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => {
-      if (error.code === 'EADDRINUSE') resolve(false);
-      else reject(new KvorumError('listen-failed', `Cannot listen on replica port ${port}: ${error.message}`));
-    };
-    server.once('error', onError);
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reason = error.code === 'EADDRINUSE' ? 'it is in use; choose --replica-port' : error.message;
+      reject(new KvorumError('listen-failed', `Cannot listen on replica port ${port}: ${reason}`));
+    });
     server.listen({ port, host, backlog: 511 }, () => {
-      server.off('error', onError);
+      server.removeAllListeners('error');
       server.setTimeout(0);
-      resolve(true);
+      resolve((server.address() as AddressInfo).port);
     });
   });
 }

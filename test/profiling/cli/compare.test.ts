@@ -10,10 +10,10 @@ import {
   type CompareResult,
   type LoadPoint,
   type SummaryRow,
-} from '../../../profiling/compare/result.ts';
+} from '../../../profiling/result/compare.ts';
 import { eventually } from '../../support/eventually.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { fakeResult } from '../compare/fake-results.ts';
+import { bareRun } from '../../support/bench-results.ts';
 import { kvorumInProcess } from '../../cli/in-process.ts';
 import { kvorum, spawnKvorum } from '../../cli/kvorum.ts';
 
@@ -40,10 +40,11 @@ test('a short comparison of two modes, from the clusters to the files', async (t
 
   await t.test('stdout has the tables and what the step bought, stderr the progress', () => {
     const text = stopped.stdout.toString();
-    assert.match(text, /^MAXIMUM OF PUT +HELD +NOT HELD\n/);
-    assert.match(text, /\nPUT AT 50\/s +async +batched\nRounds held +\d of 1/);
+    assert.match(text, /^Highest rates held and what is above them, PUT\n +Held +Lowest rate not held, \/s +What/);
+    const table = 'PUT at 50/s: median and range of the rounds';
+    assert.match(text, new RegExp(`\n${table}\n +async +batched\nRate asked for +50/s +50/s\nRounds +\\d of 1`));
     assert.match(text, /\nLatency p99\.9 +\S+ ms/);
-    assert.match(text, /\nasync -> batched\nPUT: /);
+    assert.match(text, /\nasync → batched\nPUT: /);
     assert.match(stopped.stderr, /^Comparing async, batched under put: about \d+ min\n/);
     assert.match(stopped.stderr, /async: Filled 100 of 100 keys, \S+\/s/);
     assert.match(stopped.stderr, /\[\d\/\d\] round 1, put at 50\/s, \w+: /);
@@ -164,14 +165,14 @@ test('earlier results are compared, with verdicts where there are several a side
   const directory = temporaryDirectory(t);
   const save = (name: string, latencyUs: number): string => {
     const path = join(directory, name);
-    writeFileSync(path, JSON.stringify(fakeResult({ latencyUs })));
+    writeFileSync(path, JSON.stringify(bareRun({ latencyUs })));
     return path;
   };
   const a = [save('a1', 4000), save('a2', 4400)].join(',');
   const b = [save('b1', 1000), save('b2', 1100)].join(',');
   const { code, stdout, stderr } = await kvorumInProcess(['compare', '--a', a, '--b', b]);
   assert.equal(code, 0, stderr);
-  assert.match(stdout.toString(), /latency p99 75% less \(1\.05 ms after 4\.20 ms\)/);
+  assert.match(stdout.toString(), /latency p99 75% less \(1\.05 ms after 4\.2 ms\)/);
   assert.match(stdout.toString(), /with 2 rounds chance alone does that in 1 of 3 measures/);
 });
 

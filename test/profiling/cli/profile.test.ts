@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
-import type { ProfileResult } from '../../../profiling/capture/result.ts';
+import type { ProfileResult } from '../../../profiling/result/profile.ts';
 import { sharedBrowser, skipWithoutChromium } from '../../support/browser.ts';
 import { profilerState } from '../../../profiling/capture/profile-client.ts';
 import { startCluster } from '../../support/cluster.ts';
@@ -176,7 +176,7 @@ test('SIGINT ends it with what was measured, marked as cut short, exit code 130'
     assert.match(stdout, /Cut short/);
     const result = read(out);
     assert.deepEqual([result.cutShort, result.runs.length], [true, runs]);
-    for (const name of written.slice(1)) assert.match(readFileSync(join(out, name), 'utf8'), /Cut short/, name);
+    for (const name of written.slice(1)) assert.match(readFileSync(join(out, name), 'utf8'), /CUT SHORT/, name);
     assertMarkdown(readFileSync(join(out, 'profile.md'), 'utf8'));
   }
 });

@@ -8,10 +8,10 @@ import {
   type CompareResult,
   type CompareRun,
   type MaximumSearch,
-} from '../../../profiling/compare/result.ts';
+} from '../../../profiling/result/compare.ts';
 import type { SearchStep } from '../../../profiling/load/result.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { fakeEnvironment, fakeResult, type FakeRun } from './fake-results.ts';
+import { bareRun, type BareRun } from '../../support/bench-results.ts';
 
 function compared(a: readonly string[], b: readonly string[]): CompareResult {
   return compareFiles({ a, b, command: 'kvorum compare', startedAt: '2026-01-01T00:00:00.000Z' });
@@ -24,7 +24,7 @@ function files(directory: string) {
     writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
     return path;
   };
-  return { save, bench: (run: FakeRun = {}): string => save(fakeResult(run)) };
+  return { save, bench: (run: BareRun = {}): string => save(bareRun(run)) };
 }
 
 const step = (rate: number, held: boolean): SearchStep => {
@@ -38,7 +38,7 @@ function comparisonOf(modes: Readonly<Record<string, readonly number[]>>): Compa
       op: 'put',
       point: { kind: 'rate', rate: 1000 },
       round: index + 1,
-      result: fakeResult({ latencyUs, mode: subject }),
+      result: bareRun({ latencyUs, mode: subject }),
     })),
   );
   const searches = Object.keys(modes).map((subject): MaximumSearch => ({
@@ -58,7 +58,7 @@ function comparisonOf(modes: Readonly<Record<string, readonly number[]>>): Compa
     subjects: Object.keys(modes).map((name) => ({
       name,
       source: name,
-      environment: fakeEnvironment(name),
+      environment: bareRun({ mode: name }).environment,
       idleCpuMsPerSecond: 5,
     })),
     searches,
@@ -160,7 +160,7 @@ test('compareFiles() says what is wrong with a file', (t) => {
   const { save, bench } = files(directory);
   const good = bench();
   const missing = join(directory, 'missing.json');
-  const { latency: _, ...noLatency } = fakeResult();
+  const { latency: _, ...noLatency } = bareRun();
   for (const [a, b, message] of [
     [missing, good, `Bad --a "${missing}": cannot be read: ENOENT`],
     [good, directory, `Bad --b "${directory}": cannot be read: EISDIR`],

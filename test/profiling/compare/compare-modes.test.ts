@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import test, { type TestContext } from 'node:test';
 import type { LocalCluster, LocalClusterOptions } from '../../../profiling/cluster/local-cluster.ts';
 import { compareModes, type ModesEvent } from '../../../profiling/compare/compare-modes.ts';
-import type { CompareSettings } from '../../../profiling/compare/result.ts';
+import type { CompareSettings } from '../../../profiling/result/compare.ts';
 import { comparison } from '../../support/compare-results.ts';
 import { requestServer } from '../../support/load.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';

@@ -9,7 +9,7 @@ import {
   type RunOrder,
 } from '../../../profiling/compare/comparison.ts';
 import type { BenchResult } from '../../../profiling/load/result.ts';
-import { fakeResult } from './fake-results.ts';
+import { bareRun } from '../../support/bench-results.ts';
 
 const limits: Readonly<Record<string, number>> = { sync: 970, async: 3400, batched: 11_000 };
 const settings: ComparisonOptions['settings'] = {
@@ -24,7 +24,7 @@ const settings: ComparisonOptions['settings'] = {
 
 function underLimit({ subject, op, rate }: RunOrder): BenchResult {
   const limit = limits[subject] ?? 0;
-  return fakeResult({ op, rate, achieved: Math.min(rate, limit), latencyUs: rate > limit ? 1e6 : 1000 });
+  return bareRun({ op, rate, achieved: Math.min(rate, limit), latencyUs: rate > limit ? 1e6 : 1000 });
 }
 
 function comparison(changes: Partial<ComparisonOptions> = {}) {
@@ -82,7 +82,7 @@ test('runComparison() runs each at the common rates and at its share of its own 
 
 test('runComparison() leaves out the share of a maximum that was not found, and runs the rest', async () => {
   const nothing = async (order: RunOrder): Promise<BenchResult> =>
-    Promise.resolve(order.subject === 'sync' ? fakeResult({ rate: order.rate, achieved: 0 }) : underLimit(order));
+    Promise.resolve(order.subject === 'sync' ? bareRun({ rate: order.rate, achieved: 0 }) : underLimit(order));
   const { searches, runs } = await comparison({ measure: nothing }).outcome;
   assert.equal(searches.find(({ subject }) => subject === 'sync')?.best, null);
   assert.deepEqual(
@@ -102,7 +102,7 @@ test('runComparison() keeps what it has when it is stopped, and starts nothing m
       return underLimit(order);
     }
     stop.abort();
-    return fakeResult({ rate: order.rate, cutShort: true });
+    return bareRun({ rate: order.rate, cutShort: true });
   };
   const { searches, runs, cutShort, failure } = await comparison({ measure, signal: stop.signal }).outcome;
   assert.deepEqual([cutShort, failure, searches.length, runs.length], [true, undefined, 6, 4]);
@@ -116,7 +116,7 @@ test('runComparison() stopped while it searches keeps the steps so far', async (
   const measure = async (order: RunOrder): Promise<BenchResult> => {
     await setImmediate();
     if (++count === 5) stop.abort();
-    return count === 5 ? fakeResult({ rate: order.rate, cutShort: true }) : underLimit(order);
+    return count === 5 ? bareRun({ rate: order.rate, cutShort: true }) : underLimit(order);
   };
   const { searches, runs, cutShort } = await comparison({ measure, signal: stop.signal }).outcome;
   assert.deepEqual([cutShort, runs.length, count], [true, 0, 5]);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { figuresOf, threadFiguresOf } from '../../../profiling/compare/figures.ts';
-import { fakeNode, fakeResult } from './fake-results.ts';
+import { bareNode, bareRun } from '../../support/bench-results.ts';
 
 test('figuresOf() divides by the requests answered, and sums over the nodes', () => {
-  const figures = figuresOf(fakeResult({ rate: 1000, nodes: [fakeNode(100_000), fakeNode(300_000)] }));
+  const figures = figuresOf(bareRun({ rate: 1000, nodes: [bareNode(100_000), bareNode(300_000)] }));
   assert.equal(figures.achieved, 1000);
   assert.equal(figures.p50Us, 1000);
   assert.equal(figures.maxUs, 1000);
@@ -18,29 +18,29 @@ test('figuresOf() divides by the requests answered, and sums over the nodes', ()
 
 test('figuresOf() counts what was answered in the window, whenever it was due', () => {
   // Of 10,000 due a thousand were answered, and 4,000 more that were due before the window.
-  const result = fakeResult({ rate: 1000, achieved: 500, nodes: [fakeNode(1_000_000)] });
+  const result = bareRun({ rate: 1000, achieved: 500, nodes: [bareNode(1_000_000)] });
   const late = { ...result, totals: { ...result.totals, completed: 1000 } };
   assert.equal(figuresOf(late).cpuUs, 400);
 });
 
 test('figuresOf() has no sum where a node does not tell, and no figure of nothing', () => {
-  const silent = fakeNode(1, { threads: null, residentBytesMax: null, peerBytesSent: null });
-  const figures = figuresOf(fakeResult({ nodes: [fakeNode(1), silent] }));
+  const silent = bareNode(1, { threads: null, residentBytesMax: null, peerBytesSent: null });
+  const figures = figuresOf(bareRun({ nodes: [bareNode(1), silent] }));
   assert.deepEqual([figures.cpuUs, figures.peerBytes, figures.residentBytes], [null, null, null]);
-  assert.equal(figuresOf(fakeResult()).cpuUs, null);
-  const nothing = figuresOf(fakeResult({ achieved: 0, nodes: [fakeNode(1)] }));
+  assert.equal(figuresOf(bareRun()).cpuUs, null);
+  const nothing = figuresOf(bareRun({ achieved: 0, nodes: [bareNode(1)] }));
   assert.deepEqual([nothing.achieved, nothing.cpuUs, nothing.peerBytes], [0, null, null]);
-  const empty = { ...fakeResult(), latency: { count: 0, minUs: 0, maxUs: 0, sumUs: 0, buckets: [] } };
+  const empty = { ...bareRun(), latency: { count: 0, minUs: 0, maxUs: 0, sumUs: 0, buckets: [] } };
   assert.deepEqual([figuresOf(empty).p50Us, figuresOf(empty).maxUs], [null, null]);
 });
 
 test('threadFiguresOf() names nodes by their place', () => {
-  const result = fakeResult({ nodes: [fakeNode(100_000), fakeNode(200_000, { threads: null }), fakeNode(300_000)] });
+  const result = bareRun({ nodes: [bareNode(100_000), bareNode(200_000, { threads: null }), bareNode(300_000)] });
   assert.deepEqual(threadFiguresOf(result), [
     { node: 'n1', thread: 'main', cpuUs: 10, runQueueUs: 5, switches: 1.5 },
     { node: 'n1', thread: 'worker 1', cpuUs: 10, runQueueUs: 5, switches: 1.5 },
     { node: 'n3', thread: 'main', cpuUs: 30, runQueueUs: 15, switches: 1.5 },
     { node: 'n3', thread: 'worker 1', cpuUs: 30, runQueueUs: 15, switches: 1.5 },
   ]);
-  assert.deepEqual(threadFiguresOf(fakeResult({ achieved: 0, nodes: [fakeNode(1)] })), []);
+  assert.deepEqual(threadFiguresOf(bareRun({ achieved: 0, nodes: [bareNode(1)] })), []);
 });

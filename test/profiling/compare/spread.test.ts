@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ChangeVerdict } from '../../../profiling/compare/result.ts';
+import type { ChangeVerdict } from '../../../profiling/result/compare.ts';
 import { chanceOfParting, changeBetween, spreadOf } from '../../../profiling/compare/spread.ts';
 
 test('spreadOf() gives the median and the range', () => {

@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatMeasure, formatRatio, formatSpread } from '../../../profiling/compare/format.ts';
-import { maximumOf } from '../../../profiling/compare/maximum.ts';
-import type { CompareRun, LoadPoint, MaximumSearch } from '../../../profiling/compare/result.ts';
+import { formatMeasure, formatRatio, rangeText } from '../../../profiling/compare/format.ts';
+import { plain } from '../../../profiling/result/quantity.ts';
+import { maximumOf } from '../../../profiling/compare/spread.ts';
+import type { CompareRun, LoadPoint, MaximumSearch } from '../../../profiling/result/compare.ts';
 import { compareSteps, neighbours, summarise } from '../../../profiling/compare/summary.ts';
 import type { SearchStep } from '../../../profiling/load/result.ts';
-import { fakeNode, fakeResult, type FakeRun } from './fake-results.ts';
+import { bareNode, bareRun, type BareRun } from '../../support/bench-results.ts';
 
 const atRate: LoadPoint = { kind: 'rate', rate: 1000 };
 
-function runsOf(subject: string, rounds: readonly FakeRun[], point: LoadPoint = atRate): CompareRun[] {
+function runsOf(subject: string, rounds: readonly BareRun[], point: LoadPoint = atRate): CompareRun[] {
   return rounds.map((round, index) => ({
     subject,
     op: round.op ?? 'put',
     point,
     round: index + 1,
-    result: fakeResult(round),
+    result: bareRun(round),
   }));
 }
 
@@ -57,7 +58,7 @@ test('summarise() takes no figure from a generator that did not keep up or a run
 });
 
 test('summarise() has a row for each thread of each node', () => {
-  const rounds = [{ nodes: [fakeNode(100_000), fakeNode(50_000)] }, { nodes: [fakeNode(120_000), fakeNode(50_000)] }];
+  const rounds = [{ nodes: [bareNode(100_000), bareNode(50_000)] }, { nodes: [bareNode(120_000), bareNode(50_000)] }];
   const [row] = summarise(runsOf('a', rounds));
   assert.deepEqual(
     row?.threads.map(({ node, thread, cpuUs }) => [node, thread, cpuUs.min, cpuUs.max]),
@@ -72,12 +73,12 @@ test('summarise() has a row for each thread of each node', () => {
 
 test('compareSteps() says what changed where the ranges part, and where nothing is seen', () => {
   const before = runsOf('a', [
-    { latencyUs: 4000, nodes: [fakeNode(1_000_000)] },
-    { latencyUs: 4200, nodes: [fakeNode(1_100_000)] },
+    { latencyUs: 4000, nodes: [bareNode(1_000_000)] },
+    { latencyUs: 4200, nodes: [bareNode(1_100_000)] },
   ]);
   const after = runsOf('b', [
-    { latencyUs: 4100, nodes: [fakeNode(500_000)] },
-    { latencyUs: 4300, nodes: [fakeNode(550_000)] },
+    { latencyUs: 4100, nodes: [bareNode(500_000)] },
+    { latencyUs: 4300, nodes: [bareNode(550_000)] },
   ]);
   const [step] = compareSteps([['a', 'b']], summarise([...before, ...after]), []);
   const changes = new Map(step?.points[0]?.changes.map((change) => [change.measure, change]));
@@ -137,7 +138,7 @@ test('neighbours() pairs each subject with the one before it', () => {
 test('figures read well', () => {
   for (const [measure, value, text] of [
     ['achieved', 6000.4, '6,000/s'],
-    ['p99Us', 4100, '4.10 ms'],
+    ['p99Us', 4100, '4.1 ms'],
     ['cpuUs', 1845.4, '1,845 us'],
     ['cpuUs', 52.13, '52.1 us'],
     ['voluntarySwitches', 2.345, '2.35'],
@@ -151,11 +152,11 @@ test('figures read well', () => {
     '10% less',
     '0% more',
     '28% more',
-    '3.50 times as much',
+    '3.5 times as much',
     '250 times as much',
   ]);
-  const format = (value: number): string => formatMeasure('p50Us', value);
-  assert.equal(formatSpread(null, format), '-');
-  assert.equal(formatSpread({ median: 4100, min: 4100, max: 4100, count: 1 }, format), '4.10 ms');
-  assert.equal(formatSpread({ median: 4100, min: 3900, max: 4400, count: 3 }, format), '4.10 ms (3.90 .. 4.40)');
+  const rounds = { median: 4100, min: 3900, max: 4400, count: 3 };
+  assert.equal(plain(rangeText(rounds, 'latency')), '3.9 to 4.4 ms');
+  assert.equal(plain(rangeText({ ...rounds, min: 980 }, 'latency')), '980 us to 4.4 ms');
+  assert.equal(plain(rangeText({ ...rounds, min: 4400 }, 'latency')), '4.4 ms');
 });

@@ -43,7 +43,7 @@ test('flameData() has a graph of all threads and of each, for each kind that was
 });
 
 test('flameData() merges a thread over all nodes', () => {
-  const stacks = { 'turn workers/ground/turn.ts:20': 10 };
+  const stacks = { 'turn src/domain/turn.ts:20': 10 };
   const sources = ['n1', 'n2'].flatMap((node) =>
     ['main', 'worker 1'].map((thread) => source('cpu', node, thread, stacks)),
   );

@@ -16,7 +16,7 @@ export function source(kind: FlameKind, node: string, thread: string, stacks: St
   return { kind, node, thread, tree: treeOfText(stacks) };
 }
 
-const turn = 'turn workers/ground/turn.ts:20';
+const turn = 'turn src/domain/turn.ts:20';
 const merge = `${turn};merge workers/store/store.ts:166`;
 const route = 'onStreamRead node:internal/stream_base_commons:168;#route src/http/server.ts:80';
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { flameColours } from '../../../profiling/flame/flame-colours.ts';
+import { flameColours } from '../../../profiling/report/flame-colours.ts';
+import { plain } from '../../../profiling/result/quantity.ts';
 import { flameData } from '../../../profiling/flame/flame-data.ts';
 import {
   changeText,
@@ -77,15 +78,18 @@ test('functionsOf() has the baseline beside it', () => {
 });
 
 test('weights are written in the unit of their kind', () => {
-  assert.equal(weightText(0, 'cpu'), '0 us');
-  assert.equal(weightText(999, 'cpu'), '999 us');
-  assert.equal(weightText(1500, 'cpu'), '1.50 ms');
-  assert.equal(weightText(12_340_000, 'cpu'), '12.3 s');
-  assert.equal(weightText(1536, 'allocation'), '1.50 KiB');
-  assert.equal(weightText(1234, 'native'), '1,234 samples');
+  const texts = [
+    weightText(0, 'cpu'),
+    weightText(999, 'cpu'),
+    weightText(1500, 'cpu'),
+    weightText(12_340_000, 'cpu'),
+    weightText(1536, 'allocation'),
+    weightText(1234, 'native'),
+  ];
+  assert.deepEqual(texts.map(plain), ['0', '999 us', '1.5 ms', '12.3 s', '1.5 KiB', '1,234 samples']);
   const [graph] = flameData(putRun).graphs;
   assert.ok(graph);
-  assert.equal(perRequestText(1000, graph), '100 us a request');
+  assert.equal(plain(perRequestText(1000, graph)), '100 us a request');
   assert.equal(perRequestText(1000, { ...graph, requests: 0 }), '');
 });
 

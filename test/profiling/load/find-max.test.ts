@@ -4,7 +4,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { findMax, stepOf, type FindMaxOptions } from '../../../profiling/load/find-max.ts';
 import type { BenchResult } from '../../../profiling/load/result.ts';
-import { resultOf } from '../../support/load.ts';
+import { bareRun, type BareRun } from '../../support/bench-results.ts';
 
 const options: FindMaxOptions = { startRate: 1000, p99MsMax: 50, precision: 0.05, stepsMax: 60 };
 
@@ -12,9 +12,7 @@ const options: FindMaxOptions = { startRate: 1000, p99MsMax: 50, precision: 0.05
 function clusterOf(limit: number): (rate: number) => Promise<BenchResult> {
   return (rate) => {
     const isHeld = rate <= limit;
-    return Promise.resolve(
-      resultOf(rate, isHeld ? {} : { kind: 'missed', totals: { rate: Math.min(limit, rate * 0.97) } }),
-    );
+    return Promise.resolve(bareRun(isHeld ? { rate } : { rate, achieved: Math.min(limit, rate * 0.97) }));
   };
 }
 
@@ -37,7 +35,7 @@ test('a rate is tried twice before it counts as not held, unless it is missed by
     tried.push(rate);
     const isNoise = rate === 2000 && isFirst;
     if (isNoise) isFirst = false;
-    return isNoise ? Promise.resolve(resultOf(rate, { p99Us: 60_000 })) : clusterOf(3000)(rate);
+    return isNoise ? Promise.resolve(bareRun({ rate, latencyUs: 60_000 })) : clusterOf(3000)(rate);
   };
   const { best } = await findMax(noisyOnce, options);
   assert.deepEqual(tried.slice(0, 5), [1000, 2000, 2000, 4000, 3000]);
@@ -53,7 +51,7 @@ test('where no rate is held there is none, and the search ends', async () => {
 test('the number of runs is bounded, and an interrupted run ends the search', async () => {
   const bounded = await findMax(clusterOf(1e6), { ...options, stepsMax: 3 });
   assert.equal(bounded.steps.length, 3);
-  const cut = await findMax((rate) => Promise.resolve(resultOf(rate, { cutShort: true })), options);
+  const cut = await findMax((rate) => Promise.resolve(bareRun({ rate, cutShort: true })), options);
   assert.deepEqual(
     cut.steps.map(({ held, reason }) => [held, reason]),
     [[false, 'interrupted']],
@@ -61,10 +59,10 @@ test('the number of runs is bounded, and an interrupted run ends the search', as
 });
 
 test('a step says why its rate was not held', () => {
-  const reason = (figures: Parameters<typeof resultOf>[1]): string => stepOf(100, resultOf(100, figures), 50).reason;
+  const reason = (run: BareRun): string => stepOf(100, bareRun({ rate: 100, ...run }), 50).reason;
   assert.equal(reason({}), '');
-  assert.equal(reason({ kind: 'missed', totals: { rate: 91 } }), 'achieved 91% of the rate');
-  assert.equal(reason({ p99Us: 80_000 }), 'p99 80.0 ms over 50 ms');
-  assert.equal(reason({ kind: 'failed', totals: { failed: 12 } }), '12 errors');
-  assert.equal(reason({ kind: 'invalid' }), 'generator saturated');
+  assert.equal(reason({ achieved: 91 }), 'achieved 91% of the rate');
+  assert.equal(reason({ latencyUs: 80_000 }), 'p99 80.0 ms over 50 ms');
+  assert.equal(reason({ verdict: 'failed', totals: { failed: 12 } }), '12 errors');
+  assert.equal(reason({ verdict: 'invalid' }), 'generator saturated');
 });

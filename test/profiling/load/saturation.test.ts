@@ -5,7 +5,8 @@ import { LatencyHistogram, type LatencyCounts } from '../../../profiling/load/hi
 import { saturation } from '../../../profiling/load/saturation.ts';
 import type { StatusCount, Totals } from '../../../profiling/load/result.ts';
 import { judgeRun } from '../../../profiling/load/verdict.ts';
-import { resultOf, workloadOf } from '../../support/load.ts';
+import { bareRun } from '../../support/bench-results.ts';
+import { workloadOf } from '../../support/load.ts';
 
 function counts(...values: readonly number[]): LatencyCounts {
   const histogram = new LatencyHistogram();
@@ -13,8 +14,8 @@ function counts(...values: readonly number[]): LatencyCounts {
   return histogram.snapshot();
 }
 
-const totals = (changes: Partial<Totals>): Totals => ({ ...resultOf(1000).totals, ...changes });
-const generator = resultOf(1).generator;
+const totals = (changes: Partial<Totals>): Totals => ({ ...bareRun({ seconds: 1 }).totals, ...changes });
+const generator = bareRun().generator;
 const idle = { ...generator, utilization: 0.1, wantedCpuShare: 0.1 };
 
 const runs: readonly (readonly [

@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { PerfScriptParser, type FutexEvent } from '../../../profiling/locks/perf-script.ts';
 import { LockTally } from '../../../profiling/locks/profile.ts';
-import type { LockProfile } from '../../../profiling/locks/result.ts';
+import type { LockProfile } from '../../../profiling/result/locks.ts';
 import { blockKind, roleOf, siteOf } from '../../../profiling/locks/sites.ts';
 import { recordedPerf } from './recorded-perf.ts';
 

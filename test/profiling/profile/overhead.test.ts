@@ -1,7 +1,8 @@
 /** What an instrument costs: changes against the mean of the runs without any, and what is not known stays so. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { observedLoad, overheadOf, type ObservedLoad } from '../../../profiling/profile/overhead.ts';
+import type { ObservedLoad } from '../../../profiling/result/profile.ts';
+import { observedLoad, overheadOf } from '../../../profiling/profile/overhead.ts';
 import { heldRun } from '../../support/bench-results.ts';
 
 function load(instrument: string, rate: number, p99Us: number, cpuUsPerRequest: number | null): ObservedLoad {

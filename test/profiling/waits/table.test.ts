@@ -4,9 +4,10 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { waitStages } from '../../../src/waits/wait-stages.ts';
 import type { RecordedOperation, WaitRecording } from '../../../src/waits/wait-recording.ts';
-import { waitMarkdown } from '../../../profiling/waits/markdown.ts';
+import { markdownOf } from '../../../profiling/report/markdown.ts';
+import { waitsBlocks } from '../../../profiling/report/waits-section.ts';
 import { sampleEvery } from '../../../profiling/waits/record.ts';
-import type { OperationWaits, WaitTable } from '../../../profiling/waits/result.ts';
+import type { OperationWaits, WaitTable } from '../../../profiling/result/waits.ts';
 import { stageText } from '../../../profiling/waits/stages.ts';
 import { waitSentence, waitTable, type NodeWaits } from '../../../profiling/waits/table.ts';
 
@@ -163,11 +164,11 @@ test('every stage has a name of its own and says what it measures; only a commit
 
 test('the Markdown has the sentence, every row and a table of the bars', () => {
   const table: WaitTable = waitTable(recorded);
-  const markdown = waitMarkdown(table);
-  assert.ok(markdown.startsWith(waitSentence));
+  const markdown = markdownOf('Waits', waitsBlocks(table));
+  assert.ok(markdown.startsWith(`# Waits\n\n${waitSentence}\n`));
   assert.match(waitSentence, /analogue of a lock profile, not one/);
   for (const { rows } of table.operations) for (const { label } of rows) assert.ok(markdown.includes(`| ${label} |`));
-  assert.ok(markdown.includes('| share at | mean ('));
+  assert.match(markdown, /\n\| Stage \| mean, us \| share of [\d.]+ \w+, % \| p50, us \|/);
   assert.doesNotMatch(markdown, /NaN|undefined|Infinity/);
 });
 

@@ -1,0 +1,111 @@
+/**
+ * The tasks of one worker: so many at a time under way, the others in a queue. The bound on what waits is one for the
+ * whole node, whatever the number of workers: `TaskBounds`.
+ *
+ * Our own queue instead of Piscina's, since Piscina has one a pool and each worker is a pool of its own; and since it
+ * refuses by an error that only its message tells from others, and does not say when it posts a task.
+ */
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { KvorumError } from '../diagnostics/errors.ts';
+
+/** How a task has ended. */
+export type TaskOutcome<Result> =
+  | { readonly kind: 'done'; readonly result: Result }
+  /** Too many tasks wait; nothing was begun. */
+  | { readonly kind: 'refused' }
+  /** The worker died with it, or threw. */
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+export interface Task {
+  readonly frame: Uint8Array;
+  /** Called when the worker gets the frame. */
+  readonly onPosted: (() => void) | undefined;
+}
+
+/** What all queues of a node share: the bounds, and how long tasks waited and ran. */
+export class TaskBounds {
+  readonly tasksPerWorkerMax: number;
+  readonly waitUs = createHistogram();
+  readonly runUs = createHistogram();
+  completed = 0;
+  /** Tasks that wait for a worker. */
+  waiting = 0;
+  readonly #queueMax: number;
+
+  constructor(tasksPerWorkerMax: number, queueMax: number) {
+    this.tasksPerWorkerMax = tasksPerWorkerMax;
+    this.#queueMax = queueMax;
+  }
+
+  /** Whether one more task may wait. */
+  get hasRoom(): boolean {
+    return this.waiting < this.#queueMax;
+  }
+}
+
+interface Waiting {
+  readonly start: () => void;
+  readonly cancel: () => void;
+}
+
+export class TaskQueue<Result> {
+  readonly #bounds: TaskBounds;
+  readonly #run: (task: Task) => Promise<Result>;
+  readonly #waiting: Waiting[] = [];
+  #running = 0;
+
+  /** `run` gives a task to the worker and resolves when it has ended. */
+  constructor(bounds: TaskBounds, run: (task: Task) => Promise<Result>) {
+    this.#bounds = bounds;
+    this.#run = run;
+  }
+
+  /** Runs a task now or when its turn comes. Never rejects. */
+  submit(task: Task): Promise<TaskOutcome<Result>> {
+    const submittedAt = performance.now();
+    if (this.#running < this.#bounds.tasksPerWorkerMax) return this.#start(task, submittedAt);
+    if (!this.#bounds.hasRoom) return Promise.resolve({ kind: 'refused' });
+    this.#bounds.waiting++;
+    return new Promise((resolve) => {
+      const start = (): void => resolve(this.#start(task, submittedAt));
+      const cancel = (): void =>
+        resolve({ kind: 'failed', error: new KvorumError('worker-failed', 'the pool is closed') });
+      this.#waiting.push({ start, cancel });
+    });
+  }
+
+  /** Fails what waits; what is under way ends with its worker. */
+  close(): void {
+    this.#bounds.waiting -= this.#waiting.length;
+    for (const { cancel } of this.#waiting.splice(0)) cancel();
+  }
+
+  async #start(task: Task, submittedAt: number): Promise<TaskOutcome<Result>> {
+    const startedAt = performance.now();
+    record(this.#bounds.waitUs, startedAt - submittedAt);
+    this.#running++;
+    try {
+      task.onPosted?.();
+      return { kind: 'done', result: await this.#run(task) };
+    } catch (error) {
+      return { kind: 'failed', error };
+    } finally {
+      record(this.#bounds.runUs, performance.now() - startedAt);
+      this.#bounds.completed++;
+      this.#running--;
+      this.#startNext();
+    }
+  }
+
+  #startNext(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    this.#bounds.waiting--;
+    next.start();
+  }
+}
+
+/** In microseconds, at least one: a histogram takes no zero. */
+function record(histogram: RecordableHistogram, ms: number): void {
+  histogram.record(Math.max(1, Math.round(ms * 1000)));
+}

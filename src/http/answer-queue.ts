@@ -1,0 +1,96 @@
+/**
+ * The answers of one connection: given in any order, sent in the order of the requests.
+ *
+ * The one place that decides whether an answer says `connection: close`: the answer of a request that asked for it, and
+ * the last one of a connection that takes no further requests.
+ */
+import type { Socket } from 'node:net';
+import { encodeHead, Reply, writeWhole, type BodySink, type ReplyContext, type Response } from './reply.ts';
+
+export interface AnswerQueueOptions {
+  /** Whether the connection takes no further requests. */
+  readonly isClosing: () => boolean;
+  /** What was ready has left; `isLast` if the connection ends with it. */
+  readonly onSent: (isLast: boolean) => void;
+}
+
+export class AnswerQueue {
+  readonly #socket: Socket;
+  readonly #options: AnswerQueueOptions;
+  /** Oldest first: requests whose answers have not left. */
+  readonly #replies: Reply[] = [];
+  /** One function for all requests: one made anew for each would be the most expensive part of reading it. */
+  readonly #onReplySent = (): void => this.#sendReady();
+  /** The answer whose body is under way; it is the first of `#replies`. */
+  #streaming: Reply | undefined;
+
+  constructor(socket: Socket, options: AnswerQueueOptions) {
+    this.#socket = socket;
+    this.#options = options;
+  }
+
+  get length(): number {
+    return this.#replies.length;
+  }
+
+  /** The place of the request that was begun last. */
+  get newest(): Reply | undefined {
+    return this.#replies.at(-1);
+  }
+
+  /** A place behind all others. */
+  add(context: ReplyContext): Reply {
+    const reply = new Reply(context, this.#onReplySent);
+    this.#replies.push(reply);
+    return reply;
+  }
+
+  /** The newest request will not be answered. */
+  withdrawNewest(): void {
+    this.#replies.pop();
+  }
+
+  /** The connection is gone: no answer leaves any more. */
+  drop(): void {
+    this.#streaming = undefined;
+    for (const reply of this.#replies.splice(0)) reply.drop();
+  }
+
+  #sendReady(): void {
+    if (this.#streaming !== undefined) return undefined;
+    for (let first = this.#replies[0]; first?.response !== undefined; first = this.#replies[0]) {
+      if (first.response.open !== undefined) return this.#stream(first, first.response, first.response.open);
+      this.#replies.shift();
+      first.keepAlive = this.#keepsAlive(first);
+      writeWhole(this.#socket, first.response, first);
+      if (!first.keepAlive) return this.#options.onSent(true);
+    }
+    return this.#options.onSent(false);
+  }
+
+  /** Sends an answer whose body comes bit by bit; those after it wait. */
+  #stream(reply: Reply, response: Response, open: (sink: BodySink) => void): void {
+    // Without chunks only the end of the connection can end the body.
+    if (reply.isHttp10) reply.keepAlive = false;
+    this.#streaming = reply;
+    this.#socket.write(encodeHead(response, reply), 'latin1');
+    open({
+      write: (bytes, onWritten) => this.#socket.write(bytes, onWritten),
+      end: (trailers = '') => this.#endStream(reply, trailers),
+      breakOff: () => this.#socket.resetAndDestroy(),
+    });
+  }
+
+  #endStream(reply: Reply, trailers: string): void {
+    if (this.#streaming !== reply) return undefined;
+    if (!reply.isHttp10) this.#socket.write(`0\r\n${trailers}\r\n`, 'latin1');
+    this.#streaming = undefined;
+    this.#replies.shift();
+    return this.#keepsAlive(reply) ? this.#sendReady() : this.#options.onSent(true);
+  }
+
+  /** Whether the connection goes on after an answer that has left its place. */
+  #keepsAlive(reply: Reply): boolean {
+    return reply.keepAlive && !(this.#replies.length === 0 && this.#options.isClosing());
+  }
+}

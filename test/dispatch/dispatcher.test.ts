@@ -1,0 +1,234 @@
+/** The main thread's half of the data path, against a pool that the test answers for. */
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { NodeClock } from '../../src/dispatch/clock.ts';
+import { Dispatcher, largeFrame, type FrameRunner } from '../../src/dispatch/dispatcher.ts';
+import type { TaskOutcome } from '../../src/dispatch/task-queue.ts';
+import { outcomeCodes, type OutcomeCode } from '../../src/formats/codes.ts';
+import type { Outcome } from '../../src/domain/outcome.ts';
+import { ownerOf } from '../../src/domain/owners.ts';
+import { hashKey } from '../../src/domain/rendezvous.ts';
+import { keyOf, readEntries, recordOf, tagOf, type Entry } from '../../src/formats/frame.ts';
+import { readVersion } from '../../src/formats/record.ts';
+import { FrameWriter, OUTCOME_FRAME_HEADER_BYTES } from '../../src/formats/reply.ts';
+
+const quorum = { acksRequired: 2, replicaCount: 3 };
+const tally = { acks: 2, failures: 0 };
+type Task = TaskOutcome<Uint8Array | undefined>;
+
+class FakePool implements FrameRunner {
+  hasRoom = true;
+  readonly frames: { worker: number; entries: Entry[]; end: (outcome: Task) => void }[] = [];
+
+  run(worker: number, frame: Buffer): Promise<Task> {
+    return new Promise((end) => this.frames.push({ worker, entries: readEntries(frame), end }));
+  }
+
+  get keys(): string[][] {
+    return this.frames.map(({ entries }) => entries.map((entry) => keyOf(entry).toString()));
+  }
+}
+
+interface Started {
+  readonly pool: FakePool;
+  readonly dispatcher: Dispatcher<string>;
+  readonly outcomes: [string, Outcome][];
+  readonly errors: string[];
+  readonly read: (key: string) => void;
+  readonly write: (key: string, value: string) => void;
+}
+
+function start(options: { batching?: boolean; workers?: number; operationsInFlightMax?: number } = {}): Started {
+  const pool = new FakePool();
+  const outcomes: [string, Outcome][] = [];
+  const errors: string[] = [];
+  const quiet = (): void => {};
+  const dispatcher = new Dispatcher<string>({
+    pool,
+    clock: new NodeClock(1000),
+    nodeId: 7,
+    batching: options.batching ?? true,
+    workers: options.workers ?? 1,
+    operationsInFlightMax: options.operationsInFlightMax ?? 100,
+    onOutcome: (context, outcome) => outcomes.push([context, outcome]),
+    log: { error: (message) => errors.push(message), warn: quiet, info: quiet, debug: quiet },
+  });
+  const admit = (): void => assert.ok(dispatcher.admit());
+  const read = (key: string): void => {
+    admit();
+    dispatcher.read(Buffer.from(key), quorum, key);
+  };
+  const write = (key: string, value: string): void => {
+    admit();
+    dispatcher.write(Buffer.from(key), Buffer.from(value), quorum, key);
+  };
+  return { pool, dispatcher, outcomes, errors, read, write };
+}
+
+/** An outcome frame for these entries, all with the same code. */
+function outcomeFrame(entries: readonly Entry[], code: OutcomeCode, newest = 0): Buffer {
+  const writer = new FrameWriter(64, OUTCOME_FRAME_HEADER_BYTES);
+  for (const entry of entries) writer.outcome(tagOf(entry), code, tally);
+  return writer.finishOutcomes(newest);
+}
+
+const done = (entries: readonly Entry[], code: OutcomeCode): Task => ({
+  kind: 'done',
+  result: outcomeFrame(entries, code),
+});
+
+test('the operations of one turn share a frame, those of the next have another', async () => {
+  const { pool, read, write } = start();
+  read('a');
+  write('b', 'value');
+  assert.deepEqual(pool.keys, []);
+  await nextTurn();
+  read('c');
+  await nextTurn();
+  assert.deepEqual(pool.keys, [['a', 'b'], ['c']]);
+});
+
+test('the operations of one turn share a frame for each worker that owns some of their keys, in their order', async () => {
+  const { pool, dispatcher, outcomes, read, write } = start({ workers: 3 });
+  const keys = Array.from({ length: 60 }, (_, index) => `key ${index}`);
+  for (const [index, key] of keys.entries()) {
+    if (index % 2 === 0) read(key);
+    else write(key, key);
+  }
+  await nextTurn();
+  assert.deepEqual(new Set(pool.frames.map(({ worker }) => worker)), new Set([0, 1, 2]));
+  assert.equal(pool.frames.length, 3);
+  for (const { worker, entries, end } of pool.frames) {
+    const owned = keys.filter((key) => ownerOf(hashKey(Buffer.from(key), 0, key.length), 3) === worker);
+    assert.deepEqual(
+      entries.map((entry) => keyOf(entry).toString()),
+      owned,
+    );
+    end(done(entries, outcomeCodes.written));
+  }
+  await nextTurn();
+  assert.deepEqual([outcomes.length, dispatcher.inFlight], [60, 0]);
+});
+
+test('without batching each operation goes to its owner, at once; a large write too', async () => {
+  const { pool, dispatcher, read } = start({ batching: false, workers: 3 });
+  const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+  for (const key of keys) read(key);
+  const frame = largeFrame(1, 100_000);
+  assert.ok(dispatcher.admit());
+  dispatcher.writeLarge(frame.bytes, Buffer.from('c'), 100_000, quorum, 'large');
+  while (pool.frames.length <= keys.length) await nextTurn();
+  assert.deepEqual(
+    pool.frames.map(({ worker }) => worker),
+    [...keys, 'c'].map((key) => ownerOf(hashKey(Buffer.from(key), 0, 1), 3)),
+  );
+  assert.equal(new Set(pool.frames.map(({ worker }) => worker)).size, 3);
+});
+
+test('without batching each operation has a frame of its own, at once', () => {
+  const { pool, read, write } = start({ batching: false });
+  read('a');
+  write('b', 'value');
+  assert.deepEqual(pool.keys, [['a'], ['b']]);
+});
+
+test('a frame grows with what a turn brings, and what does not fit in 256 KiB starts the next one', async () => {
+  const { pool, write } = start();
+  const value = 'x'.repeat(60_000);
+  const keys = Array.from({ length: 6 }, (_, index) => `key ${index}`);
+  for (const key of keys) write(key, value);
+  await nextTurn();
+  assert.deepEqual(pool.keys, [keys.slice(0, 4), keys.slice(4)]);
+  for (const { entries } of pool.frames) {
+    for (const entry of entries) assert.equal(recordOf(entry).subarray(17).toString(), value);
+  }
+});
+
+test('a large write has a frame of its own', async () => {
+  const { pool, dispatcher, read } = start();
+  const frame = largeFrame(5, 100_000);
+  frame.value.fill('y');
+  assert.ok(dispatcher.admit());
+  dispatcher.writeLarge(frame.bytes, Buffer.from('large'), 100_000, quorum, 'large');
+  read('a');
+  while (pool.frames.length < 2) await nextTurn();
+  assert.deepEqual(pool.keys.flat().sort(), ['a', 'large']);
+});
+
+test('writes are stamped in their order, and after the newest version that a worker told', async () => {
+  const { pool, dispatcher, write } = start();
+  write('a', '1');
+  write('b', '2');
+  await nextTurn();
+  const [a = 0, b = 0] = (pool.frames[0]?.entries ?? []).map((entry) => readVersion(recordOf(entry), 0));
+  assert.ok(a < b);
+  const seen = b + 500_000;
+  dispatcher.deliver(outcomeFrame([], outcomeCodes.written, seen));
+  write('c', '3');
+  await nextTurn();
+  assert.ok(readVersion(recordOf(pool.frames[1]?.entries[0] as Entry), 0) > seen);
+});
+
+test('each operation gets its outcome once, with the task or ahead of it', async () => {
+  const { pool, dispatcher, outcomes, read, write } = start();
+  read('a');
+  write('b', 'value');
+  await nextTurn();
+  const { entries, end } = pool.frames[0] as FakePool['frames'][0];
+  const ahead = outcomeFrame(entries.slice(1), outcomeCodes.written);
+  dispatcher.deliver(ahead);
+  assert.deepEqual([outcomes, dispatcher.inFlight], [[['b', { kind: 'written' }]], 1]);
+  dispatcher.deliver(ahead);
+  end(done(entries, outcomeCodes.missing));
+  await nextTurn();
+  assert.deepEqual(outcomes.slice(1), [['a', { kind: 'missing' }]]);
+  assert.equal(dispatcher.inFlight, 0);
+});
+
+test('an outcome that comes after its slot was given to another operation is dropped', async () => {
+  const { pool, dispatcher, outcomes, read } = start();
+  read('a');
+  await nextTurn();
+  const late = pool.frames[0]?.entries ?? [];
+  dispatcher.deliver(outcomeFrame(late, outcomeCodes.missing));
+  read('b');
+  await nextTurn();
+  dispatcher.deliver(outcomeFrame(late, outcomeCodes.missing));
+  assert.deepEqual([outcomes.length, dispatcher.inFlight], [1, 1]);
+});
+
+test('what the pool refuses is overloaded, and no error; what its worker failed is', async () => {
+  const { pool, outcomes, errors, read } = start();
+  read('a');
+  read('b');
+  await nextTurn();
+  read('c');
+  await nextTurn();
+  pool.frames[0]?.end({ kind: 'refused' });
+  await nextTurn();
+  assert.deepEqual(
+    outcomes.map(([key, { kind }]) => [key, kind]),
+    [
+      ['a', 'overloaded'],
+      ['b', 'overloaded'],
+    ],
+  );
+  assert.deepEqual(errors, []);
+  // An error whose text speaks of a queue is a failure all the same.
+  pool.frames[1]?.end({ kind: 'failed', error: new Error('no queue') });
+  await nextTurn();
+  assert.deepEqual(outcomes.at(-1), ['c', { kind: 'failed' }]);
+  assert.deepEqual(errors, ['a pool task failed']);
+});
+
+test('no more is admitted than the bound and the pool have room for', () => {
+  const { pool, dispatcher } = start({ operationsInFlightMax: 2 });
+  assert.deepEqual([dispatcher.admit(), dispatcher.admit(), dispatcher.admit()], [true, true, false]);
+  dispatcher.withdraw();
+  pool.hasRoom = false;
+  assert.equal(dispatcher.admit(), false);
+  pool.hasRoom = true;
+  assert.equal(dispatcher.admit(), true);
+});

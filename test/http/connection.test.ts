@@ -1,0 +1,303 @@
+/** One connection over a real pair of sockets: what its handler sees, and what its client gets. */
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Connection, HEAD_BYTES_MAX, type OnBody, type Request } from '../../src/http/connection.ts';
+import { eventually } from '../support/eventually.ts';
+import { RawConnection } from '../support/raw-http.ts';
+
+const keepAliveMs = 60_000;
+
+interface Pair {
+  readonly client: RawConnection;
+  readonly connection: Connection;
+  /** Requests that were handed over. */
+  readonly requests: Request[];
+  readonly clock: { now: number };
+  readonly socket: Socket;
+  /** Resolves when the connection has taken so many bytes. */
+  readonly received: (bytes: number) => Promise<void>;
+}
+
+/** A connection and its client; `handle` sees each request as it is handed over. */
+async function connect(t: TestContext, handle: (request: Request) => void = () => {}): Promise<Pair> {
+  const requests: Request[] = [];
+  const clock = { now: 1000 };
+  const accepted: { connection: Connection; socket: Socket }[] = [];
+  let taken = 0;
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    const connection = new Connection(socket, {
+      onRequest: (request) => {
+        requests.push(request);
+        handle(request);
+      },
+      now: () => clock.now,
+      arrivals: { areNoted: false },
+      keepAliveMs,
+    });
+    socket.on('data', (bytes) => {
+      connection.take(bytes);
+      taken += bytes.length;
+    });
+    accepted.push({ connection, socket });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const client = await RawConnection.open(t, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  while (accepted.length === 0) await nextTurn();
+  const { connection, socket } = accepted[0] as (typeof accepted)[0];
+  t.after(() => connection.destroy());
+  const received = async (bytes: number): Promise<void> => {
+    while (taken < bytes) await nextTurn();
+  };
+  return { client, connection, requests, clock, socket, received };
+}
+
+const get = (target: string, fields = ''): string => `GET ${target} HTTP/1.1\r\nhost: a\r\n${fields}\r\n`;
+const put = (target: string, body: string): string =>
+  `PUT ${target} HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+const answerTo = ({ head, reply }: Request): void =>
+  reply.send({ status: 200, fields: '', body: Buffer.from(head.target) });
+const seen = (requests: readonly Request[], count: number): Promise<void> =>
+  eventually(() => assert.equal(requests.length, count));
+
+async function bodyOf(client: RawConnection): Promise<string> {
+  return (await client.answer()).body.toString();
+}
+
+test('answers leave in the order of their requests, in whatever order they are given', async (t) => {
+  const { client, requests } = await connect(t);
+  client.send(get('/1') + get('/2') + get('/3'));
+  await seen(requests, 3);
+  for (const index of [2, 0, 1]) answerTo(requests[index] as Request);
+  assert.deepEqual([await bodyOf(client), await bodyOf(client), await bodyOf(client)], ['/1', '/2', '/3']);
+});
+
+test('requests are the same wherever the bytes are cut', async (t) => {
+  const text = put('/a', 'one') + get('/b') + `\r\n${put('/c', '')}`;
+  for (let cut = 1; cut < text.length; cut++) {
+    const taken: string[] = [];
+    const { client, requests, received } = await connect(t, (request) => {
+      request.takeBody(100, (body) => taken.push(`${request.head.target} ${String(body)}`));
+    });
+    client.send(text.slice(0, cut));
+    await received(cut);
+    client.send(text.slice(cut));
+    await received(text.length);
+    assert.equal(requests.length, 3);
+    assert.deepEqual(taken, ['/a one', '/b ', '/c '], `cut at ${cut}`);
+    client.close();
+  }
+});
+
+test('an answer to "connection: close" says so and is the last: what is pipelined behind it is not begun', async (t) => {
+  const { client, requests } = await connect(t, answerTo);
+  client.send(get('/1') + get('/2', 'connection: close\r\n') + get('/3'));
+  assert.equal((await client.answer()).headers.get('connection'), undefined);
+  const last = await client.answer();
+  assert.equal(last.headers.get('connection'), 'close');
+  assert.equal(last.body.toString(), '/2');
+  await client.closed();
+  assert.equal(requests.length, 2);
+});
+
+test('a connection that is to end when idle finishes what has begun, body included, and begins nothing more', async (t) => {
+  const bodies: Parameters<OnBody>[0][] = [];
+  const { client, connection, requests } = await connect(t, (request) => {
+    request.takeBody(100, (body) => bodies.push(body));
+  });
+  client.send(`${put('/1', 'value').slice(0, -2)}`);
+  await seen(requests, 1);
+  connection.closeWhenIdle();
+  client.send(`ue${get('/2')}`);
+  await eventually(() => assert.deepEqual(bodies.map(String), ['value']));
+  answerTo(requests[0] as Request);
+  assert.equal((await client.answer()).headers.get('connection'), 'close');
+  await client.closed();
+  assert.equal(requests.length, 1);
+});
+
+test('a connection that is to end when idle, and is, ends at once', async (t) => {
+  const { client, connection } = await connect(t);
+  connection.closeWhenIdle();
+  await client.closed();
+});
+
+test('a short body that nobody takes is skipped', async (t) => {
+  const { client } = await connect(t, answerTo);
+  client.send(put('/1', 'GET /no HTTP/1.1\r\nhost: a\r\n\r\n') + get('/2'));
+  assert.deepEqual([await bodyOf(client), await bodyOf(client)], ['/1', '/2']);
+});
+
+test('after a long body that nobody takes the connection ends with the answer', async (t) => {
+  const { client, requests } = await connect(t);
+  client.send(put('/1', 'x'.repeat(300_000)));
+  await seen(requests, 1);
+  answerTo(requests[0] as Request);
+  assert.equal((await client.answer()).headers.get('connection'), 'close');
+  await client.closed();
+});
+
+for (const [what, bytes, status] of [
+  ['cannot be parsed', 'GET\r\n\r\n', 400],
+  ['is too long', `GET / HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(HEAD_BYTES_MAX)}`, 431],
+] as const) {
+  test(`a head that ${what} is refused after the answers to what came before it, and nothing more is read`, async (t) => {
+    const { client, requests } = await connect(t);
+    client.send(get('/1') + bytes);
+    await seen(requests, 1);
+    client.send(get('/2'));
+    answerTo(requests[0] as Request);
+    assert.equal(await bodyOf(client), '/1');
+    const refusal = await client.answer();
+    assert.deepEqual([refusal.status, refusal.headers.get('connection')], [status, 'close']);
+    await client.closed();
+    assert.equal(requests.length, 1);
+  });
+}
+
+test('a body that is malformed gets 400, and its taker hears that it will not come', async (t) => {
+  const bodies: Parameters<OnBody>[0][] = [];
+  const { client } = await connect(t, (request) => request.takeBody(100, (body) => bodies.push(body)));
+  client.send('PUT /1 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n');
+  const refusal = await client.answer();
+  assert.deepEqual([refusal.status, refusal.headers.get('connection')], [400, 'close']);
+  assert.deepEqual(bodies, ['gone']);
+});
+
+test('a client that closes its side still gets its answers', async (t) => {
+  const { client, requests } = await connect(t);
+  client.send(get('/1') + get('/2'));
+  client.end();
+  await seen(requests, 2);
+  for (const request of requests) answerTo(request);
+  assert.deepEqual([await bodyOf(client), await bodyOf(client)], ['/1', '/2']);
+  await client.closed();
+});
+
+test('a request whose client closes its side within the body is not answered; those before it are', async (t) => {
+  const bodies: Parameters<OnBody>[0][] = [];
+  const { client, requests } = await connect(t, (request) => request.takeBody(100, (body) => bodies.push(body)));
+  client.send(get('/1') + put('/2', 'value').slice(0, -1));
+  client.end();
+  await eventually(() => assert.deepEqual(bodies.map(String), ['', 'gone']));
+  for (const request of requests) answerTo(request);
+  assert.equal(await bodyOf(client), '/1');
+  await client.closed();
+  await assert.rejects(client.answer(), /ended before the head/);
+});
+
+test('whoever is about to answer hears that the client is gone', async (t) => {
+  const gone: string[] = [];
+  const { requests, socket, client } = await connect(
+    t,
+    ({ head, reply }) => (reply.onGone = () => gone.push(head.target)),
+  );
+  client.send(get('/1') + get('/2'));
+  await seen(requests, 2);
+  socket.destroy();
+  await eventually(() => assert.deepEqual(gone, ['/1', '/2']));
+});
+
+test('a client that pipelines more than 64 requests is read on as answers leave', async (t) => {
+  const { client, requests } = await connect(t);
+  const targets = Array.from({ length: 100 }, (_, index) => `/${index}`);
+  client.send(targets.map((target) => get(target)).join(''));
+  await seen(requests, 64);
+  answerTo(requests[0] as Request);
+  await seen(requests, 65);
+  for (let index = 1; index < 100; index++) {
+    await eventually(() => assert.ok(requests.length > index));
+    answerTo(requests[index] as Request);
+  }
+  for (const target of targets) assert.equal(await bodyOf(client), target);
+});
+
+test('a streamed answer holds up those behind it, and its client may be told why it ends', async (t) => {
+  const { client, requests } = await connect(t);
+  client.send(get('/1') + get('/2'));
+  await seen(requests, 2);
+  answerTo(requests[1] as Request);
+  requests[0]?.reply.send({
+    status: 200,
+    fields: '',
+    body: undefined,
+    open: (sink) => sink.write(Buffer.from('1\r\nx\r\n'), () => sink.end('kvorum-error: none\r\n')),
+  });
+  assert.equal((await client.answer()).headers.get('transfer-encoding'), 'chunked');
+  const body = '1\r\nx\r\n0\r\nkvorum-error: none\r\n\r\n';
+  assert.equal((await client.take(body.length)).toString(), body);
+  assert.equal(await bodyOf(client), '/2');
+});
+
+test('a connection may idle for as long as it is kept alive, and no longer', async (t) => {
+  const { client, connection, clock } = await connect(t, answerTo);
+  client.send(get('/1'));
+  await client.answer();
+  clock.now += keepAliveMs;
+  connection.sweep();
+  client.send(get('/2'));
+  await client.answer();
+  clock.now += keepAliveMs + 1;
+  connection.sweep();
+  await client.closed();
+});
+
+test('a request gets 408 if its rest does not come in 30 s, counted from its first byte, not from the idling before', async (t) => {
+  const { client, connection, clock, received } = await connect(t, answerTo);
+  clock.now += 35_000;
+  const [first, rest] = [get('/1').slice(0, 10), get('/1').slice(10)];
+  client.send(first);
+  await received(first.length);
+  clock.now += 30_000;
+  connection.sweep();
+  client.send(rest);
+  assert.equal(await bodyOf(client), '/1');
+  client.send(first);
+  await received(2 * first.length + rest.length);
+  clock.now += 30_001;
+  connection.sweep();
+  const refusal = await client.answer();
+  assert.deepEqual([refusal.status, refusal.headers.get('connection')], [408, 'close']);
+  await client.closed();
+});
+
+test('a body that does not come in 30 s gets 408, and its taker hears that it will not come', async (t) => {
+  const bodies: Parameters<OnBody>[0][] = [];
+  const { client, connection, clock, requests } = await connect(t, (request) => {
+    request.takeBody(100, (body) => bodies.push(body));
+  });
+  client.send(put('/1', 'value').slice(0, -1));
+  await seen(requests, 1);
+  clock.now += 30_001;
+  connection.sweep();
+  assert.equal((await client.answer()).status, 408);
+  assert.deepEqual(bodies, ['gone']);
+});
+
+test('a client does not lose its connection by what the node takes long for', async (t) => {
+  const { client, connection, clock, requests } = await connect(t);
+  client.send(get('/1'));
+  await seen(requests, 1);
+  clock.now += 10 * keepAliveMs;
+  connection.sweep();
+  answerTo(requests[0] as Request);
+  assert.equal(await bodyOf(client), '/1');
+});
+
+test('a client that was told of the end gets 2 s to close its side', async (t) => {
+  const { client, connection, clock, socket } = await connect(t, answerTo);
+  client.send(get('/1', 'connection: close\r\n'));
+  await client.closed();
+  await eventually(() => assert.ok(socket.writableFinished));
+  clock.now += 2000;
+  connection.sweep();
+  assert.equal(socket.destroyed, false);
+  clock.now += 1;
+  connection.sweep();
+  assert.equal(socket.destroyed, true);
+});

@@ -1,0 +1,92 @@
+/**
+ * What the workers of a node ask each other, over a message channel for each pair of them: one asks with bytes, the other
+ * answers with bytes, later and in any order. The memory of both moves along; nothing is shared and nothing copied.
+ *
+ * The main thread hands out the channels: to every pair at the start, and to a thread that replaces a dead one with all
+ * the others (worker-pool.ts). Until then, and when the other one dies, the answer is that there is none: `undefined`.
+ */
+import { Buffer } from 'node:buffer';
+import type { MessagePort } from 'node:worker_threads';
+
+/** What may be asked: to execute an operation frame, whose answer is its reply frame. */
+export type SiblingQuestion = 'operations';
+
+/**
+ * Takes a question's bytes and gives the answer's, once. Both are transferred: the answer must be alone in its memory, or
+ * share it only with what nobody uses any more.
+ */
+export type AnswerSibling = (bytes: Buffer, answer: (bytes: Buffer) => void) => void;
+
+type Message =
+  | { readonly number: number; readonly question: SiblingQuestion; readonly bytes: Uint8Array }
+  | { readonly number: number; readonly question: undefined; readonly bytes: Uint8Array };
+
+type OnAnswer = (bytes: Buffer | undefined) => void;
+
+interface Sibling {
+  readonly port: MessagePort;
+  /** What was asked of it and is not answered, by number. */
+  readonly open: Map<number, OnAnswer>;
+}
+
+export class Siblings {
+  readonly #answers: Readonly<Record<SiblingQuestion, AnswerSibling>>;
+  readonly #siblings = new Map<number, Sibling>();
+  #asked = 0;
+
+  constructor(answers: Readonly<Record<SiblingQuestion, AnswerSibling>>) {
+    this.#answers = answers;
+  }
+
+  /** Takes the channel to another worker, in the place of one to its dead predecessor. */
+  connect(worker: number, port: MessagePort): void {
+    this.#lose(worker, this.#siblings.get(worker));
+    const sibling: Sibling = { port, open: new Map() };
+    this.#siblings.set(worker, sibling);
+    port.on('message', (message: Message) => this.#take(sibling, message));
+    port.on('close', () => this.#lose(worker, sibling));
+  }
+
+  /**
+   * Asks another worker; the memory of `bytes`, in which nothing else may stand, moves to it. Calls `onAnswer` once,
+   * later or at once, without bytes if that worker is not there or dies.
+   */
+  ask(worker: number, question: SiblingQuestion, bytes: Buffer, onAnswer: OnAnswer): void {
+    const sibling = this.#siblings.get(worker);
+    if (sibling === undefined) return onAnswer(undefined);
+    const number = ++this.#asked;
+    sibling.open.set(number, onAnswer);
+    post(sibling.port, { number, question, bytes });
+    return undefined;
+  }
+
+  /** Ends all channels. */
+  close(): void {
+    for (const [worker, sibling] of this.#siblings) this.#lose(worker, sibling);
+  }
+
+  #take(sibling: Sibling, { number, question, bytes }: Message): void {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (question !== undefined) {
+      this.#answers[question](buffer, (answer) => post(sibling.port, { number, question: undefined, bytes: answer }));
+      return;
+    }
+    const onAnswer = sibling.open.get(number);
+    sibling.open.delete(number);
+    onAnswer?.(buffer);
+  }
+
+  /** The other worker is gone: what was asked of it gets no answer. */
+  #lose(worker: number, sibling: Sibling | undefined): void {
+    if (sibling === undefined) return;
+    if (this.#siblings.get(worker) === sibling) this.#siblings.delete(worker);
+    sibling.port.close();
+    const open = [...sibling.open.values()];
+    sibling.open.clear();
+    for (const onAnswer of open) onAnswer(undefined);
+  }
+}
+
+function post(port: MessagePort, message: Message): void {
+  port.postMessage(message, [message.bytes.buffer as ArrayBuffer]);
+}
