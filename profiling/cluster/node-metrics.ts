@@ -47,7 +47,7 @@ export function readMetrics(text: string, atMs: number): MetricsReading | null {
     return null;
   }
   const total = (family: string, sample = family): number | null => sumOfSamples(families.get(family), sample);
-  const commit = 'kvorum_store_commit_seconds';
+  const commit = 'kvorum_log_settle_seconds';
   return {
     atMs,
     operationsInFlight: total('kvorum_operations_in_flight'),
