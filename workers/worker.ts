@@ -9,7 +9,7 @@
 import { Buffer } from 'node:buffer';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { replicaProof } from '../src/domain/cluster-proof.ts';
-import { messageOf } from '../src/diagnostics/errors.ts';
+import { KvorumError, messageOf } from '../src/diagnostics/errors.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { LogLevel } from '../src/diagnostics/log.ts';
@@ -91,7 +91,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const { settings } = shell;
   const send: Send = (message, transfer = []) => control.postMessage(message, transfer);
   const report = new ThreadReport(shell.threadId);
-  const onFatal = (error: unknown): void => sendFatal(send, error);
+  const onFatal = (error: unknown): void => endWith(error, shell, send);
   const store = await openStore(shell, send, report, onFatal);
   const versions = new SeenVersions(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
   const turn = settings.mode === 'batched' ? new Turn(() => runTurn(), setImmediate) : undefined;
@@ -249,6 +249,15 @@ async function stop({ listener, peers, store, coordinator, ranges, siblings, rep
     sendFatal(send, error);
   }
   send({ kind: 'stopped' });
+}
+
+/**
+ * The store cannot go on. Where only its thread has died this one ends, too, and the pool starts another worker, which
+ * replays the log; the main thread goes on.
+ */
+function endWith(error: unknown, { threadId }: WorkerShell, send: Send): void {
+  if (threadId !== 0 && error instanceof KvorumError && error.code === 'worker-failed') process.exit(1);
+  sendFatal(send, error);
 }
 
 /** The store failed: nothing more is acknowledged, and the main thread ends the process. */

@@ -4,7 +4,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import { Worker } from 'node:worker_threads';
-import { KvorumError } from '../../src/diagnostics/errors.ts';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { Job, JobEnd, WriterMessage, WriterOptions, WriterReady } from './writer-protocol.ts';
 
 /** The job without the number that this file gives it. */
@@ -30,26 +30,29 @@ export class Writer {
   #jobs = 0;
   #isClosing = false;
 
-  private constructor(worker: Worker, onFatal: (error: unknown) => void) {
+  private constructor(worker: Worker, onDied: (error: Error) => void) {
     this.#worker = worker;
     // It keeps the process only while somebody waits for it.
     worker.unref();
     worker.on('message', (end: JobEnd) => this.#take(end));
-    worker.on('error', (error) => onFatal(error));
+    let error = new KvorumError('worker-failed', 'The thread that writes to the store has ended');
+    worker.on('error', (cause) => (error = new KvorumError('worker-failed', messageOf(cause), { cause })));
     worker.on('exit', () => {
-      const error = new Error('the thread that writes to the store has ended');
       for (const { resolve, reject } of this.#waiting.values()) {
         if (this.#isClosing) resolve({ kind: 'closed' });
         else reject(error);
       }
-      if (!this.#isClosing) onFatal(error);
+      if (!this.#isClosing) onDied(error);
     });
   }
 
-  /** Starts the thread and resolves when it has replayed the log. Rejects with what keeps it from that. */
+  /**
+   * Starts the thread and resolves when it has replayed the log. Rejects with what keeps it from that. `onDied` is called if
+   * the thread ends before `close`: its worker must end, too, so that another one takes up the log.
+   */
   static async open(
     options: WriterOptions,
-    onFatal: (error: unknown) => void,
+    onDied: (error: Error) => void,
   ): Promise<{ readonly writer: Writer; readonly ready: WriterReady }> {
     const worker = new Worker(new URL('writer-thread.js', import.meta.url), {
       workerData: options,
@@ -68,7 +71,7 @@ export class Writer {
       throw error;
     });
     worker.removeAllListeners('error').removeAllListeners('exit');
-    return { writer: new Writer(worker, onFatal), ready };
+    return { writer: new Writer(worker, onDied), ready };
   }
 
   /** Brings a full segment into LMDB. */
