@@ -104,8 +104,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     for (const peer of peers) peer?.flush();
     replica.run();
   };
-  const { topology, timeoutMs, readRepair } = settings;
-  const { replicationFactor, rangeMsMax } = settings;
+  const { topology, timeoutMs, readRepair, replicationFactor, rangeMsMax } = settings;
   const ranges = new RangeScans({
     store,
     peers,
