@@ -2,9 +2,9 @@
  * The data directory's own file beside the store: which format wrote it, at which durability, in which boot of the
  * machine, and whether it was closed cleanly.
  *
- * It is a file apart, since it must be readable where the store is not: under durability `commit` a power loss may
- * damage the store, so after an unclean stop and a new boot the node refuses it. The mark is on the disk before the
- * first write, by fsync of the file and of the directory.
+ * It is a file apart, since it must be readable where the store is not. Formats 1 and 2 had no log: under durability
+ * `commit` a power loss could damage such a store, so after an unclean stop and a new boot the node refuses it. The mark is
+ * on the disk before the first write, by fsync of the file and of the directory.
  */
 import {
   accessSync,
@@ -24,19 +24,15 @@ import { codeOf, KvorumError, messageOf } from './diagnostics/errors.ts';
 import type { Durability } from './domain/modes.ts';
 
 /** The format that this version writes; it reads this and all older ones. */
-export const storeFormat = 2;
+export const storeFormat = 3;
+/** The first format with a write-ahead log, in front of which LMDB is always whole. */
+const firstFormatWithLog = 3;
 
 interface Mark {
   readonly format: number;
   readonly durability: Durability;
   readonly bootId: string;
   readonly clean: boolean;
-}
-
-export interface DataDirectoryOptions {
-  readonly durability: Durability;
-  /** Open a store that may be damaged. */
-  readonly trustStore: boolean;
 }
 
 const MARK_FILE = 'kvorum.json';
@@ -54,7 +50,7 @@ export class DataDirectory {
    * Creates the directory where there is none, and checks that its store can be used. Throws `store-unusable`,
    * `store-newer` and `store-unclean`. Whether another process has the store open is for the store to see.
    */
-  static open(path: string, options: DataDirectoryOptions, bootId = currentBootId()): DataDirectory {
+  static open(path: string, durability: Durability, bootId = currentBootId()): DataDirectory {
     try {
       mkdirSync(path, { recursive: true });
       accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -62,8 +58,8 @@ export class DataDirectory {
       throw unusable(path, error);
     }
     const mark = readMark(path);
-    if (mark !== undefined) assertUsable(path, mark, { ...options, bootId });
-    return new DataDirectory(path, options.durability);
+    if (mark !== undefined) assertUsable(path, mark, bootId);
+    return new DataDirectory(path, durability);
   }
 
   /** From now on the store is in use: an unclean stop will be noticed. */
@@ -85,16 +81,16 @@ export class DataDirectory {
   }
 }
 
-function assertUsable(path: string, mark: Mark, options: DataDirectoryOptions & { bootId: string }): void {
+function assertUsable(path: string, mark: Mark, bootId: string): void {
   if (mark.format > storeFormat) {
     const text = `it is of format ${mark.format}, this version reads up to ${storeFormat}; use a newer kvorum`;
     throw new KvorumError('store-newer', `Cannot open store "${path}": ${text}`);
   }
-  const suspect = mark.durability === 'commit' && !mark.clean && mark.bootId !== options.bootId;
-  if (suspect && !options.trustStore) {
+  const isUnclean = mark.durability === 'commit' && !mark.clean && mark.bootId !== bootId;
+  if (mark.format < firstFormatWithLog && isUnclean) {
     const text =
-      'it had durability "commit" and was not closed before the machine restarted, so it may be damaged; remove the ' +
-      'directory and refill the node from its peers, or open it all the same with --trust-store';
+      `it is of format ${mark.format}, had durability "commit" and was not closed before the machine restarted, so it may ` +
+      'be damaged; remove the directory, and the peers refill the node as its keys are read';
     throw new KvorumError('store-unclean', `Cannot open store "${path}": ${text}`);
   }
 }

@@ -40,10 +40,7 @@ export interface RunningNode {
 /** Starts a node and resolves when it is ready. Throws a `KvorumError` that says what prevents it. */
 export async function startNode(settings: NodeSettings, log: Log): Promise<RunningNode> {
   const topology = parseTopology(settings.self, settings.cluster);
-  const directory = DataDirectory.open(settings.dataDirectory, {
-    durability: settings.durability,
-    trustStore: settings.trustStore,
-  });
+  const directory = DataDirectory.open(settings.dataDirectory, settings.durability);
   const pool = new WorkerPool({
     settings: workerSettings(settings, topology),
     dispatch: settings.dispatch,

@@ -12,6 +12,7 @@ import type { PeerClient } from './peers/peer-client.ts';
 import type { PeerRefusals } from './peers/peer-refusals.ts';
 import { rangeFamilies } from './ranges/metrics.ts';
 import type { RangeScans } from './ranges/scans.ts';
+import { storeFamilies } from './store/metrics.ts';
 import type { Store } from './store/store.ts';
 
 /** What a report is made of. */
@@ -45,7 +46,14 @@ export class ThreadReport {
     const labels = { thread };
     const known = peers.filter((peer) => peer !== undefined);
     const metrics = [
-      ...this.#storeFamilies(store, labels),
+      ...storeFamilies(store, labels),
+      family(
+        'counter',
+        'kvorum_store_corrupt_records_total',
+        'Records that failed their checksum and were treated as missing',
+        this.corruptRecords,
+        labels,
+      ),
       ...peerFamilies(known, labels),
       refusals.family(labels),
       ...coordinatorFamilies(coordinator, labels),
@@ -66,47 +74,6 @@ export class ThreadReport {
   close(): void {
     this.#delay.disable();
     this.#pauseObserver.disconnect();
-  }
-
-  #storeFamilies(store: Store, labels: Labels): MetricFamily[] {
-    const { transactionSeconds, commitSeconds, transactionWrites } = store.measures;
-    return [
-      family(
-        'histogram',
-        'kvorum_store_transaction_seconds',
-        'Write transactions from the wait for the writer lock to durable',
-        transactionSeconds.snapshot(),
-        labels,
-      ),
-      family(
-        'histogram',
-        'kvorum_store_commit_seconds',
-        'The part of a write transaction after its last write: commit, and fsync at that durability',
-        commitSeconds.snapshot(),
-        labels,
-      ),
-      family(
-        'histogram',
-        'kvorum_store_transaction_writes',
-        'Writes a transaction',
-        transactionWrites.snapshot(),
-        labels,
-      ),
-      family(
-        'gauge',
-        'kvorum_store_map_writes',
-        "1 where the store writes through LMDB's map",
-        store.isMapped ? 1 : 0,
-        labels,
-      ),
-      family(
-        'counter',
-        'kvorum_store_corrupt_records_total',
-        'Records that failed their checksum and were treated as missing',
-        this.corruptRecords,
-        labels,
-      ),
-    ];
   }
 }
 

@@ -9,7 +9,7 @@
 import { Buffer } from 'node:buffer';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { replicaProof } from '../src/domain/cluster-proof.ts';
-import { messageOf } from '../src/diagnostics/errors.ts';
+import { KvorumError, messageOf } from '../src/diagnostics/errors.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { LogLevel } from '../src/diagnostics/log.ts';
@@ -29,6 +29,7 @@ import { ThreadReport } from './report.ts';
 import { Siblings } from './ground/siblings.ts';
 import { peerReadersMax } from './store/environment.ts';
 import { Store } from './store/store.ts';
+import type { Replayed } from './store/writer-protocol.ts';
 import { systemTime } from './ground/time.ts';
 import { Turn } from '../src/domain/turn.ts';
 import { WaitsSwitch } from './waits.ts';
@@ -90,23 +91,10 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const { settings } = shell;
   const send: Send = (message, transfer = []) => control.postMessage(message, transfer);
   const report = new ThreadReport(shell.threadId);
-  const store = await Store.open(
-    {
-      directory: settings.dataDirectory,
-      durability: settings.durability,
-      storeBytesMax: settings.storeBytesMax,
-      first: shell.isFirst,
-      alone: settings.workers === 1,
-      mapWrites: settings.mapWrites,
-    },
-    (key) => {
-      report.corruptRecords++;
-      log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
-    },
-  );
+  const onFatal = (error: unknown): void => endWith(error, shell, send);
+  const store = await openStore(shell, send, report, onFatal);
   const versions = new SeenVersions(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
   const turn = settings.mode === 'batched' ? new Turn(() => runTurn(), setImmediate) : undefined;
-  const onFatal = (error: unknown): void => sendFatal(send, error);
   const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
   const onRefused = (): void => refusals.note('entry', 'A write fails its checksum or is from too far in the future');
   const replica = new LocalReplica({ store, versions, turn, onRefused, onFatal });
@@ -262,9 +250,48 @@ async function stop({ listener, peers, store, coordinator, ranges, siblings, rep
   send({ kind: 'stopped' });
 }
 
+/**
+ * The store cannot go on. Where only its thread has died this one ends, too, and the pool starts another worker, which
+ * replays the log; the main thread goes on.
+ */
+function endWith(error: unknown, { threadId }: WorkerShell, send: Send): void {
+  if (threadId !== 0 && error instanceof KvorumError && error.code === 'worker-failed') process.exit(1);
+  sendFatal(send, error);
+}
+
 /** The store failed: nothing more is acknowledged, and the main thread ends the process. */
 function sendFatal(send: Send, error: unknown): void {
   send({ kind: 'fatal', message: messageOf(error) });
+}
+
+async function openStore(
+  { settings, index, isFirst }: WorkerShell,
+  send: Send,
+  report: ThreadReport,
+  onFatal: (error: unknown) => void,
+): Promise<Store> {
+  const { dataDirectory: directory, durability, storeBytesMax, workers } = settings;
+  const { acceptLogDamage, logSegmentBytes, memtableBytesMax } = settings;
+  const sizes = { storeBytesMax, logSegmentBytes, memtableBytesMax };
+  const replay = isFirst ? 'all' : 'own';
+  const onCorrupt = (key: Buffer): void => {
+    report.corruptRecords++;
+    log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
+  };
+  const options = { directory, durability, owner: index, workers, replay, acceptLogDamage, ...sizes } as const;
+  const store = await Store.open(options, { onCorrupt, onFatal });
+  logReplay(send, store.replayed);
+  return store;
+}
+
+/** Says what the start found in the log, if it found anything. */
+function logReplay(send: Send, { records, seconds, damage, logs }: Replayed): void {
+  const fields = { records, seconds: Math.round(seconds * 1000) / 1000 };
+  if (damage !== undefined)
+    log(send, 'error', 'the log was damaged and what could not be read is given up', { damage });
+  if (records > 0) log(send, 'info', 'the log was replayed', fields);
+  const isFull = logs.some(({ waiting }) => waiting.length > 0);
+  if (isFull) log(send, 'warn', 'the disk is full: the log waits for room in the store', {});
 }
 
 function log(send: Send, level: LogLevel, message: string, fields: Record<string, unknown>): void {

@@ -60,6 +60,8 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/formats/link-message.ts', 'codec'],
   ['src/formats/peer-entry.ts', 'codec'],
   ['src/formats/record.ts', 'codec'],
+  ['src/formats/large-head.ts', 'codec'],
+  ['src/formats/log.ts', 'storage'],
   ['src/formats/reply.ts', 'codec'],
   ['src/formats/range-entries.ts', 'codec'],
   ['src/formats/json-text.ts', 'codec'],

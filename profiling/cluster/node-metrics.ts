@@ -64,7 +64,7 @@ export function readMetrics(text: string, atMs: number): MetricsReading | null {
     const all = samples.get(name);
     return all === undefined ? null : all.reduce((sum, { value }) => sum + value, 0);
   };
-  const commit = 'kvorum_store_commit_seconds';
+  const commit = 'kvorum_log_settle_seconds';
   return {
     atMs,
     operationsInFlight: total('kvorum_operations_in_flight'),

@@ -107,12 +107,19 @@ export class WorkerPool {
       const timer = setTimeout(() => settle(() => reject(new KvorumError('worker-failed', late))), START_MS_MAX);
       this.#handlers = { ...handlers, onFatal: (error) => settle(() => reject(error)) };
       this.#onReady = () => {
-        if (this.#state !== 'starting' || this.workers.length < this.#options.settings.workers) return;
+        if (this.#state !== 'starting') return;
+        // The first worker replays the logs of all, whatever their number was; so the others start when it has.
+        if (this.#places.length === 1) this.#openOthers();
+        if (this.workers.length < this.#options.settings.workers) return;
         this.#state = 'running';
         settle(resolve);
       };
-      for (let index = 0; index < this.#options.settings.workers; index++) this.#places.push(this.#open(index));
+      this.#places.push(this.#open(0));
     });
+  }
+
+  #openOthers(): void {
+    for (let index = 1; index < this.#options.settings.workers; index++) this.#places.push(this.#open(index));
   }
 
   #open(index: number): Place {

@@ -263,18 +263,35 @@ export const entries = {
     default: 512 * MIB,
   }),
   storeBytesMax: size({
-    why: "Bound of the store's file, reserved as address space only; a full store answers 507",
+    why: 'Bound of what the store holds; twice as much address space is reserved; a full store answers 507',
     choose: 'As much of the disk as the store may fill; less where address space is limited (ulimit -v)',
     neededBy: 'worker',
     range: [MIB, 32_768 * GIB],
     atLeast: [{ of: 'valueBytesMax' }],
     default: 256 * GIB,
   }),
-  mapWrites: toggle({
-    why: 'Write to the store through memory: durability "commit", one worker, on ext4, XFS and tmpfs; else it is ignored',
-    choose: 'Leave it on; off costs more CPU a write',
+  logSegmentBytes: size({
+    why: 'Size of one file of the write-ahead log; when it is full its records go to the store, in the order of keys',
+    choose: 'Larger where many writes go to few keys, or the store is slow; a start has more to replay then',
     neededBy: 'worker',
-    default: true,
+    range: [MIB, GIB],
+    default: 8 * MIB,
+  }),
+  memtableBytesMax: size({
+    why: 'Log files of one worker that are not in the store yet, together, and as much memory; past it writes slow down, then 503',
+    choose: 'At least twice --log-segment-bytes; more takes longer to replay at a start',
+    neededBy: 'worker',
+    range: [2 * MIB, 16 * GIB],
+    default: ({ logSegmentBytes }) => 3 * logSegmentBytes,
+    defaultWords: '24MiB: 3 times --log-segment-bytes',
+    check: (bytes, { logSegmentBytes }) =>
+      bytes < 2 * logSegmentBytes ? `must hold at least two files of the log, 2 x ${logSegmentBytes} bytes` : undefined,
+  }),
+  acceptLogDamage: toggle({
+    why: 'Start although records in the log that were on the disk cannot be read any more, and give those up',
+    choose: 'Off; on for one start, where the node cannot be refilled by its peers',
+    neededBy: 'worker',
+    default: false,
   }),
   clockDriftMsMax: duration({
     why: 'A version further in the future than this is refused, so that one wrong clock cannot hide later writes',
@@ -311,12 +328,6 @@ export const entries = {
     range: [1, 3_600_000],
     default: 120_000,
   }),
-  trustStore: toggle({
-    why: 'Open a store of durability "commit" although the machine went down under it',
-    choose: 'Off; on for one start, where the last writes of this node may be lost',
-    neededBy: 'node',
-    default: false,
-  }),
   logLevel: choice({
     why: 'Least important level that is logged to stderr',
     choose: 'info; debug while you look for something',
@@ -345,7 +356,10 @@ export const entries = {
  * Settings that went away, by name: why, and what to do instead, as the end of `Option "--trust-store" is gone: ...`. One
  * that is still given is refused with that word, since a node that ignored it would not do what was asked.
  */
-export const goneSettings: Readonly<Record<string, string>> = {};
+export const goneSettings: Readonly<Record<string, string>> = {
+  mapWrites: 'writes go to a log first, and LMDB is never written through memory',
+  trustStore: 'the log keeps a store of durability "commit" whole when the machine goes down',
+};
 
 /** A node that is told only its URL listens on that URL's port. */
 function portOf(url: string | undefined): number | undefined {

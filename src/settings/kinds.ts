@@ -27,6 +27,7 @@ export interface Others {
   readonly valueBytesMax: number;
   readonly bodyBytesInFlightMax: number;
   readonly batchBytesMax: number;
+  readonly logSegmentBytes: number;
 }
 
 type SizeOfOthers = Extract<keyof Others, `${string}Bytes${string}`>;

@@ -24,7 +24,7 @@ async function startNodes(cluster: Cluster): Promise<void> {
 /** Writes that each worker of a node has merged, in the order of the workers. */
 async function mergedWrites(cluster: Cluster, node: number): Promise<number[]> {
   const families = parsePrometheus((await ask(cluster.node(node).url, '/metrics')).body.toString());
-  const samples = families.get('kvorum_store_transaction_writes')?.samples ?? [];
+  const samples = families.get('kvorum_log_group_writes')?.samples ?? [];
   const sums = samples.filter(({ name }) => name.endsWith('_sum'));
   return sums.sort((one, other) => threadOf(one) - threadOf(other)).map(({ value }) => value);
 }

@@ -109,9 +109,9 @@ for (const [flag, text, name, value] of accepted) {
 
 test('resolveSettings() reads switches from flags, environment and file', (t) => {
   assert.equal(resolve({ 'read-repair': false }).settings.readRepair, false);
-  assert.equal(resolve({ 'trust-store': true }).settings.trustStore, true);
+  assert.equal(resolve({ 'accept-log-damage': true }).settings.acceptLogDamage, true);
   assert.equal(resolve({}, { KVORUM_READ_REPAIR: 'false' }).settings.readRepair, false);
-  assert.equal(resolve({}, { KVORUM_TRUST_STORE: '1' }).settings.trustStore, true);
+  assert.equal(resolve({}, { KVORUM_ACCEPT_LOG_DAMAGE: '1' }).settings.acceptLogDamage, true);
   assert.equal(resolve({ config: settingsFile(t, { readRepair: false }) }).settings.readRepair, false);
 });
 
@@ -223,7 +223,13 @@ const roundTrips: readonly FlagValues[] = [
   { mode: 'sync', dispatch: 'inline' },
   { mode: 'sync', workers: '1', 'pool-queue-max': '1024' },
   { host: '0.0.0.0', cluster, 'replication-factor': '2', data: '--odd', 'cluster-secret': '-s' },
-  { 'read-repair': false, 'trust-store': true, 'timeout-ms': '2s', 'value-bytes-max': '1MiB', durability: 'commit' },
+  {
+    'read-repair': false,
+    'accept-log-damage': true,
+    'timeout-ms': '2s',
+    'value-bytes-max': '1MiB',
+    durability: 'commit',
+  },
 ];
 
 for (const flags of roundTrips) {

@@ -1,4 +1,5 @@
 /** A store in a directory of its own, and records to put into it. */
+import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import type { TestContext } from 'node:test';
 import {
@@ -9,8 +10,9 @@ import {
   writeWrite,
   type Entry,
 } from '../../src/formats/frame.ts';
-import { operationKinds } from '../../src/formats/codes.ts';
-import { Store } from '../../workers/store/store.ts';
+import { operationKinds, type ReplyCode } from '../../src/formats/codes.ts';
+import type { Settled } from '../../workers/store/logged-writes.ts';
+import { Store, type StoreOptions } from '../../workers/store/store.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 export interface StoredWrite {
@@ -30,19 +32,50 @@ export interface TestStore {
 }
 
 export const versionCeiling = Number.MAX_SAFE_INTEGER;
+const MIB = 1024 * 1024;
+
+/** What a store is opened with where a test does not care. */
+export function storeOptions(directory: string, own: Partial<StoreOptions> = {}): StoreOptions {
+  return {
+    directory,
+    durability: 'commit',
+    owner: 0,
+    workers: 1,
+    replay: 'all',
+    acceptLogDamage: false,
+    logSegmentBytes: 4 * MIB,
+    memtableBytesMax: 16 * MIB,
+    storeBytesMax: 256 * MIB,
+    ...own,
+  };
+}
+
+/** Merges writes as there is room for them; resolves to the reply code of each when they are durable. */
+export async function mergeAll(store: Store, writes: readonly Entry[], ceiling = versionCeiling): Promise<ReplyCode[]> {
+  const codes: ReplyCode[] = [];
+  for (const entry of writes) {
+    while (store.room(entry.length) === 'wait') {
+      await settled(store);
+      if (store.room(entry.length) === 'wait') await new Promise<void>((resolve) => store.whenRoom(resolve));
+    }
+    codes.push(store.merge(entry, ceiling));
+  }
+  assert.equal(await settled(store), 'durable');
+  return codes;
+}
+
+/** Resolves when all that was merged is durable. */
+export function settled(store: Store): Promise<Settled> {
+  return new Promise((resolve) => store.settle(resolve));
+}
 
 /** Opens a store; it is closed after the test. */
 export async function openTestStore(t: TestContext, directory = temporaryDirectory(t)): Promise<TestStore> {
   const corrupt: string[] = [];
-  const options = {
-    directory,
-    durability: 'commit',
-    first: true,
-    alone: true,
-    mapWrites: true,
-    storeBytesMax: 256 * 1024 * 1024,
-  } as const;
-  const store = await Store.open(options, (key) => corrupt.push(key.toString('utf8')));
+  const store = await Store.open(storeOptions(directory), {
+    onCorrupt: (key) => corrupt.push(key.toString('utf8')),
+    onFatal: (error) => assert.fail(String(error)),
+  });
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= store.close());
   t.after(close);
@@ -52,7 +85,7 @@ export async function openTestStore(t: TestContext, directory = temporaryDirecto
 /** Writes records, large values among them. */
 export async function fill(store: Store, writes: readonly StoredWrite[]): Promise<void> {
   const small = writes.filter(({ value }) => (value?.length ?? 0) <= 100_000).map(writeEntry);
-  if (small.length > 0) store.merge(small, versionCeiling);
+  if (small.length > 0) await mergeAll(store, small);
   for (const write of writes) {
     if ((write.value?.length ?? 0) > 100_000) await store.mergeLarge(writeEntry(write), versionCeiling);
   }

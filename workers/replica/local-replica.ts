@@ -1,11 +1,12 @@
 /**
  * This node's replica: executes operations against the store, for the coordinator in the same thread and for peers.
  *
- * In mode `batched` everything that one event-loop turn brings goes into one transaction, whoever asked; in the other
- * modes each frame is executed as it comes. Writes go first and reads after the commit, so that a read shows what is
- * durable and never less than the turn's own writes. Large values are written and read in steps beside all that, a
- * bounded number of them at a time; a read among others is only told of one, and comes again for it by itself, so that no
- * answer is much longer than one record.
+ * In mode `batched` everything that one event-loop turn brings goes into one group of the log, whoever asked; in the other
+ * modes each frame is executed as it comes. Frames that write are answered when all of them is as durable as the durability
+ * says; frames that only read do not wait for that. While the log has no room, since LMDB cannot keep up, writes wait here.
+ *
+ * Large values are written and read in steps beside all that, a bounded number of them at a time; a read among others is
+ * only told of one, and comes again for it by itself, so that no answer is much longer than one record.
  */
 import type { Buffer } from 'node:buffer';
 import { isLargeRead, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
@@ -15,6 +16,7 @@ import { FrameWriter } from '../../src/formats/reply.ts';
 import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../../src/waits/wait-marks.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
 import { Semaphore } from '../ground/semaphore.ts';
+import type { Settled } from '../store/logged-writes.ts';
 import type { Store } from '../store/store.ts';
 import type { Turn } from '../../src/domain/turn.ts';
 
@@ -26,6 +28,9 @@ interface Batch {
   readonly respond: Respond;
   /** Where somebody wants to know what the batch waited for. */
   readonly marks: ReplicaMarks | undefined;
+  /** What came of its writes so far, and the index of the first entry that was not looked at. */
+  readonly codes: ReplyCode[];
+  next: number;
 }
 
 export interface LocalReplicaOptions {
@@ -43,90 +48,124 @@ export interface LocalReplicaOptions {
 const LARGE_AT_ONCE_MAX = 8;
 /** An answer that is as long as this takes no further records: they are announced, and come from one replica each. */
 export const ANSWER_BYTES_MAX = 1024 * 1024;
-/** Writes of one transaction, bytes: what goes past it waits for the next turn. */
-const TRANSACTION_BYTES_MAX = 2 * 1024 * 1024;
+/** Writes of one run, bytes: what goes past it waits for the next turn. */
+const RUN_BYTES_MAX = 2 * 1024 * 1024;
 
 export class LocalReplica {
   /** How often it was asked. */
   batches = 0;
   /** Set while somebody records waits. */
   onRun: OnRun | undefined;
-  #hasMarks = false;
   readonly #options: LocalReplicaOptions;
   readonly #large = new Semaphore(LARGE_AT_ONCE_MAX);
-  #waiting: Batch[] = [];
+  #reading: Batch[] = [];
+  #writing: Batch[] = [];
+  /** Why writes are not merged now: the log has no room, or is to fill more slowly. */
+  #isHeldBack = false;
 
   constructor(options: LocalReplicaOptions) {
     this.#options = options;
   }
 
-  /** Executes entries and gives their replies to `respond`, later in this turn or at once. */
+  /** Executes entries and gives their replies to `respond`, later in this turn, at once, or when writes are durable. */
   submit(entries: readonly Entry[], respond: Respond, marks?: ReplicaMarks): void {
     this.batches++;
     const alone = entries.length === 1 ? entries[0] : undefined;
     if (alone !== undefined && isLargeWrite(alone)) return this.#guard(this.#mergeLarge(alone, respond));
     if (alone !== undefined && isLargeRead(alone)) return this.#guard(this.#readLarge(alone, respond));
-    this.#waiting.push({ entries, respond, marks });
-    if (marks !== undefined) this.#hasMarks = true;
+    const isWriting = entries.some(({ kind }) => kind === operationKinds.write);
+    (isWriting ? this.#writing : this.#reading).push({ entries, respond, marks, codes: [], next: 0 });
     if (this.#options.turn === undefined) this.run();
     else this.#options.turn.schedule();
     return undefined;
   }
 
-  /** Executes what waits, as far as one transaction takes it. */
+  /** Executes what waits, as far as one run and the log take it. */
   run(): void {
-    if (this.#waiting.length === 0) return;
-    const batches = this.#take();
-    const marks = this.#hasMarks || this.onRun !== undefined ? this.#startMarks(batches) : undefined;
     try {
-      const codes = this.#merge(batches, marks);
-      this.#options.store.refresh();
-      if (marks !== undefined) this.onRun?.(marks);
-      for (const batch of batches) this.#answer(batch, codes);
+      if (this.#writing.length > 0 && !this.#isHeldBack) this.#write();
+      if (this.#reading.length > 0) this.#read();
     } catch (error) {
       this.#options.onFatal(error);
     }
-    if (this.#waiting.length > 0) this.#options.turn?.schedule();
+  }
+
+  #read(): void {
+    const batches = this.#reading;
+    this.#reading = [];
+    const marks = this.#startMarks(batches);
+    if (marks !== undefined) this.onRun?.(marks);
+    for (const batch of batches) this.#answer(batch, 'durable');
+  }
+
+  #write(): void {
+    const { store } = this.#options;
+    const run: Batch[] = [];
+    const marks = this.#startMarks(this.#writing);
+    for (let bytes = 0; bytes < RUN_BYTES_MAX;) {
+      const batch = this.#writing[0];
+      if (batch === undefined) break;
+      bytes += this.#merge(batch);
+      if (batch.next < batch.entries.length) break;
+      run.push(batch);
+      this.#writing.shift();
+    }
+    this.#options.versions.reportIfAhead();
+    store.settle((settled) => {
+      if (marks !== undefined) this.onRun?.(marks);
+      for (const batch of run) this.#answer(batch, settled);
+    }, marks);
+    this.#goOn();
+  }
+
+  /** Merges a batch's writes from where it stands, up to its end or as far as the log has room; returns their bytes. */
+  #merge(batch: Batch): number {
+    const { store, versions } = this.#options;
+    const ceiling = versions.ceiling();
+    let bytes = 0;
+    for (; batch.next < batch.entries.length; batch.next++) {
+      const entry = batch.entries[batch.next] as Entry;
+      if (entry.kind !== operationKinds.write) continue;
+      const room = store.room(entry.length);
+      if (room === 'wait') return bytes;
+      versions.seeRecord(entry.bytes, entry.keyEnd);
+      batch.codes.push(room === 'yes' ? store.merge(entry, ceiling) : replyCodes.full);
+      bytes += entry.length;
+    }
+    return bytes;
+  }
+
+  /** Goes on with what the run left: in the next turn, or when the log has room, or later where it is to fill more slowly. */
+  #goOn(): void {
+    const { store, turn } = this.#options;
+    if (this.#writing.length === 0 && store.paceMs === 0) return;
+    const goOn = (): void => {
+      this.#isHeldBack = false;
+      if (turn === undefined) this.run();
+      else turn.schedule();
+    };
+    const next = this.#writing[0]?.entries[this.#writing[0].next];
+    const isStuck = next !== undefined && store.room(next.length) === 'wait';
+    this.#isHeldBack = true;
+    if (isStuck) store.whenRoom(goOn);
+    else if (store.paceMs > 0) setTimeout(goOn, store.paceMs);
+    else goOn();
   }
 
   /** One run's marks, for all of its batches that have any. */
-  #startMarks(batches: readonly Batch[]): RunMarks {
+  #startMarks(batches: readonly Batch[]): RunMarks | undefined {
+    if (this.onRun === undefined && !batches.some(({ marks }) => marks !== undefined)) return undefined;
     const run = runMarks(performance.now());
     for (const { marks } of batches) if (marks !== undefined) marks.run = run;
-    this.#hasMarks = this.#waiting.some(({ marks }) => marks !== undefined);
     return run;
   }
 
-  #take(): Batch[] {
-    let size = 0;
-    let count = 0;
-    for (const { entries } of this.#waiting) {
-      for (const entry of entries) size += entry.length;
-      count++;
-      if (size > TRANSACTION_BYTES_MAX) break;
-    }
-    return this.#waiting.splice(0, count);
-  }
-
-  /** Applies the batches' writes; returns their reply codes in order. */
-  #merge(batches: readonly Batch[], marks: RunMarks | undefined): IterableIterator<ReplyCode> {
-    const writes: Entry[] = [];
-    for (const { entries } of batches) {
-      for (const entry of entries) if (entry.kind === operationKinds.write) writes.push(entry);
-    }
-    if (writes.length === 0) return ([] as ReplyCode[]).values();
-    const { store, versions } = this.#options;
-    for (const write of writes) versions.seeRecord(write.bytes, write.keyEnd);
-    versions.reportIfAhead();
-    return store.merge(writes, versions.ceiling(), marks).values();
-  }
-
-  /** Answers a batch; its writes' codes are the next ones of `codes`. */
-  #answer({ entries, respond }: Batch, codes: IterableIterator<ReplyCode>): void {
+  #answer({ entries, respond, codes }: Batch, settled: Settled): void {
     const writer = new FrameWriter(entries.length * 96);
+    let index = 0;
     for (const entry of entries) {
-      if (entry.kind === operationKinds.write) this.#tell(codes.next().value as ReplyCode, writer);
-      else this.#read(entry, writer);
+      if (entry.kind !== operationKinds.write) this.#readOne(entry, writer);
+      else this.#tell(codeOf(codes[index++] as ReplyCode, settled), writer);
     }
     respond(writer.finish());
   }
@@ -137,7 +176,7 @@ export class LocalReplica {
   }
 
   /** Reads a small record, or tells of a large one. */
-  #read(entry: Entry, writer: FrameWriter): void {
+  #readOne(entry: Entry, writer: FrameWriter): void {
     const record = this.#options.store.read(keyOf(entry));
     if (record === undefined) writer.reply(replyCodes.absent);
     else if ('recordBytes' in record) writer.replyLarge(record.header, record.recordBytes);
@@ -166,6 +205,11 @@ export class LocalReplica {
   #guard(work: Promise<void>): void {
     work.catch((error: unknown) => this.#options.onFatal(error));
   }
+}
+
+/** What a write is answered when its group has ended. */
+function codeOf(code: ReplyCode, settled: Settled): ReplyCode {
+  return settled === 'full' && code === replyCodes.applied ? replyCodes.full : code;
 }
 
 function isLargeWrite(entry: Entry): boolean {

@@ -1,6 +1,6 @@
 /**
- * A range of this node's store, read off one LMDB snapshot: a cursor that goes on from turn to turn, over records as
- * they stand, tombstones included. Records that fail their checksum are reported and left out.
+ * A range of what is stored, of LMDB by one snapshot or of a layer of the memtable: a cursor that goes on from turn to turn,
+ * over records as they stand, tombstones included. Records that fail their checksum are reported and left out.
  *
  * The snapshot is a read transaction; while it is open LMDB reuses no page that was freed since, and the store grows.
  * So every range is closed as soon as nobody reads it (range-scans.ts).
@@ -12,12 +12,11 @@ import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import { copyBytes, type RangeEntry } from '../../src/formats/range-format.ts';
 import { isIntact, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
-import { chunkCount, isLargeHead, recordHeaderOf, valueBytesOf, type LargeValues } from './large-values.ts';
+import { chunkCount, isLargeHead, recordHeaderOf, valueBytesOf } from '../../src/formats/large-head.ts';
 import type { RangeSource, SourceState } from '../ground/range-source.ts';
-import type { Database } from './environment.ts';
-import type { OnCorrupt } from './store.ts';
-
-export type ReadTransaction = ReturnType<Database['useReadTransaction']>;
+import type { ReadTransaction } from './environment.ts';
+import type { LargeValues } from './large-values.ts';
+import { tableKey, type MemtableLayer } from './memtable.ts';
 
 /** What lmdb is given for such a handle; its types name the first of them only. */
 export interface ViewHandleOptions {
@@ -32,12 +31,64 @@ export interface ViewHandleOptions {
   };
 }
 
-/** Where lmdb shows the entry that a cursor stands on: in buffers that it uses again. */
-export class CursorView {
+/** The entry that a cursor stands on, in buffers that are used again. */
+export interface EntryView {
+  key: Buffer;
+  keyStart: number;
+  keyEnd: number;
+  value: Buffer;
+  valueStart: number;
+  valueBytes: number;
+}
+
+/** Goes over entries in the order of their keys. */
+export interface EntryCursor {
+  readonly view: EntryView;
+  /** Goes to the next entry; false at the end. */
+  next(): boolean;
+  close(): void;
+}
+
+/** The cursor over what lmdb iterates, whose entries `view` shows. */
+export function lmdbCursor(iterator: Iterator<unknown>, view: CursorView, onClose: () => void): EntryCursor {
+  return {
+    view,
+    next: () => iterator.next().done !== true,
+    close: () => {
+      iterator.return?.();
+      onClose();
+    },
+  };
+}
+
+/** The cursor over the entries of a layer, which must not change any more. */
+export function layerCursor(layer: MemtableLayer, start: Uint8Array, end: Uint8Array | undefined): EntryCursor {
+  const text = (key: Uint8Array): string =>
+    tableKey(Buffer.from(key.buffer, key.byteOffset, key.length), 0, key.length);
+  const entries = layer.entries(text(start), end === undefined ? undefined : text(end));
+  const { image } = layer;
+  const view = { key: image, keyStart: 0, keyEnd: 0, value: image, valueStart: 0, valueBytes: 0 };
+  return {
+    view,
+    next: () => {
+      const step = entries.next();
+      if (step.done === true) return false;
+      view.keyStart = step.value.keyStart;
+      view.keyEnd = view.valueStart = step.value.keyEnd;
+      view.valueBytes = step.value.end - step.value.keyEnd;
+      return true;
+    },
+    close: () => undefined,
+  };
+}
+
+/** Where lmdb shows the entry that a cursor stands on. */
+export class CursorView implements EntryView {
   key: Buffer = Buffer.alloc(0);
   keyStart = 0;
   keyEnd = 0;
   value: Buffer = Buffer.alloc(0);
+  readonly valueStart = 0;
   valueBytes = 0;
   #keyRoom: Uint8Array | undefined;
   #valueRoom: Uint8Array | undefined;
@@ -73,13 +124,14 @@ export class CursorView {
 }
 
 export interface StoreRangeOptions {
-  readonly cursor: Iterator<unknown>;
-  readonly view: CursorView;
+  readonly cursor: EntryCursor;
+  /** Where the chunks of large values are read. */
   readonly transaction: ReadTransaction;
   readonly large: LargeValues;
   /** Show headers only. */
   readonly keysOnly: boolean;
-  readonly onCorrupt: OnCorrupt;
+  /** Called for each record that fails its checksum. */
+  readonly onCorrupt: (key: Buffer) => void;
 }
 
 const ROOM_BYTES_MIN = 4096;
@@ -110,10 +162,10 @@ export class StoreRange implements RangeSource {
   }
 
   advance(): void {
-    const { cursor, view, keysOnly } = this.#options;
+    const { cursor, keysOnly } = this.#options;
     this.isLarge = false;
-    while (cursor.next().done !== true) {
-      this.#copy(view);
+    while (cursor.next()) {
+      this.#copy(cursor.view);
       const { entry } = this;
       const key = this.#room.subarray(0, entry.keyEnd);
       if (isIntact(this.#room, entry.offset, entry.length, key)) {
@@ -146,11 +198,10 @@ export class StoreRange implements RangeSource {
 
   close(): void {
     this.state = 'ended';
-    this.#options.cursor.return?.();
-    this.#options.transaction.done();
+    this.#options.cursor.close();
   }
 
-  #copy(view: CursorView): void {
+  #copy(view: EntryView): void {
     const keyBytes = view.keyEnd - view.keyStart;
     const size = keyBytes + view.valueBytes;
     if (size > this.#room.length) this.#room = Buffer.allocUnsafeSlow(2 * size);
@@ -158,7 +209,7 @@ export class StoreRange implements RangeSource {
     const { entry } = this;
     entry.key = entry.bytes = room;
     entry.keyEnd = entry.offset = copyBytes(room, 0, view.key, view.keyStart, view.keyEnd);
-    copyBytes(room, keyBytes, view.value, 0, view.valueBytes);
+    copyBytes(room, keyBytes, view.value, view.valueStart, view.valueStart + view.valueBytes);
     entry.length = entry.recordBytes = view.valueBytes;
   }
 

@@ -4,8 +4,8 @@
  * lmdb grows its map by itself, so the bound is ours to keep. What the databases' pages take is asked only when the
  * writes since the last answer could have used up what was left then: an estimate a write, never too low.
  */
+import { statfsSync } from 'node:fs';
 import { messageOf } from '../../src/diagnostics/errors.ts';
-import { freeBytes } from './reserved-space.ts';
 import type { Database } from './environment.ts';
 
 interface PageStatistics {
@@ -23,11 +23,14 @@ const TRANSACTION_SLACK_BYTES = 1024 * 1024;
 export class StoreRoom {
   readonly #databases: readonly Database[];
   readonly #bytesMax: number;
+  readonly #bytesLogged: () => number;
   #left = 0;
 
-  constructor(databases: readonly Database[], bytesMax: number) {
+  /** `bytesLogged` tells what waits in the log to be brought into the databases. */
+  constructor(databases: readonly Database[], bytesMax: number, bytesLogged: () => number) {
     this.#databases = databases;
     this.#bytesMax = bytesMax;
+    this.#bytesLogged = bytesLogged;
   }
 
   /** Whether a write of so many bytes stays within the bound. */
@@ -40,10 +43,11 @@ export class StoreRoom {
   }
 
   #used(): number {
-    return this.#databases.reduce((sum, database) => {
+    const stored = this.#databases.reduce((sum, database) => {
       const pages = database.getStats() as PageStatistics;
       return sum + (pages.treeBranchPageCount + pages.treeLeafPageCount + pages.overflowPages) * pages.pageSize;
     }, 0);
+    return stored + this.#bytesLogged();
   }
 }
 
@@ -56,4 +60,9 @@ export function isDiskFull(error: unknown, directory: string, transactionBytes: 
   if (/MDB_MAP_FULL|No space left|ENOSPC|Disk quota exceeded|EDQUOT/.test(message)) return true;
   if (!message.includes('Input/output error')) return false;
   return freeBytes(directory) < transactionBytes + TRANSACTION_SLACK_BYTES;
+}
+
+function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
 }

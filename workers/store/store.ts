@@ -1,43 +1,80 @@
 /**
- * The store of one node, as one worker thread sees it; all workers of a node share one environment
- * (store-environment.ts).
+ * The store of one worker: the keys that it owns. Writes go to the log and its memtable, and from there, a segment at a
+ * time, to LMDB (log.ts, memtable.ts, writer.ts); reads look in the memtable and then in LMDB, which all workers share.
  *
- * - `getBinaryFast` returns a reused buffer: read it before the next get.
- * - Read, compare and write stand in one transaction; only what must win is put without a read (newest-versions.ts).
+ *   merge    decides what wins, against the writes that wait for their sync too, and appends it to the log
+ *   settle   calls back when all that was merged is as durable as the durability says; from then on reads see it
+ *
+ * So no read shows what is less durable than that. A large value's chunks are on the disk before its head is logged.
  */
 import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
-import { keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
-import { countBounds, Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import { replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
 import type { RangeBounds } from '../../src/formats/range-bounds.ts';
-import { compareRecords } from '../../src/domain/merge.ts';
+import { runInSteps } from '../../src/domain/steps.ts';
+import type { Version } from '../../src/formats/record.ts';
+import { keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
+import {
+  CHUNK_BYTES,
+  haveSameStamp,
+  isLargeHead,
+  makeHead,
+  recordHeaderOf,
+  SET_ID_BYTES,
+  valueBytesOf,
+} from '../../src/formats/large-head.ts';
+import { entryRecord } from '../../src/formats/log.ts';
 import {
   isIntact,
   isIntactInSteps,
   isIntactUnder,
+  isTombstone,
   keyChecksum,
-  readStamp,
+  largeValueBytes,
   readVersion,
   RECORD_HEADER_BYTES,
-  isTombstone,
-  type Version,
 } from '../../src/formats/record.ts';
 import { allocateRecord } from '../../src/formats/reply.ts';
-import { runInSteps } from '../../src/domain/steps.ts';
+import type { Durability } from '../../src/domain/modes.ts';
+import { Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
-import { isLargeHead, LargeValues, recordHeaderOf, valueBytesOf } from './large-values.ts';
-import { NewestVersions } from './newest-versions.ts';
 import { steps, wholeReads } from '../ground/pace.ts';
+import type { RangeSource } from '../ground/range-source.ts';
+import type { CheckpointMeasures } from './checkpoints.ts';
 import { asStoreError, StoreEnvironment, type Database, type EnvironmentOptions } from './environment.ts';
-import { CursorView, StoreRange } from './range.ts';
-import { isDiskFull, StoreRoom } from './room.ts';
+import { LargeValues } from './large-values.ts';
+import type { LogMeasures, Room } from './log.ts';
+import { openLogFiles } from './log-files.ts';
+import { LoggedWrites, type Settled } from './logged-writes.ts';
+import { tableKey } from './memtable.ts';
+import { MergedSource } from './merged-source.ts';
+import { NewestVersions } from './newest-versions.ts';
+import { CursorView, layerCursor, lmdbCursor, StoreRange } from './range.ts';
+import { StoreRoom } from './room.ts';
+import { wins } from './wins.ts';
+import { Writer } from './writer.ts';
+import type { Replayed, ReplayedLog, ReplayScope, WriterReady } from './writer-protocol.ts';
 
 export interface StoreOptions extends EnvironmentOptions {
-  /** Whether no other worker of this node writes yet: what a crash left half done is then removed. */
-  readonly first: boolean;
-  /** Whether no other worker of this node writes as long as this one does. */
-  readonly alone: boolean;
+  readonly durability: Durability;
+  /** The worker's index: it owns the log of that number. */
+  readonly owner: number;
+  /** Workers of the node. */
+  readonly workers: number;
+  readonly replay: ReplayScope;
+  readonly acceptLogDamage: boolean;
+  readonly logSegmentBytes: number;
+  readonly memtableBytesMax: number;
+}
+
+/** What the store tells its owner. */
+export interface StoreEvents {
+  /** A record fails its checksum. */
+  readonly onCorrupt: (key: Buffer) => void;
+  /** The disk failed; the node must end. */
+  readonly onFatal: (error: unknown) => void;
 }
 
 /** A record that is read in steps (`readLarge`), as far as its head in the store tells of it. */
@@ -47,26 +84,28 @@ export interface LargeRecord {
   readonly recordBytes: number;
 }
 
-/** Called for each record that fails its checksum. */
-export type OnCorrupt = (key: Buffer) => void;
-
 /** What the store measures of itself; the owner exposes it. */
 export interface StoreMeasures {
-  /** From the wait for the writer lock to the return, seconds. */
-  readonly transactionSeconds: Histogram;
-  /** The part of it after the last write: commit, and fsync where the durability asks for it. */
-  readonly commitSeconds: Histogram;
-  /** Writes a transaction. */
-  readonly transactionWrites: Histogram;
+  readonly log: LogMeasures;
+  readonly checkpoints: CheckpointMeasures;
+  /** Bytes of the log that are not in LMDB, and entries of the memtable. */
+  readonly logBytesHeld: number;
+  readonly memtableEntries: number;
+  readonly settleSeconds: Histogram;
 }
 
+/** A head under the longest key, with what the log adds. */
+const HEAD_ENTRY_BYTES_MAX = 4096;
+/** Chunks of a large value that go to the disk in one transaction. */
+const CHUNKS_AT_ONCE = 2;
+
 export class Store {
-  readonly measures: StoreMeasures = {
-    transactionSeconds: new Histogram(latencyBounds),
-    commitSeconds: new Histogram(latencyBounds),
-    transactionWrites: new Histogram(countBounds),
-  };
+  /** From a run's first merge until all of it is durable, seconds. */
+  readonly settleSeconds = new Histogram(latencyBounds);
+  readonly replayed: Replayed;
   readonly #environment: StoreEnvironment;
+  readonly #writer: Writer;
+  readonly #logged: LoggedWrites;
   readonly #records: Database<Buffer, Buffer>;
   readonly #large: LargeValues;
   readonly #newest: NewestVersions;
@@ -74,58 +113,72 @@ export class Store {
   readonly #ranges: Database;
   readonly #view = new CursorView();
   readonly #room: StoreRoom;
-  readonly #directory: string;
-  readonly #onCorrupt: OnCorrupt;
+  readonly #onCorrupt: StoreEvents['onCorrupt'];
+  #isClosing = false;
 
-  private constructor(environment: StoreEnvironment, options: StoreOptions, onCorrupt: OnCorrupt) {
+  private constructor(parts: StoreParts, { storeBytesMax }: StoreOptions, onCorrupt: StoreEvents['onCorrupt']) {
+    const { environment, writer, logged, records, ready } = parts;
+    this.replayed = ready.replayed;
     this.#environment = environment;
-    this.#records = environment.openDatabase('records');
+    this.#writer = writer;
+    this.#logged = logged;
+    this.#records = records;
     this.#large = new LargeValues(environment);
-    this.#newest = new NewestVersions(environment, this.#records, options.alone);
+    this.#newest = new NewestVersions(ready.bound);
     this.#ranges = environment.openView('records', this.#view.handleOptions());
-    this.#room = new StoreRoom([this.#records, this.#large.chunks], options.storeBytesMax);
-    this.#directory = options.directory;
+    this.#room = new StoreRoom([records, this.#large.chunks], storeBytesMax, () => logged.bytesHeld);
     this.#onCorrupt = onCorrupt;
   }
 
   /**
-   * Opens the store, creating it where there is none, and makes all that is in it durable before it returns.
-   * Throws `store-unusable`, and `store-locked` where another process has it open.
+   * Opens the store, creating it where there is none, and brings what the log holds into LMDB before it returns.
+   * Throws `store-unusable`, `log-damaged`, and `store-locked` where another process has it open.
    */
-  static async open(options: StoreOptions, onCorrupt: OnCorrupt): Promise<Store> {
-    const environment = await StoreEnvironment.open({
-      ...options,
-      mapWrites: options.mapWrites && options.alone,
-    });
+  static async open(options: StoreOptions, { onCorrupt, onFatal }: StoreEvents): Promise<Store> {
+    const { directory, storeBytesMax, owner, workers, replay, acceptLogDamage } = options;
+    const { writer, ready } = await Writer.open(
+      { directory, storeBytesMax, owner, workers, replay, acceptLogDamage },
+      (error: unknown) => onFatal(storeFailure(error)),
+    );
     try {
-      const store = new Store(environment, options, onCorrupt);
-      store.#markCreated();
-      if (options.first) store.#large.removeUnfinished();
-      await environment.flush();
-      return store;
+      const environment = await StoreEnvironment.open(options);
+      const records = environment.openDatabase('records');
+      const logged = await LoggedWrites.open({
+        ...options,
+        files: openLogFiles(join(directory, 'log')),
+        writer,
+        found: ready.replayed.logs.find((log) => log.owner === owner) ?? noLog(owner),
+        onCheckpointed: () => records.resetReadTxn(),
+        onFatal: (error) => onFatal(storeFailure(error)),
+      });
+      return new Store({ environment, writer, logged, records, ready }, options, onCorrupt);
     } catch (error) {
-      await environment.close().catch(() => {});
-      throw asStoreError(error, options.directory);
+      await writer.close().catch(() => {});
+      throw asStoreError(error, directory);
     }
   }
 
-  /** Whether it writes through LMDB's map. */
-  get isMapped(): boolean {
-    return this.#environment.isMapped;
+  /** What the log and the checkpoints measure of themselves, and how much there is of both. */
+  get measures(): StoreMeasures {
+    const { bytesHeld, size, measures } = this.#logged;
+    return { ...measures, logBytesHeld: bytesHeld, memtableEntries: size, settleSeconds: this.settleSeconds };
   }
 
-  /** Reads see what is committed from now on; without this a snapshot may be as old as the event-loop turn. */
+  /** Reads of LMDB see what is committed from now on; without this a snapshot may be as old as the event-loop turn. */
   refresh(): void {
     this.#records.resetReadTxn();
   }
 
   /**
-   * The record under a key: a view into a buffer that the next call reuses; undefined where there is none or it fails
-   * its checksum.
+   * The record under a key, as far as it is durable: a view into a buffer that the next call reuses; undefined where there
+   * is none or it fails its checksum.
    */
   read(key: Buffer): Buffer | LargeRecord | undefined {
-    const record = this.#get(key);
-    if (record === undefined || isIntact(record, 0, record.length, key)) return record;
+    const logged = this.#logged.find(tableKey(key, 0, key.length));
+    const record = logged === undefined ? this.#get(key) : entryRecord(logged.image, logged.offset);
+    if (record === undefined) return record;
+    // What is in the memtable was checked when it came.
+    if (logged === undefined ? isIntact(record, 0, record.length, key) : !isLargeHead(record)) return record;
     if (isLargeHead(record)) {
       return { header: recordHeaderOf(record), recordBytes: RECORD_HEADER_BYTES + valueBytesOf(record) };
     }
@@ -138,12 +191,15 @@ export class Store {
    * memory is its own (`allocateRecord`), so that a reply can be made of it without a copy.
    */
   async readLarge(key: Buffer): Promise<Buffer | undefined> {
+    this.refresh();
     const transaction = this.#environment.useReadTransaction();
     try {
-      const head = this.#records.get(key, { transaction });
-      if (head === undefined) return undefined;
-      const stored = allocateRecord(head.length);
-      stored.set(head);
+      const logged = this.#logged.find(tableKey(key, 0, key.length));
+      const found =
+        logged === undefined ? this.#records.get(key, { transaction }) : entryRecord(logged.image, logged.offset);
+      if (found === undefined) return undefined;
+      const stored = allocateRecord(found.length);
+      stored.set(found);
       if (isLargeHead(stored)) {
         const record = await this.#large.read(stored, transaction);
         if (record !== undefined && (await runInSteps(isIntactInSteps(record, 0, record.length, key), steps.pause))) {
@@ -160,15 +216,19 @@ export class Store {
     }
   }
 
-  /** The records of a range as they are committed now; whoever opens it closes it. */
-  openRange({ start, end, keysOnly }: RangeBounds): StoreRange {
+  /** The durable records of a range as they are now; whoever opens it closes it. */
+  openRange({ start, end, keysOnly }: RangeBounds): RangeSource {
     this.refresh();
     const transaction = this.#environment.useReadTransaction();
     // `end` undefined and absent are not the same to lmdb.
     const bounds = end === undefined ? { start } : { start, end };
-    const cursor = this.#ranges.getRange({ ...bounds, transaction })[Symbol.iterator]();
-    const [view, large, onCorrupt] = [this.#view, this.#large, this.#onCorrupt];
-    return new StoreRange({ cursor, view, transaction, large, keysOnly, onCorrupt });
+    const iterator = this.#ranges.getRange({ ...bounds, transaction })[Symbol.iterator]();
+    const reading = { large: this.#large, transaction, keysOnly, onCorrupt: this.#onCorrupt };
+    const stored = new StoreRange({ ...reading, cursor: lmdbCursor(iterator, this.#view, () => transaction.done()) });
+    const layers = this.#logged.snapshot();
+    if (layers.length === 0) return stored;
+    const logged = layers.map((layer) => new StoreRange({ ...reading, cursor: layerCursor(layer, start, end) }));
+    return new MergedSource([stored, ...logged]);
   }
 
   /** LMDB's own list of reader slots, a line each: process, thread, and the snapshot that it holds or "-". */
@@ -176,79 +236,121 @@ export class Store {
     return this.#environment.readers();
   }
 
-  /** Merges one large write in steps; otherwise as `merge`. */
+  /** Whether writes of so many bytes can be merged now. */
+  room(bytes: number): Room {
+    return this.#isClosing ? 'full' : this.#logged.room(bytes);
+  }
+
+  /** How long writes are to wait before the next ones, milliseconds, so that the log does not fill faster than LMDB. */
+  get paceMs(): number {
+    return this.#logged.paceMs;
+  }
+
+  /** Calls back once, when `room` may have changed. */
+  whenRoom(call: () => void): void {
+    this.#logged.whenRoom(call);
+  }
+
+  /**
+   * Merges a write: decides whether it is the newest under its key, and appends it to the log if it is. The reply code counts
+   * once `settle` has called back. Only within what `room` granted.
+   */
+  merge({ bytes, offset, length, keyStart, keyEnd }: Entry, ceiling: Version): ReplyCode {
+    const key = bytes.subarray(keyStart, keyEnd);
+    const record = bytes.subarray(keyEnd, offset + length);
+    const ownKeyChecksum = keyChecksum(key);
+    if (record.length > RECORD_HEADER_BYTES + largeValueBytes || !isAcceptable(record, ceiling))
+      return replyCodes.failed;
+    if (!isIntactUnder(record, 0, record.length, ownKeyChecksum)) return replyCodes.failed;
+    if (!isTombstone(record, 0) && !this.#hasRoomFor(record.length)) return replyCodes.full;
+    const name = tableKey(bytes, keyStart, keyEnd);
+    if (!this.#newest.mustWin(ownKeyChecksum, readVersion(record, 0))) {
+      const current = this.#current(name, key);
+      if (current !== undefined && !wins(record, current, key)) return replyCodes.applied;
+    }
+    const isLogged = this.#logged.append(name, bytes, { keyStart, keyEnd, end: offset + length });
+    return isLogged ? replyCodes.applied : replyCodes.full;
+  }
+
+  /** Calls `done` when all that was merged by now is as durable as the durability says; see `LoggedWrites.settle`. */
+  settle(done: (settled: Settled) => void, marks?: RunMarks): void {
+    const started = performance.now();
+    this.#logged.settle((settled) => {
+      this.settleSeconds.observe((performance.now() - started) / 1000);
+      done(settled);
+    }, marks);
+  }
+
+  /** Merges one large write in steps, its value's chunks first; resolves to its reply code when it is durable. */
   async mergeLarge(entry: Entry, ceiling: Version): Promise<ReplyCode> {
     const key = Buffer.from(keyOf(entry));
     const record = recordOf(entry);
     if (!isAcceptable(record, ceiling)) return replyCodes.failed;
     if (!(await runInSteps(isIntactInSteps(record, 0, record.length, key), steps.pause))) return replyCodes.failed;
-    if (!this.#room.hasRoomFor(record.length)) return replyCodes.full;
-    try {
-      const head = await this.#large.write(record);
-      this.#environment.transact({ writes: 1, bytes: key.length + head.length }, () => this.#placeLarge(key, head));
-      return replyCodes.applied;
-    } catch (error) {
-      this.#newest.undo();
-      if (!isDiskFull(error, this.#directory, record.length)) throw storeFailure(error);
+    if (!this.#hasRoomFor(record.length)) return replyCodes.full;
+    const setId = randomBytes(SET_ID_BYTES);
+    const isThere = (await this.#putChunks(record.subarray(RECORD_HEADER_BYTES), setId)) && (await this.#waitForRoom());
+    if (!isThere) {
+      void this.#writer.removeSet(setId);
       return replyCodes.full;
     }
+    const code = this.#mergeHead(key, makeHead(record, setId), setId);
+    return new Promise((resolve) => {
+      this.settle((settled) => resolve(settled === 'full' ? replyCodes.full : code));
+    });
   }
 
-  #placeLarge(key: Buffer, head: Buffer): void {
-    const current = this.#get(key);
+  async #putChunks(value: Buffer, setId: Buffer): Promise<boolean> {
+    const bytes = CHUNKS_AT_ONCE * CHUNK_BYTES;
+    for (let at = 0; at < value.length; at += bytes) {
+      await steps.pause();
+      const chunks: Buffer[] = [];
+      for (let from = at; from < Math.min(at + bytes, value.length); from += CHUNK_BYTES) {
+        const chunk = value.subarray(from, from + CHUNK_BYTES);
+        const copy = Buffer.allocUnsafeSlow(chunk.length);
+        copy.set(chunk);
+        chunks.push(copy);
+      }
+      const end = await this.#writer.putChunks(setId, at / CHUNK_BYTES, chunks);
+      if (end.kind !== 'done') return false;
+    }
+    return true;
+  }
+
+  /** Whether a head can be merged; waits for that where it has to be waited for. */
+  async #waitForRoom(): Promise<boolean> {
+    for (;;) {
+      const room = this.room(HEAD_ENTRY_BYTES_MAX);
+      if (room !== 'wait') return room === 'yes';
+      await new Promise<void>((resolve) => this.whenRoom(resolve));
+    }
+  }
+
+  #mergeHead(key: Buffer, head: Buffer, setId: Buffer): ReplyCode {
+    const name = tableKey(key, 0, key.length);
+    const current = this.#current(name, key);
     // The same write again is a repair: its chunks were checked just now, those that stand there may be damaged.
-    const again = current !== undefined && isLargeHead(current) && haveSameStamp(head, current);
-    if (current !== undefined && !again && !wins(head, current, key)) return this.#large.remove(head);
-    if (current !== undefined && isLargeHead(current)) this.#large.remove(current);
-    this.#records.putSync(key, head);
-    this.#newest.noteLarge(keyChecksum(key), readVersion(head, 0));
-    return this.#large.finish(head);
+    const isAgain = current !== undefined && isLargeHead(current) && haveSameStamp(head, current);
+    if (current !== undefined && !isAgain && !wins(head, current, key)) {
+      void this.#writer.removeSet(setId);
+      return replyCodes.applied;
+    }
+    this.#newest.mustWin(keyChecksum(key), readVersion(head, 0));
+    const entry = Buffer.concat([key, head]);
+    const isLogged = this.#logged.append(name, entry, { keyStart: 0, keyEnd: key.length, end: entry.length });
+    return isLogged ? replyCodes.applied : replyCodes.full;
   }
 
-  /**
-   * Merges writes in one transaction. Returns the reply code of each, in order, once they are as durable as the store's
-   * durability says. A full disk rejects all of them with `full`. Throws `store-failed` where the operating system
-   * failed the call: the node must then stop, since what is on disk is unknown. `marks` are noted where they are given.
-   */
-  merge(writes: readonly Entry[], ceiling: Version, marks?: RunMarks): ReplyCode[] {
-    const started = performance.now();
-    let written = started;
-    const bytes = writes.reduce((sum, entry) => sum + entry.length, 0);
-    try {
-      return this.#environment.transact({ writes: writes.length, bytes }, () => {
-        if (marks !== undefined) marks.lockedAt = performance.now();
-        const codes = writes.map((entry) => this.#mergeOne(entry, ceiling));
-        written = performance.now();
-        return codes;
-      });
-    } catch (error) {
-      this.#newest.undo();
-      if (isDiskFull(error, this.#directory, bytes)) return writes.map(() => replyCodes.full);
-      throw storeFailure(error);
-    } finally {
-      const ended = performance.now();
-      this.measures.transactionSeconds.observe((ended - started) / 1000);
-      this.measures.commitSeconds.observe((ended - written) / 1000);
-      this.measures.transactionWrites.observe(writes.length);
-      if (marks !== undefined) [marks.writtenAt, marks.committedAt] = [written, ended];
-    }
+  /** The record that a write under a key has to win over, durable or not. */
+  #current(name: string, key: Buffer): Buffer | undefined {
+    const logged = this.#logged.findNewest(name);
+    return logged === undefined ? this.#get(key) : entryRecord(logged.image, logged.offset);
   }
 
-  #mergeOne(entry: Entry, ceiling: Version): ReplyCode {
-    const key = keyOf(entry);
-    const record = recordOf(entry);
-    const ownKeyChecksum = keyChecksum(key);
-    if (!isAcceptable(record, ceiling) || !isIntactUnder(record, 0, record.length, ownKeyChecksum)) {
-      return replyCodes.failed;
-    }
-    if (!isTombstone(record, 0) && !this.#room.hasRoomFor(record.length)) return replyCodes.full;
-    if (!this.#newest.mustWin(ownKeyChecksum, readVersion(record, 0))) {
-      const current = this.#get(key);
-      if (current !== undefined && !wins(record, current, key)) return replyCodes.applied;
-      if (current !== undefined && isLargeHead(current)) this.#large.remove(current);
-    }
-    this.#records.putSync(key, record);
-    return replyCodes.applied;
+  #hasRoomFor(bytes: number): boolean {
+    if (this.#room.hasRoomFor(bytes)) return true;
+    this.#logged.checkpointEarly();
+    return false;
   }
 
   #get(key: Buffer): Buffer | undefined {
@@ -257,18 +359,29 @@ export class Store {
     return reused === undefined ? undefined : Buffer.from(reused.buffer, reused.byteOffset, reused.length);
   }
 
-  /** One flushed write at creation, so that a store that serves has proved that it can. */
-  #markCreated(): void {
-    const meta = this.#environment.openDatabase('meta');
-    const [name, now] = [Buffer.from('created'), Buffer.from(new Date().toISOString())];
-    if (meta.getBinary(name) !== undefined) return;
-    this.#environment.transact({ writes: 1, bytes: name.length + now.length }, () => meta.putSync(name, now));
+  /** Makes everything durable, brings it into LMDB as far as the disk has room, and closes. Rejects where the disk fails. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    try {
+      await this.#logged.close();
+    } finally {
+      await this.#writer.close();
+      await this.#environment.close();
+    }
   }
+}
 
-  /** Makes everything durable and closes. */
-  close(): Promise<void> {
-    return this.#environment.close();
-  }
+/** What `open` puts together. */
+interface StoreParts {
+  readonly environment: StoreEnvironment;
+  readonly writer: Writer;
+  readonly logged: LoggedWrites;
+  readonly records: Database<Buffer, Buffer>;
+  readonly ready: WriterReady;
+}
+
+function noLog(owner: number): ReplayedLog {
+  return { owner, sequence: 0, base: 0, files: [], strangers: [], waiting: [] };
 }
 
 /** Whether a record's version is a version at all, and not too far in the future. */
@@ -277,22 +390,7 @@ function isAcceptable(record: Buffer, ceiling: Version): boolean {
   return Number.isSafeInteger(version) && version > 0 && version <= ceiling;
 }
 
-function haveSameStamp(left: Buffer, right: Buffer): boolean {
-  const [one, other] = [readStamp(left, 0), readStamp(right, 0)];
-  return one.version === other.version && one.nodeId === other.nodeId;
-}
-
-/** Whether the new record replaces the current one: it is newer, or the current one is damaged. */
-function wins(record: Buffer, current: Buffer, key: Buffer): boolean {
-  if (current.length < RECORD_HEADER_BYTES) return true;
-  const order = compareRecords(
-    { bytes: record, offset: 0, length: record.length },
-    { bytes: current, offset: 0, length: current.length },
-  );
-  // A damaged version field could hide every write to come, so a record that wins over a new one must prove itself.
-  return order > 0 || !(isIntact(current, 0, current.length, key) || isLargeHead(current));
-}
-
 function storeFailure(error: unknown): KvorumError {
+  if (error instanceof KvorumError) return error;
   return new KvorumError('store-failed', `Storage failed: ${messageOf(error)}`, { cause: error });
 }

@@ -20,10 +20,10 @@ kvorum_event_loop_idle_seconds_total{thread="worker-1"} 6
 # TYPE kvorum_gc_seconds_total counter
 kvorum_gc_seconds_total{thread="main",kind="minor"} 0.25
 kvorum_gc_seconds_total{thread="worker-1",kind="major"} 0.5
-# TYPE kvorum_store_commit_seconds histogram
-kvorum_store_commit_seconds_bucket{thread="worker-1",le="+Inf"} 10
-kvorum_store_commit_seconds_sum{thread="worker-1"} 0.02
-kvorum_store_commit_seconds_count{thread="worker-1"} 10
+# TYPE kvorum_log_settle_seconds histogram
+kvorum_log_settle_seconds_bucket{thread="worker-1",le="+Inf"} 10
+kvorum_log_settle_seconds_sum{thread="worker-1"} 0.02
+kvorum_log_settle_seconds_count{thread="worker-1"} 10
 # TYPE kvorum_peer_sent_bytes_total counter
 kvorum_peer_sent_bytes_total{peer="a"} 100
 kvorum_peer_sent_bytes_total{peer="b"} 200

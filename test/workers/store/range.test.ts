@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isTombstone, RECORD_HEADER_BYTES } from '../../../src/formats/record.ts';
-import type { StoreRange } from '../../../workers/store/range.ts';
+import type { RangeSource } from '../../../workers/ground/range-source.ts';
 import { bytesOf } from '../../formats/arbitraries.ts';
 import { withDatabase, withRecords } from '../../support/stored-records.ts';
 import { fill, openTestStore, snapshotsHeld } from '../../support/store.ts';
@@ -13,7 +13,7 @@ import { temporaryDirectory } from '../../support/temporary-directory.ts';
 type Pair = readonly [key: string, value: string | null];
 
 /** Reads a range to its end; keys in hexadecimal, so that any bytes can be compared. */
-async function readAll(range: StoreRange, pause: () => Promise<unknown> = async () => {}): Promise<Pair[]> {
+async function readAll(range: RangeSource, pause: () => Promise<unknown> = async () => {}): Promise<Pair[]> {
   const pairs: Pair[] = [];
   for (; range.state !== 'ended'; range.state === 'working' ? range.work() : range.advance()) {
     await pause();

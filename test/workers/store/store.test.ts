@@ -14,6 +14,7 @@ import { isTombstone, largeValueBytes, readVersion } from '../../../src/formats/
 import { durabilities, type Durability } from '../../../src/domain/modes.ts';
 import { Store } from '../../../workers/store/store.ts';
 import { seededRandom } from '../../support/random.ts';
+import { mergeAll, storeOptions } from '../../support/store.ts';
 import { withDatabase, withRecords } from '../../support/stored-records.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -44,15 +45,11 @@ async function openStore(
   durability: Durability = 'fsync',
 ): Promise<{ store: Store; corrupt: string[] }> {
   const corrupt: string[] = [];
-  const options = {
-    directory,
-    durability,
-    first: true,
-    alone: true,
-    mapWrites: true,
-    storeBytesMax: 256 * 1024 * 1024,
-  };
-  const store = await Store.open(options, (key) => corrupt.push(key.toString('utf8')));
+  const options = storeOptions(directory, { durability });
+  const store = await Store.open(options, {
+    onCorrupt: (key) => corrupt.push(key.toString('utf8')),
+    onFatal: (error) => assert.fail(String(error)),
+  });
   return { store, corrupt };
 }
 
@@ -74,22 +71,22 @@ async function recordOf(store: Store, key: string): Promise<Buffer | undefined> 
 for (const durability of durabilities) {
   test(`merge() at durability ${durability} keeps the newest, whatever the order`, async (t) => {
     const { store } = await openStore(temporaryDirectory(t), durability);
-    const apply = (...writes: Write[]): readonly number[] => store.merge(writes.map(write), ceiling);
-    assert.deepEqual(apply({ version: 10, value: 'ten' }).length, 1);
+    const apply = (...writes: Write[]): Promise<readonly number[]> => mergeAll(store, writes.map(write), ceiling);
+    assert.deepEqual((await apply({ version: 10, value: 'ten' })).length, 1);
     assert.equal(await valueOf(store), 'ten');
-    apply({ version: 9, value: 'nine' });
+    await apply({ version: 9, value: 'nine' });
     assert.equal(await valueOf(store), 'ten', 'an older value is ignored');
-    apply({ version: 9 });
+    await apply({ version: 9 });
     assert.equal(await valueOf(store), 'ten', 'an older tombstone is ignored');
-    apply({ version: 12 });
+    await apply({ version: 12 });
     assert.equal(await valueOf(store), null, 'a newer tombstone hides');
-    apply({ version: 11, value: 'eleven' });
+    await apply({ version: 11, value: 'eleven' });
     assert.equal(await valueOf(store), null, 'and stays');
-    apply({ version: 13, value: '' });
+    await apply({ version: 13, value: '' });
     assert.equal(await valueOf(store), '', 'a newer empty value is a value');
-    apply({ version: 13, value: 'by node 2', nodeId: 2 });
+    await apply({ version: 13, value: 'by node 2', nodeId: 2 });
     assert.equal(await valueOf(store), 'by node 2', 'the greater node id wins a tie');
-    apply({ version: 13, nodeId: 2 });
+    await apply({ version: 13, nodeId: 2 });
     assert.equal(await valueOf(store), null, 'and then the tombstone');
     await store.close();
   });
@@ -97,7 +94,8 @@ for (const durability of durabilities) {
 
 test('merge() of several writes to a key in one transaction keeps the newest', async (t) => {
   const { store } = await openStore(temporaryDirectory(t));
-  store.merge([write({ version: 3, value: 'c' }), write({ version: 1, value: 'a' }), write({ version: 2 })], ceiling);
+  const writes = [write({ version: 3, value: 'c' }), write({ version: 1, value: 'a' }), write({ version: 2 })];
+  await mergeAll(store, writes, ceiling);
   assert.equal(await valueOf(store), 'c');
   await store.close();
 });
@@ -116,7 +114,7 @@ test('merge() agrees with a model over random writes, and after reopening', asyn
     // Versions are made unique, so that the model needs no tie-break.
     const seen = new Set<number>();
     const unique = batch.filter(({ version }) => !seen.has(version) && seen.add(version));
-    store.merge(unique.map(write), Number.MAX_SAFE_INTEGER);
+    await mergeAll(store, unique.map(write));
     for (const one of unique) {
       const known = model.get(one.key ?? '');
       if (known === undefined || known.version < one.version) model.set(one.key ?? '', one);
@@ -138,7 +136,8 @@ test('merge() agrees with a model over random writes, and after reopening', asyn
 
 test('merge() fails a version beyond the ceiling or none at all, and applies the rest of the batch', async (t) => {
   const { store } = await openStore(temporaryDirectory(t));
-  const codes = store.merge(
+  const codes = await mergeAll(
+    store,
     [
       write({ key: 'ahead', version: ceiling + 1, value: 'x' }),
       write({ key: 'none', version: Number.NaN, value: 'x' }),
@@ -156,7 +155,7 @@ test('merge() fails a record that is damaged on its way', async (t) => {
   const { store } = await openStore(temporaryDirectory(t));
   const entry = write({ version: 1, value: 'value' });
   entry.bytes[entry.bytes.length - 1] = 0;
-  assert.deepEqual(store.merge([entry], ceiling), [replyCodes.failed]);
+  assert.deepEqual(await mergeAll(store, [entry], ceiling), [replyCodes.failed]);
   assert.equal(await valueOf(store), undefined);
   await store.close();
 });
@@ -180,7 +179,7 @@ test('values of every size come back, those that the store maps too', async (t) 
 async function mergeBySize(store: Store, given: Write): Promise<void> {
   const entry = write(given);
   const large = (given.value?.length ?? 0) > largeValueBytes;
-  const code = large ? await store.mergeLarge(entry, ceiling) : store.merge([entry], ceiling)[0];
+  const code = large ? await store.mergeLarge(entry, ceiling) : (await mergeAll(store, [entry], ceiling))[0];
   assert.equal(code, replyCodes.applied);
 }
 
@@ -259,7 +258,7 @@ test('a damaged record is reported, read as missing, and replaced by any write, 
   for (const damage of damages) {
     const directory = temporaryDirectory(t);
     const first = await openStore(directory);
-    first.store.merge([write({ version: 10, value: 'ten' })], ceiling);
+    await mergeAll(first.store, [write({ version: 10, value: 'ten' })], ceiling);
     await first.store.close();
     await withRecords(directory, (records) => {
       const name = Buffer.from('key');
@@ -268,7 +267,7 @@ test('a damaged record is reported, read as missing, and replaced by any write, 
     const { store, corrupt } = await openStore(directory);
     assert.equal(await valueOf(store), undefined);
     assert.deepEqual(corrupt, ['key']);
-    store.merge([write({ version: 9, value: 'nine' })], ceiling);
+    await mergeAll(store, [write({ version: 9, value: 'nine' })], ceiling);
     assert.equal(await valueOf(store), 'nine');
     await store.close();
   }

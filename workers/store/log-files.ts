@@ -1,0 +1,131 @@
+/**
+ * The files of a log, as the log and its replay use them: the one place where a disk is asked for anything that the log
+ * needs. Another implementation can stand in its place, which remembers what was written and what was synced.
+ *
+ * A file gets its whole length when it is made, as zeros that are written and synced: appending to it then changes
+ * nothing but data, so that `fdatasync` is one flush, and a full disk is met where a file is made and not where a client
+ * waits for its write.
+ */
+import { Buffer } from 'node:buffer';
+import {
+  closeSync,
+  fdatasync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  write,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+export interface LogFile {
+  readonly name: string;
+  /** Writes the bytes at `offset`; throws what the system says. */
+  write(bytes: Buffer, offset: number): void;
+  /** Resolves when all that was written is on the disk. */
+  sync(): Promise<void>;
+  close(): void;
+}
+
+export interface LogFiles {
+  /** Names of the log's files. */
+  list(): string[];
+  bytesOf(name: string): number;
+  read(name: string): Buffer;
+  open(name: string): LogFile;
+  /** Makes a file of `bytes` zeros, on the disk with its name. Rejects with what the system says; nothing is left then. */
+  create(name: string, bytes: number): Promise<LogFile>;
+  remove(name: string): void;
+}
+
+/** What is written at a time while a file is made. */
+const STEP_BYTES = 1024 * 1024;
+const SUFFIX = '.log';
+
+const writeAsync = promisify(write) as (
+  file: number,
+  bytes: Buffer,
+  at: number,
+  length: number,
+  offset: number,
+) => Promise<unknown>;
+const syncAsync = promisify(fdatasync);
+
+/** The log's files in `directory`, which is made if it is not there. Throws what the system says. */
+export function openLogFiles(directory: string): LogFiles {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const pathOf = (name: string): string => join(directory, name);
+  return {
+    list: () => readdirSync(directory).filter((name) => name.endsWith(SUFFIX)),
+    bytesOf: (name) => statSync(pathOf(name)).size,
+    read: (name) => readFileSync(pathOf(name)),
+    open: (name) => diskFile(name, openSync(pathOf(name), 'r+')),
+    create: (name, bytes) => create(directory, name, bytes),
+    remove: (name) => rmSync(pathOf(name), { force: true }),
+  };
+}
+
+/** What a log's file number `number` of an owner is called. */
+export function logFileName(owner: number, number: number): string {
+  return `${owner}-${number}${SUFFIX}`;
+}
+
+/** The owner and number in a log file's name; undefined for a name of another form. */
+export function parseLogFileName(name: string): { readonly owner: number; readonly number: number } | undefined {
+  const [, owner, number] = /^(\d{1,6})-(\d{1,15})\.log$/.exec(name) ?? [];
+  return owner === undefined ? undefined : { owner: Number(owner), number: Number(number) };
+}
+
+async function create(directory: string, name: string, bytes: number): Promise<LogFile> {
+  const path = join(directory, name);
+  const fresh = `${path}.new`;
+  const descriptor = openSync(fresh, 'w', 0o600);
+  try {
+    const zeros = Buffer.alloc(Math.min(STEP_BYTES, bytes));
+    for (let at = 0; at < bytes;) {
+      // A write that is cut short says no error; the rest of it will.
+      at += Number(await writeStep(descriptor, zeros, Math.min(zeros.length, bytes - at), at));
+    }
+    await syncAsync(descriptor);
+    renameSync(fresh, path);
+    syncDirectory(directory);
+    return diskFile(name, descriptor);
+  } catch (error) {
+    closeSync(descriptor);
+    rmSync(fresh, { force: true });
+    throw error;
+  }
+}
+
+async function writeStep(descriptor: number, zeros: Buffer, length: number, offset: number): Promise<number> {
+  const { bytesWritten } = (await writeAsync(descriptor, zeros, 0, length, offset)) as { bytesWritten: number };
+  return bytesWritten;
+}
+
+function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function diskFile(name: string, descriptor: number): LogFile {
+  return {
+    name,
+    write: (bytes, offset) => {
+      for (let done = 0; done < bytes.length;) {
+        done += writeSync(descriptor, bytes, done, bytes.length - done, offset + done);
+      }
+    },
+    sync: () => syncAsync(descriptor),
+    close: () => closeSync(descriptor),
+  };
+}

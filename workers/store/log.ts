@@ -1,0 +1,389 @@
+/**
+ * The write-ahead log of one owner: what a replica acknowledges is appended here, and sorted into LMDB later, a segment at
+ * a time (checkpoint.ts). As etcd, Bitcask and the trees of the LSM kind do it: append first, sort later.
+ *
+ *   append ... append, flush:  one group, one `write`; at durability `fsync` one `fdatasync`, one at a time: what comes
+ *                              meanwhile is the next group.
+ *   a segment is full:         the next one takes over; the full one is handed to `onSealed` as soon as all of it is durable,
+ *                              and its file is used again after `release`.
+ *
+ * At durability `commit` a group is durable once it is written, and the log is synced once a second. A log that has
+ * nothing to do appends an empty group that says up to where it is synced, so that damage below can be told from a write
+ * that a crash cut off (src/formats/log.ts).
+ *
+ * A failed sync leaves nobody knowing what is on the disk (the kernel forgets the pages): it is given to `onFatal`, and the
+ * node must end. A full disk fails the group and nothing else.
+ */
+import { Buffer } from 'node:buffer';
+import {
+  encodeSegmentHeader,
+  GROUP_HEADER_BYTES,
+  groupStart,
+  logEntryBytes,
+  sealGroup,
+  SEGMENT_HEADER_BYTES,
+  writeLogEntry,
+  type EntryPlace,
+  type SegmentHeader,
+} from '../../src/formats/log.ts';
+import { countBounds, Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
+import type { Durability } from '../../src/domain/modes.ts';
+import type { LogFile, LogFiles } from './log-files.ts';
+import type { LoggedEntry } from './memtable.ts';
+import { isFull, SpareFile } from './spare-file.ts';
+
+export interface LogOptions {
+  readonly files: LogFiles;
+  readonly owner: number;
+  readonly durability: Durability;
+  /** Length of a segment's file. */
+  readonly segmentBytes: number;
+  /** Bound of all segments that are not checkpointed, the one that is being filled included. */
+  readonly memtableBytesMax: number;
+  /** Where the log goes on: behind all segments that were found at the start. */
+  readonly next: LogEnd;
+  /** How many of those are not checkpointed yet; `release` will be called for each. */
+  readonly waiting: number;
+  /** A group has ended: its entries are durable (`durable`), or nothing of them is in the log (`full`). */
+  readonly onGroup: (group: Group, end: GroupEnd) => void;
+  /** All of a full segment is durable: it can be checkpointed. */
+  readonly onSealed: (segment: Segment) => void;
+  /** There may be room again after `room` said that there is none. */
+  readonly onRoom: () => void;
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Where a log ends. */
+export interface LogEnd {
+  readonly sequence: number;
+  readonly base: number;
+  /** The greatest number that a file of the owner has. */
+  readonly fileNumber: number;
+}
+
+/** A file that is being filled, or full and not checkpointed. */
+export interface Segment {
+  readonly file: LogFile;
+  readonly sequence: number;
+  readonly base: number;
+  /** The file's bytes, as far as they are written or will be. */
+  readonly image: Buffer;
+}
+
+/** Writes that become durable together. */
+export interface Group {
+  /** Undefined only before the log's first entry. */
+  readonly segment: Segment | undefined;
+  /** Keys and the offsets of their entries in the segment's image, in the order of appending. */
+  readonly keys: string[];
+  readonly offsets: number[];
+  /** Called when it has ended, after `onGroup`. */
+  readonly ends: ((end: GroupEnd, group: Group) => void)[];
+  /** When its `write` began and ended, `performance.now()`; 0 before. */
+  startedAt: number;
+  writtenAt: number;
+}
+
+export type GroupEnd = 'durable' | 'full';
+
+/** `wait`: `onRoom` will be called when that changes. `full`: the disk has no room. */
+export type Room = 'yes' | 'wait' | 'full';
+
+/** What the log measures of itself. */
+export class LogMeasures {
+  /** Bytes appended since the start. */
+  bytes = 0;
+  syncs = 0;
+  readonly syncSeconds = new Histogram(latencyBounds);
+  readonly groupWrites = new Histogram(countBounds);
+}
+
+/** When a log is idle for so long it appends how far it is synced; milliseconds. */
+const MARK_AFTER_MS = 100;
+/** Time between two syncs at durability `commit`, milliseconds. */
+const COMMIT_SYNC_MS = 1000;
+export class Log {
+  readonly measures = new LogMeasures();
+  readonly #options: LogOptions;
+  readonly #spare: SpareFile;
+  /** The one that is being filled; none before the first entry. */
+  #segment: Segment | undefined;
+  /** Segments that are not checkpointed, that one included. */
+  #segments: number;
+  /** Full ones that are not durable yet, the oldest first. */
+  #sealed: Segment[] = [];
+  /** The group that `append` fills: in the segment's image from `#start` to `#end`. */
+  #group: Group = emptyGroup(undefined);
+  #start: number;
+  #end: number;
+  /** Written and not durable: those that the next sync takes, and those that the one under way does. */
+  #written: Group[] = [];
+  #syncing: Group[] = [];
+  readonly #unsyncedFiles = new Set<LogFile>();
+  #isSyncing = false;
+  #lastSync: Promise<void> = Promise.resolve();
+  /** Positions: up to where everything is on the disk, behind the last entry, and the greatest that a group calls synced. */
+  #synced: number;
+  #entriesEnd: number;
+  #told: number;
+  #isEnding = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(options: LogOptions) {
+    const { next, segmentBytes, waiting, files, owner, onRoom, onFatal } = options;
+    this.#options = options;
+    this.#segments = waiting;
+    this.#start = this.#end = segmentBytes;
+    this.#synced = this.#entriesEnd = this.#told = next.base;
+    const { fileNumber } = next;
+    this.#spare = new SpareFile({ files, owner, bytes: segmentBytes, fileNumber, onChange: onRoom, onFatal });
+  }
+
+  /**
+   * Starts a log. `recycled` are files of a segment's length that nothing is needed of any more. Resolves when there is a
+   * file for the first segment, or no room for one.
+   */
+  static async open(options: LogOptions, recycled: readonly LogFile[]): Promise<Log> {
+    const log = new Log(options);
+    for (const file of recycled) log.#spare.recycle(file);
+    log.#makeSpare();
+    await log.#spare.making;
+    return log;
+  }
+
+  /** Bytes of the log that are not checkpointed. */
+  get bytesHeld(): number {
+    const { segmentBytes } = this.#options;
+    return this.#segment === undefined
+      ? this.#segments * segmentBytes
+      : (this.#segments - 1) * segmentBytes + this.#end;
+  }
+
+  /** Whether `append` takes entries of so many bytes now; those of one segment at most. */
+  room(bytes: number): Room {
+    if (groupStart(this.#end) + 2 * GROUP_HEADER_BYTES + bytes <= this.#options.segmentBytes) return 'yes';
+    if (this.#spare.state === 'ready') return 'yes';
+    return this.#spare.state === 'full' ? 'full' : 'wait';
+  }
+
+  /**
+   * Adds an entry to the group that the next `flush` writes; returns where it stands. `source` holds the key and the record
+   * behind it. Undefined where there is no room after all.
+   */
+  append(key: string, source: Buffer, place: EntryPlace): LoggedEntry | undefined {
+    const bytes = logEntryBytes(place.keyEnd - place.keyStart, place.end - place.keyEnd);
+    const fits = groupStart(this.#end) + GROUP_HEADER_BYTES + bytes <= this.#options.segmentBytes;
+    if (!fits && !this.rotate()) return undefined;
+    if (this.#group.offsets.length === 0) this.#openGroup();
+    const { segment, keys, offsets } = this.#group;
+    const image = (segment as Segment).image;
+    const offset = this.#end;
+    this.#end = writeLogEntry(image, offset, source, place);
+    keys.push(key);
+    offsets.push(offset);
+    return { image, offset };
+  }
+
+  /** The groups that have not ended, the one that `append` fills among them if it holds anything. */
+  unended(): Group[] {
+    const groups = [...this.#syncing, ...this.#written];
+    if (this.#group.offsets.length > 0) groups.push(this.#group);
+    return groups;
+  }
+
+  /** Writes what was appended and makes it durable: before this returns, or by a sync that starts now or after another. */
+  flush(): void {
+    if (this.#options.durability === 'commit') {
+      this.#writeGroup();
+      this.#endGroups(this.#takeWritten());
+      this.#schedule(COMMIT_SYNC_MS);
+    } else if (!this.#isSyncing) {
+      this.#writeGroup();
+      if (this.#written.length > 0) this.#lastSync = this.#sync();
+    }
+  }
+
+  /**
+   * The segment is full, or to be ended early: what is in the group is written there, and the spare file is the next one.
+   * False where there is none, or the disk has no room for its header.
+   */
+  rotate(): boolean {
+    const { file } = this.#spare;
+    if (file === undefined) return false;
+    this.#writeGroup();
+    const full = this.#segment;
+    try {
+      this.#segment = this.#begin(file, this.#nextPlace(full));
+    } catch (error) {
+      if (!isFull(error)) this.#options.onFatal(error);
+      return false;
+    }
+    this.#group = emptyGroup(this.#segment);
+    this.#start = this.#end = SEGMENT_HEADER_BYTES;
+    this.#segments++;
+    if (full !== undefined) this.#sealed.push(full);
+    this.#spare.taken();
+    this.#makeSpare();
+    return true;
+  }
+
+  /** A segment's entries are in LMDB: its file can be used again. */
+  release(file: LogFile): void {
+    this.#segments--;
+    this.#unsyncedFiles.delete(file);
+    this.#spare.recycle(file);
+    this.#makeSpare();
+  }
+
+  /**
+   * Makes all of the log durable and hands over the segment that is being filled, for the checkpoint at a stop; nothing may be
+   * appended any more. Rejects where the disk fails.
+   */
+  async end(): Promise<Segment | undefined> {
+    this.#isEnding = true;
+    clearTimeout(this.#timer);
+    await Promise.all([this.#lastSync, this.#spare.end()]);
+    if (this.#isSyncing) throw new Error('the log cannot be synced');
+    this.#writeGroup();
+    const groups = this.#takeWritten();
+    await this.#syncFiles();
+    this.#endGroups(groups);
+    const last = this.#segment;
+    this.#segment = undefined;
+    return last;
+  }
+
+  /** Closes the spare file; after `end`. */
+  close(): void {
+    this.#spare.file?.close();
+  }
+
+  #begin(file: LogFile, place: Pick<SegmentHeader, 'sequence' | 'base' | 'previousEnd'>): Segment {
+    const { owner, segmentBytes } = this.#options;
+    file.write(encodeSegmentHeader({ owner, segmentBytes, ...place }), 0);
+    this.#unsyncedFiles.add(file);
+    return { file, sequence: place.sequence, base: place.base, image: Buffer.allocUnsafeSlow(segmentBytes) };
+  }
+
+  #nextPlace(full: Segment | undefined): Pick<SegmentHeader, 'sequence' | 'base' | 'previousEnd'> {
+    const { next, segmentBytes } = this.#options;
+    if (full === undefined) return { sequence: next.sequence, base: next.base, previousEnd: next.base };
+    return { sequence: full.sequence + 1, base: full.base + segmentBytes, previousEnd: full.base + this.#end };
+  }
+
+  /** Has the next file made ahead of its need, if `memtableBytesMax` allows one more segment. */
+  #makeSpare(): void {
+    const { segmentBytes, memtableBytesMax } = this.#options;
+    if (!this.#isEnding && (this.#segments + 1) * segmentBytes <= memtableBytesMax) this.#spare.make();
+  }
+
+  #openGroup(): void {
+    this.#start = groupStart(this.#end);
+    this.#end = this.#start + GROUP_HEADER_BYTES;
+  }
+
+  #writeGroup(): void {
+    const group = this.#group;
+    if (group.segment === undefined || group.offsets.length === 0) return;
+    this.#group = emptyGroup(group.segment);
+    group.startedAt = performance.now();
+    const isWritten = this.#write(group.segment, group.offsets.length);
+    group.writtenAt = performance.now();
+    if (isWritten) this.#written.push(group);
+    else this.#endGroup(group, 'full');
+  }
+
+  /** Writes the bytes of the group that is open; false where there is no room for them, and the group's place is free. */
+  #write({ image, base, file }: Segment, entries: number): boolean {
+    const [start, end] = [this.#start, this.#end];
+    sealGroup(image, start, end, { position: base + start, synced: this.#synced, entries });
+    try {
+      file.write(image.subarray(start, end), start);
+    } catch (error) {
+      this.#end = start;
+      if (!isFull(error)) this.#options.onFatal(error);
+      return false;
+    }
+    this.#told = this.#synced;
+    this.#unsyncedFiles.add(file);
+    this.measures.bytes += end - start;
+    if (entries === 0) return true;
+    this.#entriesEnd = base + end;
+    this.measures.groupWrites.observe(entries);
+    return true;
+  }
+
+  #takeWritten(): Group[] {
+    const groups = this.#written;
+    this.#written = [];
+    return groups;
+  }
+
+  #endGroups(groups: readonly Group[]): void {
+    for (const group of groups) this.#endGroup(group, 'durable');
+    while (this.#sealed.length > 0) {
+      const oldest = this.#sealed[0] as Segment;
+      if ([...this.#written, ...this.#syncing].some(({ segment }) => segment === oldest)) return;
+      this.#sealed.shift();
+      this.#options.onSealed(oldest);
+    }
+  }
+
+  #endGroup(group: Group, end: GroupEnd): void {
+    this.#options.onGroup(group, end);
+    for (const onEnd of group.ends) onEnd(end, group);
+  }
+
+  async #sync(): Promise<void> {
+    this.#isSyncing = true;
+    this.#syncing = this.#takeWritten();
+    const end = this.#entriesEnd;
+    try {
+      await this.#syncFiles();
+    } catch (error) {
+      return this.#options.onFatal(error);
+    }
+    this.#isSyncing = false;
+    this.#synced = end;
+    const groups = this.#syncing;
+    this.#syncing = [];
+    this.#endGroups(groups);
+    if (this.#options.durability === 'fsync') this.flush();
+    return this.#schedule(this.#synced < this.#entriesEnd ? COMMIT_SYNC_MS : MARK_AFTER_MS);
+  }
+
+  async #syncFiles(): Promise<void> {
+    const started = performance.now();
+    const files = [...this.#unsyncedFiles];
+    this.#unsyncedFiles.clear();
+    await Promise.all(files.map((file) => file.sync()));
+    this.measures.syncs += files.length;
+    this.measures.syncSeconds.observe((performance.now() - started) / 1000);
+  }
+
+  /** Later, unless that is under way: the sync of durability `commit`, and the word of how far the log is synced. */
+  #schedule(afterMs: number): void {
+    if (this.#timer !== undefined || this.#isEnding) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#look();
+    }, afterMs);
+    this.#timer.unref();
+  }
+
+  #look(): void {
+    if (this.#isSyncing || this.#group.offsets.length > 0) return;
+    if (this.#synced < this.#entriesEnd) this.#lastSync = this.#sync();
+    else if (this.#told < this.#entriesEnd) this.#tellSynced();
+  }
+
+  #tellSynced(): void {
+    if (this.#segment === undefined || groupStart(this.#end) + GROUP_HEADER_BYTES > this.#options.segmentBytes) return;
+    this.#openGroup();
+    this.#write(this.#segment, 0);
+  }
+}
+
+function emptyGroup(segment: Segment | undefined): Group {
+  return { segment, keys: [], offsets: [], ends: [], startedAt: 0, writtenAt: 0 };
+}

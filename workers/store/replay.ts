@@ -1,0 +1,102 @@
+/**
+ * What a start finds of the log: the segments that are not checkpointed, their newest records, and what of them is damaged.
+ * It reads files and decides; nothing is written.
+ */
+import type { Buffer } from 'node:buffer';
+import {
+  damageOf,
+  readSegment,
+  readSegmentHeader,
+  salvageHole,
+  type Hole,
+  type SegmentHeader,
+  type SegmentReading,
+} from '../../src/formats/log.ts';
+import { parseLogFileName, type LogFiles } from './log-files.ts';
+import { NewestRecords } from './newest-records.ts';
+import type { Checkpointed } from './store-writer.ts';
+
+/** One segment as it was found. */
+export interface FoundSegment {
+  readonly name: string;
+  readonly bytes: Buffer;
+  readonly header: SegmentHeader;
+  readonly reading: SegmentReading;
+}
+
+/** What one owner's log was found to be. */
+export interface FoundLog {
+  readonly owner: number;
+  /** By ascending sequence, those that are not checkpointed. */
+  readonly segments: readonly FoundSegment[];
+  /** Damaged stretches, by positions. */
+  readonly damage: readonly Hole[];
+  /** Files that hold nothing which is needed once the segments are checkpointed. */
+  readonly files: readonly string[];
+  /** Of these, the files without a header that can be read: they must not be used again as they are. */
+  readonly strangers: readonly string[];
+  /** The greatest sequence found or checkpointed, and a position that no segment reaches. */
+  readonly sequence: number;
+  readonly base: number;
+}
+
+/** Reads the logs of all owners, or of one. `checkpointed` says which segments LMDB has already. Throws what the system says. */
+export function findLogs(files: LogFiles, checkpointed: (owner: number) => number, only?: number): FoundLog[] {
+  const names = new Map<number, string[]>();
+  if (only !== undefined) names.set(only, []);
+  for (const name of files.list().sort()) {
+    const owner = parseLogFileName(name)?.owner;
+    if (owner === undefined || (only !== undefined && owner !== only)) continue;
+    names.set(owner, [...(names.get(owner) ?? []), name]);
+  }
+  return [...names].map(([owner, own]) => findLog(files, own, { owner, sequence: checkpointed(owner) }));
+}
+
+function findLog(files: LogFiles, names: readonly string[], { owner, sequence }: Checkpointed): FoundLog {
+  const found: FoundSegment[] = [];
+  const strangers: string[] = [];
+  for (const name of names) {
+    const bytes = files.read(name);
+    const header = readSegmentHeader(bytes);
+    // A file that was made ahead and never used is no loss; one that lost its header is missing between the others.
+    if (header === undefined || header.owner !== owner) strangers.push(name);
+    else found.push({ name, bytes, header, reading: readSegment(bytes, header, () => undefined) });
+  }
+  found.sort((left, right) => left.header.sequence - right.header.sequence);
+  return {
+    owner,
+    segments: found.filter(({ header }) => header.sequence > sequence),
+    damage: damageOf(found, sequence),
+    files: names,
+    strangers,
+    sequence: Math.max(sequence, found.at(-1)?.header.sequence ?? 0),
+    base: Math.max(0, ...found.map(({ header, bytes }) => header.base + bytes.length)),
+  };
+}
+
+/** The newest record of each key in all segments, those that can be saved out of damaged stretches among them. */
+export function newestRecords(logs: readonly FoundLog[]): NewestRecords {
+  const newest = new NewestRecords();
+  for (const { segments, damage } of logs) {
+    for (const { bytes, header } of segments) {
+      readSegment(bytes, header, (place) => newest.add(bytes, place));
+      for (const hole of damage) {
+        const isHere = hole.from >= header.base && hole.from < header.base + bytes.length;
+        if (isHere) salvageHole(bytes, header, hole, (place) => newest.add(bytes, place));
+      }
+    }
+  }
+  return newest;
+}
+
+/** Says what is damaged, for people. */
+export function describeDamage(logs: readonly FoundLog[]): string | undefined {
+  const damaged = logs.filter(({ damage }) => damage.length > 0);
+  if (damaged.length === 0) return undefined;
+  return damaged
+    .map(({ owner, damage }) => {
+      const bytes = damage.reduce((sum, { from, to }) => sum + to - from, 0);
+      return `${damage.length} stretches of ${bytes} bytes in the log of worker ${owner + 1}`;
+    })
+    .join(', ');
+}

@@ -1,0 +1,167 @@
+/**
+ * Everything that is written to LMDB: what checkpoints bring, and the chunks of large values. Only the writer thread has
+ * one (writer-thread.ts), so LMDB's writer lock and its syncs hold up no event loop that serves anybody.
+ *
+ * A checkpoint merges the newest record of each key, in the order of keys, so that each page is written once; a
+ * transaction at a time, since the chunks of a large value that a client waits for come in between. The last transaction
+ * also says that the segments are in LMDB. Merging is idempotent, so a checkpoint that broke off starts again.
+ *
+ * Chunk sets are listed in `unfinished` until a checkpoint puts their head: what a crash leaves of sets whose heads were
+ * never logged goes at the next start. A set goes with the transaction that replaces its head, or that finds that another
+ * head of the same segments has replaced it.
+ */
+import { Buffer } from 'node:buffer';
+import {
+  afterSet,
+  CHUNK_BYTES,
+  chunkKey,
+  haveSameStamp,
+  isLargeHead,
+  setIdOf,
+  valueBytesOf,
+} from '../../src/formats/large-head.ts';
+import { readVersion } from '../../src/formats/record.ts';
+import type { Version } from '../../src/formats/record.ts';
+import type { Database, StoreEnvironment } from './environment.ts';
+import type { NewestRecords } from './newest-records.ts';
+import { wins } from './wins.ts';
+
+/** Records and bytes of one transaction of a checkpoint: some 10 to 50 ms, most of it the sync. */
+const TRANSACTION_RECORDS = 4000;
+const TRANSACTION_BYTES = 2 * 1024 * 1024;
+
+const BOUND = Buffer.from('newest version');
+const CREATED = Buffer.from('created');
+
+/** Segments up to this one of an owner's log are in LMDB. */
+export interface Checkpointed {
+  readonly owner: number;
+  readonly sequence: number;
+}
+
+export class StoreWriter {
+  readonly #environment: StoreEnvironment;
+  readonly #records: Database<Buffer, Buffer>;
+  readonly #chunks: Database<Buffer, Buffer>;
+  readonly #unfinished: Database<Buffer, Buffer>;
+  readonly #meta: Database<Buffer, Buffer>;
+
+  /** Makes the databases where there are none. A store without records knows that its newest version is none. */
+  constructor(environment: StoreEnvironment) {
+    this.#environment = environment;
+    this.#records = environment.openDatabase('records');
+    this.#chunks = environment.openDatabase('chunks');
+    this.#unfinished = environment.openDatabase('unfinished');
+    this.#meta = environment.openDatabase('meta');
+    if (this.#meta.getBinary(CREATED) !== undefined) return;
+    environment.transact(() => {
+      this.#meta.putSync(CREATED, Buffer.from(new Date().toISOString()));
+      if (this.bound === undefined && this.#records.getKeysCount({ limit: 1 }) === 0) this.#putNumber(BOUND, 0);
+    });
+  }
+
+  /** A version that no record in LMDB exceeds; undefined in an old store that never knew it. */
+  get bound(): Version | undefined {
+    return this.#meta.getBinary(BOUND)?.readDoubleLE();
+  }
+
+  /** The newest segment of an owner's log that is in LMDB with all before it; 0 where none is. */
+  checkpointed(owner: number): number {
+    return this.#meta.getBinary(checkpointKey(owner))?.readDoubleLE() ?? 0;
+  }
+
+  /** Merges records, a transaction a step; they are on the disk at its end. Throws what LMDB says. */
+  *checkpoint(newest: NewestRecords, upTo: readonly Checkpointed[]): Generator<void, void> {
+    const keys = newest.sortedKeys();
+    for (let index = 0; index < keys.length;) {
+      index = this.#environment.transact(() => this.#mergeFrom(keys, index, newest));
+      yield;
+    }
+    this.#environment.transact(() => {
+      for (const head of newest.replacedHeads) this.#removeChunks(head);
+      for (const { owner, sequence } of upTo) this.#putNumber(checkpointKey(owner), sequence);
+    });
+  }
+
+  /** One transaction's share of the keys; returns the index of the first that is left. */
+  #mergeFrom(keys: readonly string[], from: number, newest: NewestRecords): number {
+    let index = from;
+    let bytes = 0;
+    let version: Version = 0;
+    for (; index < keys.length && index - from < TRANSACTION_RECORDS && bytes < TRANSACTION_BYTES; index++) {
+      const { key, record } = newest.get(keys[index] as string);
+      this.#merge(key, record);
+      bytes += record.length;
+      version = Math.max(version, readVersion(record, 0));
+    }
+    const { bound } = this;
+    if (bound !== undefined && version > bound) this.#putNumber(BOUND, version);
+    return index;
+  }
+
+  #merge(key: Buffer, record: Buffer): void {
+    const current = this.#get(key);
+    const isHead = isLargeHead(record);
+    const currentHead = current !== undefined && isLargeHead(current) ? Buffer.from(current) : undefined;
+    const isSameSet = isHead && currentHead !== undefined && setIdOf(record).equals(setIdOf(currentHead));
+    if (isSameSet) return;
+    // The same large write again is a repair: its chunks were checked when it came, those that stand there may be damaged.
+    const isAgain = isHead && currentHead !== undefined && haveSameStamp(record, currentHead);
+    if (current !== undefined && !isAgain && !wins(record, current, key)) {
+      if (isHead) this.#removeChunks(record);
+      return;
+    }
+    if (currentHead !== undefined) this.#removeChunks(currentHead);
+    this.#records.putSync(key, record);
+    if (isHead) this.#unfinished.removeSync(setIdOf(record));
+  }
+
+  /** Puts chunks of a set, which is listed as unfinished from the first one on. Throws what LMDB says. */
+  putChunks(setId: Buffer, first: number, chunks: readonly Uint8Array[]): void {
+    this.#environment.transact(() => {
+      if (first === 0) this.#unfinished.putSync(setId, Buffer.alloc(0));
+      for (const [index, chunk] of chunks.entries()) {
+        this.#chunks.putSync(chunkKey(setId, first + index), Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+      }
+    });
+  }
+
+  /** Removes a set that no head names. */
+  removeSet(setId: Buffer): void {
+    // The keys are collected first: LMDB's cursors do not survive the removal of what they stand on.
+    const keys = Array.from(this.#chunks.getKeys({ start: setId, end: afterSet(setId) }));
+    this.#environment.transact(() => {
+      for (const key of keys) this.#chunks.removeSync(key);
+      this.#unfinished.removeSync(setId);
+    });
+  }
+
+  /** Removes what an unclean stop left of sets that never got a head. Only while nobody writes large values. */
+  removeUnfinished(): void {
+    for (const setId of Array.from(this.#unfinished.getKeys())) this.removeSet(setId);
+  }
+
+  #removeChunks(head: Buffer): void {
+    const setId = setIdOf(head);
+    for (let number = 0; number * CHUNK_BYTES < valueBytesOf(head); number++) {
+      this.#chunks.removeSync(chunkKey(setId, number));
+    }
+    this.#unfinished.removeSync(setId);
+  }
+
+  #get(key: Buffer): Buffer | undefined {
+    const reused = this.#records.getBinaryFast(key);
+    // The reused buffer's own `length` property says how much of it is the record; a grown one is no Buffer.
+    return reused === undefined ? undefined : Buffer.from(reused.buffer, reused.byteOffset, reused.length);
+  }
+
+  #putNumber(key: Buffer, number: number): void {
+    const bytes = Buffer.alloc(8);
+    bytes.writeDoubleLE(number);
+    this.#meta.putSync(key, bytes);
+  }
+}
+
+function checkpointKey(owner: number): Buffer {
+  return Buffer.from(`checkpointed ${owner}`);
+}

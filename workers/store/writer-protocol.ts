@@ -1,0 +1,76 @@
+/** What a worker and the thread that writes to LMDB for it say to each other. */
+import type { ErrorCode } from '../../src/diagnostics/errors.ts';
+import type { Version } from '../../src/formats/record.ts';
+
+/** Which logs a start replays: all that the directory holds, or this owner's, whose worker died. */
+export type ReplayScope = 'all' | 'own';
+
+/** The thread's `workerData`. */
+export interface WriterOptions {
+  readonly directory: string;
+  readonly storeBytesMax: number;
+  readonly owner: number;
+  /** Workers of the node: logs of owners past them are removed once they are replayed. */
+  readonly workers: number;
+  readonly replay: ReplayScope;
+  /** Whether to go on with what can be read of a damaged log. */
+  readonly acceptLogDamage: boolean;
+}
+
+/** What the replay found of one owner's log. */
+export interface ReplayedLog {
+  readonly owner: number;
+  /** The greatest sequence, and a position that no segment reaches. */
+  readonly sequence: number;
+  readonly base: number;
+  /** All of its files; those without a header among them; and those that are not in LMDB, since the disk is full. */
+  readonly files: readonly string[];
+  readonly strangers: readonly string[];
+  readonly waiting: readonly string[];
+}
+
+export interface Replayed {
+  readonly logs: readonly ReplayedLog[];
+  /** Entries read. */
+  readonly records: number;
+  readonly seconds: number;
+  /** What of the log was damaged and given up, in words. */
+  readonly damage: string | undefined;
+}
+
+/** The thread has replayed and takes jobs. */
+export interface WriterReady {
+  readonly kind: 'writer-ready';
+  readonly replayed: Replayed;
+  /** A version that no record in LMDB exceeds, where that is known. */
+  readonly bound: Version | undefined;
+}
+
+export interface WriterFailed {
+  readonly kind: 'writer-failed';
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** What the thread is asked; `id` comes back with the end. */
+export type Job =
+  /** Bring a full segment into LMDB. */
+  | { readonly kind: 'checkpoint'; readonly id: number; readonly name: string; readonly sequence: number }
+  /** Put chunks of a set, from number `first` on. */
+  | {
+      readonly kind: 'chunks';
+      readonly id: number;
+      readonly setId: Uint8Array;
+      readonly first: number;
+      readonly chunks: readonly Uint8Array[];
+    }
+  | { readonly kind: 'remove-set'; readonly id: number; readonly setId: Uint8Array }
+  | { readonly kind: 'close'; readonly id: number };
+
+/** `full`: the disk has no room, nothing of the job is there. `failed`: the disk failed, the node must end. */
+export type JobEnd =
+  | { readonly kind: 'done'; readonly id: number; readonly records: number; readonly seconds: number }
+  | { readonly kind: 'full'; readonly id: number }
+  | { readonly kind: 'failed'; readonly id: number; readonly message: string };
+
+export type WriterMessage = WriterReady | WriterFailed | JobEnd;

@@ -1,0 +1,185 @@
+/**
+ * The thread that writes to LMDB for one worker (writer.ts is the worker's end). It replays the log when it starts, then
+ * takes jobs: a segment to checkpoint, chunks of a large value. Chunks go first, between two transactions of a checkpoint,
+ * since a client waits for them.
+ */
+import { Buffer } from 'node:buffer';
+import { join } from 'node:path';
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { readSegment, readSegmentHeader } from '../../src/formats/log.ts';
+import { StoreEnvironment } from './environment.ts';
+import { openLogFiles, type LogFiles } from './log-files.ts';
+import { NewestRecords } from './newest-records.ts';
+import { describeDamage, findLogs, newestRecords, type FoundLog } from './replay.ts';
+import { isDiskFull } from './room.ts';
+import { StoreWriter } from './store-writer.ts';
+import type { Job, JobEnd, Replayed, WriterFailed, WriterOptions, WriterReady } from './writer-protocol.ts';
+
+const port = parentPort as MessagePort;
+const options = workerData as WriterOptions;
+
+/** Bytes of a transaction that met a full disk, when LMDB says no more than "Input/output error". */
+const TRANSACTION_BYTES = 4 * 1024 * 1024;
+
+async function main(): Promise<void> {
+  const environment = await StoreEnvironment.open(options);
+  if (options.replay === 'all') environment.cutToUsed();
+  const writer = new StoreWriter(environment);
+  const files = openLogFiles(join(options.directory, 'log'));
+  const replayed = replay(files, writer);
+  new Jobs(files, writer, environment).listen();
+  port.postMessage({ kind: 'writer-ready', replayed, bound: writer.bound } satisfies WriterReady);
+}
+
+/**
+ * Brings what the log holds into LMDB. On a full disk nothing is lost: the segments are handed back as they were found.
+ * Throws `log-damaged` where records that were on the disk are gone, unless that was accepted.
+ */
+function replay(files: LogFiles, writer: StoreWriter): Replayed {
+  const started = performance.now();
+  const only = options.replay === 'all' ? undefined : options.owner;
+  const logs = findLogs(files, (owner) => writer.checkpointed(owner), only);
+  const damage = describeDamage(logs);
+  if (damage !== undefined && !options.acceptLogDamage) throw damagedLog(options.directory, damage);
+  const newest = newestRecords(logs);
+  const isFull = !tryCheckpoint(writer, newest, logs);
+  if (!isFull && options.replay === 'all') {
+    writer.removeUnfinished();
+    for (const { owner, files: names } of logs)
+      if (owner >= options.workers) names.forEach((name) => files.remove(name));
+  }
+  return {
+    logs: logs.map(({ owner, sequence, base, files: names, strangers, segments }) => {
+      return {
+        owner,
+        sequence,
+        base,
+        files: names,
+        strangers,
+        waiting: isFull ? segments.map(({ name }) => name) : [],
+      };
+    }),
+    records: newest.entries,
+    seconds: (performance.now() - started) / 1000,
+    damage,
+  };
+}
+
+function tryCheckpoint(writer: StoreWriter, newest: NewestRecords, logs: readonly FoundLog[]): boolean {
+  if (newest.size === 0 && logs.every(({ segments }) => segments.length === 0)) return true;
+  try {
+    for (const _ of writer.checkpoint(newest, logs));
+    return true;
+  } catch (error) {
+    if (isDiskFull(error, options.directory, TRANSACTION_BYTES)) return false;
+    throw error;
+  }
+}
+
+function damagedLog(directory: string, damage: string): KvorumError {
+  const text =
+    `${damage} were on the disk and cannot be read any more; remove the directory and let the node be refilled by its ` +
+    'peers, or start it once with --accept-log-damage, which keeps what can be read and gives up the rest';
+  return new KvorumError('log-damaged', `Cannot open store "${directory}": ${text}`);
+}
+
+/** The jobs that wait, and the checkpoint that is under way. */
+class Jobs {
+  readonly #files: LogFiles;
+  readonly #writer: StoreWriter;
+  readonly #environment: StoreEnvironment;
+  readonly #urgent: Job[] = [];
+  readonly #checkpoints: Job[] = [];
+  #underWay: { readonly job: Job; readonly steps: Generator<void, void>; readonly records: number } | undefined;
+  #startedAt = 0;
+  #isScheduled = false;
+
+  constructor(files: LogFiles, writer: StoreWriter, environment: StoreEnvironment) {
+    this.#files = files;
+    this.#writer = writer;
+    this.#environment = environment;
+  }
+
+  listen(): void {
+    port.on('message', (job: Job) => {
+      (job.kind === 'checkpoint' ? this.#checkpoints : this.#urgent).push(job);
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#step();
+      if (this.#urgent.length + this.#checkpoints.length > 0 || this.#underWay !== undefined) this.#schedule();
+    });
+  }
+
+  #step(): void {
+    const urgent = this.#urgent.shift();
+    if (urgent?.kind === 'close') return void this.#close(urgent);
+    if (urgent !== undefined) return this.#run(urgent, () => this.#do(urgent));
+    const next = this.#underWay?.job ?? this.#checkpoints.shift();
+    if (next === undefined) return undefined;
+    return this.#run(next, () => this.#goOn(next));
+  }
+
+  /** Tells the end of a job, or what made it fail. */
+  #run(job: Job, work: () => JobEnd | undefined): void {
+    let end: JobEnd | undefined;
+    try {
+      end = work();
+    } catch (error) {
+      if (this.#underWay?.job === job) this.#underWay = undefined;
+      const isFull = isDiskFull(error, options.directory, TRANSACTION_BYTES);
+      end = isFull ? { id: job.id, kind: 'full' } : { id: job.id, kind: 'failed', message: messageOf(error) };
+    }
+    if (end !== undefined) port.postMessage(end);
+  }
+
+  #do(job: Job): JobEnd {
+    if (job.kind === 'chunks') this.#writer.putChunks(Buffer.from(job.setId), job.first, job.chunks);
+    if (job.kind === 'remove-set') this.#writer.removeSet(Buffer.from(job.setId));
+    return { id: job.id, kind: 'done', records: 0, seconds: 0 };
+  }
+
+  #goOn(job: Job): JobEnd | undefined {
+    if (job.kind !== 'checkpoint') return undefined;
+    if (this.#underWay === undefined) {
+      this.#startedAt = performance.now();
+      const newest = this.#readSegment(job.name);
+      const steps = this.#writer.checkpoint(newest, [{ owner: options.owner, sequence: job.sequence }]);
+      this.#underWay = { job, steps, records: newest.size };
+      return undefined;
+    }
+    if (this.#underWay.steps.next().done !== true) return undefined;
+    const { records } = this.#underWay;
+    this.#underWay = undefined;
+    return { id: job.id, kind: 'done', records, seconds: (performance.now() - this.#startedAt) / 1000 };
+  }
+
+  #readSegment(name: string): NewestRecords {
+    const bytes = this.#files.read(name);
+    const newest = new NewestRecords();
+    const header = readSegmentHeader(bytes);
+    if (header === undefined) throw new Error(`the log's file "${name}" lost its header`);
+    readSegment(bytes, header, (place) => newest.add(bytes, place));
+    return newest;
+  }
+
+  async #close(job: Job): Promise<void> {
+    await this.#environment.close();
+    port.postMessage({ id: job.id, kind: 'done', records: 0, seconds: 0 } satisfies JobEnd);
+    port.close();
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  const code = error instanceof KvorumError ? error.code : 'store-unusable';
+  port.postMessage({ kind: 'writer-failed', code, message: messageOf(error) } satisfies WriterFailed);
+}

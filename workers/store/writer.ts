@@ -1,0 +1,120 @@
+/**
+ * A worker's end of the thread that writes to LMDB for it (writer-thread.ts). The thread lives and dies with the worker:
+ * Node ends it, and waits for it, before the worker's own thread has ended.
+ */
+import type { Buffer } from 'node:buffer';
+import { Worker } from 'node:worker_threads';
+import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import type { Job, JobEnd, WriterMessage, WriterOptions, WriterReady } from './writer-protocol.ts';
+
+/** The job without the number that this file gives it. */
+type JobToDo = Job extends infer One ? (One extends Job ? Omit<One, 'id'> : never) : never;
+
+/**
+ * What came of a job; `closed`: it came too late, and nothing of it is there. Where the disk fails, its promise is rejected
+ * and the node must end.
+ */
+export type WriterEnd = Exclude<JobEnd, { kind: 'failed' }> | { readonly kind: 'closed' };
+
+interface Waiting {
+  readonly resolve: (end: WriterEnd) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The young generation of the thread, MiB: it makes short-lived views of records, and nobody waits for it. */
+const YOUNG_GENERATION_MIB = 4;
+
+export class Writer {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #jobs = 0;
+  #isClosing = false;
+
+  private constructor(worker: Worker, onDied: (error: Error) => void) {
+    this.#worker = worker;
+    // It keeps the process only while somebody waits for it.
+    worker.unref();
+    worker.on('message', (end: JobEnd) => this.#take(end));
+    let error = new KvorumError('worker-failed', 'The thread that writes to the store has ended');
+    worker.on('error', (cause) => (error = new KvorumError('worker-failed', messageOf(cause), { cause })));
+    worker.on('exit', () => {
+      for (const { resolve, reject } of this.#waiting.values()) {
+        if (this.#isClosing) resolve({ kind: 'closed' });
+        else reject(error);
+      }
+      if (!this.#isClosing) onDied(error);
+    });
+  }
+
+  /**
+   * Starts the thread and resolves when it has replayed the log. Rejects with what keeps it from that. `onDied` is called if
+   * the thread ends before `close`: its worker must end, too, so that another one takes up the log.
+   */
+  static async open(
+    options: WriterOptions,
+    onDied: (error: Error) => void,
+  ): Promise<{ readonly writer: Writer; readonly ready: WriterReady }> {
+    const worker = new Worker(new URL('writer-thread.js', import.meta.url), {
+      workerData: options,
+      name: 'store writer',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+    });
+    const ready = await new Promise<WriterReady>((resolve, reject) => {
+      worker.once('error', reject);
+      worker.once('exit', () => reject(new KvorumError('store-unusable', 'The thread that opens the store has ended')));
+      worker.once('message', (message: WriterMessage) => {
+        if (message.kind === 'writer-ready') resolve(message);
+        else if (message.kind === 'writer-failed') reject(new KvorumError(message.code, message.message));
+      });
+    }).catch(async (error: unknown) => {
+      await worker.terminate();
+      throw error;
+    });
+    worker.removeAllListeners('error').removeAllListeners('exit');
+    return { writer: new Writer(worker, onDied), ready };
+  }
+
+  /** Brings a full segment into LMDB. */
+  checkpoint(name: string, sequence: number): Promise<WriterEnd> {
+    return this.#ask({ kind: 'checkpoint', name, sequence });
+  }
+
+  /** Puts chunks of a set on the disk; their memory moves to the thread, so each must own its. */
+  putChunks(setId: Buffer, first: number, chunks: readonly Buffer[]): Promise<WriterEnd> {
+    return this.#ask(
+      { kind: 'chunks', setId, first, chunks },
+      chunks.map(({ buffer }) => buffer as ArrayBuffer),
+    );
+  }
+
+  /** Removes a set that no head names. On a full disk it stays until the next start. */
+  removeSet(setId: Buffer): Promise<WriterEnd> {
+    return this.#ask({ kind: 'remove-set', setId });
+  }
+
+  /** Ends the thread when it has done what it was asked for; all that it wrote is on the disk. */
+  async close(): Promise<void> {
+    const closed = this.#ask({ kind: 'close' });
+    this.#isClosing = true;
+    await closed;
+    await this.#worker.terminate();
+  }
+
+  #ask(job: JobToDo, transfer: ArrayBuffer[] = []): Promise<WriterEnd> {
+    if (this.#isClosing) return Promise.resolve({ kind: 'closed' });
+    const id = ++this.#jobs;
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.size === 0) this.#worker.ref();
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ ...job, id }, transfer);
+    });
+  }
+
+  #take(end: JobEnd): void {
+    const waiting = this.#waiting.get(end.id);
+    this.#waiting.delete(end.id);
+    if (this.#waiting.size === 0) this.#worker.unref();
+    if (end.kind === 'failed') waiting?.reject(new Error(end.message));
+    else waiting?.resolve(end);
+  }
+}
