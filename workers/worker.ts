@@ -97,7 +97,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const turn = settings.mode === 'batched' ? new Turn(() => runTurn(), setImmediate) : undefined;
   const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
   const onRefused = (): void => refusals.note('entry', 'A write fails its checksum or is from too far in the future');
-  const replica = new LocalReplica({ store, versions, turn, onRefused, onFatal });
+  const onBehind = (isBehind: boolean): void => send({ kind: 'behind', isBehind });
+  const replica = new LocalReplica({ store, versions, turn, onRefused, onBehind, onFatal });
   const siblings = new Siblings({ operations: executeForSibling(replica) });
   const peers = createPeers(shell, send, refusals);
   const runTurn = (): void => {

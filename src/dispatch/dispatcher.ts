@@ -35,6 +35,7 @@ import type { TaskOutcome } from './task-queue.ts';
 /** What this needs of the pool. */
 export interface FrameRunner {
   readonly hasRoom: boolean;
+  readonly takesWrites: boolean;
   run(worker: number, frame: Buffer, onPosted?: () => void): Promise<TaskOutcome<Uint8Array | undefined>>;
 }
 
@@ -103,6 +104,11 @@ export class Dispatcher<Context> {
     if (this.#admitted >= this.#options.operationsInFlightMax || !this.#options.pool.hasRoom) return false;
     this.#admitted++;
     return true;
+  }
+
+  /** Whether writes are taken: not while the log has no room, since LMDB cannot keep up. */
+  get takesWrites(): boolean {
+    return this.#options.pool.takesWrites;
   }
 
   /** An admitted operation will not come: its client left, or it was malformed. */

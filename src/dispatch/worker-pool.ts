@@ -70,6 +70,8 @@ interface Place {
   readonly tasks: TaskQueue<Uint8Array | undefined>;
   /** The control port of the thread that listens; undefined while there is none. */
   control: MessagePort | undefined;
+  /** Whether its log has no room for writes. */
+  isBehind: boolean;
   /** That of its last thread while there is none: peers find out by themselves. */
   replicaPort: number | undefined;
 }
@@ -128,7 +130,7 @@ export class WorkerPool {
     const tasks = new TaskQueue(this.#bounds, ({ frame }) =>
       pool.run(frame, { transferList: [frame.buffer as ArrayBuffer] }),
     );
-    const place: Place = { index, pool, tasks, control: undefined, replicaPort: undefined };
+    const place: Place = { index, pool, tasks, control: undefined, isBehind: false, replicaPort: undefined };
     pool.on('message', (message: unknown) => this.#onParentMessage(message, place));
     pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
     return place;
@@ -152,6 +154,11 @@ export class WorkerPool {
   /** Whether a task would find a worker or a place in the queue. */
   get hasRoom(): boolean {
     return this.#bounds.hasRoom;
+  }
+
+  /** Whether the log of every worker has room for writes. */
+  get takesWrites(): boolean {
+    return !this.#places.some(({ isBehind }) => isBehind);
   }
 
   /**
@@ -267,6 +274,7 @@ export class WorkerPool {
       this.#options.log.error('a worker thread ended; another one takes its place', { worker, threadId });
     }
     if (place.control === control) place.control = undefined;
+    place.isBehind = false;
     this.#handlers?.onWorkerGone(place.index);
   }
 
@@ -275,6 +283,8 @@ export class WorkerPool {
       this.#options.log[message.level](message.message, { worker: threadId, ...message.fields });
     } else if (message.kind === 'peer-silent') {
       for (const other of this.#places) if (other !== place) other.control?.postMessage(message);
+    } else if (message.kind === 'behind') {
+      place.isBehind = message.isBehind;
     } else if (message.kind === 'clock') {
       this.#handlers?.onVersion(message.newest);
     } else if (message.kind === 'range-page' || message.kind === 'range-end') {

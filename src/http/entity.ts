@@ -59,7 +59,7 @@ export class EntityHandler {
     const length = method === 'PUT' ? head.contentLength : 0;
     if (length !== undefined && length > this.#limits.valueBytesMax) return this.#refuse(reply, this.#tooLarge());
     const bodyBytes = length ?? this.#limits.valueBytesMax;
-    const refusal = this.#refusal(bodyBytes);
+    const refusal = this.#refusal(method, bodyBytes);
     if (refusal !== undefined) return this.#refuse(reply, refusal);
     this.#bodyBytes += bodyBytes;
     const acksRequired = parsed.quorum.acksRequired;
@@ -86,7 +86,10 @@ export class EntityHandler {
     reply.send(response);
   }
 
-  #refusal(bodyBytes: number): Response | undefined {
+  #refusal(method: EntityMethod, bodyBytes: number): Response | undefined {
+    if (method !== 'GET' && !this.#dispatcher.takesWrites) {
+      return problemResponse('overloaded', 'The store cannot keep up with the writes; nothing was done', retryAfter);
+    }
     if (this.#bodyBytes + bodyBytes > this.#limits.bodyBytesInFlightMax) {
       return problemResponse('overloaded', 'Too many body bytes are in flight; nothing was done', retryAfter);
     }

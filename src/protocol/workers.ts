@@ -49,6 +49,8 @@ export type WorkerMessage =
     }
   /** The worker gave a peer up, since it did not answer within the deadline. */
   | PeerSilent
+  /** Whether the worker's log has no room, so that writes are to be refused. */
+  | { readonly kind: 'behind'; readonly isBehind: boolean }
   /** A version that is ahead of the wall clock was seen. */
   | { readonly kind: 'clock'; readonly newest: number }
   | { readonly kind: 'fatal'; readonly message: string }

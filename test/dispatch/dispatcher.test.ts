@@ -20,6 +20,7 @@ type Task = TaskOutcome<Uint8Array | undefined>;
 
 class FakePool implements FrameRunner {
   hasRoom = true;
+  takesWrites = true;
   readonly frames: { worker: number; entries: Entry[]; end: (outcome: Task) => void }[] = [];
 
   run(worker: number, frame: Buffer): Promise<Task> {

@@ -7,6 +7,7 @@ import {
   entryBytes,
   readEntries,
   valueOffset,
+  writeRead,
   writeWrite,
   type Entry,
 } from '../../src/formats/frame.ts';
@@ -91,7 +92,8 @@ export async function fill(store: Store, writes: readonly StoredWrite[]): Promis
   }
 }
 
-function writeEntry({ key, value, version = 1 }: StoredWrite): Entry {
+/** A write as a frame carries it. */
+export function writeEntry({ key, value, version = 1 }: StoredWrite): Entry {
   const name = Buffer.from(key as string);
   const content = value === undefined ? undefined : Buffer.from(value as string);
   const valueBytes = content?.length ?? 0;
@@ -100,6 +102,15 @@ function writeEntry({ key, value, version = 1 }: StoredWrite): Entry {
   const head = { tag: 0, kind: operationKinds.write, quorum: { acksRequired: 1, replicaCount: 1 } };
   const stamp = { version, nodeId: 1, kind: content === undefined ? (1 as const) : (0 as const) };
   writeWrite(bytes, 0, head, name, { stamp, valueBytes });
+  return readEntries(bytes)[0] as Entry;
+}
+
+/** A read as a frame carries it. */
+export function readEntry(key: string): Entry {
+  const name = Buffer.from(key);
+  const bytes = allocateFrame(entryBytes(name.length, undefined));
+  const quorum = { acksRequired: 1, replicaCount: 1 };
+  writeRead(bytes, 0, { tag: 0, kind: operationKinds.read, quorum }, name);
   return readEntries(bytes)[0] as Entry;
 }
 

@@ -40,6 +40,8 @@ export interface LocalReplicaOptions {
   readonly turn: Turn | undefined;
   /** A write failed for what it is: its checksum does not match, or its version is too far ahead. */
   readonly onRefused: () => void;
+  /** Whether the log has had no room for some time: the node is to refuse writes before anything is done. */
+  readonly onBehind: (isBehind: boolean) => void;
   /** The store failed; the node must stop. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -48,6 +50,8 @@ export interface LocalReplicaOptions {
 const LARGE_AT_ONCE_MAX = 8;
 /** An answer that is as long as this takes no further records: they are announced, and come from one replica each. */
 export const ANSWER_BYTES_MAX = 1024 * 1024;
+/** How long writes may wait for room in the log before the node refuses further ones, milliseconds. */
+const BEHIND_AFTER_MS = 100;
 /** Writes of one run, bytes: what goes past it waits for the next turn. */
 const RUN_BYTES_MAX = 2 * 1024 * 1024;
 
@@ -62,6 +66,7 @@ export class LocalReplica {
   #writing: Batch[] = [];
   /** Why writes are not merged now: the log has no room, or is to fill more slowly. */
   #isHeldBack = false;
+  #isBehind = false;
 
   constructor(options: LocalReplicaOptions) {
     this.#options = options;
@@ -147,9 +152,23 @@ export class LocalReplica {
     const next = this.#writing[0]?.entries[this.#writing[0].next];
     const isStuck = next !== undefined && store.room(next.length) === 'wait';
     this.#isHeldBack = true;
-    if (isStuck) store.whenRoom(goOn);
+    if (isStuck) this.#waitForRoom(goOn);
     else if (store.paceMs > 0) setTimeout(goOn, store.paceMs);
     else goOn();
+  }
+
+  #waitForRoom(goOn: () => void): void {
+    const timer = setTimeout(() => this.#setBehind(true), BEHIND_AFTER_MS);
+    this.#options.store.whenRoom(() => {
+      clearTimeout(timer);
+      this.#setBehind(false);
+      goOn();
+    });
+  }
+
+  #setBehind(isBehind: boolean): void {
+    if (isBehind !== this.#isBehind) this.#options.onBehind(isBehind);
+    this.#isBehind = isBehind;
   }
 
   /** One run's marks, for all of its batches that have any. */

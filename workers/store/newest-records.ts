@@ -1,19 +1,20 @@
 /** The newest record of each key in one or several segments of the log: what their checkpoint merges. */
 import type { Buffer } from 'node:buffer';
-import { haveSameStamp, isLargeHead } from '../../src/formats/large-head.ts';
-import type { EntryPlace } from '../../src/formats/log.ts';
 import { compareRecords } from '../../src/domain/merge.ts';
+import { haveSameStamp, isLargeHead } from '../../src/formats/large-head.ts';
+import { entryAt, entryRecord, type LogEntry } from '../../src/formats/log.ts';
 import type { RecordView } from '../../src/formats/record.ts';
 import { tableKey } from './memtable.ts';
 
-interface Place extends EntryPlace {
-  readonly bytes: Buffer;
-}
+/** Above every offset in a segment: a place is the segment's index times this, and the offset of the entry in it. */
+const PLACE_STEP = 2 ** 32;
 
 export class NewestRecords {
   /** Heads of large values that another record of these segments has replaced: nothing names their chunks any more. */
   readonly replacedHeads: Buffer[] = [];
-  readonly #places = new Map<string, Place>();
+  readonly #segments: Buffer[] = [];
+  /** A number for each key, since there are a hundred thousand of them. */
+  readonly #places = new Map<string, number>();
   entries = 0;
 
   /** How many keys there are. */
@@ -22,16 +23,16 @@ export class NewestRecords {
   }
 
   /** Takes an entry. Of two with the same stamp, a large value that was written again, the one that comes later stays. */
-  add(bytes: Buffer, { keyStart, keyEnd, end }: EntryPlace): void {
+  add(bytes: Buffer, { entry, keyStart, keyEnd }: LogEntry): void {
     this.entries++;
+    if (this.#segments.at(-1) !== bytes) this.#segments.push(bytes);
     const key = tableKey(bytes, keyStart, keyEnd);
     const known = this.#places.get(key);
-    const place = { bytes, keyStart, keyEnd, end };
-    if (known === undefined || isReplacedBy(known, place)) {
-      this.#places.set(key, place);
-      if (known !== undefined) this.#replaced(known);
+    if (known === undefined || isReplacedBy(this.#recordAt(known), entryRecord(bytes, entry))) {
+      this.#places.set(key, (this.#segments.length - 1) * PLACE_STEP + entry);
+      if (known !== undefined) this.#replaced(this.#recordAt(known));
     } else {
-      this.#replaced(place);
+      this.#replaced(entryRecord(bytes, entry));
     }
   }
 
@@ -42,24 +43,28 @@ export class NewestRecords {
 
   /** The key and its newest record, as views. */
   get(key: string): { readonly key: Buffer; readonly record: Buffer } {
-    const { bytes, keyStart, keyEnd, end } = this.#places.get(key) as Place;
+    const place = this.#places.get(key) as number;
+    const bytes = this.#segmentOf(place);
+    const { keyStart, keyEnd, end } = entryAt(bytes, place % PLACE_STEP);
     return { key: bytes.subarray(keyStart, keyEnd), record: bytes.subarray(keyEnd, end) };
   }
 
-  #replaced(place: Place): void {
-    const record = recordAt(place);
+  #segmentOf(place: number): Buffer {
+    return this.#segments[Math.floor(place / PLACE_STEP)] as Buffer;
+  }
+
+  #recordAt(place: number): Buffer {
+    return entryRecord(this.#segmentOf(place), place % PLACE_STEP);
+  }
+
+  #replaced(record: Buffer): void {
     if (isLargeHead(record)) this.replacedHeads.push(record);
   }
 }
 
-function isReplacedBy(known: Place, place: Place): boolean {
-  const [old, fresh] = [recordAt(known), recordAt(place)];
+function isReplacedBy(old: Buffer, fresh: Buffer): boolean {
   if (isLargeHead(old) && isLargeHead(fresh) && haveSameStamp(old, fresh)) return true;
   return compareRecords(wholeView(fresh), wholeView(old)) >= 0;
-}
-
-function recordAt({ bytes, keyEnd, end }: Place): Buffer {
-  return bytes.subarray(keyEnd, end);
 }
 
 function wholeView(bytes: Buffer): RecordView {

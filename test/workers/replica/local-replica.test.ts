@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { replyCodes } from '../../../src/formats/codes.ts';
+import { readReplies } from '../../../src/formats/reply.ts';
+import type { Entry } from '../../../src/formats/frame.ts';
+import { SeenVersions } from '../../../workers/ground/seen-versions.ts';
+import { LocalReplica } from '../../../workers/replica/local-replica.ts';
+import type { Store } from '../../../workers/store/store.ts';
+import { readEntry, writeEntry } from '../../support/store.ts';
+
+type Room = ReturnType<Store['room']>;
+
+/** A store whose room and settling the test decides. */
+class FakeStore {
+  roomNow: Room = 'yes';
+  paceMs = 0;
+  readonly merged: Entry[] = [];
+  readonly settling: ((settled: 'durable' | 'full') => void)[] = [];
+  readonly waiting: (() => void)[] = [];
+  room = (): Room => this.roomNow;
+  whenRoom = (call: () => void): void => void this.waiting.push(call);
+  read = (): undefined => undefined;
+  settle = (done: (settled: 'durable' | 'full') => void): void => void this.settling.push(done);
+  merge = (entry: Entry): number => {
+    this.merged.push(entry);
+    return replyCodes.applied;
+  };
+
+  change(room: Room): void {
+    this.roomNow = room;
+    for (const call of this.waiting.splice(0)) call();
+  }
+}
+
+function start(t: TestContext): { store: FakeStore; replica: LocalReplica; behind: boolean[] } {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const store = new FakeStore();
+  const behind: boolean[] = [];
+  const replica = new LocalReplica({
+    store: store as unknown as Store,
+    versions: new SeenVersions(60_000, () => {}),
+    turn: undefined,
+    onRefused: () => {},
+    onBehind: (isBehind) => behind.push(isBehind),
+    onFatal: (error) => assert.fail(String(error)),
+  });
+  return { store, replica, behind };
+}
+
+/** Submits entries; the codes of their replies are there once they are answered. */
+function submit(replica: LocalReplica, entries: readonly Entry[]): { codes: number[] | undefined } {
+  const answer: { codes: number[] | undefined } = { codes: undefined };
+  replica.submit(entries, (bytes) => (answer.codes = readReplies(bytes).map(({ code }) => code)));
+  return answer;
+}
+
+const write = (key: string): Entry => writeEntry({ key, value: 'value' });
+
+test('a frame that writes is answered when its writes are durable, one that only reads at once', (t) => {
+  const { store, replica } = start(t);
+  const writing = submit(replica, [write('a'), readEntry('b')]);
+  const reading = submit(replica, [readEntry('a')]);
+  assert.deepEqual(reading.codes, [replyCodes.absent]);
+  assert.equal(writing.codes, undefined);
+  store.settling[0]?.('durable');
+  assert.deepEqual(writing.codes, [replyCodes.applied, replyCodes.absent]);
+});
+
+test('writes whose group met a full disk are answered so', (t) => {
+  const { store, replica } = start(t);
+  const answer = submit(replica, [write('a')]);
+  store.settling[0]?.('full');
+  assert.deepEqual(answer.codes, [replyCodes.full]);
+});
+
+test('writes wait while the log has no room, and go on in their order when it has', (t) => {
+  const { store, replica } = start(t);
+  store.roomNow = 'wait';
+  const answers = ['a', 'b'].map((key) => submit(replica, [write(key)]));
+  assert.equal(store.merged.length, 0);
+  assert.deepEqual(submit(replica, [readEntry('a')]).codes, [replyCodes.absent], 'reads do not wait');
+  store.change('yes');
+  for (const done of store.settling) done('durable');
+  assert.deepEqual(
+    answers.map(({ codes }) => codes),
+    [[replyCodes.applied], [replyCodes.applied]],
+  );
+});
+
+test('writes that wait are answered full once the disk is', (t) => {
+  const { store, replica } = start(t);
+  store.roomNow = 'wait';
+  const answer = submit(replica, [write('a')]);
+  store.change('full');
+  for (const done of store.settling) done('durable');
+  assert.deepEqual(answer.codes, [replyCodes.full]);
+});
+
+test('a log that has had no room for 100 ms is said to be behind, until it has room', (t) => {
+  const { store, replica, behind } = start(t);
+  store.roomNow = 'wait';
+  submit(replica, [write('a')]);
+  t.mock.timers.tick(99);
+  assert.deepEqual(behind, []);
+  t.mock.timers.tick(1);
+  assert.deepEqual(behind, [true]);
+  store.change('yes');
+  assert.deepEqual(behind, [true, false]);
+});
+
+test('a wait for room that is shorter is not told of', (t) => {
+  const { store, replica, behind } = start(t);
+  store.roomNow = 'wait';
+  submit(replica, [write('a')]);
+  t.mock.timers.tick(50);
+  store.change('yes');
+  t.mock.timers.tick(1000);
+  assert.deepEqual(behind, []);
+});
+
+test('while the log fills faster than it is checkpointed runs of writes wait for each other', (t) => {
+  const { store, replica } = start(t);
+  store.paceMs = 20;
+  submit(replica, [write('a')]);
+  submit(replica, [write('b')]);
+  assert.equal(store.merged.length, 1);
+  t.mock.timers.tick(20);
+  assert.equal(store.merged.length, 2);
+});
