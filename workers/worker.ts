@@ -22,6 +22,8 @@ import { PeerClient } from './peers/peer-client.ts';
 import { connectToPeer } from './peers/peer-connection.ts';
 import { PeerRefusals } from './peers/peer-refusals.ts';
 import { RangeDesk } from './ranges/desk.ts';
+import { OtherOwners } from './ranges/node-range.ts';
+import { OwnerSnapshots } from './ranges/owner-snapshots.ts';
 import { RangeScans } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
 import { executeForSibling, OwnedReplica, type Replica } from './replica/owned-replica.ts';
@@ -99,7 +101,10 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const onRefused = (): void => refusals.note('entry', 'A write fails its checksum or is from too far in the future');
   const onBehind = (isBehind: boolean): void => send({ kind: 'behind', isBehind });
   const replica = new LocalReplica({ store, versions, turn, onRefused, onBehind, onFatal });
-  const siblings = new Siblings({ operations: executeForSibling(replica) });
+  const snapshots = createSnapshots(store, settings);
+  const siblings = new Siblings({ operations: executeForSibling(replica), range: snapshots.answer }, (worker) =>
+    snapshots.forget(worker),
+  );
   const peers = createPeers(shell, send, refusals);
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
@@ -108,6 +113,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const { topology, timeoutMs, readRepair, replicationFactor, rangeMsMax } = settings;
   const ranges = new RangeScans({
     store,
+    owners: otherOwners(siblings, shell),
     peers,
     replicationFactor,
     rangeMsMax,
@@ -149,6 +155,24 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
 /** The replica as peers reach it: what they ask of the wrong worker goes to the right one. */
 function forPeers(replica: LocalReplica, siblings: Siblings, { index, settings: { workers } }: WorkerShell): Replica {
   return workers === 1 ? replica : new OwnedReplica({ replica, siblings, index, workers });
+}
+
+/** What the others ask of this worker's memtable; each of them has at most so many ranges. */
+function createSnapshots(store: Store, settings: WorkerSettings): OwnerSnapshots {
+  const { workers, rangesMax, rangeMsMax } = settings;
+  const snapshotsMax = (workers - 1) * (rangesMax + peerScansMax(settings));
+  return new OwnerSnapshots({ store, snapshotsMax, idleMsMax: rangeMsMax });
+}
+
+function otherOwners(siblings: Siblings, { index, settings: { workers } }: WorkerShell): OtherOwners | undefined {
+  if (workers === 1) return undefined;
+  const others = Array.from({ length: workers }, (_, worker) => worker).filter((worker) => worker !== index);
+  return new OtherOwners(
+    others.map((worker) => ({
+      name: `worker ${worker + 1}`,
+      ask: (bytes, onAnswer) => siblings.ask(worker, 'range', bytes, onAnswer),
+    })),
+  );
 }
 
 function createPeers(

@@ -67,6 +67,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/formats/json-text.ts', 'codec'],
   ['src/formats/range-format.ts', 'codec'],
   ['src/formats/range-bounds.ts', 'codec'],
+  ['src/formats/owner-range.ts', 'codec'],
   ['src/domain/merge.ts', 'codec'],
   ['src/domain/quorum.ts', 'coordination'],
   ['src/domain/rendezvous.ts', 'coordination'],

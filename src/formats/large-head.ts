@@ -20,6 +20,11 @@ export function isLargeHead(stored: Buffer): boolean {
   return crc32(stored.subarray(0, HEAD_BYTES - 4)) === stored.readUInt32LE(HEAD_BYTES - 4);
 }
 
+/** Whether the record at `offset` is of the kind that heads are; only of one that was checked. */
+export function hasLargeKind(bytes: Buffer, offset: number): boolean {
+  return bytes[offset + KIND_OFFSET] === KIND_CHUNKED;
+}
+
 /** The head of a record whose value stands in the chunk set `setId`. */
 export function makeHead(record: Buffer, setId: Buffer): Buffer {
   const head = Buffer.alloc(HEAD_BYTES);

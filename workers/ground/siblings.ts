@@ -8,22 +8,23 @@
 import { Buffer } from 'node:buffer';
 import type { MessagePort } from 'node:worker_threads';
 
-/** What may be asked: to execute an operation frame, whose answer is its reply frame. */
-export type SiblingQuestion = 'operations';
+/** What may be asked: to execute an operation frame, whose answer is its reply frame; what the memtable holds of a range. */
+export type SiblingQuestion = 'operations' | 'range';
 
 /**
- * Takes a question's bytes and gives the answer's, once. Both are transferred: the answer must be alone in its memory, or
+ * Takes a question's bytes and who asks, and gives the answer's bytes, once. Both are transferred: the answer must be alone in its memory, or
  * share it only with what nobody uses any more.
  */
-export type AnswerSibling = (bytes: Buffer, answer: (bytes: Buffer) => void) => void;
+export type AnswerSibling = (bytes: Buffer, answer: (bytes: Buffer) => void, asker: number) => void;
 
 type Message =
   | { readonly number: number; readonly question: SiblingQuestion; readonly bytes: Uint8Array }
   | { readonly number: number; readonly question: undefined; readonly bytes: Uint8Array };
 
-type OnAnswer = (bytes: Buffer | undefined) => void;
+export type OnAnswer = (bytes: Buffer | undefined) => void;
 
 interface Sibling {
+  readonly worker: number;
   readonly port: MessagePort;
   /** What was asked of it and is not answered, by number. */
   readonly open: Map<number, OnAnswer>;
@@ -31,20 +32,27 @@ interface Sibling {
 
 export class Siblings {
   readonly #answers: Readonly<Record<SiblingQuestion, AnswerSibling>>;
+  readonly #onLost: (worker: number) => void;
   readonly #siblings = new Map<number, Sibling>();
   #asked = 0;
 
-  constructor(answers: Readonly<Record<SiblingQuestion, AnswerSibling>>) {
+  /** `onLost` is told of each worker whose channel has closed. */
+  constructor(
+    answers: Readonly<Record<SiblingQuestion, AnswerSibling>>,
+    onLost: (worker: number) => void = () => undefined,
+  ) {
     this.#answers = answers;
+    this.#onLost = onLost;
   }
 
   /** Takes the channel to another worker, in the place of one to its dead predecessor. */
   connect(worker: number, port: MessagePort): void {
-    this.#lose(worker, this.#siblings.get(worker));
-    const sibling: Sibling = { port, open: new Map() };
+    const predecessor = this.#siblings.get(worker);
+    if (predecessor !== undefined) this.#lose(predecessor);
+    const sibling: Sibling = { worker, port, open: new Map() };
     this.#siblings.set(worker, sibling);
     port.on('message', (message: Message) => this.#take(sibling, message));
-    port.on('close', () => this.#lose(worker, sibling));
+    port.on('close', () => this.#lose(sibling));
   }
 
   /**
@@ -62,13 +70,14 @@ export class Siblings {
 
   /** Ends all channels. */
   close(): void {
-    for (const [worker, sibling] of this.#siblings) this.#lose(worker, sibling);
+    for (const sibling of this.#siblings.values()) this.#lose(sibling);
   }
 
-  #take(sibling: Sibling, { number, question, bytes }: Message): void {
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  #take(sibling: Sibling, { number, question, bytes: taken }: Message): void {
+    const buffer = Buffer.from(taken.buffer, taken.byteOffset, taken.byteLength);
     if (question !== undefined) {
-      this.#answers[question](buffer, (answer) => post(sibling.port, { number, question: undefined, bytes: answer }));
+      const answer = (bytes: Buffer): void => post(sibling.port, { number, question: undefined, bytes });
+      this.#answers[question](buffer, answer, sibling.worker);
       return;
     }
     const onAnswer = sibling.open.get(number);
@@ -77,13 +86,14 @@ export class Siblings {
   }
 
   /** The other worker is gone: what was asked of it gets no answer. */
-  #lose(worker: number, sibling: Sibling | undefined): void {
-    if (sibling === undefined) return;
-    if (this.#siblings.get(worker) === sibling) this.#siblings.delete(worker);
+  #lose(sibling: Sibling): void {
+    if (this.#siblings.get(sibling.worker) !== sibling) return;
+    this.#siblings.delete(sibling.worker);
     sibling.port.close();
     const open = [...sibling.open.values()];
     sibling.open.clear();
     for (const onAnswer of open) onAnswer(undefined);
+    this.#onLost(sibling.worker);
   }
 }
 

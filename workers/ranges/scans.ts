@@ -11,6 +11,7 @@ import type { RangeSource } from '../ground/range-source.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
 import type { PeerClient } from '../peers/peer-client.ts';
 import type { Store } from '../store/store.ts';
+import { NodeRange, type OtherOwners } from './node-range.ts';
 import { PeerRange } from './peer-range.ts';
 import {
   RunningScan,
@@ -25,6 +26,8 @@ import { ScanTurns } from './scan-turns.ts';
 
 export interface RangeScansOptions {
   readonly store: Store;
+  /** Those who own the other keys of this node; undefined where this worker is the only one. */
+  readonly owners: OtherOwners | undefined;
   /** By index in the topology; undefined at this node's own. */
   readonly peers: readonly (RangePeer | undefined)[];
   readonly versions: Pick<SeenVersions, 'seeRecord' | 'reportIfAhead'>;
@@ -118,8 +121,8 @@ export class RangeScans {
   }
 
   #open({ kind, bounds, format, limit }: ScanStart, wake: () => void): OpenedScan {
-    const { store, peers, versions, replicationFactor } = this.#options;
-    const sources: RangeSource[] = [store.openRange(bounds)];
+    const { peers, versions, replicationFactor } = this.#options;
+    const sources: RangeSource[] = [this.#openOwn(bounds, wake)];
     if (kind === 'cluster') {
       for (const peer of peers) if (peer !== undefined) sources.push(this.#openPeer(peer, bounds, wake));
     }
@@ -127,6 +130,12 @@ export class RangeScans {
     const accepts = kind === 'peer' ? () => true : (bytes: Buffer, at: number) => versions.seeRecord(bytes, at);
     const options = { sources, format, limit, withTombstones: kind === 'peer', replicationFactor, accepts };
     return { scan: new RangeScan(options, this.#turns.slice), sources };
+  }
+
+  #openOwn(bounds: RangeBounds, wake: () => void): RangeSource {
+    const { store, owners } = this.#options;
+    if (owners === undefined) return store.openRange(bounds);
+    return new NodeRange({ store, owners, bounds, onChange: wake });
   }
 
   #openPeer(peer: RangePeer, bounds: RangeBounds, wake: () => void): RangeSource {

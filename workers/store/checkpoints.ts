@@ -15,7 +15,7 @@ export interface SealedSegment {
 }
 
 export interface CheckpointsOptions {
-  readonly writer: Writer;
+  readonly writer: Pick<Writer, 'checkpoint'>;
   /** The segment's entries are in LMDB. */
   readonly onDone: (segment: SealedSegment) => void;
   /** The disk has no room for what waits. */
@@ -33,6 +33,19 @@ export class CheckpointMeasures {
   isDiskFull = false;
 }
 
+/** Keeps segments that are full only after it was taken from being checkpointed. */
+export interface CheckpointHold {
+  /** Ends it; returns whether it held all the time. */
+  release(): boolean;
+}
+
+/** A hold with the number of the newest segment that it lets through. */
+interface Hold {
+  readonly upTo: number;
+}
+
+/** How long a segment waits for those who hold it back, milliseconds: far above what it takes a range to begin. */
+const HELD_MS_MAX = 1000;
 /** Time after which a checkpoint is tried again that met a full disk, milliseconds. */
 const RETRY_MS = 500;
 
@@ -40,6 +53,12 @@ export class Checkpoints {
   readonly measures = new CheckpointMeasures();
   readonly #options: CheckpointsOptions;
   readonly #waiting: SealedSegment[] = [];
+  readonly #holds = new Set<Hold>();
+  /** Segments that were added, and the number of the newest whose checkpoint has begun; they count from 1. */
+  #added = 0;
+  #begun = 0;
+  /** A segment that is held back looks again. */
+  #onRelease: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #isEnding = false;
@@ -55,13 +74,31 @@ export class Checkpoints {
 
   add(segment: SealedSegment): void {
     this.#waiting.push(segment);
+    this.#added++;
     this.#start();
+  }
+
+  /**
+   * Keeps segments that are added from now on out of LMDB, for as long as it takes to open a snapshot of it: so that the
+   * snapshot has nothing that is newer than the memtable is now. Others go on, so holds that follow each other keep no
+   * segment waiting. A segment that has waited for a second is checkpointed all the same; then `release` says so.
+   */
+  hold(): CheckpointHold {
+    const hold = { upTo: this.#added };
+    this.#holds.add(hold);
+    return {
+      release: () => {
+        if (this.#holds.delete(hold)) this.#onRelease?.();
+        return this.#begun <= hold.upTo;
+      },
+    };
   }
 
   /** Resolves when nothing waits any more, or the disk is full; nothing is tried after that, and all files are closed. */
   async end(): Promise<void> {
     this.#isEnding = true;
     clearTimeout(this.#retry);
+    this.#onRelease?.();
     if (this.#waiting.length > 0) this.#start();
     await this.#running;
     for (const { file } of this.#waiting) file.close();
@@ -79,6 +116,9 @@ export class Checkpoints {
 
   async #run(): Promise<void> {
     for (let segment = this.#waiting[0]; segment !== undefined; segment = this.#waiting[0]) {
+      const number = this.#added - this.#waiting.length + 1;
+      if (this.#isHeld(number)) await this.#untilReleased(number);
+      this.#begun = number;
       const end = await this.#options.writer.checkpoint(segment.file.name, segment.sequence);
       this.measures.isDiskFull = end.kind === 'full';
       if (end.kind === 'full') return this.#metFullDisk();
@@ -89,6 +129,24 @@ export class Checkpoints {
       this.measures.endedAt = performance.now();
       this.#options.onDone(segment);
     }
+  }
+
+  #isHeld(number: number): boolean {
+    if (this.#isEnding) return false;
+    for (const { upTo } of this.#holds) if (upTo < number) return true;
+    return false;
+  }
+
+  async #untilReleased(number: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, HELD_MS_MAX);
+      this.#onRelease = () => {
+        if (this.#isHeld(number)) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#onRelease = undefined;
   }
 
   #metFullDisk(): void {

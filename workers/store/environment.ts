@@ -13,7 +13,7 @@ import { closeSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
-import type { ViewHandleOptions } from './range.ts';
+import type { ViewHandleOptions } from './cursors.ts';
 
 export type { Database };
 

@@ -8,7 +8,7 @@ import type { Buffer } from 'node:buffer';
 import { readSegment, readSegmentHeader, type EntryPlace } from '../../src/formats/log.ts';
 import type { Durability } from '../../src/domain/modes.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
-import { Checkpoints, type CheckpointMeasures, type SealedSegment } from './checkpoints.ts';
+import { Checkpoints, type CheckpointHold, type CheckpointMeasures, type SealedSegment } from './checkpoints.ts';
 import { Log, type Group, type GroupEnd, type LogMeasures, type Room } from './log.ts';
 import { parseLogFileName, type LogFiles } from './log-files.ts';
 import { Memtable, tableKey, type LoggedEntry, type MemtableLayer } from './memtable.ts';
@@ -165,6 +165,11 @@ export class LoggedWrites {
   /** What is durable and not in LMDB, as of now, the newest last. */
   snapshot(): MemtableLayer[] {
     return this.#memtable.snapshot();
+  }
+
+  /** Keeps what is written from now on out of LMDB; see `Checkpoints.hold`. */
+  holdCheckpoints(): CheckpointHold {
+    return this.#checkpoints.hold();
   }
 
   /** Brings what there is into LMDB before the segment is full, so that what the store takes is known. */

@@ -41,7 +41,6 @@ import type { Durability } from '../../src/domain/modes.ts';
 import { Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { steps, wholeReads } from '../ground/pace.ts';
-import type { RangeSource } from '../ground/range-source.ts';
 import type { CheckpointMeasures } from './checkpoints.ts';
 import { asStoreError, StoreEnvironment, type Database, type EnvironmentOptions } from './environment.ts';
 import { LargeValues } from './large-values.ts';
@@ -49,9 +48,10 @@ import type { LogMeasures, Room } from './log.ts';
 import { openLogFiles } from './log-files.ts';
 import { LoggedWrites, type Settled } from './logged-writes.ts';
 import { tableKey } from './memtable.ts';
-import { MergedSource } from './merged-source.ts';
 import { NewestVersions } from './newest-versions.ts';
-import { CursorView, layerCursor, lmdbCursor, StoreRange } from './range.ts';
+import type { EntryCursor } from './cursors.ts';
+import type { StoreRange } from './range.ts';
+import { StoreRanges, type LoggedSnapshot } from './ranges.ts';
 import { StoreRoom } from './room.ts';
 import { wins } from './wins.ts';
 import { Writer } from './writer.ts';
@@ -109,9 +109,7 @@ export class Store {
   readonly #records: Database<Buffer, Buffer>;
   readonly #large: LargeValues;
   readonly #newest: NewestVersions;
-  /** The records again, through a handle whose cursors show their entries in `#view`. */
-  readonly #ranges: Database;
-  readonly #view = new CursorView();
+  readonly #ranges: StoreRanges;
   readonly #room: StoreRoom;
   readonly #onCorrupt: StoreEvents['onCorrupt'];
   #isClosing = false;
@@ -125,7 +123,7 @@ export class Store {
     this.#records = records;
     this.#large = new LargeValues(environment);
     this.#newest = new NewestVersions(ready.bound);
-    this.#ranges = environment.openView('records', this.#view.handleOptions());
+    this.#ranges = new StoreRanges({ environment, logged, large: this.#large, onCorrupt });
     this.#room = new StoreRoom([records, this.#large.chunks], storeBytesMax, () => logged.bytesHeld);
     this.#onCorrupt = onCorrupt;
   }
@@ -216,19 +214,15 @@ export class Store {
     }
   }
 
-  /** The durable records of a range as they are now; whoever opens it closes it. */
-  openRange({ start, end, keysOnly }: RangeBounds): RangeSource {
+  /** The durable records of a range as they are now (ranges.ts); whoever opens it closes it. */
+  openRange(bounds: RangeBounds, others: readonly EntryCursor[] = []): StoreRange {
     this.refresh();
-    const transaction = this.#environment.useReadTransaction();
-    // `end` undefined and absent are not the same to lmdb.
-    const bounds = end === undefined ? { start } : { start, end };
-    const iterator = this.#ranges.getRange({ ...bounds, transaction })[Symbol.iterator]();
-    const reading = { large: this.#large, transaction, keysOnly, onCorrupt: this.#onCorrupt };
-    const stored = new StoreRange({ ...reading, cursor: lmdbCursor(iterator, this.#view, () => transaction.done()) });
-    const layers = this.#logged.snapshot();
-    if (layers.length === 0) return stored;
-    const logged = layers.map((layer) => new StoreRange({ ...reading, cursor: layerCursor(layer, start, end) }));
-    return new MergedSource([stored, ...logged]);
+    return this.#ranges.open(bounds, others);
+  }
+
+  /** What is durable of this owner and not in LMDB, as of now, for another worker's range. */
+  snapshotLogged(bounds: RangeBounds): LoggedSnapshot {
+    return this.#ranges.snapshot(bounds);
   }
 
   /** LMDB's own list of reader slots, a line each: process, thread, and the snapshot that it holds or "-". */

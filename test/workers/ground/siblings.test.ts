@@ -17,8 +17,8 @@ function bytesOf(text: string): Buffer {
 
 /** Worker 0, which asks, and worker 1, which answers as told. */
 function pair(t: TestContext, answer: AnswerSibling): { asking: Siblings; answering: Siblings } {
-  const asking = new Siblings({ operations: silent });
-  const answering = new Siblings({ operations: answer });
+  const asking = new Siblings({ operations: silent, range: silent });
+  const answering = new Siblings({ operations: answer, range: silent });
   connect(asking, answering);
   t.after(() => {
     asking.close();
@@ -53,7 +53,10 @@ test('answers come in any order, each to its question', async (t) => {
 
 test('both ends of a channel ask and answer', async (t) => {
   const echo: AnswerSibling = (bytes, answer) => answer(bytes);
-  const [zero, one] = [new Siblings({ operations: echo }), new Siblings({ operations: echo })];
+  const [zero, one] = [
+    new Siblings({ operations: echo, range: silent }),
+    new Siblings({ operations: echo, range: silent }),
+  ];
   t.after(() => zero.close());
   connect(zero, one);
   assert.deepEqual(await Promise.all([ask(zero, 1, 'to one'), ask(one, 0, 'to zero')]), ['to one', 'to zero']);
@@ -90,7 +93,7 @@ test('what a worker has not answered when it dies gets no answer, and so does wh
 test('a worker that takes the place of a dead one is asked instead', async (t) => {
   const { asking } = pair(t, silent);
   const lost = ask(asking, 1, 'lost');
-  const successor = new Siblings({ operations: (_bytes, answer) => answer(bytesOf('here')) });
+  const successor = new Siblings({ operations: (_bytes, answer) => answer(bytesOf('here')), range: silent });
   t.after(() => successor.close());
   connect(asking, successor);
   assert.equal(await lost, undefined);

@@ -29,6 +29,7 @@ function scansOf(store: Store, more: Partial<RangeScansOptions> = {}): RangeScan
   const defaults = {
     operationsSoFar: () => 0,
     versions: new SeenVersions(60_000, () => {}),
+    owners: undefined,
     peers: [],
     replicationFactor: 1,
     rangeMsMax: 600_000,

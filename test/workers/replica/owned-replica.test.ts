@@ -44,7 +44,10 @@ function startWorkers(t: TestContext, valueBytes = 0): TestWorker[] {
   const workers = Array.from({ length: WORKERS }, (_, index) => {
     const executed: string[][] = [];
     const replica = finding(executed, valueBytes);
-    const siblings = new Siblings({ operations: executeForSibling(replica) });
+    const siblings = new Siblings({
+      operations: executeForSibling(replica),
+      range: () => assert.fail('no range here'),
+    });
     t.after(() => siblings.close());
     return { replica: new OwnedReplica({ replica, siblings, index, workers: WORKERS }), siblings, executed };
   });
