@@ -1,0 +1,100 @@
+/** When segments are checkpointed, with a writer that is told when a checkpoint ends. */
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { test, type TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Checkpoints, type SealedSegment } from '../../../workers/store/checkpoints.ts';
+import { MemtableLayer } from '../../../workers/store/memtable.ts';
+import type { WriterEnd } from '../../../workers/store/writer.ts';
+
+interface Bench {
+  readonly checkpoints: Checkpoints;
+  /** Sequences of the segments whose checkpoints have begun. */
+  readonly begun: number[];
+  /** Ends the checkpoint that runs. */
+  readonly endOne: () => Promise<void>;
+}
+
+function bench(): Bench {
+  const begun: number[] = [];
+  let end: ((end: WriterEnd) => void) | undefined;
+  const checkpoints = new Checkpoints({
+    writer: {
+      checkpoint: (_name, sequence) => {
+        begun.push(sequence);
+        return new Promise((resolve) => (end = resolve));
+      },
+    },
+    onDone: () => {},
+    onFull: () => {},
+    onFatal: (error) => assert.fail(String(error)),
+  });
+  const endOne = async (): Promise<void> => {
+    end?.({ kind: 'done', id: 0, records: 0, seconds: 0 });
+    await nextTurn();
+  };
+  return { checkpoints, begun, endOne };
+}
+
+function segment(sequence: number): SealedSegment {
+  const file = { name: `${sequence}`, write: () => {}, sync: async () => {}, close: () => {} };
+  return { file, sequence, layer: new MemtableLayer(Buffer.alloc(0)) };
+}
+
+test('a hold keeps back segments that come after it, and no others', async () => {
+  const { checkpoints, begun, endOne } = bench();
+  checkpoints.add(segment(1));
+  checkpoints.add(segment(2));
+  const hold = checkpoints.hold();
+  checkpoints.add(segment(3));
+  const later = checkpoints.hold();
+  await endOne();
+  await endOne();
+  assert.deepEqual(begun, [1, 2]);
+  assert.equal(hold.release(), true);
+  await nextTurn();
+  assert.deepEqual(begun, [1, 2, 3], 'a hold that came after the segment does not keep it back');
+  assert.equal(later.release(), true);
+});
+
+test('a segment waits for every hold that is older', async () => {
+  const { checkpoints, begun } = bench();
+  const [one, other] = [checkpoints.hold(), checkpoints.hold()];
+  checkpoints.add(segment(1));
+  await nextTurn();
+  assert.equal(one.release(), true);
+  assert.equal(one.release(), true, 'releasing twice is releasing once');
+  await nextTurn();
+  assert.deepEqual(begun, []);
+  assert.equal(other.release(), true);
+  await nextTurn();
+  assert.deepEqual(begun, [1]);
+});
+
+test('a segment that has waited for a second is checkpointed, and the hold says that it did not hold', async (t: TestContext) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { checkpoints, begun } = bench();
+  const hold = checkpoints.hold();
+  checkpoints.add(segment(1));
+  await nextTurn();
+  t.mock.timers.tick(999);
+  await nextTurn();
+  assert.deepEqual(begun, []);
+  t.mock.timers.tick(1);
+  await nextTurn();
+  assert.deepEqual(begun, [1]);
+  assert.equal(hold.release(), false);
+  assert.equal(checkpoints.hold().release(), true);
+});
+
+test('end() waits for no hold', async () => {
+  const { checkpoints, begun, endOne } = bench();
+  checkpoints.hold();
+  checkpoints.add(segment(1));
+  await nextTurn();
+  const ended = checkpoints.end();
+  await nextTurn();
+  assert.deepEqual(begun, [1]);
+  await endOne();
+  await ended;
+});
