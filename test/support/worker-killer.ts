@@ -12,7 +12,7 @@ export const inspected = { NODE_OPTIONS: '--inspect=127.0.0.1:0' } as const;
 
 interface InspectorMessage {
   readonly method?: string;
-  readonly params?: { readonly sessionId?: string };
+  readonly params?: { readonly sessionId?: string; readonly workerInfo?: { readonly title?: string } };
 }
 
 /** Makes one of the node's worker threads exit, as if it had crashed. Resolves when it was told to. */
@@ -27,7 +27,9 @@ export async function endWorker(node: NodeProcess): Promise<void> {
   const attached = new Promise<string>((resolve) => {
     socket.addEventListener('message', ({ data }) => {
       const { method, params } = JSON.parse(String(data)) as InspectorMessage;
-      if (method === 'NodeWorker.attachedToWorker' && params?.sessionId !== undefined) resolve(params.sessionId);
+      if (method !== 'NodeWorker.attachedToWorker' || params?.sessionId === undefined) return;
+      // A worker has a thread of its own that writes to the store; where that one ends, the node does.
+      if (params.workerInfo?.title?.includes('store writer') !== true) resolve(params.sessionId);
     });
   });
   socket.send(JSON.stringify({ id: 1, method: 'NodeWorker.enable', params: { waitForDebuggerOnStart: false } }));

@@ -231,8 +231,13 @@ export class Log {
   release(file: LogFile): void {
     this.#segments--;
     this.#unsyncedFiles.delete(file);
-    this.#spare.recycle(file);
-    this.#makeSpare();
+    const reuse = (): void => {
+      this.#spare.recycle(file);
+      this.#makeSpare();
+    };
+    // A sync that is under way may be this file's, which must not be closed then.
+    if (this.#isSyncing) void this.#lastSync.then(reuse);
+    else reuse();
   }
 
   /**
