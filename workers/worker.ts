@@ -164,8 +164,7 @@ function createSnapshots(store: Store, settings: WorkerSettings): OwnerSnapshots
   return new OwnerSnapshots({ store, snapshotsMax, idleMsMax: rangeMsMax });
 }
 
-function otherOwners(siblings: Siblings, { index, settings: { workers } }: WorkerShell): OtherOwners | undefined {
-  if (workers === 1) return undefined;
+function otherOwners(siblings: Siblings, { index, settings: { workers } }: WorkerShell): OtherOwners {
   const others = Array.from({ length: workers }, (_, worker) => worker).filter((worker) => worker !== index);
   return new OtherOwners(
     others.map((worker) => ({

@@ -1,8 +1,9 @@
 /**
- * A range of this node where it has several workers: what all owners hold in their memtables, and LMDB, which they share.
+ * A range of this node: what all owners hold in their memtables, and LMDB, which they share.
  *
  *   opening ── each other owner has taken its snapshot ──> opened ── LMDB's, and this owner's ──> open
  *
+ * What this owner holds is put in the order of keys before that, in steps; the others do the same before they answer.
  * In this order each owner's keys are shown as of one moment, and every write that was acknowledged before is there: an
  * owner's snapshot has what is not in LMDB when it is taken, and until its first page is asked for nothing newer gets
  * there (`Checkpoints.hold`). Where that was kept up for too long, all is opened anew before anything was shown.
@@ -18,7 +19,10 @@ import type { StoreRange } from '../store/range.ts';
 import { OwnerCursor, type Owner } from './owner-cursor.ts';
 
 export interface NodeRangeOptions {
-  readonly store: { openRange(bounds: RangeBounds, others: readonly EntryCursor[]): StoreRange };
+  readonly store: {
+    prepareRange(): boolean;
+    openRange(bounds: RangeBounds, others: readonly EntryCursor[]): StoreRange;
+  };
   readonly owners: OtherOwners;
   readonly bounds: RangeBounds;
   /** The source is not `waiting` any more. */
@@ -113,10 +117,14 @@ export class NodeRange implements RangeSource {
     this.#openings++;
     this.#cursors = this.#options.owners.cursors(this.#options.bounds, () => this.#onChange());
     for (const cursor of this.#cursors) cursor.open();
+    if (this.#cursors.length > 0) return;
+    this.#phase = 'opened';
+    this.#begin();
   }
 
   #begin(): void {
     const { store, bounds } = this.#options;
+    if (!store.prepareRange()) return;
     this.#phase = 'open';
     this.#range = store.openRange(bounds, this.#cursors);
     for (const cursor of this.#cursors) cursor.read();

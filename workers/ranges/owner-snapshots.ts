@@ -22,7 +22,7 @@ import type { CursorStep, EntryCursor } from '../store/cursors.ts';
 import type { LoggedSnapshot } from '../store/ranges.ts';
 
 export interface OwnerSnapshotsOptions {
-  readonly store: { snapshotLogged(bounds: RangeBounds): LoggedSnapshot };
+  readonly store: { prepareRange(): boolean; snapshotLogged(bounds: RangeBounds): LoggedSnapshot };
   readonly snapshotsMax: number;
   /** How long nobody may ask for a page of one, milliseconds. */
   readonly idleMsMax: number;
@@ -53,6 +53,10 @@ export class OwnerSnapshots {
   /** Answers a sibling's question `range`. */
   readonly answer: AnswerSibling = (bytes, answer, asker) => {
     const question = readOwnerQuestion(bytes);
+    if (question.kind === 'open' && !this.#options.store.prepareRange()) {
+      setImmediate(() => this.answer(bytes, answer, asker));
+      return;
+    }
     answer(this.#answer(question, asker));
   };
 

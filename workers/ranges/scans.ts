@@ -26,8 +26,8 @@ import { ScanTurns } from './scan-turns.ts';
 
 export interface RangeScansOptions {
   readonly store: Store;
-  /** Those who own the other keys of this node; undefined where this worker is the only one. */
-  readonly owners: OtherOwners | undefined;
+  /** None where the node has one worker. */
+  readonly owners: OtherOwners;
   /** By index in the topology; undefined at this node's own. */
   readonly peers: readonly (RangePeer | undefined)[];
   readonly versions: Pick<SeenVersions, 'seeRecord' | 'reportIfAhead'>;
@@ -134,7 +134,6 @@ export class RangeScans {
 
   #openOwn(bounds: RangeBounds, wake: () => void): RangeSource {
     const { store, owners } = this.#options;
-    if (owners === undefined) return store.openRange(bounds);
     return new NodeRange({ store, owners, bounds, onChange: wake });
   }
 

@@ -11,7 +11,7 @@ import { copyBytes, type RangeEntry } from '../../src/formats/range-format.ts';
 import { hasLargeKind } from '../../src/formats/large-head.ts';
 import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { compareKeys } from '../../src/domain/range-merge.ts';
-import { tableKey, type MemtableLayer } from './memtable.ts';
+import { tableKey, type LayerSnapshot } from './memtable.ts';
 
 /** `waiting`: the next entry has to come from elsewhere; whoever hands the cursor out says when to ask again. */
 export type CursorStep = 'entry' | 'waiting' | 'ended';
@@ -118,7 +118,7 @@ export class LmdbCursor implements EntryCursor {
 }
 
 /** The cursor over the entries of a layer, which must not change any more. They were checked when they came. */
-export function layerCursor(layer: MemtableLayer, { start, end, keysOnly }: RangeBounds): EntryCursor {
+export function layerCursor(layer: LayerSnapshot, { start, end, keysOnly }: RangeBounds): EntryCursor {
   const entries = layer.entries(textOf(start), end === undefined ? undefined : textOf(end));
   const { image } = layer;
   const entry = emptyEntry(image);

@@ -11,7 +11,7 @@ import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { Checkpoints, type CheckpointHold, type CheckpointMeasures, type SealedSegment } from './checkpoints.ts';
 import { Log, type Group, type GroupEnd, type LogMeasures, type Room } from './log.ts';
 import { parseLogFileName, type LogFiles } from './log-files.ts';
-import { Memtable, tableKey, type LoggedEntry, type MemtableLayer } from './memtable.ts';
+import { Memtable, tableKey, type LoggedEntry, type LayerSnapshot } from './memtable.ts';
 import type { Writer } from './writer.ts';
 import type { ReplayedLog } from './writer-protocol.ts';
 
@@ -162,8 +162,13 @@ export class LoggedWrites {
     return this.#memtable.findNewest(key);
   }
 
+  /** Prepares `snapshot` by a short step; returns whether that is short now, too. */
+  order(): boolean {
+    return this.#memtable.order();
+  }
+
   /** What is durable and not in LMDB, as of now, the newest last. */
-  snapshot(): MemtableLayer[] {
+  snapshot(): LayerSnapshot[] {
     return this.#memtable.snapshot();
   }
 

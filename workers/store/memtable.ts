@@ -1,10 +1,12 @@
 /**
  * What the log holds and LMDB does not yet: for each segment that is not checkpointed a table from key to the entry in
- * the segment's image, sorted by key.
+ * the segment's image.
  *
  * A segment's image is its file's bytes in memory; entries are encoded straight into it, so an entry is one number, its
- * offset. Keys are strings of one character a byte: their order is that of the bytes. The tables are B+ trees that share
- * nodes with their clones (sorted-btree), so a range gets all of them as of one moment for nothing.
+ * offset. Keys are strings of one character a byte: their order is that of the bytes. Writes go to a hash table; the order of
+ * keys is made only when a range asks for it, in steps, and kept from then on: in a B+ tree that shares nodes with its clones
+ * (sorted-btree), so that a range gets all of it as of one moment for nothing. Putting each write into the tree at once costs
+ * a replica a seventh of its CPU (docs/decisions/014).
  */
 import type { Buffer } from 'node:buffer';
 import BTreeModule from 'sorted-btree';
@@ -23,31 +25,60 @@ export interface LoggedEntry {
   readonly offset: number;
 }
 
+/** How many keys one step puts in order: 1 to 2 ms. */
+const ORDER_STEP_KEYS = 2000;
+
 /** One segment's table. */
 export class MemtableLayer {
   readonly image: Buffer;
-  readonly #table: Table;
+  readonly #offsets = new Map<string, number>();
+  readonly #ordered = new BTreeModule.default<string, number>(undefined, compareKeys, 64);
+  /** Keys whose newest offset is not in `#ordered` yet; one may be there several times. */
+  #unordered: string[] = [];
 
-  constructor(image: Buffer, table: Table = emptyTable()) {
+  constructor(image: Buffer) {
     this.image = image;
-    this.#table = table;
   }
 
   get size(): number {
-    return this.#table.size;
+    return this.#offsets.size;
   }
 
   put(key: string, offset: number): void {
-    this.#table.set(key, offset);
+    this.#offsets.set(key, offset);
+    this.#unordered.push(key);
   }
 
   offsetOf(key: string): number | undefined {
-    return this.#table.get(key);
+    return this.#offsets.get(key);
+  }
+
+  /** Whether `snapshot` would have more to put in order than one step takes. */
+  get isUnordered(): boolean {
+    return this.#unordered.length > ORDER_STEP_KEYS;
+  }
+
+  /** Puts some more keys in order. */
+  order(): void {
+    const left = Math.max(0, this.#unordered.length - ORDER_STEP_KEYS);
+    for (const key of this.#unordered.splice(left)) this.#ordered.set(key, this.#offsets.get(key) as number);
   }
 
   /** The layer as it is now, whatever is put later. */
-  snapshot(): MemtableLayer {
-    return new MemtableLayer(this.image, this.#table.clone());
+  snapshot(): LayerSnapshot {
+    while (this.#unordered.length > 0) this.order();
+    return new LayerSnapshot(this.image, this.#ordered.clone());
+  }
+}
+
+/** A layer as of one moment. */
+export class LayerSnapshot {
+  readonly image: Buffer;
+  readonly #table: Table;
+
+  constructor(image: Buffer, table: Table) {
+    this.image = image;
+    this.#table = table;
   }
 
   /** Entries from `start` on, before `end` where there is one, in the order of their keys. */
@@ -118,14 +149,16 @@ export class Memtable {
     return this.#pending.get(key) ?? this.find(key);
   }
 
+  /** Does a step of 1 to 2 ms towards the order of keys; returns whether `snapshot` takes no longer than some of them. */
+  order(): boolean {
+    this.#layers.find((layer) => layer.isUnordered)?.order();
+    return !this.#layers.some((layer) => layer.isUnordered);
+  }
+
   /** All layers that hold something, as of now. */
-  snapshot(): MemtableLayer[] {
+  snapshot(): LayerSnapshot[] {
     return this.#layers.filter((layer) => layer.size > 0).map((layer) => layer.snapshot());
   }
-}
-
-function emptyTable(): Table {
-  return new BTreeModule.default<string, number>(undefined, compareKeys, 64);
 }
 
 function compareKeys(left: string, right: string): number {

@@ -8,6 +8,7 @@ import { decodeBounds } from '../../../src/formats/range-bounds.ts';
 import { wholePage } from '../../../workers/ranges/page.ts';
 import { SeenVersions } from '../../../workers/ground/seen-versions.ts';
 import type { ScanHandle } from '../../../workers/ranges/running-scan.ts';
+import { OtherOwners } from '../../../workers/ranges/node-range.ts';
 import { RangeScans, type RangePeer, type RangeScansOptions } from '../../../workers/ranges/scans.ts';
 import type { PeerStreamHandler } from '../../../workers/peers/question.ts';
 import type { Store } from '../../../workers/store/store.ts';
@@ -29,7 +30,7 @@ function scansOf(store: Store, more: Partial<RangeScansOptions> = {}): RangeScan
   const defaults = {
     operationsSoFar: () => 0,
     versions: new SeenVersions(60_000, () => {}),
-    owners: undefined,
+    owners: new OtherOwners([]),
     peers: [],
     replicationFactor: 1,
     rangeMsMax: 600_000,
