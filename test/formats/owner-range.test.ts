@@ -17,14 +17,14 @@ import { entriesFormat, type RangeEntry } from '../../src/formats/range-format.t
 import { bytesOf } from './arbitraries.ts';
 
 const id = fc.nat(0xffff_ffff);
-const bounds = fc.record({
-  start: bytesOf(1, 40),
-  end: fc.option(bytesOf(1, 40), { nil: undefined }),
-  keysOnly: fc.boolean(),
-});
+const plain = { noNullPrototype: true };
+const bounds = fc.record(
+  { start: bytesOf(1, 40), end: fc.option(bytesOf(1, 40), { nil: undefined }), keysOnly: fc.boolean() },
+  plain,
+);
 const questions: fc.Arbitrary<OwnerQuestion> = fc.oneof(
-  fc.record({ kind: fc.constant('open' as const), id, bounds }),
-  fc.record({ kind: fc.constantFrom('page' as const, 'close' as const), id }),
+  fc.record({ kind: fc.constant('open' as const), id, bounds }, plain),
+  fc.record({ kind: fc.constantFrom('page' as const, 'close' as const), id }, plain),
 );
 
 test('a question comes out as it went in, alone in its memory', () => {

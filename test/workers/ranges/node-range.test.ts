@@ -271,10 +271,10 @@ test('no checkpoint overtakes a range between the snapshots and LMDB', async (t:
   const store = node.stores[1];
   const filler = Array.from({ length: 14 }, (_, index) => ({ key: `${key} ${index}`, value: 'x'.repeat(99_000) }));
   const mine = filler.filter((write) => owningWorker(write.key) === 1);
-  assert.ok(mine.length > 0);
+  const filling = mine[0] ?? assert.fail("none of the keys is that owner's");
   let version = 2;
   await node.fill([{ key, value: 'new', version }]);
-  for (let sum = 0; sum < 1_200_000; sum += 99_000) await node.fill([{ ...mine[0]!, version: ++version }]);
+  for (let sum = 0; sum < 1_200_000; sum += 99_000) await node.fill([{ ...filling, version: ++version }]);
   assert.equal(store?.measures.checkpoints.records, 0);
   const reading = readAll(range);
   while (range.state !== 'ended') {
