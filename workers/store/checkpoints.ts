@@ -15,7 +15,7 @@ export interface SealedSegment {
 }
 
 export interface CheckpointsOptions {
-  readonly writer: Writer;
+  readonly writer: Pick<Writer, 'checkpoint'>;
   /** The segment's entries are in LMDB. */
   readonly onDone: (segment: SealedSegment) => void;
   /** The disk has no room for what waits. */
