@@ -91,7 +91,7 @@ export async function fill(store: Store, writes: readonly StoredWrite[]): Promis
   }
 }
 
-function writeEntry({ key, value, version = 1 }: StoredWrite): Entry {
+export function writeEntry({ key, value, version = 1 }: StoredWrite): Entry {
   const name = Buffer.from(key as string);
   const content = value === undefined ? undefined : Buffer.from(value as string);
   const valueBytes = content?.length ?? 0;
