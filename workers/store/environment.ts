@@ -6,14 +6,17 @@
  * - `transactionSync` returns after its fsync. `overlappingSync` must be false: with the default, a read can see data before
  *   it is durable, and a rare early acknowledgement was recorded. No transaction is left unsynced, so a power loss leaves
  *   the newest whole one.
+ * - A write that the disk refuses overruns a buffer of LMDB's (`last_error` in mdb.c), and with it the process, so no
+ *   transaction begins that the disk may not have the room for.
  * - `getBinaryFast` returns a reused buffer: read it before the next get.
  */
 import { Buffer } from 'node:buffer';
-import { closeSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, readSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
-import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { ViewHandleOptions } from './cursors.ts';
+import { freeBytes } from './disk-space.ts';
 
 export type { Database };
 
@@ -31,7 +34,16 @@ const readersMax = 1024;
 /** Reader slots for the scans that peers ask for; clients' scans (at most 128) and threads (64) have the others. */
 export const peerReadersMax = 768;
 
+/** What a transaction changes at most. */
+export interface TransactionSize {
+  readonly records: number;
+  /** Of all that it puts. */
+  readonly bytes: number;
+}
+
 const PAGE_BYTES = 4096;
+/** What a transaction writes beside its records: the free list, the databases' roots. */
+const TRANSACTION_SLACK_BYTES = 256 * 1024;
 /** A file that LMDB has just made has two meta pages. */
 const NEW_FILE_BYTES = 2 * PAGE_BYTES;
 /** Where LMDB's mark stands in its first page; opening a file of another kind crashes. */
@@ -61,6 +73,7 @@ export class StoreEnvironment {
   static async open(options: EnvironmentOptions): Promise<StoreEnvironment> {
     const path = join(options.directory, 'store.mdb');
     try {
+      if (statSync(path, { throwIfNoEntry: false }) === undefined) await createStoreFile(path, options.directory);
       assertStoreFile(path);
       const root = openRoot(path, options.storeBytesMax);
       try {
@@ -85,8 +98,14 @@ export class StoreEnvironment {
     return this.#root.openDB(name, options);
   }
 
-  /** Runs a transaction, which is on the disk when this returns; whatever is put or removed belongs into one. */
-  transact<T>(work: () => T): T {
+  /**
+   * Runs a transaction, which is on the disk when this returns; whatever is put or removed belongs into one. Throws ENOSPC
+   * before it begins where the disk has less room than it may take.
+   */
+  transact<T>({ records, bytes }: TransactionSize, work: () => T): T {
+    const rewritten = Math.min(2 * records * PAGE_BYTES, this.usedBytes);
+    const needed = rewritten + 2 * bytes + TRANSACTION_SLACK_BYTES;
+    if (freeBytes(this.#path) < needed) throw new Error(`ENOSPC: a transaction may take ${needed} bytes`);
     return this.#root.transactionSync(work);
   }
 
@@ -131,6 +150,34 @@ function openRoot(path: string, storeBytesMax: number): Root {
     ...binary,
   };
   return open<Buffer, Buffer>(settings);
+}
+
+/**
+ * Makes the file under another name first, so that a power loss leaves none or a whole one. Of two processes that do so at
+ * once, one finds the other's.
+ */
+async function createStoreFile(path: string, directory: string): Promise<void> {
+  const fresh = `${path}.new-${process.pid}`;
+  try {
+    rmSync(fresh, { force: true });
+    await openRoot(fresh, 0).close();
+    syncPath(fresh);
+    linkSync(fresh, path);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  } finally {
+    for (const name of [fresh, `${fresh}-lock`]) rmSync(name, { force: true });
+  }
+  syncPath(directory);
+}
+
+function syncPath(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function assertStoreFile(path: string): void {

@@ -9,7 +9,8 @@ import { readSegment, readSegmentHeader, type EntryPlace } from '../../src/forma
 import type { Durability } from '../../src/domain/modes.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { Checkpoints, type CheckpointHold, type CheckpointMeasures, type SealedSegment } from './checkpoints.ts';
-import { Log, type Group, type GroupEnd, type LogMeasures, type Room } from './log.ts';
+import { Log, type LogMeasures, type Room } from './log.ts';
+import type { Group, GroupEnd } from './log-group.ts';
 import { parseLogFileName, type LogFiles } from './log-files.ts';
 import { Memtable, tableKey, type LoggedEntry, type LayerSnapshot } from './memtable.ts';
 import type { Writer } from './writer.ts';
@@ -17,7 +18,7 @@ import type { ReplayedLog } from './writer-protocol.ts';
 
 export interface LoggedWritesOptions {
   readonly files: LogFiles;
-  readonly writer: Writer;
+  readonly writer: Pick<Writer, 'checkpoint'>;
   readonly durability: Durability;
   readonly owner: number;
   readonly logSegmentBytes: number;

@@ -4,8 +4,8 @@
  * lmdb grows its map by itself, so the bound is ours to keep. What the databases' pages take is asked only when the
  * writes since the last answer could have used up what was left then: an estimate a write, never too low.
  */
-import { statfsSync } from 'node:fs';
 import { messageOf } from '../../src/diagnostics/errors.ts';
+import { freeBytes } from './disk-space.ts';
 import type { Database } from './environment.ts';
 
 interface PageStatistics {
@@ -60,9 +60,4 @@ export function isDiskFull(error: unknown, directory: string, transactionBytes: 
   if (/MDB_MAP_FULL|No space left|ENOSPC|Disk quota exceeded|EDQUOT/.test(message)) return true;
   if (!message.includes('Input/output error')) return false;
   return freeBytes(directory) < transactionBytes + TRANSACTION_SLACK_BYTES;
-}
-
-function freeBytes(path: string): number {
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize;
 }
