@@ -13,7 +13,9 @@
  *       32     8  end of the one before    28     4  CRC-32 of bytes 4 to 28 and of the entries
  *       40     4  bytes of the file        32     .  entries: record bytes u32, key bytes u16, key, record
  *       44     4  CRC-32 of bytes 0 to 44
+ *     2048    48  all of that again
  *
+ * The segment that a start of the log begins with has no end of the one before: the start has judged what it found.
  * A position counts the bytes of a log over all its segments: the segment's base and the offset in its file. What an
  * earlier use of the file left behind a segment's end therefore never reads as a group: its position is another one. A
  * group below a position that some other group calls synced was on the disk, so if it does not read it is damage; above,
@@ -30,6 +32,8 @@ export const GROUP_HEADER_BYTES = 32;
 
 const SEGMENT_MAGIC = Buffer.from('kvorumlg');
 const SEGMENT_FIELDS_BYTES = 44;
+/** Another sector of the disk: one that is damaged does not make a whole segment look like a file that was never used. */
+const SEGMENT_COPY_OFFSET = 2048;
 const GROUP_MAGIC = Buffer.from('KLG1');
 const ENTRY_HEAD_BYTES = 6;
 /** Groups start at a multiple of this, so that the next one is found behind a damaged one. */
@@ -43,7 +47,7 @@ export interface SegmentHeader {
   readonly sequence: number;
   /** The position of the file's first byte. */
   readonly base: number;
-  /** The position behind the last group of the segment before. */
+  /** The position behind the last group of the segment before; 0 in the first one that a start of the log fills. */
   readonly previousEnd: number;
   /** Length of the file, bytes. */
   readonly segmentBytes: number;
@@ -60,11 +64,33 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   bytes.writeDoubleLE(header.previousEnd, 32);
   bytes.writeUInt32LE(header.segmentBytes, 40);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, SEGMENT_FIELDS_BYTES)), SEGMENT_FIELDS_BYTES);
+  bytes.copy(bytes, SEGMENT_COPY_OFFSET, 0, SEGMENT_FIELDS_BYTES + 4);
   return bytes;
 }
 
 /** The header of a segment; undefined where the file has none that is whole. */
 export function readSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
+  const [first, copy] = [readHeaderFields(bytes), readHeaderFields(bytes.subarray(SEGMENT_COPY_OFFSET))];
+  if (first === undefined || copy === undefined) return first ?? copy;
+  // Only one of them reached the disk: the file's new use had begun.
+  return copy.sequence > first.sequence ? copy : first;
+}
+
+/**
+ * The base of the segment that last used a file whose header cannot be read, as its groups tell it; undefined where no
+ * whole group is in it.
+ */
+export function baseByGroups(bytes: Buffer): number | undefined {
+  let base: number | undefined;
+  for (let at = bytes.indexOf(GROUP_MAGIC); at >= 0; at = bytes.indexOf(GROUP_MAGIC, at + 1)) {
+    if (at % ALIGNMENT !== 0 || at + GROUP_HEADER_BYTES > bytes.length) continue;
+    const own = bytes.readDoubleLE(at + 8) - at;
+    if (Number.isSafeInteger(own) && own > (base ?? -1) && isGroup(bytes, at, own)) base = own;
+  }
+  return base;
+}
+
+function readHeaderFields(bytes: Buffer): SegmentHeader | undefined {
   if (bytes.length < SEGMENT_FIELDS_BYTES + 4 || !SEGMENT_MAGIC.equals(bytes.subarray(0, 8))) return undefined;
   if (bytes.readUInt32LE(8) !== LOG_FORMAT) return undefined;
   if (crc32(bytes.subarray(0, SEGMENT_FIELDS_BYTES)) !== bytes.readUInt32LE(SEGMENT_FIELDS_BYTES)) return undefined;
@@ -160,25 +186,30 @@ export interface SegmentReading {
 /**
  * What is damage among what does not read in a log of one owner: everything below the position that the log knows to have
  * been on the disk. `segments` are those that were found, by ascending sequence; segments up to `checkpointed` are not
- * needed any more. A hole that spans a segment is one whose file is missing.
+ * needed any more. A hole that spans a segment is one whose file is missing. What one run of the log knows says nothing of
+ * the runs before: a crash may have torn their last groups.
  */
 export function damageOf(
   segments: readonly { readonly header: SegmentHeader; readonly reading: SegmentReading }[],
   checkpointed: number,
 ): Hole[] {
-  const synced = Math.max(0, ...segments.map(({ reading }) => reading.synced));
+  const starts = segments.flatMap(({ header }, index) => (index === 0 || header.previousEnd === 0 ? [index] : []));
   const damage: Hole[] = [];
-  const note = (from: number, to: number): void => {
-    if (from < Math.min(to, synced)) damage.push({ from, to: Math.min(to, synced) });
-  };
   let expected = checkpointed + 1;
-  for (const [index, { header, reading }] of segments.entries()) {
-    if (header.sequence <= checkpointed) continue;
-    const missing = header.sequence - expected;
-    if (missing > 0) note(header.base - missing * header.segmentBytes, header.base);
-    for (const { from, to } of reading.holes) note(from, to);
-    note(reading.end, segments[index + 1]?.header.previousEnd ?? synced);
-    expected = header.sequence + 1;
+  for (const [which, start] of starts.entries()) {
+    const run = segments.slice(start, starts[which + 1]);
+    const synced = Math.max(0, ...run.map(({ reading }) => reading.synced));
+    const note = (from: number, to: number): void => {
+      if (from < Math.min(to, synced)) damage.push({ from, to: Math.min(to, synced) });
+    };
+    for (const [index, { header, reading }] of run.entries()) {
+      if (header.sequence <= checkpointed) continue;
+      const missing = header.sequence - expected;
+      if (missing > 0) note(header.base - missing * header.segmentBytes, header.base);
+      for (const { from, to } of reading.holes) note(from, to);
+      note(reading.end, run[index + 1]?.header.previousEnd ?? synced);
+      expected = header.sequence + 1;
+    }
   }
   return damage;
 }

@@ -11,8 +11,8 @@
  * nothing to do appends an empty group that says up to where it is synced, so that damage below can be told from a write
  * that a crash cut off (src/formats/log.ts).
  *
- * A failed sync leaves nobody knowing what is on the disk (the kernel forgets the pages): it is given to `onFatal`, and the
- * node must end. A full disk fails the group and nothing else.
+ * A failed sync leaves nobody knowing what is on the disk (the kernel forgets the pages): it is given to `onFatal`, no group
+ * ends any more, and the node must end. A full disk fails the group and nothing else.
  */
 import { Buffer } from 'node:buffer';
 import {
@@ -116,6 +116,8 @@ export class Log {
   #group: Group = emptyGroup(undefined);
   #start: number;
   #end: number;
+  /** Those that a full disk kept out of the log; the next `flush` ends them, so that `settle` hears of it. */
+  #refused: Group[] = [];
   /** Written and not durable: those that the next sync takes, and those that the one under way does. */
   #written: Group[] = [];
   #syncing: Group[] = [];
@@ -127,15 +129,17 @@ export class Log {
   #entriesEnd: number;
   #told: number;
   #isEnding = false;
+  #isFailed = false;
   #timer: NodeJS.Timeout | undefined;
 
   private constructor(options: LogOptions) {
-    const { next, segmentBytes, waiting, files, owner, onRoom, onFatal } = options;
+    const { next, segmentBytes, waiting, files, owner, onRoom } = options;
     this.#options = options;
     this.#segments = waiting;
     this.#start = this.#end = segmentBytes;
     this.#synced = this.#entriesEnd = this.#told = next.base;
     const { fileNumber } = next;
+    const onFatal = (error: unknown): void => this.#fail(error);
     this.#spare = new SpareFile({ files, owner, bytes: segmentBytes, fileNumber, onChange: onRoom, onFatal });
   }
 
@@ -161,6 +165,7 @@ export class Log {
 
   /** Whether `append` takes entries of so many bytes now; those of one segment at most. */
   room(bytes: number): Room {
+    if (this.#isFailed) return 'wait';
     if (groupStart(this.#end) + 2 * GROUP_HEADER_BYTES + bytes <= this.#options.segmentBytes) return 'yes';
     if (this.#spare.state === 'ready') return 'yes';
     return this.#spare.state === 'full' ? 'full' : 'wait';
@@ -186,20 +191,23 @@ export class Log {
 
   /** The groups that have not ended, the one that `append` fills among them if it holds anything. */
   unended(): Group[] {
-    const groups = [...this.#syncing, ...this.#written];
+    const groups = [...this.#syncing, ...this.#written, ...this.#refused];
     if (this.#group.offsets.length > 0) groups.push(this.#group);
     return groups;
   }
 
   /** Writes what was appended and makes it durable: before this returns, or by a sync that starts now or after another. */
   flush(): void {
-    if (this.#options.durability === 'commit') {
-      this.#writeGroup();
+    const isCommit = this.#options.durability === 'commit';
+    if (isCommit || !this.#isSyncing) this.#writeGroup();
+    if (this.#isFailed) return;
+    this.#endRefused();
+    if (isCommit) {
       this.#endGroups(this.#takeWritten());
       this.#schedule(COMMIT_SYNC_MS);
     } else if (!this.#isSyncing) {
-      this.#writeGroup();
       if (this.#written.length > 0) this.#lastSync = this.#sync();
+      else this.#endGroups([]);
     }
   }
 
@@ -209,13 +217,14 @@ export class Log {
    */
   rotate(): boolean {
     const { file } = this.#spare;
-    if (file === undefined) return false;
+    if (file === undefined || this.#isFailed) return false;
     this.#writeGroup();
+    if (this.#isFailed) return false;
     const full = this.#segment;
     try {
       this.#segment = this.#begin(file, this.#nextPlace(full));
     } catch (error) {
-      if (!isFull(error)) this.#options.onFatal(error);
+      if (!isFull(error)) this.#fail(error);
       return false;
     }
     this.#group = emptyGroup(this.#segment);
@@ -247,11 +256,14 @@ export class Log {
   async end(): Promise<Segment | undefined> {
     this.#isEnding = true;
     clearTimeout(this.#timer);
-    await Promise.all([this.#lastSync, this.#spare.end()]);
-    if (this.#isSyncing) throw new Error('the log cannot be synced');
+    await this.#spare.end();
+    // At durability `fsync` a sync that ends starts the next one where something was appended meanwhile.
+    while (this.#isSyncing && !this.#isFailed) await this.#lastSync;
     this.#writeGroup();
+    if (this.#isFailed) throw new Error('the log cannot be written');
     const groups = this.#takeWritten();
     await this.#syncFiles();
+    this.#endRefused();
     this.#endGroups(groups);
     const last = this.#segment;
     this.#segment = undefined;
@@ -272,7 +284,7 @@ export class Log {
 
   #nextPlace(full: Segment | undefined): Pick<SegmentHeader, 'sequence' | 'base' | 'previousEnd'> {
     const { next, segmentBytes } = this.#options;
-    if (full === undefined) return { sequence: next.sequence, base: next.base, previousEnd: next.base };
+    if (full === undefined) return { sequence: next.sequence, base: next.base, previousEnd: 0 };
     return { sequence: full.sequence + 1, base: full.base + segmentBytes, previousEnd: full.base + this.#end };
   }
 
@@ -280,6 +292,14 @@ export class Log {
   #makeSpare(): void {
     const { segmentBytes, memtableBytesMax } = this.#options;
     if (!this.#isEnding && (this.#segments + 1) * segmentBytes <= memtableBytesMax) this.#spare.make();
+  }
+
+  /** The disk failed: nothing is durable any more that is not so already. */
+  #fail(error: unknown): void {
+    if (this.#isFailed) return;
+    this.#isFailed = true;
+    clearTimeout(this.#timer);
+    this.#options.onFatal(error);
   }
 
   #openGroup(): void {
@@ -294,8 +314,7 @@ export class Log {
     group.startedAt = performance.now();
     const isWritten = this.#write(group.segment, group.offsets.length);
     group.writtenAt = performance.now();
-    if (isWritten) this.#written.push(group);
-    else this.#endGroup(group, 'full');
+    (isWritten ? this.#written : this.#refused).push(group);
   }
 
   /** Writes the bytes of the group that is open; false where there is no room for them, and the group's place is free. */
@@ -306,7 +325,7 @@ export class Log {
       file.write(image.subarray(start, end), start);
     } catch (error) {
       this.#end = start;
-      if (!isFull(error)) this.#options.onFatal(error);
+      if (!isFull(error)) this.#fail(error);
       return false;
     }
     this.#told = this.#synced;
@@ -322,6 +341,10 @@ export class Log {
     const groups = this.#written;
     this.#written = [];
     return groups;
+  }
+
+  #endRefused(): void {
+    for (const group of this.#refused.splice(0)) this.#endGroup(group, 'full');
   }
 
   #endGroups(groups: readonly Group[]): void {
@@ -346,8 +369,9 @@ export class Log {
     try {
       await this.#syncFiles();
     } catch (error) {
-      return this.#options.onFatal(error);
+      return this.#fail(error);
     }
+    if (this.#isFailed) return undefined;
     this.#isSyncing = false;
     this.#synced = end;
     const groups = this.#syncing;
@@ -368,7 +392,7 @@ export class Log {
 
   /** Later, unless that is under way: the sync of durability `commit`, and the word of how far the log is synced. */
   #schedule(afterMs: number): void {
-    if (this.#timer !== undefined || this.#isEnding) return;
+    if (this.#timer !== undefined || this.#isEnding || this.#isFailed) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#look();

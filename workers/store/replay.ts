@@ -4,10 +4,12 @@
  */
 import type { Buffer } from 'node:buffer';
 import {
+  baseByGroups,
   damageOf,
   readSegment,
   readSegmentHeader,
   salvageHole,
+  SEGMENT_HEADER_BYTES,
   type Hole,
   type SegmentHeader,
   type SegmentReading,
@@ -54,24 +56,51 @@ export function findLogs(files: LogFiles, checkpointed: (owner: number) => numbe
 
 function findLog(files: LogFiles, names: readonly string[], { owner, sequence }: Checkpointed): FoundLog {
   const found: FoundSegment[] = [];
-  const strangers: string[] = [];
+  const strangers = new Map<string, Buffer>();
+  let fileBytes = 0;
   for (const name of names) {
     const bytes = files.read(name);
     const header = readSegmentHeader(bytes);
-    // A file that was made ahead and never used is no loss; one that lost its header is missing between the others.
-    if (header === undefined || header.owner !== owner) strangers.push(name);
+    if (header === undefined || header.owner !== owner) strangers.set(name, bytes);
     else found.push({ name, bytes, header, reading: readSegment(bytes, header, () => undefined) });
+    fileBytes += bytes.length;
   }
+  found.sort((left, right) => left.header.sequence - right.header.sequence);
+  const headless = [...strangers].flatMap(([name, bytes]) => findHeadless(name, bytes, found, { owner, sequence }));
+  const lost = headless.map(({ header: { base } }) => ({ from: base, to: base + SEGMENT_HEADER_BYTES }));
+  found.push(...headless);
   found.sort((left, right) => left.header.sequence - right.header.sequence);
   return {
     owner,
     segments: found.filter(({ header }) => header.sequence > sequence),
-    damage: damageOf(found, sequence),
+    damage: [...damageOf(found, sequence), ...lost],
     files: names,
-    strangers,
+    strangers: [...strangers.keys()],
     sequence: Math.max(sequence, found.at(-1)?.header.sequence ?? 0),
-    base: Math.max(0, ...found.map(({ header, bytes }) => header.base + bytes.length)),
+    // Segments whose headers a crash kept from the disk may have left groups in files that show an older header. There are
+    // no more of them than files, so no position of theirs is used again.
+    base: Math.max(0, ...found.map(({ header, bytes }) => header.base + bytes.length)) + fileBytes,
   };
+}
+
+/**
+ * A file without a header: one that was made ahead and never used is no loss. One with groups is a segment that lost it,
+ * which is damage; its place among those that were found is told by its groups' positions.
+ */
+function findHeadless(
+  name: string,
+  bytes: Buffer,
+  found: readonly FoundSegment[],
+  { owner, sequence: checkpointed }: Checkpointed,
+): FoundSegment[] {
+  const base = baseByGroups(bytes);
+  if (base === undefined) return [];
+  const next = found.find(({ header }) => header.base > base)?.header;
+  const newest = Math.max(checkpointed, found.at(-1)?.header.sequence ?? 0);
+  const sequence = next === undefined ? newest + 1 : next.sequence - (next.base - base) / next.segmentBytes;
+  if (!Number.isInteger(sequence) || sequence <= checkpointed) return [];
+  const header = { owner, sequence, base, previousEnd: 0, segmentBytes: bytes.length };
+  return [{ name, bytes, header, reading: readSegment(bytes, header, () => undefined) }];
 }
 
 /** The newest record of each key in all segments, those that can be saved out of damaged stretches among them. */
