@@ -17,7 +17,7 @@ import type { ReplayedLog } from './writer-protocol.ts';
 
 export interface LoggedWritesOptions {
   readonly files: LogFiles;
-  readonly writer: Writer;
+  readonly writer: Pick<Writer, 'checkpoint'>;
   readonly durability: Durability;
   readonly owner: number;
   readonly logSegmentBytes: number;
