@@ -11,11 +11,10 @@
  *       16     8  sequence                16     8  synced: the position up to which all is on the disk
  *       24     8  base                    24     4  entries
  *       32     8  end of the one before    28     4  CRC-32 of bytes 4 to 28 and of the entries
- *       40     4  bytes of the file        32     .  entries: record bytes u32, key bytes u16, key, record
- *       44     4  CRC-32 of bytes 0 to 44
- *     2048    48  all of that again
- *
- * The segment that a start of the log begins with has no end of the one before: the start has judged what it found.
+ *       40     8  start of the run         32     .  entries: record bytes u32, key bytes u16, key, record
+ *       48     4  bytes of the file
+ *       52     4  CRC-32 of bytes 0 to 52
+ *     2048    56  all of that again
  * A position counts the bytes of a log over all its segments: the segment's base and the offset in its file. What an
  * earlier use of the file left behind a segment's end therefore never reads as a group: its position is another one. A
  * group below a position that some other group calls synced was on the disk, so if it does not read it is damage; above,
@@ -31,7 +30,7 @@ export const SEGMENT_HEADER_BYTES = 4096;
 export const GROUP_HEADER_BYTES = 32;
 
 const SEGMENT_MAGIC = Buffer.from('kvorumlg');
-const SEGMENT_FIELDS_BYTES = 44;
+const SEGMENT_FIELDS_BYTES = 52;
 /** Another sector of the disk: one that is damaged does not make a whole segment look like a file that was never used. */
 const SEGMENT_COPY_OFFSET = 2048;
 const GROUP_MAGIC = Buffer.from('KLG1');
@@ -47,8 +46,10 @@ export interface SegmentHeader {
   readonly sequence: number;
   /** The position of the file's first byte. */
   readonly base: number;
-  /** The position behind the last group of the segment before; 0 in the first one that a start of the log fills. */
+  /** The position behind the last group of the segment before. */
   readonly previousEnd: number;
+  /** The position at which the process began that writes it. */
+  readonly runStart: number;
   /** Length of the file, bytes. */
   readonly segmentBytes: number;
 }
@@ -62,7 +63,8 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   bytes.writeDoubleLE(header.sequence, 16);
   bytes.writeDoubleLE(header.base, 24);
   bytes.writeDoubleLE(header.previousEnd, 32);
-  bytes.writeUInt32LE(header.segmentBytes, 40);
+  bytes.writeDoubleLE(header.runStart, 40);
+  bytes.writeUInt32LE(header.segmentBytes, 48);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, SEGMENT_FIELDS_BYTES)), SEGMENT_FIELDS_BYTES);
   bytes.copy(bytes, SEGMENT_COPY_OFFSET, 0, SEGMENT_FIELDS_BYTES + 4);
   return bytes;
@@ -99,7 +101,8 @@ function readHeaderFields(bytes: Buffer): SegmentHeader | undefined {
     sequence: bytes.readDoubleLE(16),
     base: bytes.readDoubleLE(24),
     previousEnd: bytes.readDoubleLE(32),
-    segmentBytes: bytes.readUInt32LE(40),
+    runStart: bytes.readDoubleLE(40),
+    segmentBytes: bytes.readUInt32LE(48),
   };
 }
 
@@ -193,7 +196,8 @@ export function damageOf(
   segments: readonly { readonly header: SegmentHeader; readonly reading: SegmentReading }[],
   checkpointed: number,
 ): Hole[] {
-  const starts = segments.flatMap(({ header }, index) => (index === 0 || header.previousEnd === 0 ? [index] : []));
+  const startOf = (index: number): number | undefined => segments[index]?.header.runStart;
+  const starts = [...segments.keys()].filter((index) => startOf(index) !== startOf(index - 1));
   const damage: Hole[] = [];
   let expected = checkpointed + 1;
   for (const [which, start] of starts.entries()) {

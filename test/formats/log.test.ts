@@ -63,16 +63,16 @@ const anyGroups: fc.Arbitrary<SampleGroup[]> = fc.array(
 );
 
 test('a header reads as what was written, and as nothing where both of its copies are damaged', () => {
-  const header: SegmentHeader = { owner: 3, sequence: 2 ** 40, base: 2 ** 50, previousEnd: 77, segmentBytes: 1 << 20 };
+  const header: SegmentHeader = { owner: 3, sequence: 2 ** 40, base: 2 ** 50, previousEnd: 77, runStart: 5, segmentBytes: 1 << 20 };
   const bytes = encodeSegmentHeader(header);
   assert.equal(bytes.length, SEGMENT_HEADER_BYTES);
   assert.deepEqual(readSegmentHeader(bytes), header);
   for (let at = 0; at < bytes.length; at++) {
     const flipped = flip(bytes, at);
     assert.deepEqual(readSegmentHeader(flipped), header, `byte ${at} flipped`);
-    if (at < 48) assert.equal(readSegmentHeader(flip(flipped, 2048 + at)), undefined, `byte ${at} flipped twice`);
+    if (at < 56) assert.equal(readSegmentHeader(flip(flipped, 2048 + at)), undefined, `byte ${at} flipped twice`);
   }
-  for (let length = 0; length < 48; length++) assert.equal(readSegmentHeader(bytes.subarray(0, length)), undefined);
+  for (let length = 0; length < 56; length++) assert.equal(readSegmentHeader(bytes.subarray(0, length)), undefined);
 });
 
 test('a header of which one sector is of an earlier use is that of the newer one', () => {
@@ -173,6 +173,7 @@ const S = 8192;
 interface Found {
   readonly sequence: number;
   readonly previousEnd?: number;
+  readonly runStart?: number;
   readonly end: number;
   readonly synced?: number;
   readonly holes?: readonly Hole[];
@@ -236,7 +237,16 @@ const judged: readonly (readonly [string, readonly Found[], number, readonly Hol
     'the torn tail of a run before, which a full disk kept out of LMDB',
     [
       { sequence: 1, end: 7000, synced: 5000, holes: [{ from: 6000, to: 6100 }] },
-      { sequence: 2, previousEnd: 0, end: S + 5000, synced: S + 5000 },
+      { sequence: 2, previousEnd: S, runStart: S, end: S + 5000, synced: S + 5000 },
+    ],
+    0,
+    [],
+  ],
+  [
+    'the same, where the first segment of the new run has not reached the disk',
+    [
+      { sequence: 1, end: 7000, synced: 5000, holes: [{ from: 6000, to: 6100 }] },
+      { sequence: 3, previousEnd: S + 7000, runStart: S, end: 2 * S + 5000, synced: S },
     ],
     0,
     [],
@@ -245,8 +255,8 @@ const judged: readonly (readonly [string, readonly Found[], number, readonly Hol
 
 for (const [what, found, checkpointed, expected] of judged) {
   test(`damageOf() ${what}`, () => {
-    const segments = found.map(({ sequence, previousEnd = 0, end, synced = 0, holes = [] }) => ({
-      header: { ...sampleHeader, sequence, base: (sequence - 1) * S, previousEnd },
+    const segments = found.map(({ sequence, previousEnd = 0, runStart = 0, end, synced = 0, holes = [] }) => ({
+      header: { ...sampleHeader, sequence, base: (sequence - 1) * S, previousEnd, runStart },
       reading: { end, synced, holes, groups: 1 },
     }));
     assert.deepEqual(damageOf(segments, checkpointed), expected);

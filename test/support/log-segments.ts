@@ -26,7 +26,7 @@ export interface SampleSegment {
   readonly end: number;
 }
 
-export const sampleHeader: SegmentHeader = { owner: 0, sequence: 1, base: 0, previousEnd: 0, segmentBytes: 8192 };
+export const sampleHeader: SegmentHeader = { owner: 0, sequence: 1, base: 0, previousEnd: 0, runStart: 0, segmentBytes: 8192 };
 
 /** Writes a header and groups into `bytes`, which an earlier use may have filled. */
 export function encodeSegment(

@@ -276,15 +276,15 @@ export class Log {
   }
 
   #begin(file: LogFile, place: Pick<SegmentHeader, 'sequence' | 'base' | 'previousEnd'>): Segment {
-    const { owner, segmentBytes } = this.#options;
-    file.write(encodeSegmentHeader({ owner, segmentBytes, ...place }), 0);
+    const { owner, segmentBytes, next } = this.#options;
+    file.write(encodeSegmentHeader({ owner, segmentBytes, runStart: next.base, ...place }), 0);
     this.#unsyncedFiles.add(file);
     return { file, sequence: place.sequence, base: place.base, image: Buffer.allocUnsafeSlow(segmentBytes) };
   }
 
   #nextPlace(full: Segment | undefined): Pick<SegmentHeader, 'sequence' | 'base' | 'previousEnd'> {
     const { next, segmentBytes } = this.#options;
-    if (full === undefined) return { sequence: next.sequence, base: next.base, previousEnd: 0 };
+    if (full === undefined) return { sequence: next.sequence, base: next.base, previousEnd: next.base };
     return { sequence: full.sequence + 1, base: full.base + segmentBytes, previousEnd: full.base + this.#end };
   }
 

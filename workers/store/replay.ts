@@ -84,8 +84,9 @@ function findLog(files: LogFiles, names: readonly string[], { owner, sequence }:
 }
 
 /**
- * A file without a header: one that was made ahead and never used is no loss. One with groups is a segment that lost it,
- * which is damage; its place among those that were found is told by its groups' positions.
+ * A file without a header: one that was made ahead is no loss, even if a crash kept its header from the disk and not the
+ * groups behind it. Where groups say that more than its base was synced, it is a segment that lost its header, which is
+ * damage; its place among those that were found is told by its groups' positions.
  */
 function findHeadless(
   name: string,
@@ -99,8 +100,11 @@ function findHeadless(
   const newest = Math.max(checkpointed, found.at(-1)?.header.sequence ?? 0);
   const sequence = next === undefined ? newest + 1 : next.sequence - (next.base - base) / next.segmentBytes;
   if (!Number.isInteger(sequence) || sequence <= checkpointed) return [];
-  const header = { owner, sequence, base, previousEnd: 0, segmentBytes: bytes.length };
-  return [{ name, bytes, header, reading: readSegment(bytes, header, () => undefined) }];
+  const runStart = (next ?? found.at(-1)?.header)?.runStart ?? base;
+  const header = { owner, sequence, base, previousEnd: base, runStart, segmentBytes: bytes.length };
+  const reading = readSegment(bytes, header, () => undefined);
+  const synced = Math.max(reading.synced, ...found.map((one) => one.reading.synced));
+  return synced > base ? [{ name, bytes, header, reading }] : [];
 }
 
 /** The newest record of each key in all segments, those that can be saved out of damaged stretches among them. */

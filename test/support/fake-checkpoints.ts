@@ -1,0 +1,46 @@
+/** LMDB as far as checkpoints know it: the newest version by key, and the last segment that is in it. */
+import { tableKey } from '../../workers/store/memtable.ts';
+import { readSegment, readSegmentHeader } from '../../src/formats/log.ts';
+import { readVersion } from '../../src/formats/record.ts';
+import { NewestRecords } from '../../workers/store/newest-records.ts';
+import type { WriterEnd } from '../../workers/store/writer.ts';
+import type { FakeLogFiles } from './fake-log-files.ts';
+
+export interface RunningCheckpoints {
+  checkpoint(name: string, sequence: number): Promise<WriterEnd>;
+  /** The process is gone: what is under way never ends. */
+  end(): void;
+}
+
+export class FakeCheckpoints {
+  readonly stored = new Map<string, number>();
+  checkpointed = 0;
+
+  take(newest: NewestRecords, sequence: number): void {
+    for (const name of newest.sortedKeys()) {
+      const { key, record } = newest.get(name);
+      const text = tableKey(key, 0, key.length);
+      this.stored.set(text, Math.max(this.stored.get(text) ?? 0, readVersion(record, 0)));
+    }
+    this.checkpointed = Math.max(this.checkpointed, sequence);
+  }
+
+  /** Checkpoints out of these files; `isFull`: there is no room. */
+  over(files: FakeLogFiles, isFull: boolean): RunningCheckpoints {
+    let isOver = false;
+    return {
+      checkpoint: async (name, sequence) => {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        if (isOver) return new Promise<never>(() => {});
+        if (isFull) return { kind: 'full', id: 0 };
+        const bytes = files.read(name);
+        const header = readSegmentHeader(bytes);
+        const newest = new NewestRecords();
+        if (header !== undefined) readSegment(bytes, header, (place) => newest.add(bytes, place));
+        this.take(newest, sequence);
+        return { kind: 'done', id: 0, records: newest.size, seconds: 0 };
+      },
+      end: () => void (isOver = true),
+    };
+  }
+}
