@@ -9,10 +9,10 @@
  * - `getBinaryFast` returns a reused buffer: read it before the next get.
  */
 import { Buffer } from 'node:buffer';
-import { closeSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, readSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
-import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { ViewHandleOptions } from './cursors.ts';
 
 export type { Database };
@@ -61,6 +61,7 @@ export class StoreEnvironment {
   static async open(options: EnvironmentOptions): Promise<StoreEnvironment> {
     const path = join(options.directory, 'store.mdb');
     try {
+      if (statSync(path, { throwIfNoEntry: false }) === undefined) await createStoreFile(path, options.directory);
       assertStoreFile(path);
       const root = openRoot(path, options.storeBytesMax);
       try {
@@ -131,6 +132,34 @@ function openRoot(path: string, storeBytesMax: number): Root {
     ...binary,
   };
   return open<Buffer, Buffer>(settings);
+}
+
+/**
+ * Makes the file under another name first, so that a power loss leaves none or a whole one. Of two processes that do so at
+ * once, one finds the other's.
+ */
+async function createStoreFile(path: string, directory: string): Promise<void> {
+  const fresh = `${path}.new-${process.pid}`;
+  try {
+    rmSync(fresh, { force: true });
+    await openRoot(fresh, 0).close();
+    syncPath(fresh);
+    linkSync(fresh, path);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  } finally {
+    for (const name of [fresh, `${fresh}-lock`]) rmSync(name, { force: true });
+  }
+  syncPath(directory);
+}
+
+function syncPath(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function assertStoreFile(path: string): void {
