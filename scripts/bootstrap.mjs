@@ -5,6 +5,7 @@
  *   node scripts/bootstrap.mjs start [kvorum up options]    npm start -- [options]
  *   node scripts/bootstrap.mjs ok                           npm test
  *   node scripts/bootstrap.mjs test [words] [node options]  npm run test:only -- words: test files whose path has one
+ *   node scripts/bootstrap.mjs torture [options]            npm run torture: power loss and kills, see test/torture/main.ts
  *
  * A second run finds nothing to do by two stamps: `node_modules/.kvorum-lock-hash` (the lock file and the platform) and
  * `dist/.kvorum-build-hash` (path, size and time of each source). Tests may take long, so node's own timeout per file
@@ -44,6 +45,8 @@ const commands = {
   format: () => install() || tool('prettier/bin/prettier.cjs', ['--write', '--log-level', 'warn', '.']),
   'format-check': () => install() || checkFormat(),
   test: (args) => build() || test(args),
+  torture: (args) =>
+    build() || run(process.execPath, ['--enable-source-maps', at('dist/test/torture/main.js'), ...args]),
   ok: (args) => build() || checkAll(args),
   coverage: (args) => build() || coverage(args),
 };

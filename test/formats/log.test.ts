@@ -63,7 +63,14 @@ const anyGroups: fc.Arbitrary<SampleGroup[]> = fc.array(
 );
 
 test('a header reads as what was written, and as nothing where both of its copies are damaged', () => {
-  const header: SegmentHeader = { owner: 3, sequence: 2 ** 40, base: 2 ** 50, previousEnd: 77, runStart: 5, segmentBytes: 1 << 20 };
+  const header: SegmentHeader = {
+    owner: 3,
+    sequence: 2 ** 40,
+    base: 2 ** 50,
+    previousEnd: 77,
+    runStart: 5,
+    segmentBytes: 1 << 20,
+  };
   const bytes = encodeSegmentHeader(header);
   assert.equal(bytes.length, SEGMENT_HEADER_BYTES);
   assert.deepEqual(readSegmentHeader(bytes), header);
@@ -127,7 +134,10 @@ test('a flipped byte costs no group but its own, which is damage below what is k
 });
 
 test('what is flipped in a synced group is found again by its own checksum as far as its lengths lead', () => {
-  const groups = [{ entries: ['a', 'b', 'c'].map((key) => ({ key, version: 1 })) }, { entries: [{ key: 'd', version: 1 }] }];
+  const groups = [
+    { entries: ['a', 'b', 'c'].map((key) => ({ key, version: 1 })) },
+    { entries: [{ key: 'd', version: 1 }] },
+  ];
   const { bytes, header, starts } = encodeSegment(groups);
   const [first = 0, second = 0] = starts;
   for (let at = first; at < second; at++) {
@@ -158,7 +168,8 @@ test('a file that is used again shows nothing of its earlier use, whose groups h
       const { found, reading } = readAll(again.bytes, again.header);
       assert.deepEqual(found, namesOf(next));
       assert.deepEqual(reading.holes, []);
-      assert.equal(baseByGroups(again.bytes), next.length > 0 ? segmentBytes : groups.length > 0 ? 0 : undefined);
+      const oldBase = groups.length > 0 ? 0 : undefined;
+      assert.equal(baseByGroups(again.bytes), next.length > 0 ? segmentBytes : oldBase);
     }),
   );
 });
@@ -186,7 +197,17 @@ const judged: readonly (readonly [string, readonly Found[], number, readonly Hol
   ['a lost tail', [{ sequence: 1, end: 5000, synced: 6000 }], 0, [{ from: 5000, to: 6000 }]],
   [
     'a hole above and one below what is synced',
-    [{ sequence: 1, end: 7000, synced: 5000, holes: [{ from: 4096, to: 4200 }, { from: 6000, to: 6100 }] }],
+    [
+      {
+        sequence: 1,
+        end: 7000,
+        synced: 5000,
+        holes: [
+          { from: 4096, to: 4200 },
+          { from: 6000, to: 6100 },
+        ],
+      },
+    ],
     0,
     [{ from: 4096, to: 4200 }],
   ],
@@ -215,7 +236,10 @@ const judged: readonly (readonly [string, readonly Found[], number, readonly Hol
       { sequence: 3, previousEnd: S + 7000, end: 2 * S + 5000, synced: 2 * S + 4500 },
     ],
     0,
-    [{ from: 7000, to: S + 7000 }, { from: S, to: 2 * S }],
+    [
+      { from: 7000, to: S + 7000 },
+      { from: S, to: 2 * S },
+    ],
   ],
   [
     'a missing first file',
@@ -223,7 +247,12 @@ const judged: readonly (readonly [string, readonly Found[], number, readonly Hol
     4,
     [{ from: 4 * S, to: 5 * S }],
   ],
-  ['a missing file that was checkpointed', [{ sequence: 6, previousEnd: 5 * S - 10, end: 6 * S - 9, synced: 5 * S + 4500 }], 5, []],
+  [
+    'a missing file that was checkpointed',
+    [{ sequence: 6, previousEnd: 5 * S - 10, end: 6 * S - 9, synced: 5 * S + 4500 }],
+    5,
+    [],
+  ],
   [
     'holes of a checkpointed segment',
     [

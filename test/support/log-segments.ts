@@ -12,7 +12,11 @@ import {
 import { sampleEntry } from './log-entries.ts';
 
 export interface SampleGroup {
-  readonly entries: readonly { readonly key: string; readonly version: number; readonly valueBytes?: number | undefined }[];
+  readonly entries: readonly {
+    readonly key: string;
+    readonly version: number;
+    readonly valueBytes?: number | undefined;
+  }[];
   /** How many of the groups before are on the disk when it is written: all but so many. */
   readonly unsynced?: number;
 }
@@ -26,7 +30,14 @@ export interface SampleSegment {
   readonly end: number;
 }
 
-export const sampleHeader: SegmentHeader = { owner: 0, sequence: 1, base: 0, previousEnd: 0, runStart: 0, segmentBytes: 8192 };
+export const sampleHeader: SegmentHeader = {
+  owner: 0,
+  sequence: 1,
+  base: 0,
+  previousEnd: 0,
+  runStart: 0,
+  segmentBytes: 8192,
+};
 
 /** Writes a header and groups into `bytes`, which an earlier use may have filled. */
 export function encodeSegment(

@@ -245,7 +245,9 @@ for (const where of ['a group', 'the group that ends a segment', 'the header of 
     assert.ok(append('after'));
     log.flush();
     assert.equal(ends.at(-1), 'after durable');
-    const stored = files.list().flatMap((name) => (readSegmentHeader(files.read(name)) ? inFile(files, name).keys : []));
+    const stored = files
+      .list()
+      .flatMap((name) => (readSegmentHeader(files.read(name)) ? inFile(files, name).keys : []));
     assert.deepEqual(stored.toSorted(), isHeader ? ['after', 'before', 'last'] : ['after', 'before']);
     assert.deepEqual(fatal, []);
   });
@@ -317,4 +319,3 @@ test('end() rejects where the last sync fails', async () => {
   files.failing = (call) => (call === 'sync' ? 'EIO' : undefined);
   await assert.rejects(log.end(), /EIO/);
 });
-

@@ -71,7 +71,8 @@ class Life {
     for (let step = this.#random.below(60); step > 0; step--) await this.#step(t, writes);
     checkpoints.end();
     assert.deepEqual(fatal, []);
-    if (crash === 'killed') this.files = new FakeLogFiles(this.files.list().map((name) => [name, this.files.read(name)]));
+    if (crash === 'killed')
+      this.files = new FakeLogFiles(this.files.list().map((name) => [name, this.files.read(name)]));
     else this.files = this.files.afterPowerLoss(this.#random);
     // At durability commit a power loss may cost the last moments.
     if (crash === 'power loss' && this.#durability === 'commit') this.#acknowledged = new Map();
@@ -215,16 +216,22 @@ test('a flipped byte in any segment is told, or was above what is known to be sy
 
 test('all owners are replayed, or one of them, and the newest record wins whoever logged it', () => {
   const [first, second] = [fourSegments(0), fourSegments(3)];
-  const files = new FakeLogFiles([...first.names, ...second.names].map((name, index) => {
-    return [name, (index < 4 ? first : second).files.read(name)] as const;
-  }));
+  const files = new FakeLogFiles(
+    [...first.names, ...second.names].map((name, index) => {
+      return [name, (index < 4 ? first : second).files.read(name)] as const;
+    }),
+  );
   const { bytes } = encodeSegment([{ entries: [{ key: 'key 1', version: 99 }] }], { owner: 1 });
   files.put('1-1.log', bytes);
   files.put('not a log file.log', bytes);
   const all = findLogs(files, none);
   assert.deepEqual(
     all.map(({ owner, segments }) => [owner, segments.length]),
-    [[0, 4], [1, 1], [3, 4]],
+    [
+      [0, 4],
+      [1, 1],
+      [3, 4],
+    ],
   );
   assert.deepEqual(versionsOf(newestRecords(all)), new Map([...first.versions, ['key 1', 99]]));
   assert.deepEqual(
