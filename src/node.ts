@@ -155,9 +155,11 @@ class Node implements NodeView {
     await this.#server?.close(cutAt);
     clearTimeout(timer);
     await this.#profiler.close();
-    if (await this.#pool.stop()) this.#markClean();
+    const isClosed = await this.#pool.stop();
+    if (isClosed) this.#markClean();
     this.#process.close();
-    this.#log.info('stopped');
+    if (isClosed) this.#log.info('stopped');
+    else this.#log.error('stopped without closing the store', {});
   }
 
   /** Without the mark the store is whole all the same; the next start is only more careful. */

@@ -62,7 +62,9 @@ async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): P
   const failure = await Promise.race([node.failed, stopAsked]);
   if (failure === undefined) {
     await node.stop();
-    return exitCodes.ok;
+    // What is on the disk is known only when the store is closed.
+    const failureAtStop = await Promise.race([node.failed, undefined]);
+    return failureAtStop === undefined ? exitCodes.ok : reportFailure(failureAtStop);
   }
   // A node that died of itself may be unable to stop in good order, so it gets a bounded time for it.
   await Promise.race([node.stop().catch(() => {}), setTimeout(settings.drainMsMax + closeMsMax)]);

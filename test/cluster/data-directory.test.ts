@@ -7,12 +7,14 @@ import { Buffer } from 'node:buffer';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { storeFormat } from '../../src/data-directory.ts';
 import { freePorts } from '../../profiling/cluster/free-ports.ts';
 import { ask } from '../support/client.ts';
 import { prepareCluster, startCluster } from '../support/cluster.ts';
 import { NodeProcess } from '../support/node-process.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
-import { withRecords } from '../support/stored-records.ts';
+import { withDatabase, withRecords } from '../support/stored-records.ts';
+import { writeOldStore } from '../support/old-store.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** A single node over a directory; it is expected not to start. */
@@ -112,42 +114,62 @@ test('a store file that is none is refused by name', async (t) => {
   }
 });
 
-test('durability commit after an unclean stop', async (t) => {
+test('a path in place of the log that is no directory is refused by name', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(join(directory, 'log'), 'x');
+  assertRefused(await refused(directory), directory, 'log');
+});
+
+test('durability commit after an unclean stop and another boot needs nobody to say so', async (t) => {
   const cluster = await prepareCluster(t, { nodes: 1, durability: 'commit' });
   const node = cluster.node(0);
   await node.start();
   await cluster.put(0, 'a', 'v');
   await node.stop('SIGKILL');
-  const flags = ['--durability', 'commit'];
-
-  await t.test('is accepted in the same boot of the machine', async () => {
-    await node.start();
-    assert.equal((await cluster.get(0, 'a')).body.toString(), 'v');
-    await node.stop('SIGKILL');
-  });
-
-  await t.test('is refused after another boot, with both ways on', async () => {
-    writeMark(node.dataDirectory, { bootId: 'another' });
-    assertRefused(
-      await refused(node.dataDirectory, flags),
-      node.dataDirectory,
-      '--trust-store',
-      'remove the directory',
-    );
-    assertRefused(await refused(node.dataDirectory, ['--durability', 'fsync']), '--trust-store');
-    assert.equal(readMark(node.dataDirectory)['clean'], false, 'a refusal changes nothing');
-  });
-
-  await t.test('is accepted with --trust-store, and without it where it was closed', async () => {
-    await node.start(['--trust-store']);
-    assert.equal((await cluster.get(0, 'a')).body.toString(), 'v');
-    await node.stop();
-    writeMark(node.dataDirectory, { bootId: 'another' });
-    await node.start();
-    assert.equal((await cluster.get(0, 'a')).body.toString(), 'v');
-    await node.stop();
-  });
+  writeMark(node.dataDirectory, { bootId: 'another' });
+  await node.start();
+  assert.equal((await cluster.get(0, 'a')).body.toString(), 'v');
+  await node.stop();
 });
+
+for (const format of [1, 2]) {
+  test(`a store of format ${format}`, async (t) => {
+    const cluster = await prepareCluster(t, { nodes: 1 });
+    const node = cluster.node(0);
+    const records = await writeOldStore(node.dataDirectory, format);
+
+    await t.test('is refused where durability commit was cut off by another boot, and not touched', async () => {
+      writeMark(node.dataDirectory, { durability: 'commit', clean: false, bootId: 'another' });
+      assertRefused(await refused(node.dataDirectory), node.dataDirectory, 'remove the directory');
+      assert.equal(readMark(node.dataDirectory)['format'], format);
+      assert.ok(!existsSync(join(node.dataDirectory, 'log')));
+    });
+
+    await t.test('opens with all that it has, takes newer and refuses older versions, and is carried over', async () => {
+      writeMark(node.dataDirectory, { durability: 'commit', clean: true });
+      await node.start();
+      for (const [key, value] of records) {
+        const answer = await cluster.get(0, key);
+        assert.equal(answer.status, value === undefined ? 404 : 200, key);
+        if (value !== undefined) assert.ok(answer.body.equals(value), key);
+      }
+      assert.equal((await cluster.put(0, 'small', 'newer')).status, 201);
+      assert.equal((await cluster.put(0, 'deleted', 'again')).status, 201);
+      assert.equal((await cluster.stop(0)).code, 0);
+      assert.equal(readMark(node.dataDirectory)['format'], storeFormat);
+      await node.start();
+      assert.equal((await cluster.get(0, 'small')).body.toString(), 'newer');
+      assert.equal((await cluster.get(0, 'deleted')).body.toString(), 'again');
+      assert.ok((await cluster.get(0, 'large')).body.equals(records.get('large') ?? Buffer.alloc(0)));
+      await node.stop();
+    });
+
+    await t.test('loses the chunks that no record names', async () => {
+      const left = await withDatabase(node.dataDirectory, 'chunks', (chunks) => chunks.getKeysCount());
+      assert.equal(left, 2, 'those of the large value');
+    });
+  });
+}
 
 test('a damaged record counts as missing, is served from the other replicas, and is repaired', async (t) => {
   const cluster = await startCluster(t, { nodes: 3 });

@@ -6,6 +6,8 @@
  * - `transactionSync` returns after its fsync. `overlappingSync` must be false: with the default, a read can see data before
  *   it is durable, and a rare early acknowledgement was recorded. No transaction is left unsynced, so a power loss leaves
  *   the newest whole one.
+ * - A write that the disk refuses overruns a buffer of LMDB's (`last_error` in mdb.c), and with it the process, so no
+ *   transaction begins that the disk may not have the room for.
  * - `getBinaryFast` returns a reused buffer: read it before the next get.
  */
 import { Buffer } from 'node:buffer';
@@ -14,6 +16,7 @@ import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { ViewHandleOptions } from './cursors.ts';
+import { freeBytes } from './room.ts';
 
 export type { Database };
 
@@ -31,7 +34,16 @@ const readersMax = 1024;
 /** Reader slots for the scans that peers ask for; clients' scans (at most 128) and threads (64) have the others. */
 export const peerReadersMax = 768;
 
+/** What a transaction changes at most. */
+export interface TransactionSize {
+  readonly records: number;
+  /** Of all that it puts. */
+  readonly bytes: number;
+}
+
 const PAGE_BYTES = 4096;
+/** What a transaction writes beside its records: the free list, the databases' roots. */
+const TRANSACTION_SLACK_BYTES = 256 * 1024;
 /** A file that LMDB has just made has two meta pages. */
 const NEW_FILE_BYTES = 2 * PAGE_BYTES;
 /** Where LMDB's mark stands in its first page; opening a file of another kind crashes. */
@@ -86,8 +98,14 @@ export class StoreEnvironment {
     return this.#root.openDB(name, options);
   }
 
-  /** Runs a transaction, which is on the disk when this returns; whatever is put or removed belongs into one. */
-  transact<T>(work: () => T): T {
+  /**
+   * Runs a transaction, which is on the disk when this returns; whatever is put or removed belongs into one. Throws ENOSPC
+   * before it begins where the disk has less room than it may take.
+   */
+  transact<T>({ records, bytes }: TransactionSize, work: () => T): T {
+    const rewritten = Math.min(2 * records * PAGE_BYTES, this.usedBytes);
+    const needed = rewritten + 2 * bytes + TRANSACTION_SLACK_BYTES;
+    if (freeBytes(this.#path) < needed) throw new Error(`ENOSPC: a transaction may take ${needed} bytes`);
     return this.#root.transactionSync(work);
   }
 

@@ -62,7 +62,8 @@ export function isDiskFull(error: unknown, directory: string, transactionBytes: 
   return freeBytes(directory) < transactionBytes + TRANSACTION_SLACK_BYTES;
 }
 
-function freeBytes(path: string): number {
+/** Bytes that the file system of a path has left. */
+export function freeBytes(path: string): number {
   const { bavail, bsize } = statfsSync(path);
   return bavail * bsize;
 }

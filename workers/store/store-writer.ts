@@ -14,6 +14,7 @@ import { Buffer } from 'node:buffer';
 import {
   afterSet,
   CHUNK_BYTES,
+  chunkCount,
   chunkKey,
   haveSameStamp,
   isLargeHead,
@@ -54,7 +55,7 @@ export class StoreWriter {
     this.#unfinished = environment.openDatabase('unfinished');
     this.#meta = environment.openDatabase('meta');
     if (this.#meta.getBinary(CREATED) !== undefined) return;
-    environment.transact(() => {
+    environment.transact({ records: 2, bytes: 0 }, () => {
       this.#meta.putSync(CREATED, Buffer.from(new Date().toISOString()));
       if (this.bound === undefined && this.#records.getKeysCount({ limit: 1 }) === 0) this.#putNumber(BOUND, 0);
     });
@@ -74,29 +75,27 @@ export class StoreWriter {
   *checkpoint(newest: NewestRecords, upTo: readonly Checkpointed[]): Generator<void, void> {
     const keys = newest.sortedKeys();
     for (let index = 0; index < keys.length;) {
-      index = this.#environment.transact(() => this.#mergeFrom(keys, index, newest));
+      const { end, bytes } = share(keys, index, newest);
+      this.#environment.transact({ records: end - index, bytes }, () => this.#mergeShare(keys.slice(index, end), newest));
+      index = end;
       yield;
     }
-    this.#environment.transact(() => {
+    const records = newest.replacedHeads.reduce((sum, head) => sum + chunkCount(head) + 1, upTo.length);
+    this.#environment.transact({ records, bytes: 0 }, () => {
       for (const head of newest.replacedHeads) this.#removeChunks(head);
       for (const { owner, sequence } of upTo) this.#putNumber(checkpointKey(owner), sequence);
     });
   }
 
-  /** One transaction's share of the keys; returns the index of the first that is left. */
-  #mergeFrom(keys: readonly string[], from: number, newest: NewestRecords): number {
-    let index = from;
-    let bytes = 0;
+  #mergeShare(keys: readonly string[], newest: NewestRecords): void {
     let version: Version = 0;
-    for (; index < keys.length && index - from < TRANSACTION_RECORDS && bytes < TRANSACTION_BYTES; index++) {
-      const { key, record } = newest.get(keys[index] as string);
+    for (const name of keys) {
+      const { key, record } = newest.get(name);
       this.#merge(key, record);
-      bytes += record.length;
       version = Math.max(version, readVersion(record, 0));
     }
     const { bound } = this;
     if (bound !== undefined && version > bound) this.#putNumber(BOUND, version);
-    return index;
   }
 
   #merge(key: Buffer, record: Buffer): void {
@@ -118,7 +117,8 @@ export class StoreWriter {
 
   /** Puts chunks of a set, which is listed as unfinished from the first one on. Throws what LMDB says. */
   putChunks(setId: Buffer, first: number, chunks: readonly Uint8Array[]): void {
-    this.#environment.transact(() => {
+    const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
+    this.#environment.transact({ records: chunks.length + 1, bytes }, () => {
       if (first === 0) this.#unfinished.putSync(setId, Buffer.alloc(0));
       for (const [index, chunk] of chunks.entries()) {
         this.#chunks.putSync(chunkKey(setId, first + index), Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
@@ -130,7 +130,7 @@ export class StoreWriter {
   removeSet(setId: Buffer): void {
     // The keys are collected first: LMDB's cursors do not survive the removal of what they stand on.
     const keys = Array.from(this.#chunks.getKeys({ start: setId, end: afterSet(setId) }));
-    this.#environment.transact(() => {
+    this.#environment.transact({ records: keys.length + 1, bytes: 0 }, () => {
       for (const key of keys) this.#chunks.removeSync(key);
       this.#unfinished.removeSync(setId);
     });
@@ -160,6 +160,16 @@ export class StoreWriter {
     bytes.writeDoubleLE(number);
     this.#meta.putSync(key, bytes);
   }
+}
+
+/** One transaction's share of the keys: its end, and the bytes of its records. */
+function share(keys: readonly string[], from: number, newest: NewestRecords): { end: number; bytes: number } {
+  let end = from;
+  let bytes = 0;
+  for (; end < keys.length && end - from < TRANSACTION_RECORDS && bytes < TRANSACTION_BYTES; end++) {
+    bytes += newest.get(keys[end] as string).record.length;
+  }
+  return { end, bytes };
 }
 
 function checkpointKey(owner: number): Buffer {

@@ -43,9 +43,9 @@ function replay(files: LogFiles, writer: StoreWriter): Replayed {
   const damage = describeDamage(logs);
   if (damage !== undefined && !options.acceptLogDamage) throw damagedLog(options.directory, damage);
   const newest = newestRecords(logs);
-  const isFull = !tryCheckpoint(writer, newest, logs);
+  const isFull = !withRoom(() => checkpoint(writer, newest, logs));
   if (!isFull && options.replay === 'all') {
-    writer.removeUnfinished();
+    withRoom(() => writer.removeUnfinished());
     for (const { owner, files: names } of logs)
       if (owner >= options.workers) names.forEach((name) => files.remove(name));
   }
@@ -66,10 +66,15 @@ function replay(files: LogFiles, writer: StoreWriter): Replayed {
   };
 }
 
-function tryCheckpoint(writer: StoreWriter, newest: NewestRecords, logs: readonly FoundLog[]): boolean {
-  if (newest.size === 0 && logs.every(({ segments }) => segments.length === 0)) return true;
+function checkpoint(writer: StoreWriter, newest: NewestRecords, logs: readonly FoundLog[]): void {
+  if (newest.size === 0 && logs.every(({ segments }) => segments.length === 0)) return;
+  for (const _ of writer.checkpoint(newest, logs));
+}
+
+/** Does something, as far as the disk has room for it; false where it has not. */
+function withRoom(work: () => void): boolean {
   try {
-    for (const _ of writer.checkpoint(newest, logs));
+    work();
     return true;
   } catch (error) {
     if (isDiskFull(error, options.directory, TRANSACTION_BYTES)) return false;

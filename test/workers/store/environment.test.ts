@@ -15,7 +15,7 @@ function openIn(directory: string): Promise<StoreEnvironment> {
 
 function put(environment: StoreEnvironment, value: string): void {
   const records = environment.openDatabase('records');
-  environment.transact(() => records.putSync(key, Buffer.from(value)));
+  environment.transact({ records: 10, bytes: 1000 }, () => records.putSync(key, Buffer.from(value)));
 }
 
 const valueIn = (environment: StoreEnvironment): string | undefined =>
@@ -26,7 +26,7 @@ test('a transaction that throws leaves nothing', async (t) => {
   const records = environment.openDatabase('records');
   put(environment, 'before');
   assert.throws(() =>
-    environment.transact(() => {
+    environment.transact({ records: 10, bytes: 1000 }, () => {
       records.putSync(key, Buffer.from('during'));
       throw new Error('stop');
     }),
