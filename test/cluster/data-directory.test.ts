@@ -145,24 +145,27 @@ for (const format of [1, 2]) {
       assert.ok(!existsSync(join(node.dataDirectory, 'log')));
     });
 
-    await t.test('opens with all that it has, takes newer and refuses older versions, and is carried over', async () => {
-      writeMark(node.dataDirectory, { durability: 'commit', clean: true });
-      await node.start();
-      for (const [key, value] of records) {
-        const answer = await cluster.get(0, key);
-        assert.equal(answer.status, value === undefined ? 404 : 200, key);
-        if (value !== undefined) assert.ok(answer.body.equals(value), key);
-      }
-      assert.equal((await cluster.put(0, 'small', 'newer')).status, 201);
-      assert.equal((await cluster.put(0, 'deleted', 'again')).status, 201);
-      assert.equal((await cluster.stop(0)).code, 0);
-      assert.equal(readMark(node.dataDirectory)['format'], storeFormat);
-      await node.start();
-      assert.equal((await cluster.get(0, 'small')).body.toString(), 'newer');
-      assert.equal((await cluster.get(0, 'deleted')).body.toString(), 'again');
-      assert.ok((await cluster.get(0, 'large')).body.equals(records.get('large') ?? Buffer.alloc(0)));
-      await node.stop();
-    });
+    await t.test(
+      'opens with all that it has, takes newer and refuses older versions, and is carried over',
+      async () => {
+        writeMark(node.dataDirectory, { durability: 'commit', clean: true });
+        await node.start();
+        for (const [key, value] of records) {
+          const answer = await cluster.get(0, key);
+          assert.equal(answer.status, value === undefined ? 404 : 200, key);
+          if (value !== undefined) assert.ok(answer.body.equals(value), key);
+        }
+        assert.equal((await cluster.put(0, 'small', 'newer')).status, 201);
+        assert.equal((await cluster.put(0, 'deleted', 'again')).status, 201);
+        assert.equal((await cluster.stop(0)).code, 0);
+        assert.equal(readMark(node.dataDirectory)['format'], storeFormat);
+        await node.start();
+        assert.equal((await cluster.get(0, 'small')).body.toString(), 'newer');
+        assert.equal((await cluster.get(0, 'deleted')).body.toString(), 'again');
+        assert.ok((await cluster.get(0, 'large')).body.equals(records.get('large') ?? Buffer.alloc(0)));
+        await node.stop();
+      },
+    );
 
     await t.test('loses the chunks that no record names', async () => {
       const left = await withDatabase(node.dataDirectory, 'chunks', (chunks) => chunks.getKeysCount());

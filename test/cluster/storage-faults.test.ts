@@ -134,7 +134,10 @@ function onSmallDisk(cluster: Cluster, dataDirectory: string, mebibytes = 8): st
   return filler;
 }
 
-const bounded = [...modes.map((mode) => ({ mode, durability: 'commit' as const })), { mode: 'batched', durability: 'fsync' }] as const;
+const bounded = [
+  ...modes.map((mode) => ({ mode, durability: 'commit' as const })),
+  { mode: 'batched', durability: 'fsync' },
+] as const;
 for (const { mode, durability } of bounded) {
   test(`--store-bytes-max bounds the store like a disk, in mode ${mode} at durability ${durability}`, async (t) => {
     const flags = ['--store-bytes-max', '4MiB', '--value-bytes-max', '100KiB'];

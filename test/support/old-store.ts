@@ -21,8 +21,8 @@ export async function writeOldStore(directory: string, format: number): Promise<
     ['large', Buffer.alloc(LARGE_BYTES, 'large ')],
   ]);
   const root = open<Buffer, Buffer>({ path: join(directory, 'store.mdb'), noSubdir: true, ...binary });
-  const [records, chunks, unfinished, meta, endless] = ['records', 'chunks', 'unfinished', 'meta', 'endless'].map((name) =>
-    root.openDB<Buffer, Buffer>(name, binary),
+  const [records, chunks, unfinished, meta, endless] = ['records', 'chunks', 'unfinished', 'meta', 'endless'].map(
+    (name) => root.openDB<Buffer, Buffer>(name, binary),
   );
   root.transactionSync(() => {
     for (const [key, value] of held) {

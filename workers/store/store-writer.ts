@@ -76,7 +76,9 @@ export class StoreWriter {
     const keys = newest.sortedKeys();
     for (let index = 0; index < keys.length;) {
       const { end, bytes } = share(keys, index, newest);
-      this.#environment.transact({ records: end - index, bytes }, () => this.#mergeShare(keys.slice(index, end), newest));
+      this.#environment.transact({ records: end - index, bytes }, () =>
+        this.#mergeShare(keys.slice(index, end), newest),
+      );
       index = end;
       yield;
     }
