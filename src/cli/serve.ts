@@ -63,7 +63,7 @@ async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): P
   if (failure === undefined) {
     await node.stop();
     // What is on the disk is known only when the store is closed.
-    const failureAtStop = await Promise.race([node.failed, undefined]);
+    const failureAtStop = await Promise.race([node.failed, Promise.resolve(undefined)]);
     return failureAtStop === undefined ? exitCodes.ok : reportFailure(failureAtStop);
   }
   // A node that died of itself may be unable to stop in good order, so it gets a bounded time for it.

@@ -27,17 +27,17 @@ export async function writeOldStore(directory: string, format: number): Promise<
   root.transactionSync(() => {
     for (const [key, value] of held) {
       const record = recordOf(key, value);
-      if (value === undefined || value.length < LARGE_BYTES) void records?.putSync(Buffer.from(key), record);
-      else void records?.putSync(Buffer.from(key), makeHead(record, putChunks(value, 1)));
+      if (value === undefined || value.length < LARGE_BYTES) records?.putSync(Buffer.from(key), record);
+      else records?.putSync(Buffer.from(key), makeHead(record, putChunks(value, 1)));
     }
     // A set whose head was never put: the process ended before.
     const lost = putChunks(Buffer.alloc(LARGE_BYTES, 'lost '), 2);
-    void unfinished?.putSync(lost, Buffer.alloc(0));
+    unfinished?.putSync(lost, Buffer.alloc(0));
     const bound = Buffer.alloc(8);
     bound.writeDoubleLE(10_000_000);
-    void meta?.putSync(Buffer.from('created'), Buffer.from('2026-01-01T00:00:00.000Z'));
-    if (format > 1) void meta?.putSync(Buffer.from('newest version'), bound);
-    if (format > 1) void endless?.putSync(Buffer.from([1, 2]), Buffer.alloc(0));
+    meta?.putSync(Buffer.from('created'), Buffer.from('2026-01-01T00:00:00.000Z'));
+    if (format > 1) meta?.putSync(Buffer.from('newest version'), bound);
+    if (format > 1) endless?.putSync(Buffer.from([1, 2]), Buffer.alloc(0));
   });
   await root.close();
   return held;
@@ -45,7 +45,7 @@ export async function writeOldStore(directory: string, format: number): Promise<
   function putChunks(value: Buffer, first: number): Buffer {
     const setId = Buffer.alloc(8, first);
     for (let number = 0; number * CHUNK_BYTES < value.length; number++) {
-      void chunks?.putSync(chunkKey(setId, number), value.subarray(number * CHUNK_BYTES, (number + 1) * CHUNK_BYTES));
+      chunks?.putSync(chunkKey(setId, number), value.subarray(number * CHUNK_BYTES, (number + 1) * CHUNK_BYTES));
     }
     return setId;
   }

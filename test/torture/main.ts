@@ -8,7 +8,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { durabilities } from '../../src/formats/worker-protocol.ts';
+import { durabilities } from '../../src/domain/modes.ts';
 import { testPowerLoss } from './power-loss.ts';
 import { whyNoRecording } from './system-calls.ts';
 

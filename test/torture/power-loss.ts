@@ -13,7 +13,7 @@ import { seededRandom } from '../../profiling/load/random.ts';
 import { DataDirectory } from '../../src/data-directory.ts';
 import { entryAt, GROUP_HEADER_BYTES, groupStart } from '../../src/formats/log.ts';
 import { isTombstone, readVersion, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
-import type { Durability } from '../../src/formats/worker-protocol.ts';
+import type { Durability } from '../../src/domain/modes.ts';
 import { Store } from '../../workers/store/store.ts';
 import { storeOptions } from '../support/store.ts';
 import type { Random } from '../support/random.ts';

@@ -9,9 +9,9 @@
 import { openSync, writeSync } from 'node:fs';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { DataDirectory } from '../../src/data-directory.ts';
-import { replyCodes } from '../../src/domain/operation.ts';
+import { replyCodes } from '../../src/formats/codes.ts';
 import { largeValueBytes } from '../../src/formats/record.ts';
-import type { Durability } from '../../src/formats/worker-protocol.ts';
+import type { Durability } from '../../src/domain/modes.ts';
 import { seededRandom } from '../../profiling/load/random.ts';
 import { Store } from '../../workers/store/store.ts';
 import { storeOptions, versionCeiling, writeEntry } from '../support/store.ts';

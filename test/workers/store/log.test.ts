@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readSegment, readSegmentHeader, SEGMENT_HEADER_BYTES } from '../../../src/formats/log.ts';
-import type { Durability } from '../../../src/formats/worker-protocol.ts';
+import type { Durability } from '../../../src/domain/modes.ts';
 import { Log, type GroupEnd, type Segment } from '../../../workers/store/log.ts';
 import { FakeLogFiles, settleTurns } from '../../support/fake-log-files.ts';
 import { sampleEntry } from '../../support/log-entries.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
-import { durabilities } from '../../../src/formats/worker-protocol.ts';
+import { durabilities } from '../../../src/domain/modes.ts';
 import { testPowerLoss } from '../../torture/power-loss.ts';
 import { whyNoRecording } from '../../torture/system-calls.ts';
 

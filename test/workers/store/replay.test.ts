@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test, type TestContext } from 'node:test';
 import { readVersion, RECORD_HEADER_BYTES } from '../../../src/formats/record.ts';
-import type { Durability } from '../../../src/formats/worker-protocol.ts';
+import type { Durability } from '../../../src/domain/modes.ts';
 import { LoggedWrites } from '../../../workers/store/logged-writes.ts';
 import type { NewestRecords } from '../../../workers/store/newest-records.ts';
 import { describeDamage, findLogs, newestRecords } from '../../../workers/store/replay.ts';
