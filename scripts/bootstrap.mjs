@@ -5,7 +5,7 @@
  *   node scripts/bootstrap.mjs start [kvorum up options]    npm start -- [options]
  *   node scripts/bootstrap.mjs ok                           npm test
  *   node scripts/bootstrap.mjs test [words] [node options]  npm run test:only -- words: test files whose path has one
- *   node scripts/bootstrap.mjs torture [options]            npm run torture: power loss and kills, see test/torture/main.ts
+ *   node scripts/bootstrap.mjs torture [options]            npm run torture: power loss, see test/torture/main.ts
  *
  * A second run finds nothing to do by two stamps: `node_modules/.kvorum-lock-hash` (the lock file and the platform) and
  * `dist/.kvorum-build-hash` (path, size and time of each source). Tests may take long, so node's own timeout per file

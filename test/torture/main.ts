@@ -1,9 +1,9 @@
 /**
- * What takes too long for the tests: power loss on thousands of disks, and kills by the hundred.
+ * What takes too long for the tests: power loss on thousands of disks.
  *
- *   npm run torture -- [--power-loss] [--kill] [--minutes N] [--seed N] [--images N] [--rounds N]
+ *   npm run torture -- [--power-loss] [--minutes N] [--seed N] [--images N] [--durability D]
  *
- * Without a choice it does both once, and with `--minutes` again and again with further seeds. Every failure is printed with
+ * It does all of it once, and with `--minutes` again and again with further seeds. Every failure is printed with
  * the command that repeats it.
  */
 import { randomInt } from 'node:crypto';
@@ -15,21 +15,18 @@ import { whyNoRecording } from './system-calls.ts';
 const { values } = parseArgs({
   options: {
     'power-loss': { type: 'boolean', default: false },
-    kill: { type: 'boolean', default: false },
     minutes: { type: 'string' },
     seed: { type: 'string' },
     images: { type: 'string', default: '1000' },
     only: { type: 'string' },
     durability: { type: 'string' },
-    rounds: { type: 'string', default: '200' },
   },
 });
 
 let seed = values.seed === undefined ? randomInt(2 ** 30) : Number(values.seed);
 const until = performance.now() + Number(values.minutes ?? 0) * 60_000;
-const isAll = !values['power-loss'] && !values.kill;
 do {
-  if (isAll || values['power-loss']) await powerLoss();
+  await powerLoss();
   seed += 2;
 } while (performance.now() < until && process.exitCode === undefined);
 
