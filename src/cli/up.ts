@@ -6,7 +6,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { takenPort } from '../../profiling/cluster/free-ports.ts';
+import { takenPort } from '../free-ports.ts';
 import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { defaultPort } from '../settings/entries.ts';

@@ -7,7 +7,7 @@ import { Buffer } from 'node:buffer';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { freePorts } from '../../profiling/cluster/free-ports.ts';
+import { freePorts } from '../../src/free-ports.ts';
 import { ask } from '../support/client.ts';
 import { prepareCluster, startCluster } from '../support/cluster.ts';
 import { NodeProcess } from '../support/node-process.ts';

@@ -3,7 +3,7 @@ import type { Buffer } from 'node:buffer';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts } from '../../profiling/cluster/free-ports.ts';
+import { freePorts } from '../../src/free-ports.ts';
 import type { Durability, Mode } from '../../src/domain/modes.ts';
 import { ask, entityTarget, type Answer, type EntityAsk } from './client.ts';
 import { NodeProcess, type Exit } from './node-process.ts';

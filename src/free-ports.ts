@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { codeOf } from '../../src/diagnostics/errors.ts';
+import { codeOf } from './diagnostics/errors.ts';
 
 /** Both addresses of `localhost`: a foreign listener on either would get a part of the clients. */
 const loopbackAddresses = ['127.0.0.1', '::1'] as const;
