@@ -42,6 +42,8 @@ class TestNode {
     const node = new TestNode();
     const server = node.#server;
     server.on('upgrade', (request, socket) => node.#upgrade(request.url ?? '', socket));
+    // Longer than any test: a connection that nobody needs any more must be closed, not forgotten.
+    server.keepAliveTimeout = 600_000;
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     node.url = `http://127.0.0.1:${node.port}`;
