@@ -13,12 +13,24 @@ import { closeSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
-import type { ViewHandleOptions } from './range.ts';
 
 export type { Database };
 
 type Root = RootDatabase<Buffer, Buffer>;
 export type ReadTransaction = ReturnType<Database['useReadTransaction']>;
+
+/** What lmdb is given for a handle that reads into the views of a scan (range.ts); its types name the first option only. */
+export interface ViewHandleOptions {
+  readonly encoding: 'binary';
+  readonly keyEncoder: {
+    readonly writeKey: (key: Uint8Array, target: Uint8Array, start: number) => number;
+    readonly readKey: (target: Uint8Array, start: number, end: number) => number;
+  };
+  readonly encoder: {
+    readonly encode: () => never;
+    readonly decode: (bytes: Uint8Array, length: number) => number;
+  };
+}
 
 export interface EnvironmentOptions {
   readonly directory: string;

@@ -14,22 +14,9 @@ import { copyBytes, type RangeEntry } from '../../src/formats/range-format.ts';
 import { isIntact, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { chunkCount, isLargeHead, recordHeaderOf, valueBytesOf } from '../../src/formats/large-head.ts';
 import type { RangeSource, SourceState } from '../ground/range-source.ts';
-import type { ReadTransaction } from './environment.ts';
+import type { ReadTransaction, ViewHandleOptions } from './environment.ts';
 import type { LargeValues } from './large-values.ts';
 import { tableKey, type MemtableLayer } from './memtable.ts';
-
-/** What lmdb is given for such a handle; its types name the first of them only. */
-export interface ViewHandleOptions {
-  readonly encoding: 'binary';
-  readonly keyEncoder: {
-    readonly writeKey: (key: Uint8Array, target: Uint8Array, start: number) => number;
-    readonly readKey: (target: Uint8Array, start: number, end: number) => number;
-  };
-  readonly encoder: {
-    readonly encode: () => never;
-    readonly decode: (bytes: Uint8Array, length: number) => number;
-  };
-}
 
 /** The entry that a cursor stands on, in buffers that are used again. */
 export interface EntryView {
