@@ -18,8 +18,8 @@ const scannedFolders = ['src', 'workers', 'profiling', 'scripts', 'test'] as con
 const shared = 'src/diagnostics, src/formats, src/domain, src/metrics, src/waits, src/protocol';
 
 /**
- * Each room, and the rooms whose files its files may import besides those beside them. A room is a folder without the
- * rooms inside it, or a file with rules of its own. A room names only rooms above it in this list: so no folders import
+ * Each room, and the rooms whose files its files may import besides those beside them. A room is the files of one
+ * folder, or a file with rules of its own. A room names only rooms above it in this list: so no folders import
  * each other in a circle. `type X` allows types alone.
  */
 const rooms: Readonly<Record<string, string>> = {
@@ -233,10 +233,9 @@ interface PackageFile {
   readonly dependencies: Readonly<Record<string, string>>;
 }
 
-/** The room of a file: the longest name that it is or stands under. */
+/** The room of a file: itself if it has rules of its own, else its folder. */
 function roomOf(path: string): string {
-  const found = roomNames.filter((room) => path === room || path.startsWith(`${room}/`));
-  return found.toSorted((left, right) => right.length - left.length)[0] ?? `no room for ${path}`;
+  return Object.hasOwn(rooms, path) ? path : dirname(path);
 }
 
 function allowedIn(room: string): { name: string; onlyTypes: boolean }[] {
