@@ -69,6 +69,8 @@ class TestNode {
 
   #answer(path: string, body: string, response: ServerResponse): void {
     const respond = (status: number, text: string): void => void response.writeHead(status).end(text);
+    // Kept by undici for the next probe of any peer; it says nothing of the connection that is under test.
+    if (path === '/v0/node') response.setHeader('connection', 'close');
     if (path === '/v0/node') return respond(this.status.node, JSON.stringify(this.#describe()));
     if (path === replicaPaths.hello) this.hellos.push(body);
     if (path === replicaPaths.hello || body === '') return respond(this.status.operations, '');
