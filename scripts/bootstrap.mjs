@@ -6,6 +6,7 @@
  *   node scripts/bootstrap.mjs ok                           npm test
  *   node scripts/bootstrap.mjs test [words] [node options]  npm run test:only -- words: test files whose path has one
  *   node scripts/bootstrap.mjs torture [options]            npm run torture: power loss, see test/torture/main.ts
+ *   node scripts/bootstrap.mjs unit [node options]          npm run test:unit: the tests that start no process
  *
  * A second run finds nothing to do by two stamps: `node_modules/.kvorum-lock-hash` (the lock file and the platform) and
  * `dist/.kvorum-build-hash` (path, size and time of each source). Tests may take long, so node's own timeout per file
@@ -15,12 +16,15 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const nodeVersionMin = [20, 19];
 const testFileMsMax = 300_000;
 const testConcurrency = 3;
+const processStarters = new Set(['node:child_process', 'playwright-core']);
+const importedModule = /\b(?:from|import)\s*\(?\s*'([^'\n]+)'/g;
+const workerFolder = join('dist', 'workers');
 /** npm passes a Ctrl-C on to a process that the terminal has told already: the same signal this soon is the same one. */
 const signalEchoMs = 500;
 
@@ -47,6 +51,7 @@ const commands = {
   test: (args) => build() || test(args),
   torture: (args) =>
     build() || run(process.execPath, ['--enable-source-maps', at('dist/test/torture/main.js'), ...args]),
+  unit: (args) => build() || run(process.execPath, testCommand(args, unitTests())),
   ok: (args) => build() || checkAll(args),
   coverage: (args) => build() || coverage(args),
 };
@@ -222,10 +227,9 @@ function test(args) {
   return run(process.execPath, testCommand(args));
 }
 
-function testCommand(args) {
+function testCommand(args, files = filesUnder('dist/test', '.test.js')) {
   const options = args.filter((arg) => arg.startsWith('-'));
   const words = args.filter((arg) => !arg.startsWith('-'));
-  const files = filesUnder('dist/test', '.test.js');
   const chosen = words.length === 0 ? files : files.filter((path) => words.some((word) => path.includes(word)));
   if (chosen.length === 0) throw new Error(`No test file has "${words.join('" or "')}" in its path`);
   return [
@@ -236,6 +240,23 @@ function testCommand(args) {
     ...options,
     ...chosen,
   ];
+}
+
+/** The tests whose imports reach nothing that starts a process; so no list of them has to be kept. */
+function unitTests() {
+  const startsProcesses = (path) => {
+    const reached = new Set([path]);
+    for (const file of reached) {
+      for (const [, specifier] of readFileSync(file, 'utf8').matchAll(importedModule)) {
+        if (processStarters.has(specifier)) return true;
+        const target = join(dirname(file), specifier);
+        // Of the workers only the store starts one: fallocate, which ends at once.
+        if (specifier.startsWith('.') && !target.startsWith(workerFolder) && existsSync(target)) reached.add(target);
+      }
+    }
+    return false;
+  };
+  return filesUnder('dist/test', '.test.js').filter((path) => !startsProcesses(path));
 }
 
 function coverage(args) {

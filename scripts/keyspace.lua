@@ -45,7 +45,7 @@ local function zipfian_ranks(keys)
   end
 end
 
--- T. Wang's hash of 32 bits: spreads the popular keys over the key space, to where profiling/load/keys.ts spreads them.
+-- T. Wang's hash of 32 bits: spreads the popular keys over the key space, as profiling/load/keys.ts does.
 local function scramble(rank)
   local tobit, lshift, rshift, bxor = bit.tobit, bit.lshift, bit.rshift, bit.bxor
   local hash = tobit(bit.bnot(rank) + lshift(rank, 15))
@@ -128,10 +128,10 @@ end
 local statuses_after_ms = tonumber(os.getenv("KVORUM_STATUSES_AFTER_MS") or "")
 
 if statuses_after_ms ~= nil then
-  -- wrk2 has a clock of microseconds, wrk has not.
+  -- wrk2 has a clock in microseconds, wrk has none.
   local now = wrk.time_us or function() return os.time() * 1000000 end
   local from
-  -- Globals of plain values: wrk2 hands a table to done() with its keys and values changed about.
+  -- Globals of plain values: wrk2 swaps keys and values of a table that it hands to done().
   status_names = ""
 
   function response(status)

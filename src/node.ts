@@ -122,7 +122,7 @@ class Node implements NodeView {
     this.#range = new RangeHandler(this.#ranges, { keyBytesMax, rangeMsMax: settings.rangeMsMax });
   }
 
-  /** Who takes what the workers say. */
+  /** Takes what the workers say. */
   poolHandlers(): Omit<WorkerPoolHandlers, 'onFatal'> {
     return {
       onOutcomes: (frame) => this.#dispatcher.deliver(frame),
@@ -162,7 +162,7 @@ class Node implements NodeView {
     else this.#log.error('stopped without closing the store', {});
   }
 
-  /** Without the mark the store is whole all the same; the next start is only more careful. */
+  /** The store is whole without the mark, too; only the next start is more careful. */
   #markClean(): void {
     try {
       this.#directory.markClean();
@@ -244,7 +244,7 @@ function bindHost(settings: NodeSettings): string | undefined {
   return hostname === 'localhost' || hostname.startsWith('127.') ? '127.0.0.1' : undefined;
 }
 
-/** The compiler holds the workers to the settings that are for them; the others go along and cost nothing. */
+/** The compiler lets workers read only their own settings; the others go along and cost nothing. */
 function workerSettings(settings: NodeSettings, topology: Topology): WorkerSettings {
   const replicationFactor = settings.replicationFactor || topology.nodes.length;
   return { ...settings, topology, version, host: bindHost(settings), replicationFactor };

@@ -22,7 +22,7 @@ export function nodeStatus(input: StatusInput): Record<string, unknown> {
     ...settings,
     uptimeSeconds: Math.round(process.uptime()),
     operationsInFlight,
-    // By these numbers the system's own accounts (/proc/PID/task/TID) can be told apart by what the threads do.
+    // With these numbers a reader finds each thread's account in the system (/proc/PID/task/TID).
     process: {
       pid: process.pid,
       threads: [
@@ -39,7 +39,7 @@ export function nodeStatus(input: StatusInput): Record<string, unknown> {
   };
 }
 
-/** The worst that any worker sees: a peer is up only where every worker reaches it. */
+/** The worst that any worker sees: a peer is up only if every worker reaches it. */
 function peerAsSeen(url: string, reports: readonly WorkerReport[]): { state: PeerState; error: string | undefined } {
   const seen = reports.flatMap((report) => report.peers.filter((peer) => peer.url === url));
   const worst =

@@ -97,6 +97,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/child-environment.ts', 'lifecycle'],
   ['src/diagnostics/nearest.ts', 'lifecycle'],
   ['src/data-directory.ts', 'lifecycle'],
+  ['src/free-ports.ts', 'lifecycle'],
   ['src/diagnostics/version.ts', 'lifecycle'],
   // Its callback answers an operation: the rest of it runs at start and stop.
   ['src/node.ts', 'http-front'],

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { stopWithParentEnvironmentName, withoutSettings } from '../../src/child-environment.ts';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { nodeName } from '../../src/domain/topology.ts';
-import { freePorts } from '../cluster/free-ports.ts';
+import { freePorts } from '../../src/free-ports.ts';
 import { assertReady } from '../cluster/node-client.ts';
 
 export interface ObservedCluster extends AsyncDisposable {

@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
-import { freePorts } from './free-ports.ts';
+import { freePorts } from '../../src/free-ports.ts';
 
 export interface LocalNode {
   readonly name: string;

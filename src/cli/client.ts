@@ -18,7 +18,7 @@ export interface Answer {
   readonly status: number;
   readonly body: AsyncIterable<Uint8Array>;
   readonly headers: Fields;
-  /** Filled when the body has come to its end. */
+  /** Filled once the whole body has come. */
   readonly trailers: Fields;
 }
 

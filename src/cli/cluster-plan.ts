@@ -25,7 +25,7 @@ export const directoryDefault = 'data';
 
 /** The plan of a cluster of `count` nodes. Throws `bad-setting`. */
 export function planCluster(sources: SettingSources, count: number): ClusterPlan {
-  // Resolved once as if for a cluster on the default port, only to learn which port and directory are asked for.
+  // A first resolution, as if for a cluster on the default port, tells which port and directory are asked for.
   const { settings, list } = resolveSettings(told(sources, addresses(localCluster(defaultPort, count), 0)));
   const hasDirectory = list.some(({ name, origin }) => name === 'dataDirectory' && origin !== 'default');
   const directory = hasDirectory ? settings.dataDirectory : directoryDefault;

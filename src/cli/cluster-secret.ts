@@ -12,7 +12,7 @@ import { codeOf, KvorumError, messageOf } from '../diagnostics/errors.ts';
 export function keepClusterSecret(directory: string): string {
   const path = join(directory, clusterSecretFile);
   try {
-    // Fails where the file exists, so that two starts at once end with one secret.
+    // Fails if the file exists, so that two starts at the same time agree on one secret.
     writeFileSync(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw unusable(path, messageOf(error), error);

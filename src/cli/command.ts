@@ -15,9 +15,9 @@ export interface Option {
   readonly about: string;
   /** A switch that `--no-FLAG` turns off. */
   readonly isNegatable?: boolean;
-  /** Taken, but neither in help nor suggested. */
+  /** Accepted, but neither in help nor suggested. */
   readonly isHidden?: boolean;
-  /** Why it went away: given, it is refused with this word. Neither in help nor suggested. */
+  /** Why the option went away; a command line that has it is refused with this word. Neither in help nor suggested. */
   readonly gone?: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What became of a command that threw: one line on stderr and an exit code. NODE_DEBUG=kvorum adds the stack of what
- * was not foreseen.
+ * Turns what a command threw into one line on stderr and an exit code. NODE_DEBUG=kvorum adds the stack of unexpected
+ * errors.
  */
 import { debuglog } from 'node:util';
 import { codeOf, KvorumError, messageOf } from '../diagnostics/errors.ts';

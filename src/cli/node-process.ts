@@ -2,7 +2,7 @@
  * One `kvorum serve` as a child of `kvorum up`: its process, its log file, and how it ended.
  *
  * The child leads a process group of its own: a Ctrl-C in the terminal reaches `up` only, which then stops the children
- * in good order (a node that met both the terminal's SIGINT and the parent's SIGTERM would take the second as an order to
+ * in good order (a node that got both the terminal's SIGINT and the parent's SIGTERM would take the second as an order to
  * stop at once). The IPC channel is there for its end: the system closes it when `up` dies, however that happens, and the
  * child then stops.
  */

@@ -37,7 +37,7 @@ export function exitQuietlyOnBrokenPipe(): void {
   }
 }
 
-/** Columns aligned, the last one wrapped where the terminal ends. */
+/** Columns aligned, the last one wrapped at the terminal's width. */
 export function renderTable(table: Table): string {
   const head = table.head.map((cell) => paint('bold', cell));
   return renderColumns([head, ...table.rows], { indent: '', width: process.stdout.isTTY ? terminalWidth() : Infinity });

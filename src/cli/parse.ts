@@ -39,7 +39,7 @@ export function outputFormat(flags: Flags): 'table' | 'json' {
   return choiceFlag(flags, outputOption.flag, ['table', 'json'], 'table');
 }
 
-/** The value of a flag that takes any text, or undefined where it is not given. */
+/** The value of a flag that takes any text, or undefined if it is not given. */
 export function textFlag(flags: Flags, flag: string): string | undefined {
   const given = flags.get(flag);
   return given === undefined ? undefined : String(given);
@@ -52,7 +52,7 @@ export function choiceFlag<T extends string>(flags: Flags, flag: string, of: rea
   return of.find((one) => one === given) ?? refuseFlag(flag, given, `${of.slice(0, -1).join(', ')} or ${of.at(-1)}`);
 }
 
-/** The value of a flag that takes a whole number from 1, or undefined where it is not given. Throws `bad-setting`. */
+/** The value of a flag that takes a whole number from 1, or undefined if it is not given. Throws `bad-setting`. */
 export function countFlag(flags: Flags, flag: string, max: number): number | undefined {
   const given = flags.get(flag);
   if (given === undefined) return undefined;
@@ -61,7 +61,7 @@ export function countFlag(flags: Flags, flag: string, max: number): number | und
   return refuseFlag(flag, given, `a whole number from 1 to ${max}`);
 }
 
-/** Says what a flag's value is and what it should be. Throws `bad-setting`. */
+/** Throws `bad-setting`, with the flag's value and what it should be. */
 export function refuseFlag(flag: string, given: string | number | boolean, expected: string): never {
   throw new KvorumError('bad-setting', `Bad --${flag} "${given}": expected ${expected}`);
 }

@@ -1,8 +1,8 @@
 /**
  * `kvorum scan`: the records of a range in key order, as they come, in constant memory.
  *
- * What breaks off is an error, never a short result: a node says so in the trailer `kvorum-error`, or the connection
- * ends in the midst of a chunk.
+ * A range that breaks off is an error, never a short result: the node says so in the trailer `kvorum-error`, or the
+ * connection ends within a chunk.
  */
 import { Buffer } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
@@ -171,7 +171,7 @@ function cell(text: string): string {
   return text.length > cellCharactersMax ? `${shown.slice(0, cellCharactersMax)}...` : shown;
 }
 
-/** The whole lines of each chunk together: a promise a line would cost more than the line. */
+/** The whole lines of each chunk together: one promise for each line would cost more than the line. */
 async function* batchesOfLines(body: Answer['body']): AsyncGenerator<string[]> {
   const decoder = new StringDecoder();
   let parts: string[] = [];

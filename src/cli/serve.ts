@@ -19,7 +19,7 @@ import { settingOptions } from './setting-options.ts';
 import { stopSignal } from './signals.ts';
 
 /**
- * How much V8 inlines into one function, in bytes of bytecode; 920 by default, where a request's path is cut into many calls
+ * How much V8 inlines into one function, in bytes of bytecode. With the default, 920, a request's path is many calls
  * (docs/decisions/013-inlining.md).
  */
 const inlinedBytecodeBytesMax = 3000;
@@ -56,7 +56,7 @@ async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): P
   // Loaded here, since the other commands need neither storage nor threads.
   const [{ startNode }, { createLog }] = await Promise.all([import('../node.ts'), import('../diagnostics/log.ts')]);
   const node = await startNode(settings, createLog(settings.logLevel));
-  // Not before: with other flags than it was built with, V8 takes nothing from Node's code cache.
+  // Not earlier: V8 does not use Node's code cache if its flags differ from those that the cache was built with.
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${inlinedBytecodeBytesMax}`);
   await writeResult(`Listening on ${node.url}\n`);
   const failure = await Promise.race([node.failed, stopAsked]);

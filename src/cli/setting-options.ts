@@ -27,7 +27,7 @@ export function clusterOption(name: SettingName, meaning: string, fallback: stri
   return { flag, placeholder, about: `${meaning} (default ${fallback}; ${environmentName})` };
 }
 
-/** Options that went away, each to be refused with the word that `gone` has on it. */
+/** Options that went away; each is refused with its word in `gone`. */
 export function goneOptions(gone: Readonly<Record<string, string>>): readonly Option[] {
   return Object.entries(gone).map(([name, why]) => ({ flag: kebab(name), about: '', isNegatable: true, gone: why }));
 }

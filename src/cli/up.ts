@@ -1,12 +1,12 @@
 /**
  * `kvorum up`: a cluster of local nodes, each a process of its own, in the foreground until a signal stops it.
  *
- * All or nothing at start: a node that does not become ready stops the others. Afterwards the nodes are on their own,
- * since going on without one of them is what the cluster is for.
+ * All or nothing at start: if one node does not become ready, the others are stopped. Later a node that ends leaves the
+ * others running: to go on without it is what the cluster is for.
  */
 import { mkdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { takenPort } from '../../profiling/cluster/free-ports.ts';
+import { takenPort } from '../free-ports.ts';
 import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { defaultPort } from '../settings/entries.ts';
@@ -101,7 +101,7 @@ async function firstTakenPort({ nodes }: ClusterPlan): Promise<number | undefine
   return takenPort(ports, nodes[0]?.settings.host);
 }
 
-/** The loop also ends where the nodes were stopped meanwhile, since a node that ended is a problem. */
+/** Ends also if the nodes are stopped meanwhile, since a node that ended is a problem. */
 async function waitUntilReady(nodes: readonly NodeProcess[]): Promise<'ready' | { readonly problem: string }> {
   const deadline = Date.now() + readyMsMax;
   const waiting = new Set(nodes);

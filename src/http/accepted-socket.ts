@@ -1,11 +1,11 @@
 /**
  * Accepted connections, read into one buffer that they share.
  *
- * A `net.Socket` reads into a buffer of its owner's where it is made with the option `onread`; as a stream it takes
+ * A `net.Socket` reads into a buffer of its owner's if it is made with the option `onread`; as a stream it takes
  * 64 KiB of new memory for each read and queues what came, which is a third of what a request costs Node's network
  * layer (docs/decisions/012-one-read-buffer.md). Node gives the option to sockets that connect, not to those that a
  * server accepts; so the accepted socket's handle is given to a socket with the option. The handle is not a documented
- * part of Node: where it is not what it is in Node 20 to 25, the stream is read.
+ * part of Node: if it is not as it is in Node 20 to 25, the connection is read as a stream.
  */
 import { Buffer } from 'node:buffer';
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';

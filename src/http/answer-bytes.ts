@@ -19,8 +19,8 @@ export class AnswerBytes {
   }
 
   /**
-   * The response, counted until its body has left; where it would pass the bound, 503 in its place. Small ones are not
-   * counted: how many of them a connection holds is bounded by its pipeline.
+   * The response, counted until its body has left, or 503 if it would pass the bound. Small ones are not counted: their
+   * number is bounded for each connection.
    */
   hold(response: Response): Response {
     const bytes = response.body?.length ?? 0;

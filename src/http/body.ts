@@ -6,7 +6,7 @@
  */
 import { Buffer } from 'node:buffer';
 
-/** What a reader made of the bytes that it was given. */
+/** What a reader found in the bytes that it was given. */
 export type BodyProgress =
   | { readonly kind: 'more' }
   | { readonly kind: 'done'; readonly body: Buffer; readonly end: number }
@@ -22,7 +22,7 @@ const more: BodyProgress = { kind: 'more' };
 const tooLarge: BodyProgress = { kind: 'too-large' };
 const malformed: BodyProgress = { kind: 'malformed' };
 
-/** Where bodies of more than `above` bytes are collected: in memory of the taker's, so that they are not copied again. */
+/** Bodies of more than `above` bytes are collected in memory of the taker's, so that they are not copied again. */
 export interface LargeRoom {
   readonly above: number;
   /** Called at most once for a body, with the most that it can have. */
@@ -58,7 +58,7 @@ const TRAILERS_MAX = 64;
 const CR = 13;
 const LF = 10;
 
-/** Reads a chunked body of at most `bytesMax` bytes, a long one into `room`. Extensions and trailers are read over. */
+/** Reads a chunked body of at most `bytesMax` bytes, a long one into `room`. Skips extensions and trailers. */
 export class ChunkedBody implements BodyReader {
   readonly #bytesMax: number;
   readonly #room: LargeRoom | undefined;
@@ -96,7 +96,7 @@ export class ChunkedBody implements BodyReader {
     return end;
   }
 
-  /** Reads up to the end of a line, and what the line says where it is whole. */
+  /** Reads up to the end of a line; reads its number once the line is whole. */
   #takeLine(bytes: Buffer, offset: number): number | BodyProgress {
     const end = bytes.indexOf(LF, offset);
     this.#line += bytes.toString('latin1', offset, end < 0 ? bytes.length : end + 1);

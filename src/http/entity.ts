@@ -1,6 +1,6 @@
 /**
- * `/v0/entity`: parse, validate, admit, dispatch. Admission is decided at the head, before a body is read and before the
- * pool is touched, so that refusing costs little when the node has more to do than it can.
+ * `/v0/entity`: parse, validate, admit, dispatch. The head decides on admission, before the body is read and before the
+ * pool is touched: an overloaded node can then refuse at little cost.
  */
 import type { Buffer } from 'node:buffer';
 import { largeFrame, type Dispatcher } from '../dispatch/dispatcher.ts';

@@ -1,6 +1,6 @@
 /**
- * Request heads of HTTP/1.1 (RFC 9112), parsed strictly: what two readers could read differently is refused, never
- * guessed. Pure: bytes in, a head or the reason for refusing it out.
+ * Request heads of HTTP/1.1 (RFC 9112), parsed strictly: a head that two parsers could read in two ways is refused. Pure:
+ * bytes in, a head or the reason for its refusal out.
  *
  * Own code, since the front is the largest single cost of a request: on the same machine in the same run node:http takes
  * 26 us of CPU per small PUT and 22 per GET, this and `connection.ts` 12 to 13 (docs/decisions/002-http-front.md).
@@ -12,15 +12,15 @@ export interface RequestHead {
   readonly method: string;
   /** The request target in origin form, one character per byte. */
   readonly target: string;
-  /** Body bytes; 0 where there is no body, undefined where it is chunked. */
+  /** Body bytes; 0 if there is no body, undefined if it is chunked. */
   readonly contentLength: number | undefined;
   readonly keepAlive: boolean;
   /** HTTP/1.0 clients must be told that the connection stays open. */
   readonly isHttp10: boolean;
   readonly expectsContinue: boolean;
-  /** The `accept` fields as they came, joined by commas; empty where there is none. */
+  /** The `accept` fields as they came, joined by commas; empty if there is none. */
   readonly accept: string;
-  /** The `authorization` field; empty where there is none. */
+  /** The `authorization` field; empty if there is none. */
   readonly authorization: string;
 }
 
@@ -39,7 +39,7 @@ interface Fields {
   authorization: string;
 }
 
-/** Clients say the same in each request: how many different field sections are remembered, and how long each may be. */
+/** A client sends the same fields with each request: how many field sections are remembered, and how long each may be. */
 const KNOWN_FIELDS_MAX = 256;
 const KNOWN_FIELDS_CHARACTERS = 512;
 const known = new Map<string, Readonly<Fields>>();

@@ -1,5 +1,5 @@
 /**
- * From outcomes to answers: the one table that knows both.
+ * Turns outcomes into answers: the one table that knows both.
  */
 import type { Buffer } from 'node:buffer';
 import type { Outcome } from '../domain/outcome.ts';
@@ -8,7 +8,7 @@ import type { Reply, Response } from './reply.ts';
 
 export type EntityMethod = 'GET' | 'PUT' | 'DELETE';
 
-/** What an entity request waits with for its outcome. */
+/** What is kept of an entity request until its outcome comes. */
 export interface EntityExchange {
   readonly method: EntityMethod;
   readonly reply: Reply;
@@ -61,7 +61,7 @@ function shortfall(exchange: EntityExchange, outcome: { acks: number; failures: 
   return `${acks}${failures}${late}${unknown(exchange)}`;
 }
 
-/** A write that was not acknowledged may have happened all the same. */
+/** A write that was not acknowledged may have taken effect all the same. */
 function unknown(exchange: EntityExchange): string {
   return exchange.method === 'GET' ? '' : '; outcome unknown: the write may still take effect';
 }

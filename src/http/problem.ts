@@ -32,13 +32,13 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems;
 
-/** Past so many different details they are not kept: details may quote the request. */
+/** So many different answers are kept; more are made anew, since details may quote the request. */
 const CACHED_MAX = 256;
 const cached = new Map<string, Response>();
 
 /**
- * The answer for a problem; `fields` are further header lines, each ended by CRLF. Refusals come in great numbers when
- * there is no time for them, so an answer without a request's own words in it is made once.
+ * The answer for a problem; `fields` are further header lines, each ended by CRLF. An overloaded node refuses many
+ * requests, so an answer that quotes nothing of the request is made once and kept.
  */
 export function problemResponse(code: ProblemCode, detail?: string, fields = ''): Response {
   const key = `${code}\n${detail}\n${fields}`;

@@ -3,7 +3,7 @@
  *
  * `POST /v0/profile/start?kind=cpu|heap|gc|promises|waits[&interval=N]` begins one, `POST /v0/profile/stop` ends it and answers
  * it, `GET /v0/profile` says what is on. A recording shows code and not keys or values, but it slows the node, so all
- * three need the secret, also the question. A recording is sent in pieces, as the client takes them.
+ * three need the secret, also `GET`. A recording is sent in pieces, as the client takes them.
  */
 import { Buffer } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
@@ -16,7 +16,7 @@ import type { BodySink, Reply, Response } from './reply.ts';
 
 /** What the client port may know of the profiler. */
 export interface ProfilerView {
-  /** The `authorization` field that is asked for; undefined where the node has no secret. */
+  /** The `authorization` field that is asked for; undefined if the node has no secret. */
   readonly proof: string | undefined;
   state(): ProfilerState;
   start(kind: RecordingKind, interval: number | undefined): Promise<boolean>;

@@ -3,7 +3,7 @@
  */
 import type { HistogramSnapshot, Labels, MetricFamily, MetricSample } from '../metrics/metrics.ts';
 
-/** The text of all families, in the order in which their names first come. */
+/** The text of all families, in the order of their first appearance. */
 export function renderMetrics(families: readonly MetricFamily[]): string {
   const byName = new Map<string, MetricFamily>();
   for (const one of families) {

@@ -11,8 +11,8 @@ export interface QueryProblem {
 }
 
 /**
- * The values by name, still encoded; a name without a value has an empty one. `repeated` says which problem it is that a
- * parameter is given twice.
+ * The values by name, still encoded; a name without a value has an empty one. `repeated` names the problem if a parameter
+ * is given twice.
  */
 export function splitQuery<Name extends string>(
   query: string,
@@ -46,12 +46,12 @@ function unknownParameter(given: string, names: readonly string[]): QueryProblem
   return { problem: 'bad-parameter', detail: `Unknown parameter "${given.slice(0, 64)}"; known are ${known}` };
 }
 
-/** Whether what came of parsing is a refusal. */
+/** Whether the result of parsing is a refusal. */
 export function isProblem(parsed: object): parsed is QueryProblem {
   return 'problem' in parsed;
 }
 
-/** The key that parameter `name` holds. `problem` is what is said where it holds none. */
+/** The key that parameter `name` holds. `problem` is the refusal if it holds none. */
 export function parseKey(
   { name, text, problem }: { readonly name: string; readonly text: string | undefined; readonly problem: ProblemCode },
   keyBytesMax: number,

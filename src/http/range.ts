@@ -2,9 +2,9 @@
  * `/v0/entities`: a range of records as a stream, one chunk a record.
  *
  * The head waits for the first page, so that a cluster scan that cannot be complete is refused with a status. With a
- * limit it waits for the end, as far as `HELD_PAGES_MAX` pages go: then `link` names what follows. Where the end is not
- * known by then, `link` is a trailer. What breaks off after the head says why in the trailer `kvorum-error` and closes
- * the connection; within a record, or in HTTP/1.0, the connection is reset. So no client takes a part for the whole.
+ * limit it waits for the end, for `HELD_PAGES_MAX` pages at most, so that `link` can name what follows. If the end is not
+ * known by then, `link` is a trailer. A range that breaks off after the head says why in the trailer `kvorum-error` and
+ * closes the connection; within a record, or in HTTP/1.0, the connection is reset. So no client takes a part for the whole.
  */
 import { Buffer } from 'node:buffer';
 import type { RangeDispatcher, RangeHandle } from '../dispatch/range-dispatcher.ts';
@@ -21,7 +21,7 @@ export interface RangeLimits {
   readonly rangeMsMax: number;
 }
 
-/** Pages that a limited range is held back for, 512 KiB: past it, whether more follows stands after the body. */
+/** Pages for which a limited range is held back, 512 KiB; past it a trailer says whether more follows. */
 const HELD_PAGES_MAX = 8;
 const ndjson = 'application/x-ndjson';
 const contentTypes: Readonly<Record<RangeFormatName, string>> = { lines: 'application/octet-stream', json: ndjson };
@@ -75,7 +75,7 @@ class RangeAnswer {
     this.#options = options;
   }
 
-  /** Begins the range; false where there are too many. */
+  /** Begins the range; false if there are too many. */
   start(dispatcher: RangeDispatcher, chunked: boolean): boolean {
     const pages = this.#query.limit === undefined ? pagesInFlight : HELD_PAGES_MAX;
     const request = { ...this.#query, format: this.#options.format, chunked };
@@ -145,7 +145,7 @@ class RangeAnswer {
     return emptyResponse(this.#options.format);
   }
 
-  /** What prevents the first record is a status. */
+  /** A failure before the first record is answered with a status. */
   #refusal(end: Exclude<RangeEnd, { kind: 'complete' }>): Response {
     const { code, detail } = this.#problemOf(end);
     return problemResponse(code, detail);
@@ -169,7 +169,7 @@ function emptyResponse(format: RangeFormatName): Response {
   return { status: 200, fields: `content-type: ${contentTypes[format]}\r\n`, body: undefined };
 }
 
-/** Whether the client names JSON lines, and not to refuse them. */
+/** Whether the client accepts JSON lines by name. */
 function acceptsJsonLines(accept: string): boolean {
   return accept.split(',').some((range) => {
     const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());

@@ -5,23 +5,23 @@ import { Buffer } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** A body up to this is copied to its head, so that both leave at once and what the body stood in is free. */
+/** A body up to this is copied behind its head: both leave in one write, and the body's own memory is free. */
 export const copiedBodyBytesMax = 16 * 1024;
 
 /** An answer. Field names are lower case; `content-length` and `connection` are added when it is sent. */
 export interface Response {
   readonly status: number;
-  /** Header lines, each ended by CRLF; empty where there are none. */
+  /** Header lines, each ended by CRLF; empty if there are none. */
   readonly fields: string;
   readonly body: Buffer | undefined;
-  /** In the place of a body: called when the head has left, with where the body goes. */
+  /** Instead of a body: called once the head has left, with the sink that takes the body. */
   readonly open?: (sink: BodySink) => void;
   /** Called once, when the client's socket has taken a body above `copiedBodyBytesMax`, or the connection is gone. */
   readonly onReleased?: () => void;
 }
 
 /**
- * Where the body of a streamed answer goes, bit by bit. In HTTP/1.1 the bytes must be framed as chunks already (RFC 9112
+ * Takes the body of a streamed answer, piece by piece. In HTTP/1.1 the bytes must be framed as chunks already (RFC 9112
  * section 7.1), all but the last chunk; in HTTP/1.0 the end of the connection ends the body.
  */
 export interface BodySink {
@@ -33,7 +33,7 @@ export interface BodySink {
   breakOff(): void;
 }
 
-/** What of the request decides how an answer is sent. */
+/** The parts of a request that decide how its answer is sent. */
 export interface ReplyContext {
   readonly method: string;
   readonly keepAlive: boolean;
@@ -46,7 +46,7 @@ export class Reply {
   readonly method: string;
   readonly isHttp10: boolean;
   response: Response | undefined;
-  /** Called where the connection is gone before the answer has left. */
+  /** Called if the connection is gone before the answer has left. */
   onGone: (() => void) | undefined;
   readonly #onSend: (reply: Reply) => void;
   #isDropped = false;

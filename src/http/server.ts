@@ -1,5 +1,5 @@
 /**
- * The client port: accepts connections, routes their requests, and ends those that idle or dawdle.
+ * The client port: accepts connections, routes their requests, and ends connections that idle or are too slow.
  *
  * No `Date` field in answers: RFC 9110 section 6.6.1 asks for one, but no client of a key-value store reads it and each
  * answer would pay for it.

@@ -6,7 +6,7 @@
  */
 import type { Labels, MetricFamily } from './metrics.ts';
 
-/** What of Node's histogram is read, nanoseconds. */
+/** The part of Node's histogram that is read, nanoseconds. */
 export interface DelayHistogram {
   readonly max: number;
   percentile(percentile: number): number;

@@ -1,8 +1,8 @@
 /**
  * Metrics as data: histograms and the families that a thread hands over when somebody scrapes `/metrics`.
  *
- * Own code, since measuring is what Kvorum is for and an observation stands on the hot path: a histogram is an array of
- * counters, can be sent between threads, and costs no label hashing. Names and units follow the Prometheus conventions
+ * Own code, since every request is observed several times: here a histogram is an array of counters, can be sent between
+ * threads, and hashes no labels. Names and units follow the Prometheus conventions
  * (base units: seconds, bytes; `_total` for counters).
  */
 

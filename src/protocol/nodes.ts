@@ -1,4 +1,17 @@
-/** What nodes tell each other, besides frames: who they are, and the paths of the replica port. */
+/**
+ * What nodes tell each other, besides frames: who they are, and the replica port. That speaks HTTP/1.1 and wants
+ * `authorization: Bearer HMAC-SHA256(secret, topology digest)`.
+ *
+ *   POST /operations  takes an operation frame, answers a reply frame
+ *   GET /link         is upgraded (RFC 9110 section 7.8) to `kvorum-link`: messages of link-message.ts, whose questions are
+ *                     operation frames and whose answers are reply frames
+ *   POST /hello       takes a node's URL, and answers once that node has been probed
+ *   POST /range       takes {"start": base64, "end": base64 or null, "keysOnly": boolean} and streams range entries
+ *                     (range-format.ts), tombstones included
+ *
+ * A request with the field `kvorum-waits` is answered with that field: microseconds of receiving, turn, lock, write, commit
+ * and answer. Which port it is, `GET /v0/node` on the client port tells.
+ */
 
 /** `GET /v0/node`: how peers find each other's replica ports, and see whether they fit together. */
 export interface NodeDescription {
@@ -14,10 +27,6 @@ export interface NodeDescription {
 /** Version of the bytes between nodes; nodes of different protocols refuse each other. */
 export const replicaProtocol = 4;
 
-/**
- * Paths of the replica port: the one that takes an operation frame, the one that is upgraded to a link, the one by which a
- * starting peer asks to be probed, and the one that streams a range of the node's own records.
- */
 export const replicaPaths = { operations: '/operations', link: '/link', hello: '/hello', range: '/range' } as const;
 /** What `replicaPaths.link` is upgraded to (link-message.ts). */
 export const linkProtocol = 'kvorum-link';

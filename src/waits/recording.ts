@@ -1,6 +1,6 @@
 /**
- * What a node records of itself and in which form it hands it over: the contract between the code that records inside a
- * node (`profiling/inside`), the client port that switches it, and whoever reads recordings.
+ * What a node records of itself, and the form of a recording: the contract between the code that records inside a node
+ * (`profiling/inside`), the client port that starts and stops it, and the readers of recordings.
  *
  * The profiles are V8's own, as the Chrome DevTools Protocol describes them, so that a file of one opens in DevTools and
  * speedscope.
@@ -35,7 +35,7 @@ export interface CallFrame {
   readonly functionName: string;
   readonly scriptId: string;
   readonly url: string;
-  /** From 0, as V8 counts; -1 where there is no source. */
+  /** From 0, as V8 counts; -1 if there is no source. */
   readonly lineNumber: number;
   readonly columnNumber: number;
 }
@@ -83,8 +83,8 @@ export interface GcRecord {
   readonly heapBytes: number;
   /**
    * Memory of Buffers and ArrayBuffers that came to the thread, made by it or handed to it by another thread: the sum of
-   * the rises of V8's external memory, looked at every millisecond. What is given away or freed between two looks hides
-   * as much, so it is a lower bound: 96 to 99% of buffers of 200 B to 16 KiB that nobody gives away.
+   * the rises of V8's external memory, read every millisecond. Memory that is given away or freed between two readings
+   * is missed, so this is a lower bound: 96 to 99% of buffers of 200 B to 16 KiB that nobody gives away.
    */
   readonly offHeapBytes: number;
 }
@@ -98,7 +98,7 @@ export interface ThreadRecording {
   /** `main`, `worker 1`, ... */
   readonly thread: string;
   readonly threadId: number;
-  /** The system's id of the thread; null where the system does not tell. */
+  /** The system's id of the thread; null if the system does not tell. */
   readonly osThreadId: number | null;
   /** Why there is nothing of this thread. */
   readonly failure?: string;

@@ -1,6 +1,6 @@
 /**
  * What went on in a thread over time, as plain data that crosses threads: stretches of time, and a total that grows. Both
- * say how much of it falls into another stretch.
+ * can say how much of it falls between two times.
  */
 
 /** Stretches that do not touch, in the order of time. */
@@ -14,8 +14,8 @@ export function noStretches(): Stretches {
 }
 
 /**
- * Adds a stretch that ends no earlier than those before it; with those that it touches it becomes one. Past `countMax` the
- * first ones stay.
+ * Adds a stretch that ends no earlier than those before it, and joins it with those that it touches. Past `countMax` only
+ * the first ones are kept.
  */
 export function addStretch({ starts, ends }: Stretches, start: number, end: number, countMax: number): void {
   let from = start;

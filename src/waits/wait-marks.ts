@@ -2,7 +2,7 @@
  * Where sampled operations leave their marks while somebody records waits: the hooks that the data path calls, and what
  * they note. Without a recording the hooks are undefined, and each costs a branch.
  *
- * Marks are milliseconds of `performance.now()` in the thread that made them; 0 where the point was not reached. How far
+ * Marks are milliseconds of `performance.now()` in the thread that made them; 0 if the point was not reached. How far
  * each thread's clock stands from the machine's monotonic one is part of the recording, so marks of several threads can
  * be put in one order. Between machines no clocks are compared: a peer tells durations (`remoteDurations`).
  *
@@ -72,7 +72,7 @@ export interface BatchMarks {
   /** Written to a socket. */
   headersAt: number;
   repliedAt: number;
-  /** What the peer says of it (`remoteDurations`); undefined where it said nothing. */
+  /** What the peer says of it (`remoteDurations`); undefined if it said nothing. */
   remote: string | undefined;
 }
 
@@ -93,7 +93,7 @@ export interface WorkerMarks {
   readonly startedAt: number;
   /** Only what the outcome waited for: one question, or in mode `sync` one after another. */
   readonly path: readonly AskMarks[];
-  /** Whether the last question of the path decided; false where the deadline did. */
+  /** Whether the last question of the path decided; false if the deadline did. */
   readonly isDecided: boolean;
   /** The outcome left for the main thread. */
   readonly leftAt: number;
@@ -102,7 +102,7 @@ export interface WorkerMarks {
 /** The dispatcher's hooks. */
 export interface DispatchWaits<Context> {
   taken(tag: number, context: Context): void;
-  /** A frame goes to the pool; returns what to call when the pool posts it, where the frame has sampled operations. */
+  /** A frame goes to the pool; returns what to call when the pool posts it, if the frame has sampled operations. */
   flushed(tags: readonly number[]): (() => void) | undefined;
   /** A message with outcomes has come. */
   delivered(): void;
@@ -117,10 +117,10 @@ export interface CoordinatorWaits<Operation> {
 
 /** What is noted of one frame with sampled operations. */
 export interface FrameTrace<Operation> {
-  /** Undefined where none of the operations is sampled. */
+  /** Undefined if none of the operations is sampled. */
   askSelf(node: number, operations: readonly Operation[]): ReplicaMarks | undefined;
   askPeer(node: number, operations: readonly Operation[]): PeerMarks | undefined;
-  /** What has settled is about to leave, decided by what a node said; without a node by the deadline. */
+  /** Outcomes are about to leave. `node` is the one whose reply decided; undefined if the deadline did. */
   leaving(node: number | undefined): void;
 }
 
@@ -131,12 +131,12 @@ export function replicaMarks(submittedAt: number): ReplicaMarks {
   return { submittedAt, run: undefined, repliedAt: 0 };
 }
 
-/** A run that has reached nothing but its start: what it does not do takes no time. */
+/** A run that has only started: steps that it skips take no time. */
 export function runMarks(startedAt: number): RunMarks {
   return { startedAt, lockedAt: startedAt, writtenAt: startedAt, committedAt: startedAt };
 }
 
-/** The marks of a batch, for all of its parts that are marked; undefined where none is. */
+/** The marks of a batch, for all of its parts that are marked; undefined if none is. */
 export function batchMarks(
   parts: readonly { readonly marks?: PeerMarks | undefined }[],
   sentAt: number,
@@ -177,7 +177,7 @@ export function encodeRemote(receivedAt: number, { submittedAt, run, repliedAt }
     .join(',');
 }
 
-/** The durations that a peer tells; undefined where the text is not of `encodeRemote`. */
+/** The durations that a peer tells; undefined if the text is not of `encodeRemote`. */
 export function decodeRemote(text: string | undefined): RemoteDurations | undefined {
   if (text === undefined || !/^\d{1,12}(?:,\d{1,12}){1,5}$/.test(text)) return undefined;
   const parts = text.split(',').map(Number);

@@ -36,13 +36,13 @@ export interface RecordedOperation {
   readonly stagesUs: readonly number[];
   /** Pauses of the garbage collector in the thread that had the operation at that time. Part of the stages, not beside them. */
   readonly gcUs: number;
-  /** That thread was ready to run and had no core. Likewise part of the stages; taken to be even over 20 ms. */
+  /** That thread was ready to run and had no core. Also part of the stages; assumed to be even over 20 ms. */
   readonly runQueueUs: number;
   /** While a peer's reply was waited for, this worker was in runs of its own replica. Part of `network` and its like. */
   readonly ownRunUs: number;
 }
 
-/** What one thread says of the time of the recording. Null where the system does not tell. */
+/** What one thread says of the time of the recording. Null if the system does not tell. */
 export interface ThreadWaits {
   /** `main`, `worker 1`, ... or `native` for all threads without JavaScript together. */
   readonly thread: string;
@@ -102,7 +102,7 @@ export interface WorkerOperation {
   readonly ownRunUs: number;
 }
 
-/** What an operation's exchange with its client tells. */
+/** What the exchange with the client says of an operation. */
 export interface TimedExchange {
   readonly method: string;
   readonly arrivedAt: number;
@@ -186,7 +186,7 @@ interface Held {
   readonly to: number;
 }
 
-/** An operation under way between threads is had by the one that is to take it. */
+/** An operation on its way between two threads belongs to the one that will take it. */
 function heldBy(marks: MainMarks, found: Found | undefined, main: MainRecording): Held[] {
   if (found === undefined) return [{ part: main, from: marks.arrivedAt, to: marks.postedAt }];
   const { worker, operation } = found;

@@ -4,7 +4,7 @@
  *
  * The critical path of a quorum is the reply that decided it: what other replicas did meanwhile is not summed. In mode
  * `sync` replicas are asked one after another, so all that were asked up to the decision are on the path. Each stage is a
- * difference of two marks, cut at 0; what the stages do not explain stays visible as `unaccounted` (negative where they
+ * difference of two marks, cut at 0; what the stages do not explain stays visible as `unaccounted` (negative if they
  * explain too much).
  */
 import {
@@ -108,7 +108,7 @@ function addWorker(stages: StageTimes, worker: WorkerMarks): void {
   stages[isAnswered ? 'outcome' : 'unanswered'] += micros(at, worker.leftAt);
 }
 
-/** Adds what one question took; returns when it was answered, or undefined where it was not. */
+/** Adds what one question took; returns when it was answered, or undefined if it was not. */
 function addAsk(stages: StageTimes, ask: AskMarks): number | undefined {
   if (ask.kind === 'self') return addOwn(stages, ask.askedAt, ask.replica);
   const { batch } = ask.peer;

@@ -6,7 +6,7 @@ import { createServer as createTcpServer, type AddressInfo, type Server } from '
 import { Buffer } from 'node:buffer';
 import { fileURLToPath } from 'node:url';
 import type { TestContext } from 'node:test';
-import { freePorts } from '../../profiling/cluster/free-ports.ts';
+import { freePorts } from '../../src/free-ports.ts';
 import { withoutSettings } from '../../src/child-environment.ts';
 
 export interface Ended {

@@ -5,7 +5,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
-import { freePorts } from '../../profiling/cluster/free-ports.ts';
+import { freePorts } from '../../src/free-ports.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
 import { eventually } from '../support/eventually.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';

@@ -118,7 +118,7 @@ test('metrics and logs', async (t) => {
     for (let index = 0; index < 50; index++) await cluster.get(index % 3, `key ${index}`);
     for (const [index, node] of cluster.nodes.entries()) {
       const logs: { time?: string; level?: string; message?: string }[] = node.logs;
-      assert.equal(logs.length, before[index]);
+      assert.ok(logs.length > 0 && logs.length === before[index]);
       for (const line of logs) {
         assert.ok(!Number.isNaN(Date.parse(line.time ?? '')));
         assert.ok(['error', 'warn', 'info'].includes(line.level ?? ''));

@@ -15,7 +15,7 @@ import {
 import { seededRandom } from '../../profiling/load/random.ts';
 import { workloadOf } from './load.ts';
 
-/** A run of which only some figures matter: it was held, unless `achieved` says otherwise. */
+/** A run for tests that look at a few figures: held, unless `achieved` says otherwise. */
 export interface BareRun {
   readonly op?: Workload['op'];
   readonly rate?: number;
@@ -176,7 +176,7 @@ export function cutShortRun(): BenchResult {
   return { ...run, cutShort: true, workload: { ...run.workload, durationMs: 30_000 } };
 }
 
-/** A run by wrk2 against nodes elsewhere: most is not known. */
+/** A run by wrk2 against nodes on other machines: little is known of it. */
 export function sparseRun(): BenchResult {
   const run = heldRun({ label: 'remote put 2000/s' });
   return {

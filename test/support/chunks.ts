@@ -1,4 +1,4 @@
-/** A strict reader of chunked bodies (RFC 9112 section 7.1): what it does not know is an error. */
+/** A strict reader of chunked bodies (RFC 9112 section 7.1): everything unknown is an error. */
 import type { Buffer } from 'node:buffer';
 
 /** The body ends within a chunk or before the last one. */
@@ -9,7 +9,7 @@ export interface ChunkedBody {
   readonly trailers: ReadonlyMap<string, string>;
 }
 
-/** The chunks and trailers of a whole body. Throws where the bytes do not end with it. */
+/** The chunks and trailers of a whole body. Throws if bytes follow. */
 export function readChunks(bytes: Buffer): ChunkedBody {
   const chunks: Buffer[] = [];
   let at = 0;

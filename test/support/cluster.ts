@@ -3,7 +3,7 @@ import type { Buffer } from 'node:buffer';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts } from '../../profiling/cluster/free-ports.ts';
+import { freePorts } from '../../src/free-ports.ts';
 import type { Durability, Mode } from '../../src/domain/modes.ts';
 import { ask, entityTarget, type Answer, type EntityAsk } from './client.ts';
 import { NodeProcess, type Exit } from './node-process.ts';
@@ -18,7 +18,7 @@ export interface ClusterOptions {
   readonly environments?: readonly Readonly<Record<string, string>>[];
 }
 
-/** What only an operation that hangs reaches, so that no test depends on how fast the machine is. */
+/** So long that only an operation that hangs reaches it: no test depends on how fast the machine is. */
 const defaultTimeout = ['--timeout-ms', '30s'];
 
 export class Cluster {
@@ -66,7 +66,7 @@ export class Cluster {
   }
 }
 
-/** Whose end a cluster does not outlive: a test, or with node:test's own `after` all tests of a file. */
+/** Ends its clusters with itself: a test, or with node:test's own `after` all tests of a file. */
 export interface ClusterOwner {
   readonly after: (clean: () => Promise<void>) => void;
 }

@@ -18,7 +18,7 @@ export async function eventually<T>(attempt: () => T | Promise<T>, deadlineMs = 
   }
 }
 
-/** Rejects with `what` where `promise` does not settle in time. */
+/** Rejects with `what` if `promise` does not settle in time. */
 export async function within<T>(promise: Promise<T>, what: string, deadlineMs = patienceMs): Promise<T> {
   const stop = new AbortController();
   const late = setTimeout(deadlineMs, undefined, { signal: stop.signal }).then(

@@ -53,7 +53,7 @@ Transfer/sec:    676.18KB
 kvorum-statuses 201=39493 503=7
 `;
 
-/** A program that prints as wrk2 does; it writes its arguments to `FILE.json`. It hangs where `hangs`, until SIGINT. */
+/** A program that prints as wrk2 does; it writes its arguments to `FILE.json`. With `hangs` it hangs until SIGINT. */
 export function fakeWrk2(directory: string, name = 'wrk2', { hangs = false } = {}): string {
   return program(
     join(directory, name),
@@ -61,7 +61,7 @@ export function fakeWrk2(directory: string, name = 'wrk2', { hangs = false } = {
 if (process.argv.length < 4) { console.log('wrk 4.0.0 [epoll] Copyright (C) 2012 Will Glozer\\n' + ${JSON.stringify(usage(true))}); process.exit(1); }
 const print = () => { process.stdout.write(${JSON.stringify(wrk2Output)}); process.exit(0); };
 if (${hangs}) { setInterval(() => {}, 1000); process.on('SIGINT', print); }
-// The last thing: who waits for it may interrupt from then on.
+// Written last: a test that waits for it may interrupt from then on.
 require('node:fs').writeFileSync(__filename + '.json', JSON.stringify(process.argv.slice(2)));
 if (!${hangs}) print();
 `,
@@ -78,7 +78,7 @@ console.log('wrk 4.1.0 [epoll] Copyright (C) 2012 Will Glozer\\n' + ${JSON.strin
   );
 }
 
-/** One that ends with an error, as wrk2 does where nobody listens. */
+/** One that ends with an error, as wrk2 does if nobody listens. */
 export function failingWrk2(directory: string): string {
   return program(
     join(directory, 'wrk2'),

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { within } from './eventually.ts';
 
-/** Why system calls cannot be made to fail here, or undefined where they can. */
+/** Why system calls cannot be made to fail here, or undefined if they can. */
 export function whyNoInjection(): string | undefined {
   if (process.platform !== 'linux') return 'system calls are made to fail with strace, which is for Linux';
   const tried = spawnSync('strace', ['-qq', '-e', 'inject=fdatasync:error=EIO', 'true'], { stdio: 'ignore' });
@@ -40,7 +40,7 @@ export async function inject(t: TestContext, pid: number, what: string): Promise
   return { end };
 }
 
-/** Why no small file system can be mounted here, or undefined where it can. */
+/** Why no small file system can be mounted here, or undefined if it can. */
 export function whyNoMount(): string | undefined {
   if (process.platform !== 'linux') return 'the small file system is a tmpfs, which is for Linux';
   if (process.getuid?.() !== 0) return 'mounting a tmpfs needs root';

@@ -22,7 +22,7 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** What is started, in this test process; none of it outlives it, however it ends. */
+/** The nodes that this test process has started; they end with it, however it ends. */
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -85,7 +85,7 @@ export class NodeProcess {
     await this.ready();
   }
 
-  /** Resolves when the node serves; rejects with what it said where it ends instead. */
+  /** Resolves when the node serves; rejects with what it said if it ends instead. */
   async ready(): Promise<void> {
     const ended = this.#exited.then(({ code }) => {
       throw new Error(`node ${this.url} ended with ${code} before it was ready: ${this.stderr}`);

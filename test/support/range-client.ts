@@ -39,7 +39,7 @@ export class RangeRequest {
     this.socket.write(`GET ${target} HTTP/${version}\r\n${fields}\r\n`);
   }
 
-  /** Reads to the end. Rejects where the connection breaks. */
+  /** Reads to the end. Rejects if the connection breaks. */
   async answer(): Promise<RangeAnswer> {
     const pieces: Buffer[] = [];
     this.socket.on('data', (bytes: Buffer) => pieces.push(bytes));
@@ -52,8 +52,8 @@ export class RangeRequest {
 }
 
 /**
- * The answer, or undefined where it broke off. A reader that comes after the reset gets what has arrived and then the
- * end (Linux): it is the cut chunk that tells.
+ * The answer, or undefined if it broke off. On Linux a reader that comes after the reset gets what had arrived and then the
+ * end: only the cut chunk tells.
  */
 export async function answerIfWhole(request: RangeRequest): Promise<RangeAnswer | undefined> {
   try {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 import { contrast } from './contrast.ts';
 
-/** Resolves when the charts have drawn: each canvas that is seen has more than its ground on it. */
+/** Resolves when the charts have drawn: each visible canvas has more than its background. */
 export async function assertDrawn(page: Page, atLeast: number): Promise<void> {
   const colours = await page.evaluate<number[]>(`(() => {
     const counts = [];
@@ -28,7 +28,7 @@ interface TextColour {
   readonly ground: string;
 }
 
-/** Every text that is seen has a contrast of 4.5 to 1 with what is behind it. */
+/** Every visible text has a contrast of 4.5 to 1 with its background. */
 export async function assertReadable(page: Page): Promise<void> {
   const found = await page.evaluate<TextColour[]>(`(() => {
     const hex = (rgb) => '#' + rgb.match(/[\\d.]+/g).slice(0, 3).map((part) => Number(part).toString(16).padStart(2, '0')).join('');

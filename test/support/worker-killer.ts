@@ -38,7 +38,7 @@ export async function endWorker(node: NodeProcess): Promise<void> {
   const params = { sessionId, message };
   socket.send(JSON.stringify({ id: 2, method: 'NodeWorker.sendMessageToWorker', params }));
   const closed = once(socket, 'close');
-  // The session goes only after what was sent on it.
+  // The session closes only after what was sent on it.
   socket.send(JSON.stringify({ id: 3, method: 'Runtime.evaluate', params: { expression: '1' } }));
   socket.close();
   await within(closed, 'the end of the inspector session');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freePorts, takenPort } from '../../../profiling/cluster/free-ports.ts';
-import { listen, portOf } from '../../cli/kvorum.ts';
+import { freePorts, takenPort } from '../src/free-ports.ts';
+import { listen, portOf } from './cli/kvorum.ts';
 
 test('freePorts() are neighbours below the ports that systems give to outgoing connections', async () => {
   const [first = 0, ...others] = await freePorts(3);

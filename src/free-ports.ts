@@ -1,17 +1,17 @@
 /**
- * Which ports are free, asked of the system before nodes are started on them: so a taken one is named at once instead of
- * standing in the log of a child, and a measurement finds room beside whatever else runs.
+ * Which ports are free. The system is asked before nodes are started: a command can name a taken port at once (a child
+ * would only log it), and a measurement can choose ports that nothing else uses.
  */
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { codeOf } from '../../src/diagnostics/errors.ts';
+import { codeOf } from './diagnostics/errors.ts';
 
 /** Both addresses of `localhost`: a foreign listener on either would get a part of the clients. */
 const loopbackAddresses = ['127.0.0.1', '::1'] as const;
 /**
- * Below the range out of which systems choose the local ports of outgoing connections, so that none of those takes the
- * port of a node that is stopped and started again.
+ * Systems choose the local ports of outgoing connections above this range, so no connection takes the port of a node
+ * that is stopped and started again.
  */
 const firstPort = 12_000;
 const lastPort = 31_900;
@@ -19,7 +19,7 @@ const lastPort = 31_900;
 /** `refused`: another reason than a listener, such as a machine without IPv6 or a port below 1024. */
 type PortState = 'free' | 'taken' | 'refused';
 
-/** The first of `ports` that something listens on, or undefined; what is refused is for the node to explain. */
+/** The first of `ports` that something listens on, or undefined. A port that the system refuses is for the node to explain. */
 export async function takenPort(ports: readonly number[], host: string | undefined): Promise<number | undefined> {
   const hosts = host === undefined ? loopbackAddresses : [host];
   const taken = await Promise.all(
