@@ -114,7 +114,7 @@ class Node implements NodeView {
       clusterSecret: settings.clusterSecret,
       topology: topologyDigest(topology),
       url: this.#self.url,
-      workers: settings.workers,
+      workerOf: (threadId) => pool.workerOf(threadId),
       durationMsMax: settings.profileMsMax,
       waits: this.#waitPoints(),
     });

@@ -23,8 +23,11 @@ import { startWaits } from './waits.ts';
 export interface RecorderOptions {
   /** The node's URL, for whoever reads the recording. */
   readonly url: string;
-  /** How many workers the node has: their threads are numbered on and on when one is replaced, their names are not. */
-  readonly workers: number;
+  /**
+   * From 0, the worker whose thread this is; undefined for a thread that is no worker's. Threads are numbered on and on when
+   * one is replaced, workers are not.
+   */
+  readonly workerOf: (threadId: number) => number | undefined;
   readonly durationMsMax: number;
   readonly waits: WaitPoints;
 }
@@ -125,7 +128,7 @@ export class Recorder {
 
   async #track(thread: ThreadSession, kind: ThreadKind, interval: number): Promise<ThreadTrack> {
     const { threadId } = thread;
-    const name = threadId === 0 ? 'main' : `worker ${((threadId - 1) % this.#options.workers) + 1}`;
+    const name = threadName(thread, this.#options.workerOf(threadId));
     const head = (id: string): string => `{"thread":${JSON.stringify(name)},"threadId":${threadId},"osThreadId":${id}`;
     try {
       const id = await callInThread(thread, osThreadId);
@@ -167,6 +170,13 @@ export class Recorder {
     await sessions?.close();
     this.#phase = 'off';
   }
+}
+
+/** `main`, `worker 1`, or what a worker has named a thread of its own: `store writer 1`. */
+function threadName({ threadId, title }: ThreadSession, worker: number | undefined): string {
+  if (threadId === 0) return 'main';
+  if (worker !== undefined) return `worker ${worker + 1}`;
+  return /store writer \d+/.exec(title)?.[0] ?? `thread ${threadId}`;
 }
 
 function toError(thrown: unknown): Error {

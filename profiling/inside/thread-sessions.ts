@@ -10,6 +10,8 @@ import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 
 export interface ThreadSession {
   readonly threadId: number;
+  /** As the inspector shows the thread; empty for the main one. */
+  readonly title: string;
   /** Sends a command and resolves to the JSON text of its result. */
   post(method: string, parameters?: Readonly<Record<string, unknown>>): Promise<string>;
 }
@@ -24,7 +26,7 @@ interface Waiting {
 
 interface WorkerAttached {
   readonly sessionId: string;
-  readonly workerInfo: { readonly workerId: string };
+  readonly workerInfo: { readonly workerId: string; readonly title: string };
 }
 
 export class ThreadSessions {
@@ -35,7 +37,7 @@ export class ThreadSessions {
     this.#session = session;
     session.on('NodeWorker.attachedToWorker', ({ params }) => {
       const { sessionId, workerInfo } = params as WorkerAttached;
-      this.#workers.set(sessionId, new WorkerSession(session, sessionId, Number(workerInfo.workerId)));
+      this.#workers.set(sessionId, new WorkerSession(session, sessionId, workerInfo));
     });
     session.on('NodeWorker.receivedMessageFromWorker', ({ params }) => {
       this.#workers.get(params.sessionId)?.receive(params.message);
@@ -64,6 +66,7 @@ export class ThreadSessions {
   get threads(): ThreadSession[] {
     const main: ThreadSession = {
       threadId: 0,
+      title: '',
       post: async (method, parameters) => JSON.stringify(await this.#session.post(method, parameters)),
     };
     return [main, ...[...this.#workers.values()].sort((one, other) => one.threadId - other.threadId)];
@@ -84,16 +87,19 @@ export class ThreadSessions {
 
 class WorkerSession implements ThreadSession {
   readonly threadId: number;
+  readonly title: string;
   readonly #session: Session;
   readonly #sessionId: string;
   readonly #waiting = new Map<number, Waiting>();
   #commands = 0;
   #ended = false;
 
-  constructor(session: Session, sessionId: string, threadId: number) {
+  constructor(session: Session, sessionId: string, { workerId, title }: WorkerAttached['workerInfo']) {
     this.#session = session;
     this.#sessionId = sessionId;
-    this.threadId = threadId;
+    // The id counts the inspector's sessions; the title begins with the thread's: "[worker 2] store writer 1".
+    this.threadId = Number(/^\[worker (\d+)\]/.exec(title)?.[1] ?? workerId);
+    this.title = title;
   }
 
   post(method: string, params: Readonly<Record<string, unknown>> = {}): Promise<string> {

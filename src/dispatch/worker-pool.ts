@@ -70,6 +70,8 @@ interface Place {
   readonly tasks: TaskQueue<Uint8Array | undefined>;
   /** The control port of the thread that listens; undefined while there is none. */
   control: MessagePort | undefined;
+  /** The id of that thread. */
+  threadId: number | undefined;
   /** Whether its log has no room for writes. */
   isBehind: boolean;
   /** That of its last thread while there is none: peers find out by themselves. */
@@ -130,7 +132,7 @@ export class WorkerPool {
     const tasks = new TaskQueue(this.#bounds, ({ frame }) =>
       pool.run(frame, { transferList: [frame.buffer as ArrayBuffer] }),
     );
-    const place: Place = { index, pool, tasks, control: undefined, isBehind: false, replicaPort: undefined };
+    const place: Place = { index, pool, tasks, control: undefined, threadId: undefined, isBehind: false, replicaPort: undefined };
     pool.on('message', (message: unknown) => this.#onParentMessage(message, place));
     pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
     return place;
@@ -144,6 +146,11 @@ export class WorkerPool {
   /** The indexes of the workers that listen. */
   get workers(): number[] {
     return this.#places.flatMap(({ index, control }) => (control === undefined ? [] : [index]));
+  }
+
+  /** The index of the worker that has a thread; undefined for a thread of another kind. */
+  workerOf(threadId: number): number | undefined {
+    return this.#places.find((place) => place.threadId === threadId)?.index;
   }
 
   /** Sends a range command to one worker; the memory in `transfer` moves with it. */
@@ -255,6 +262,7 @@ export class WorkerPool {
 
   #addThread({ threadId, replicaPort, control }: WorkerReady & { control: MessagePort }, place: Place): void {
     place.control = control;
+    place.threadId = threadId;
     place.replicaPort = replicaPort;
     control.on('message', (message: WorkerMessage | Uint8Array) => {
       if (message instanceof Uint8Array) this.#handlers?.onOutcomes(asBuffer(message));

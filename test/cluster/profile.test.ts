@@ -99,7 +99,7 @@ test('/v0/profile', async (t) => {
     for (const kind of threadKinds) {
       assert.equal((await post(`start?kind=${kind}`)).status, 200);
       const during = await state();
-      assert.deepEqual([during.state, during.kind, during.sessions], ['recording', kind, 3]);
+      assert.deepEqual([during.state, during.kind, during.sessions], ['recording', kind, 5]);
       await cluster.put(0, 'a', 'value');
       const answer = await post('stop');
       assert.equal(answer.status, 200);
@@ -107,7 +107,7 @@ test('/v0/profile', async (t) => {
       assert.deepEqual([recording.kind, recording.url, recording.pid], [kind, url, cluster.node(0).pid]);
       assert.deepEqual(
         recording.threads.map(({ thread }) => thread),
-        ['main', 'worker 1', 'worker 2'],
+        ['main', 'worker 1', 'store writer 1', 'worker 2', 'store writer 2'],
       );
       for (const thread of recording.threads) {
         assert.equal(thread.failure, undefined);
@@ -115,7 +115,7 @@ test('/v0/profile', async (t) => {
       }
       if (process.platform === 'linux') {
         const ids = recording.threads.map(({ osThreadId }) => osThreadId);
-        assert.equal(new Set(ids).size, 3);
+        assert.equal(new Set(ids).size, 5);
         assert.equal(ids[0], recording.pid);
       }
       assert.deepEqual([(await state()).state, (await state()).sessions], ['off', 0]);
@@ -185,15 +185,16 @@ test('every instrument that is switched on is switched off again, in every threa
   const switched = (change: string): string[] =>
     lines.flatMap((line) => (line.startsWith(change) ? [line.slice(1)] : [])).sort();
   assert.deepEqual(switched('-'), switched('+'));
-  const threads = ['0', '1', '2'];
+  // The main thread, two workers, and behind each its store writer.
+  const threads = ['0', '1', '2', '3', '4'];
+  const withPeers = ['1', '3'];
   const expected = [
     ...threads.map((id) => `gc ${id}`),
     ...threads.map((id) => `promises ${id}`),
     ...threadKinds.map(() => 'session 0'),
-    // Kind `waits`: the collector is observed in every thread, undici's channel in those that have peers.
-    ...threads.map((id) => `observer ${id}`),
-    'channel 1',
-    'channel 2',
+    // Kind `waits`: the collector is observed in every thread that operations pass, undici's channel in those that have peers.
+    ...['0', ...withPeers].map((id) => `observer ${id}`),
+    ...withPeers.map((id) => `channel ${id}`),
   ];
   assert.deepEqual(switched('+'), expected.sort());
 });

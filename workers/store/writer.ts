@@ -56,7 +56,7 @@ export class Writer {
   ): Promise<{ readonly writer: Writer; readonly ready: WriterReady }> {
     const worker = new Worker(new URL('writer-thread.js', import.meta.url), {
       workerData: options,
-      name: 'store writer',
+      name: `store writer ${options.owner + 1}`,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     });
     const ready = await new Promise<WriterReady>((resolve, reject) => {
