@@ -366,6 +366,8 @@ export class Store {
     this.#isClosing = true;
     try {
       await this.#logged.close();
+    } catch (error) {
+      throw storeFailure(error);
     } finally {
       await this.#writer.close();
       await this.#environment.close();
