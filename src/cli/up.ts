@@ -8,6 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { takenPort } from '../free-ports.ts';
 import { KvorumError, messageOf } from '../diagnostics/errors.ts';
+import { keepFilesPrivate } from '../data-directory.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { defaultPort } from '../settings/entries.ts';
 import { clientOf } from './client.ts';
@@ -50,6 +51,7 @@ export const upCommand: Command = {
 };
 
 async function up({ flags, environment }: Invocation): Promise<ExitCode> {
+  keepFilesPrivate();
   const format = outputFormat(flags);
   const plan = planCluster({ flags, environment }, countFlag(flags, 'nodes', nodesMax) ?? nodesDefault);
   const taken = await firstTakenPort(plan);

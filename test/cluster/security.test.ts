@@ -4,9 +4,11 @@ import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import { replicaPaths, type NodeDescription } from '../../src/protocol/nodes.ts';
 import { ask } from '../support/client.ts';
+import { kvorum } from '../cli/kvorum.ts';
 import { prepareCluster, startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { RawConnection } from '../support/raw-http.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const secret = ['--cluster-secret', 'correct horse'];
 
@@ -103,4 +105,17 @@ test('a node with another secret does not join', async (t) => {
     assert.equal(seen?.state, 'down');
     assert.match(seen.error ?? '', /secret/);
   });
+});
+
+test('a node that any machine could reach does not start without a secret, unless it is told to, and then warns', async (t) => {
+  const data = temporaryDirectory(t);
+  const { code, stderr } = await kvorum(['serve', '--self', 'http://node.example:1', '--port', '0', '--data', data]);
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /^kvorum: Cannot listen on all interfaces .*KVORUM_CLUSTER_SECRET.*--insecure/);
+  const warnings = (logs: readonly { level: string; message: string }[]): string[] =>
+    logs.filter(({ level }) => level === 'warn').map(({ message }) => message);
+  const insecure = await startCluster(t, { nodes: 1, flags: ['--host', '0.0.0.0', '--insecure'] });
+  assert.match(warnings(insecure.node(0).logs).join(), /no cluster secret/);
+  const withSecret = await startCluster(t, { nodes: 1, flags: ['--host', '0.0.0.0', ...secret] });
+  assert.deepEqual(warnings(withSecret.node(0).logs), []);
 });
