@@ -15,7 +15,7 @@ import { stopWithParentEnvironmentName } from '../child-environment.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
-import { writeResult } from './output.ts';
+import { outliveOutput, writeResult } from './output.ts';
 import { settingOptions } from './setting-options.ts';
 import { stopSignal } from './signals.ts';
 
@@ -46,6 +46,7 @@ export const serveCommand: Command = {
 
 async function serve({ flags, environment }: Invocation): Promise<ExitCode> {
   keepFilesPrivate();
+  outliveOutput();
   const { settings } = resolveSettings({ flags, environment });
   const stopAsked = Promise.race([stopSignal(), parentGone(environment)]).then(() => undefined);
   const code = await runNode(settings, stopAsked).catch(reportFailure);

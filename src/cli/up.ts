@@ -17,7 +17,7 @@ import { keepClusterSecret } from './cluster-secret.ts';
 import { outputOption, type Command, type Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { NodeProcess } from './node-process.ts';
-import { printable, renderTable, writeNotice, writeResult } from './output.ts';
+import { outliveOutput, printable, renderTable, writeNotice, writeResult } from './output.ts';
 import { countFlag, outputFormat } from './parse.ts';
 import { clusterOption, sharedSettingOptions } from './setting-options.ts';
 import { stopSignal } from './signals.ts';
@@ -52,6 +52,7 @@ export const upCommand: Command = {
 
 async function up({ flags, environment }: Invocation): Promise<ExitCode> {
   keepFilesPrivate();
+  outliveOutput();
   const format = outputFormat(flags);
   const plan = planCluster({ flags, environment }, countFlag(flags, 'nodes', nodesMax) ?? nodesDefault);
   const taken = await firstTakenPort(plan);
