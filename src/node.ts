@@ -25,6 +25,7 @@ import { ProcessMetrics } from './metrics/process-metrics.ts';
 import { Profiler } from './profiler.ts';
 import { assertSafeBind, bindAddress, isOpenToAll } from './settings/bind-address.ts';
 import type { NodeSettings, WorkerSettings } from './settings/settings.ts';
+import { assertAddressSpace, currentLimits, openFilesProblem } from './resource-limits.ts';
 import { nodeStatus } from './status.ts';
 import { version } from './diagnostics/version.ts';
 import type { WaitPoints } from './waits/wait-recording.ts';
@@ -41,8 +42,12 @@ export interface RunningNode {
 /** Starts a node and resolves when it is ready. Throws a `KvorumError` that says what prevents it. */
 export async function startNode(settings: NodeSettings, log: Log): Promise<RunningNode> {
   assertSafeBind(settings);
+  const limits = currentLimits();
+  assertAddressSpace(settings, limits);
   const topology = parseTopology(settings.self, settings.cluster);
   const directory = DataDirectory.open(settings.dataDirectory, settings.durability);
+  const openFiles = openFilesProblem(settings, limits);
+  if (openFiles !== undefined) log.warn('clients can use up all open files that this process may have', openFiles);
   const { openMode } = directory;
   if (openMode !== undefined) {
     const fields = { directory: settings.dataDirectory, mode: openMode };

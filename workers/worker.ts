@@ -269,7 +269,7 @@ async function stop({ listener, peers, store, coordinator, ranges, siblings, rep
   try {
     await store.close();
   } catch (error) {
-    sendFatal(send, error);
+    sendFatal(send, new Error(`The store could not be closed in good order: ${messageOf(error)}`));
   }
   send({ kind: 'stopped' });
 }

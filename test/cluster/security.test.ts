@@ -117,5 +117,5 @@ test('a node that any machine could reach does not start without a secret, unles
   const insecure = await startCluster(t, { nodes: 1, flags: ['--host', '0.0.0.0', '--insecure'] });
   assert.match(warnings(insecure.node(0).logs).join(), /no cluster secret/);
   const withSecret = await startCluster(t, { nodes: 1, flags: ['--host', '0.0.0.0', ...secret] });
-  assert.deepEqual(warnings(withSecret.node(0).logs), []);
+  assert.doesNotMatch(warnings(withSecret.node(0).logs).join(), /secret/);
 });
