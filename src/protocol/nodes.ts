@@ -25,7 +25,7 @@ export interface NodeDescription {
 }
 
 /** Version of the bytes between nodes; nodes of different protocols refuse each other. */
-export const replicaProtocol = 4;
+export const replicaProtocol = 5;
 
 export const replicaPaths = { operations: '/operations', link: '/link', hello: '/hello', range: '/range' } as const;
 /** What `replicaPaths.link` is upgraded to (link-message.ts). */
