@@ -175,11 +175,13 @@ test('a peer that answers what it may not', async (t) => {
     assert.equal((await cluster.put(0, 'mine', 'right', { ack: 1, from: 2 })).status, 201);
     for (const [what, make] of hostileAnswers) {
       peer.answer = make;
-      await eventually(async () => assert.equal((await peerSeenBy(cluster)).state, 'up'));
-      const before = peer.answers;
-      const both = await cluster.get(0, 'mine', { ack: 2, from: 2 });
-      assert.equal(both.status, 504, `${what}: ${both.body.toString()}`);
-      assert.ok(peer.answers > before, `${what} was answered`);
+      // What came before may have cost the connection, which a node finds out when it likes.
+      await eventually(async () => {
+        const before = peer.answers;
+        const both = await cluster.get(0, 'mine', { ack: 2, from: 2 });
+        assert.equal(both.status, 504, `${what}: ${both.body.toString()}`);
+        assert.ok(peer.answers > before, `${what} was answered`);
+      });
       const one = await cluster.get(0, 'mine', { ack: 1, from: 2 });
       assert.equal(one.body.toString(), 'right', what);
     }
