@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { test, type TestContext } from 'node:test';
-import { freePorts } from '../../profiling/cluster/free-ports.ts';
+import { freePorts } from '../../src/free-ports.ts';
 import { stopWithParentEnvironmentName, withoutSettings } from '../../src/child-environment.ts';
 import { ask } from '../support/client.ts';
 import { startCluster } from '../support/cluster.ts';
