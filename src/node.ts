@@ -23,7 +23,7 @@ import { ClientServer } from './http/server.ts';
 import type { Log } from './diagnostics/log.ts';
 import { ProcessMetrics } from './metrics/process-metrics.ts';
 import { Profiler } from './profiler.ts';
-import { assertSafeBind, bindAddress, isOpenToAll } from './settings/bind-address.ts';
+import { assertSafeBind, bindAddress, isOpenToAll } from './bind-address.ts';
 import type { NodeSettings, WorkerSettings } from './settings/settings.ts';
 import { assertAddressSpace, currentLimits, openFilesProblem } from './resource-limits.ts';
 import { nodeStatus } from './status.ts';

@@ -100,6 +100,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/data-directory.ts', 'lifecycle'],
   ['src/free-ports.ts', 'lifecycle'],
   ['src/resource-limits.ts', 'lifecycle'],
+  ['src/bind-address.ts', 'lifecycle'],
   ['src/diagnostics/version.ts', 'lifecycle'],
   // Its callback answers an operation: the rest of it runs at start and stop.
   ['src/node.ts', 'http-front'],

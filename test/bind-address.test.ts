@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KvorumError } from '../../src/diagnostics/errors.ts';
-import { assertSafeBind, bindAddress, isOpenToAll } from '../../src/settings/bind-address.ts';
+import { KvorumError } from '../src/diagnostics/errors.ts';
+import { assertSafeBind, bindAddress, isOpenToAll } from '../src/bind-address.ts';
 
 const cases: readonly (readonly [
   self: string,

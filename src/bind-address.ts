@@ -3,8 +3,8 @@
  * replica port is a peer, unless peers prove a cluster secret.
  */
 import { isIP } from 'node:net';
-import { KvorumError } from '../diagnostics/errors.ts';
-import { settingsTable, type NodeSettings } from './settings.ts';
+import { KvorumError } from './diagnostics/errors.ts';
+import type { NodeSettings } from './settings/settings.ts';
 
 type Where = Pick<NodeSettings, 'host' | 'self'>;
 
@@ -26,11 +26,10 @@ export function isOpenToAll(settings: Where & Pick<NodeSettings, 'clusterSecret'
 export function assertSafeBind(settings: Where & Pick<NodeSettings, 'clusterSecret' | 'insecure'>): void {
   if (!isOpenToAll(settings) || settings.insecure) return;
   const where = bindAddress(settings) ?? 'all interfaces';
-  const { clusterSecret, insecure } = settingsTable;
   throw new KvorumError(
     'bad-setting',
     `Cannot listen on ${where} without a cluster secret, since any machine that reaches the node could act as its peer; ` +
-      `set ${clusterSecret.environmentName} to the same text on each node, or say --${insecure.flag} if all machines that ` +
+      `set KVORUM_CLUSTER_SECRET to the same text on each node, or say --insecure if all machines that ` +
       'reach it are trusted',
   );
 }
