@@ -16,6 +16,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { uptime } from 'node:os';
@@ -36,6 +37,14 @@ interface Mark {
 }
 
 const MARK_FILE = 'kvorum.json';
+
+/**
+ * Whatever this process and its children create from now on is for its user alone: directories 0700, files 0600. By the
+ * umask, since LMDB makes its files with a mode of its own.
+ */
+export function keepFilesPrivate(): void {
+  process.umask(0o077);
+}
 
 export class DataDirectory {
   readonly #path: string;
@@ -60,6 +69,14 @@ export class DataDirectory {
     const mark = readMark(path);
     if (mark !== undefined) assertUsable(path, mark, bootId);
     return new DataDirectory(path, durability);
+  }
+
+  /** Its mode (`0755`) where it was made by other hands and other users may look into it or change it; else undefined. */
+  get openMode(): string | undefined {
+    const mode = statSync(this.#path).mode & 0o777;
+    // Windows has no such modes; what is reported there says nothing.
+    if (process.platform === 'win32' || (mode & 0o077) === 0) return undefined;
+    return mode.toString(8).padStart(4, '0');
   }
 
   /** From now on the store is in use: an unclean stop will be noticed. */

@@ -23,7 +23,9 @@ import { ClientServer } from './http/server.ts';
 import type { Log } from './diagnostics/log.ts';
 import { ProcessMetrics } from './metrics/process-metrics.ts';
 import { Profiler } from './profiler.ts';
+import { assertSafeBind, bindAddress, isOpenToAll } from './bind-address.ts';
 import type { NodeSettings, WorkerSettings } from './settings/settings.ts';
+import { assertAddressSpace, currentLimits, openFilesProblem } from './resource-limits.ts';
 import { nodeStatus } from './status.ts';
 import { version } from './diagnostics/version.ts';
 import type { WaitPoints } from './waits/wait-recording.ts';
@@ -39,8 +41,18 @@ export interface RunningNode {
 
 /** Starts a node and resolves when it is ready. Throws a `KvorumError` that says what prevents it. */
 export async function startNode(settings: NodeSettings, log: Log): Promise<RunningNode> {
+  assertSafeBind(settings);
+  const limits = currentLimits();
+  assertAddressSpace(settings, limits);
   const topology = parseTopology(settings.self, settings.cluster);
   const directory = DataDirectory.open(settings.dataDirectory, settings.durability);
+  const openFiles = openFilesProblem(settings, limits);
+  if (openFiles !== undefined) log.warn('clients can use up all open files that this process may have', openFiles);
+  const { openMode } = directory;
+  if (openMode !== undefined) {
+    const fields = { directory: settings.dataDirectory, mode: openMode };
+    log.warn('other users of this machine have access to the data directory; chmod 700 ends that', fields);
+  }
   const pool = new WorkerPool({
     settings: workerSettings(settings, topology),
     dispatch: settings.dispatch,
@@ -134,7 +146,7 @@ class Node implements NodeView {
 
   async start(): Promise<void> {
     const { port, keepAliveMs, connectionsMax } = this.#settings;
-    const host = bindHost(this.#settings);
+    const host = bindAddress(this.#settings);
     const handlers = { entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
     const options = { host, port, keepAliveMs, connectionsMax, node: this, arrivals: this.#arrivals, ...handlers };
     this.#server = await ClientServer.listen(options);
@@ -143,6 +155,8 @@ class Node implements NodeView {
     this.#process.reset();
     const { mode, durability, workers, dispatch } = this.#settings;
     this.#log.info('ready', { url: this.#self.url, mode, durability, workers, version });
+    if (isOpenToAll(this.#settings))
+      this.#log.warn('no cluster secret: any machine that reaches the node can act as its peer');
     if (dispatch === 'inline') this.#log.warn('dispatch is inline, for profiling: the main thread does all the work');
   }
 
@@ -236,16 +250,8 @@ class Node implements NodeView {
   }
 }
 
-/** A node that calls itself by a loopback name is reachable from this machine only, unless told otherwise. */
-function bindHost(settings: NodeSettings): string | undefined {
-  if (settings.host !== undefined) return settings.host;
-  const { hostname } = new URL(settings.self);
-  if (hostname === '[::1]') return '::1';
-  return hostname === 'localhost' || hostname.startsWith('127.') ? '127.0.0.1' : undefined;
-}
-
 /** The compiler lets workers read only their own settings; the others go along and cost nothing. */
 function workerSettings(settings: NodeSettings, topology: Topology): WorkerSettings {
   const replicationFactor = settings.replicationFactor || topology.nodes.length;
-  return { ...settings, topology, version, host: bindHost(settings), replicationFactor };
+  return { ...settings, topology, version, host: bindAddress(settings), replicationFactor };
 }

@@ -8,7 +8,6 @@
  */
 import { Buffer } from 'node:buffer';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { replicaProof } from '../src/domain/cluster-proof.ts';
 import { KvorumError, messageOf } from '../src/diagnostics/errors.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
@@ -19,6 +18,7 @@ import { SeenVersions } from './ground/seen-versions.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { LocalReplica } from './replica/local-replica.ts';
 import { PeerClient } from './peers/peer-client.ts';
+import type { ClusterMember } from './peers/handshake.ts';
 import { connectToPeer } from './peers/peer-connection.ts';
 import { PeerRefusals } from './peers/peer-refusals.ts';
 import { RangeDesk } from './ranges/desk.ts';
@@ -125,7 +125,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const listener = await listenForPeers({
     host: settings.host,
     port: settings.replicaPort === 0 ? 0 : settings.replicaPort + shell.index,
-    token: token(settings),
+    self: member(settings),
+    connectionsMax: peerConnectionsBound(settings),
     frameBytesMax: settings.frameBytesMax,
     bounds: { keyBytesMax: settings.keyBytesMax, valueBytesMax: settings.valueBytesMax },
     replica: forPeers(replica, siblings, shell),
@@ -179,15 +180,16 @@ function createPeers(
   send: Send,
   refusals: PeerRefusals,
 ): (PeerClient | undefined)[] {
-  const topology = topologyDigest(settings.topology);
+  const self = member(settings);
   return settings.topology.nodes.map((node, index) => {
     if (index === settings.topology.selfIndex) return undefined;
     const batching = settings.mode === 'batched';
     const { peerConnectionsMax: connectionsMax, peerProtocol: protocol, frameBytesMax } = settings;
-    const identity = { id: node.id, url: node.url, topology, token: token(settings) };
+    const identity = { id: node.id, url: node.url };
     return new PeerClient({
       url: node.url,
-      connect: (onLost) => connectToPeer({ identity, workerIndex, connectionsMax, protocol, frameBytesMax, onLost }),
+      connect: (onLost) =>
+        connectToPeer({ identity, self, workerIndex, connectionsMax, protocol, frameBytesMax, onLost }),
       batchesInFlightMax: batching ? settings.peerBatchesInFlightMax : connectionsMax,
       batchBytesMax: batching ? settings.batchBytesMax : 0,
       queueBytesMax: settings.peerQueueBytesMax,
@@ -206,9 +208,18 @@ function peerAt(peers: readonly (PeerClient | undefined)[], url: string): PeerCl
   return peers.find((peer) => peer?.status.url === url);
 }
 
-/** What peers show to prove the cluster secret. */
-function token(settings: WorkerSettings): string {
-  return replicaProof(settings.clusterSecret, topologyDigest(settings.topology));
+/** As whom this node proves the cluster secret. */
+function member({ topology, clusterSecret }: WorkerSettings): ClusterMember {
+  const id = topology.nodes[topology.selfIndex]?.id ?? 0;
+  return { id, topology: topologyDigest(topology), secret: clusterSecret };
+}
+
+/**
+ * Connections of peers at once to one worker: what workers of a peer open, each with its requests, ranges and hello. A peer
+ * with more workers than this node spreads them over these; some more are left to it, and to connections that are ending.
+ */
+function peerConnectionsBound({ topology, workers, peerConnectionsMax, rangesMax }: WorkerSettings): number {
+  return topology.nodes.length * (workers + 3) * (peerConnectionsMax + rangesMax + 1);
 }
 
 function takeCommands(port: MessagePort, running: Running): void {
@@ -269,7 +280,7 @@ async function stop({ listener, peers, store, coordinator, ranges, siblings, rep
   try {
     await store.close();
   } catch (error) {
-    sendFatal(send, error);
+    sendFatal(send, new Error(`The store could not be closed in good order: ${messageOf(error)}`));
   }
   send({ kind: 'stopped' });
 }

@@ -59,6 +59,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/formats/frame.ts', 'codec'],
   ['src/formats/link-message.ts', 'codec'],
   ['src/formats/peer-entry.ts', 'codec'],
+  ['src/formats/peer-handshake.ts', 'lifecycle'],
   ['src/formats/record.ts', 'codec'],
   ['src/formats/large-head.ts', 'codec'],
   ['src/formats/log.ts', 'storage'],
@@ -98,6 +99,8 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/diagnostics/nearest.ts', 'lifecycle'],
   ['src/data-directory.ts', 'lifecycle'],
   ['src/free-ports.ts', 'lifecycle'],
+  ['src/resource-limits.ts', 'lifecycle'],
+  ['src/bind-address.ts', 'lifecycle'],
   ['src/diagnostics/version.ts', 'lifecycle'],
   // Its callback answers an operation: the rest of it runs at start and stop.
   ['src/node.ts', 'http-front'],

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The `kvorum` program: the process around one command line. */
 import { runCommandLine } from './command-line.ts';
-import { exitQuietlyOnBrokenPipe } from './output.ts';
+import { watchOutput } from './output.ts';
 
-exitQuietlyOnBrokenPipe();
+watchOutput();
 process.exitCode = await runCommandLine(process.argv.slice(2), process.env);

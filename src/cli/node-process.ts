@@ -94,7 +94,7 @@ function childEnvironment(environment: Environment, settings: NodeSettings): Rec
 
 function openLog(path: string): number {
   try {
-    return openSync(path, 'a', 0o644);
+    return openSync(path, 'a', 0o600);
   } catch (error) {
     throw new KvorumError('store-unusable', `Cannot write log "${path}": ${messageOf(error)}`, { cause: error });
   }

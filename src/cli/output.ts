@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { stripVTControlCharacters, styleText } from 'node:util';
-import { codeOf } from '../diagnostics/errors.ts';
+import { codeOf, messageOf } from '../diagnostics/errors.ts';
 import { exitCodes } from './exit-codes.ts';
 
 export interface Table {
@@ -17,9 +17,20 @@ export type Style = 'bold' | 'green' | 'yellow' | 'red';
 /** Lines without a terminal stay unwrapped; help is wrapped in any case. */
 const widthMax = 120;
 
+/** Whether what cannot be written is given up, since the process is there for more than its output. */
+let isOutputOptional = false;
+
+/**
+ * From now on nothing that becomes of stdout and stderr ends the process: a reader that has gone (EPIPE), a full disk
+ * (ENOSPC), a pipe that takes no more (EAGAIN). Lines are lost; later ones are written where that is possible again.
+ */
+export function outliveOutput(): void {
+  isOutputOptional = true;
+}
+
 /** Writes to stdout; resolves when the reader keeps up. */
 export async function writeResult(result: string | Uint8Array): Promise<void> {
-  if (!process.stdout.write(result)) await once(process.stdout, 'drain');
+  if (!process.stdout.write(result) && !isOutputOptional) await once(process.stdout, 'drain');
 }
 
 /** One line of progress or trouble. */
@@ -27,14 +38,17 @@ export function writeNotice(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** A reader that has seen enough (`kvorum config | head -1`) is no error. */
-export function exitQuietlyOnBrokenPipe(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error) => {
-      if (codeOf(error) === 'EPIPE') process.exit(exitCodes.ok);
-      throw error;
-    });
-  }
+/** What becomes of output that cannot be written. A reader that has seen enough (`kvorum config | head -1`) is no error. */
+export function watchOutput(): void {
+  process.stderr.on('error', (error) => {
+    if (!isOutputOptional && codeOf(error) === 'EPIPE') process.exit(exitCodes.ok);
+  });
+  process.stdout.on('error', (error) => {
+    if (isOutputOptional) return;
+    if (codeOf(error) === 'EPIPE') process.exit(exitCodes.ok);
+    writeNotice(`kvorum: Cannot write the output: ${messageOf(error)}`);
+    process.exit(exitCodes.failure);
+  });
 }
 
 /** Columns aligned, the last one wrapped at the terminal's width. */

@@ -20,6 +20,8 @@ type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
 type OptionToken = Extract<Token, { kind: 'option' }>;
 
 export function parseLine(command: Command, args: readonly string[]): ParsedLine {
+  const lossy = textProblem(args);
+  if (lossy !== undefined) return { kind: 'wrong', message: lossy };
   const options = [...command.options, helpOption];
   const tokens = tokensOf(args, options);
   const optionTokens = tokens.filter((token) => token.kind === 'option');
@@ -116,6 +118,16 @@ function suggestOption({ name, rawName }: OptionToken, options: readonly Option[
     .filter(isShown)
     .flatMap((one) => (one.isNegatable === true ? [one.flag, `no-${one.flag}`] : [one.flag]));
   return suggestion(name, flags, '--');
+}
+
+/**
+ * Node turns bytes that are not UTF-8 into U+FFFD before anybody sees them: the word is another one than was given, and a
+ * key or a value would be stored that nobody meant.
+ */
+function textProblem(args: readonly string[]): string | undefined {
+  const lossy = args.find((word) => word.includes('\ufffd'));
+  if (lossy === undefined) return undefined;
+  return `Argument "${lossy}" is not UTF-8 text, or has U+FFFD, which stands for that; give such a value in a file or on stdin`;
 }
 
 function countProblem(

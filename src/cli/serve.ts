@@ -10,11 +10,12 @@ import { setFlagsFromString } from 'node:v8';
 import { resolveSettings } from '../settings/config.ts';
 import type { NodeSettings } from '../settings/settings.ts';
 import type { Environment } from '../settings/sources.ts';
+import { keepFilesPrivate } from '../data-directory.ts';
 import { stopWithParentEnvironmentName } from '../child-environment.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
-import { writeResult } from './output.ts';
+import { outliveOutput, writeResult } from './output.ts';
 import { settingOptions } from './setting-options.ts';
 import { stopSignal } from './signals.ts';
 
@@ -44,6 +45,8 @@ export const serveCommand: Command = {
 };
 
 async function serve({ flags, environment }: Invocation): Promise<ExitCode> {
+  keepFilesPrivate();
+  outliveOutput();
   const { settings } = resolveSettings({ flags, environment });
   const stopAsked = Promise.race([stopSignal(), parentGone(environment)]).then(() => undefined);
   const code = await runNode(settings, stopAsked).catch(reportFailure);

@@ -8,6 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { takenPort } from '../free-ports.ts';
 import { KvorumError, messageOf } from '../diagnostics/errors.ts';
+import { keepFilesPrivate } from '../data-directory.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { defaultPort } from '../settings/entries.ts';
 import { clientOf } from './client.ts';
@@ -16,7 +17,7 @@ import { keepClusterSecret } from './cluster-secret.ts';
 import { outputOption, type Command, type Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { NodeProcess } from './node-process.ts';
-import { printable, renderTable, writeNotice, writeResult } from './output.ts';
+import { outliveOutput, printable, renderTable, writeNotice, writeResult } from './output.ts';
 import { countFlag, outputFormat } from './parse.ts';
 import { clusterOption, sharedSettingOptions } from './setting-options.ts';
 import { stopSignal } from './signals.ts';
@@ -50,6 +51,8 @@ export const upCommand: Command = {
 };
 
 async function up({ flags, environment }: Invocation): Promise<ExitCode> {
+  keepFilesPrivate();
+  outliveOutput();
   const format = outputFormat(flags);
   const plan = planCluster({ flags, environment }, countFlag(flags, 'nodes', nodesMax) ?? nodesDefault);
   const taken = await firstTakenPort(plan);

@@ -1,6 +1,6 @@
 /**
- * What nodes tell each other, besides frames: who they are, and the replica port. That speaks HTTP/1.1 and wants
- * `authorization: Bearer HMAC-SHA256(secret, topology digest)`.
+ * What nodes tell each other, besides frames: who they are, and the replica port. There each connection begins with a
+ * handshake in which both ends prove the cluster secret (peer-handshake.ts), and then speaks HTTP/1.1.
  *
  *   POST /operations  takes an operation frame, answers a reply frame
  *   GET /link         is upgraded (RFC 9110 section 7.8) to `kvorum-link`: messages of link-message.ts, whose questions are
@@ -25,7 +25,7 @@ export interface NodeDescription {
 }
 
 /** Version of the bytes between nodes; nodes of different protocols refuse each other. */
-export const replicaProtocol = 4;
+export const replicaProtocol = 5;
 
 export const replicaPaths = { operations: '/operations', link: '/link', hello: '/hello', range: '/range' } as const;
 /** What `replicaPaths.link` is upgraded to (link-message.ts). */

@@ -150,6 +150,12 @@ export const entries = {
     placeholder: 'TEXT',
     default: '',
   }),
+  insecure: toggle({
+    why: 'Listen beyond loopback without a cluster secret, so that any machine that reaches the node can act as its peer',
+    choose: 'Off; on only where every machine that reaches the node is trusted',
+    neededBy: 'node',
+    default: false,
+  }),
   timeoutMs: duration({
     why: 'Time a request has to reach its quorum before it is answered 504',
     choose: "Longer than a healthy replica's longest pause, shorter than what your clients wait for",

@@ -56,6 +56,10 @@ const wrongLines: readonly [args: string[], message: string][] = [
   [['up', '-n', '65'], 'kvorum: Bad --nodes "65": expected a whole number from 1 to 64'],
   [['up', '--port', '65535'], 'kvorum: Bad --port "65535": 3 nodes need one from 1 to 65533'],
   [['up', '--port', '0'], 'kvorum: Bad --port "0": 3 nodes need one from 1 to 65533'],
+  [
+    ['put', '\ufffd', 'v'],
+    'kvorum: Argument "\ufffd" is not UTF-8 text, or has U+FFFD, which stands for that; give such a value in a file or on stdin (kvorum put --help)',
+  ],
   [['up', '--self', 'http://localhost:1'], 'kvorum: Unknown option "--self" (kvorum up --help)'],
 ];
 

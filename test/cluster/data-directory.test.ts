@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { storeFormat } from '../../src/data-directory.ts';
@@ -59,6 +59,29 @@ test('a missing directory is created, with those above it', async (t) => {
   assert.equal(readMark(dataDirectory)['clean'], false, 'in use');
   assert.equal((await node.stop()).code, 0);
   assert.equal(readMark(dataDirectory)['clean'], true, 'closed');
+});
+
+test('what a node creates is for its user alone, and a directory that others may enter is left as it is and told of', async (t) => {
+  const cluster = await prepareCluster(t, { nodes: 2 });
+  const [mine, theirs] = [cluster.node(0), cluster.node(1)];
+  mkdirSync(theirs.dataDirectory);
+  chmodSync(theirs.dataDirectory, 0o755);
+  await cluster.startAll();
+  assert.equal((await cluster.put(0, 'a', 'v')).status, 201);
+  const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+  for (const { dataDirectory } of [mine, theirs]) {
+    const inside = readdirSync(dataDirectory, { recursive: true, withFileTypes: true });
+    assert.ok(
+      ['store.mdb', 'store.mdb-lock', 'kvorum.json', 'log'].every((name) => inside.some((one) => one.name === name)),
+    );
+    for (const entry of inside) {
+      assert.equal(modeOf(join(entry.parentPath, entry.name)), entry.isDirectory() ? '700' : '600', entry.name);
+    }
+  }
+  assert.equal(modeOf(mine.dataDirectory), '700');
+  assert.equal(modeOf(theirs.dataDirectory), '755');
+  const told = ({ logs }: NodeProcess): boolean => logs.some(({ message }) => message.includes('chmod 700'));
+  assert.deepEqual([told(mine), told(theirs)], [false, true]);
 });
 
 test('beside a running node', async (t) => {

@@ -4,9 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
-import { Agent } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import { replicaProof } from '../../src/domain/cluster-proof.ts';
 import {
   allocateFrame,
   ENTRY_HEADER_BYTES,
@@ -19,10 +17,11 @@ import { messageKinds, OutgoingMessage, PIECE_HEADER_BYTES } from '../../src/for
 import { operationKinds, replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
 import { recordKinds, type RecordKind } from '../../src/formats/record.ts';
 import { readReplies } from '../../src/formats/reply.ts';
-import { linkProtocol, replicaPaths, type NodeDescription } from '../../src/protocol/nodes.ts';
+import { linkProtocol, replicaPaths } from '../../src/protocol/nodes.ts';
 import { ask } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { goesOn, hostilePieces } from '../support/hostile-bytes.ts';
+import { connectAsPeer, peerAgent, replicaPortOf, type ReplicaPort } from '../support/peer.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
 import { seededRandom, type Random } from '../support/random.ts';
 import { RawConnection } from '../support/raw-http.ts';
@@ -116,30 +115,26 @@ type SendFrame = (frame: Buffer) => Promise<Buffer | undefined>;
 
 interface Target {
   readonly cluster: Cluster;
-  readonly origin: string;
-  readonly headers: { readonly authorization: string };
+  readonly peer: ReplicaPort;
 }
 
 async function targetOf(cluster: Cluster): Promise<Target> {
-  const answer = await ask(cluster.node(0).url, '/v0/node');
-  const { replicaPorts, topology } = JSON.parse(answer.body.toString()) as NodeDescription;
-  const headers = { authorization: replicaProof(secret, topology) };
-  return { cluster, origin: `http://127.0.0.1:${replicaPorts[0]}`, headers };
+  return { cluster, peer: await replicaPortOf(cluster.node(0).url, secret) };
 }
 
-function overHttp(t: TestContext, { origin, headers }: Target): SendFrame {
-  const agent = new Agent({ keepAlive: true });
+function overHttp(t: TestContext, { peer }: Target): SendFrame {
+  const agent = peerAgent(peer);
   t.after(() => agent.destroy());
   return async (body) => {
-    const answer = await ask(origin, replicaPaths.operations, { method: 'POST', body, headers, agent });
+    const answer = await ask(peer.origin, replicaPaths.operations, { method: 'POST', body, agent });
     assert.ok([200, 400].includes(answer.status), `${answer.status} ${answer.body.toString()}`);
     return answer.status === 200 ? answer.body : undefined;
   };
 }
 
-async function openLink(t: TestContext, { origin, headers }: Target): Promise<RawConnection> {
-  const link = await RawConnection.open(t, origin);
-  const fields = `host: a\r\nauthorization: ${headers.authorization}\r\nconnection: upgrade\r\nupgrade: ${linkProtocol}`;
+async function openLink(t: TestContext, { peer }: Target): Promise<RawConnection> {
+  const link = RawConnection.over(t, await connectAsPeer(peer));
+  const fields = `host: a\r\nconnection: upgrade\r\nupgrade: ${linkProtocol}`;
   link.send(`GET ${replicaPaths.link} HTTP/1.1\r\n${fields}\r\n\r\n`);
   assert.equal((await link.answer()).status, 101);
   return link;
@@ -223,8 +218,10 @@ test('a peer that asks what it may not', async (t) => {
   });
 
   await t.test('in other requests: bodies that say nothing, say too much or end early', async (sub) => {
+    const agent = peerAgent(target.peer);
+    sub.after(() => agent.destroy());
     const post = (path: string, body: string | Buffer): Promise<number> =>
-      ask(target.origin, path, { method: 'POST', body, headers: target.headers }).then(({ status }) => status);
+      ask(target.peer.origin, path, { method: 'POST', body, agent }).then(({ status }) => status);
     for (const body of ['', 'http://a', '\0', Buffer.alloc(2048, 0xff)]) {
       assert.equal(await post(replicaPaths.hello, body), 204);
     }
@@ -235,8 +232,8 @@ test('a peer that asks what it may not', async (t) => {
     assert.equal(await post(replicaPaths.range, rangeOf('k'.repeat(1024), 'k'.repeat(1024))), 200);
     assert.equal(await post(replicaPaths.range, Buffer.alloc(8193)), 413);
     for (const length of ['99999999999', '1e3', '-1', '50']) {
-      const connection = await RawConnection.open(sub, target.origin);
-      const fields = `host: a\r\nauthorization: ${target.headers.authorization}\r\ncontent-length: ${length}`;
+      const connection = RawConnection.over(sub, await connectAsPeer(target.peer));
+      const fields = `host: a\r\ncontent-length: ${length}`;
       connection.send(`POST ${replicaPaths.operations} HTTP/1.1\r\n${fields}\r\n\r\nabc`);
       if (length === '50') connection.close();
       else await connection.closed();

@@ -8,7 +8,6 @@ import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { replicaProof } from '../../src/domain/cluster-proof.ts';
 import {
   LinkReader,
   messageKinds,
@@ -20,11 +19,12 @@ import {
 import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { readReplies } from '../../src/formats/reply.ts';
-import { linkProtocol, replicaPaths, type NodeDescription } from '../../src/protocol/nodes.ts';
+import { linkProtocol, replicaPaths } from '../../src/protocol/nodes.ts';
 import { encodeOperations } from '../formats/arbitraries.ts';
-import { ask, type Answer } from '../support/client.ts';
+import type { Answer } from '../support/client.ts';
 import { prepareCluster, startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually, within } from '../support/eventually.ts';
+import { connectAsPeer, replicaPortOf, type ReplicaPort } from '../support/peer.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
@@ -35,34 +35,28 @@ const nodes = [0, 1, 2];
 /** Nothing here is about disks. */
 const durability = 'commit';
 
-/** A node's replica port, and the field that proves the secret to it. */
-async function replicaPort(cluster: Cluster, node: number): Promise<{ origin: string; proof: string }> {
-  const answer = await ask(cluster.node(node).url, '/v0/node');
-  const { replicaPorts, topology } = JSON.parse(answer.body.toString()) as NodeDescription;
-  return { origin: `http://127.0.0.1:${replicaPorts[0]}`, proof: replicaProof(secret, topology) };
+function replicaPort(cluster: Cluster, node: number): Promise<ReplicaPort> {
+  return replicaPortOf(cluster.node(node).url, secret);
 }
 
 interface Upgrade {
   readonly path?: string;
-  readonly proof?: string | undefined;
   readonly to?: string;
 }
 
-function upgradeRequest({ path = replicaPaths.link, proof, to = linkProtocol }: Upgrade): string {
-  const authorization = proof === undefined ? '' : `authorization: ${proof}\r\n`;
-  return `GET ${path} HTTP/1.1\r\nhost: a\r\n${authorization}connection: upgrade\r\nupgrade: ${to}\r\n\r\n`;
+function upgradeRequest({ path = replicaPaths.link, to = linkProtocol }: Upgrade): string {
+  return `GET ${path} HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: ${to}\r\n\r\n`;
 }
 
-/** A connection that asked to be upgraded, and what this was answered. */
-async function upgrade(t: TestContext, origin: string, asked: Upgrade) {
-  const connection = await RawConnection.open(t, origin);
+/** A connection of a peer that asked to be upgraded, and what this was answered. */
+async function upgrade(t: TestContext, peer: ReplicaPort, asked: Upgrade) {
+  const connection = RawConnection.over(t, await connectAsPeer(peer));
   connection.send(upgradeRequest(asked));
   return { connection, head: await connection.answer() };
 }
 
 async function openLink(t: TestContext, cluster: Cluster, node = 0): Promise<RawConnection> {
-  const { origin, proof } = await replicaPort(cluster, node);
-  const { connection, head } = await upgrade(t, origin, { proof });
+  const { connection, head } = await upgrade(t, await replicaPort(cluster, node), {});
   assert.deepEqual([head.status, head.headers.get('upgrade')], [101, linkProtocol]);
   return connection;
 }
@@ -100,31 +94,33 @@ async function answersTheQuestion(link: RawConnection, number: number, value: st
 test('the link of a replica port', async (t) => {
   const cluster = await startCluster(t, { nodes: 3, durability, flags: ['--cluster-secret', secret] });
   await allKnowAll(cluster);
-  const { origin, proof } = await replicaPort(cluster, 0);
+  const peer = await replicaPort(cluster, 0);
   assert.equal((await cluster.put(0, 'linked', 'value', all)).status, 201);
 
-  await t.test('is not opened without the proof of the secret, on other paths, or to another protocol', async (sub) => {
+  await t.test('is not opened without the proof of the secret', async (sub) => {
+    const connection = await RawConnection.open(sub, peer.origin);
+    connection.send(upgradeRequest({}));
+    assert.equal((await connection.answer()).status, 401);
+    await connection.closed();
+  });
+
+  await t.test('is not opened on other paths, or to another protocol', async (sub) => {
     const refused: readonly (readonly [number, Upgrade])[] = [
-      [401, {}],
-      [401, { proof: '' }],
-      [401, { proof: proof.slice(0, -1) }],
-      [401, { proof: replicaProof('wrong', 'any') }],
-      [401, { path: '/', to: 'websocket' }],
-      [404, { proof, path: '/' }],
-      [404, { proof, path: replicaPaths.operations }],
-      [404, { proof, path: `${replicaPaths.link}/` }],
-      [400, { proof, to: 'websocket' }],
-      [400, { proof, to: `${linkProtocol}2` }],
+      [404, { path: '/' }],
+      [404, { path: replicaPaths.operations }],
+      [404, { path: `${replicaPaths.link}/` }],
+      [400, { to: 'websocket' }],
+      [400, { to: `${linkProtocol}2` }],
     ];
     for (const [status, asked] of refused) {
-      const { connection, head } = await upgrade(sub, origin, asked);
+      const { connection, head } = await upgrade(sub, peer, asked);
       assert.equal(head.status, status, JSON.stringify(asked));
       await connection.closed();
     }
   });
 
   await t.test('is closed when it is refused, though the client keeps its side open', async (sub) => {
-    const socket = connect({ port: Number(new URL(origin).port), host: '127.0.0.1', allowHalfOpen: true });
+    const socket = connect({ port: peer.port, host: '127.0.0.1', allowHalfOpen: true });
     sub.after(() => socket.destroy());
     socket.on('error', () => {});
     const ended = once(socket.resume(), 'end');
@@ -147,8 +143,8 @@ test('the link of a replica port', async (t) => {
     assert.match(durations, /^\d+(,\d+){5}$/);
     assert.equal(number, 4);
 
-    const eager = await RawConnection.open(sub, origin);
-    eager.send(Buffer.concat([Buffer.from(upgradeRequest({ proof })), message(3, Buffer.alloc(0))]));
+    const eager = RawConnection.over(sub, await connectAsPeer(peer));
+    eager.send(Buffer.concat([Buffer.from(upgradeRequest({})), message(3, Buffer.alloc(0))]));
     assert.equal((await eager.answer()).status, 101);
     assert.deepEqual(await receive(eager), empty, 'a question that comes with the request');
   });
@@ -198,7 +194,7 @@ test('the link of a replica port', async (t) => {
   await t.test('does not keep a node from stopping, nor does an upgrade that was refused', async (sub) => {
     const link = await openLink(sub, cluster);
     await answersTheQuestion(link, 1, 'newer');
-    await upgrade(sub, origin, {});
+    await upgrade(sub, peer, { path: '/' });
     assert.deepEqual(await cluster.stop(0), { code: 0, signal: null });
     await link.closed();
     const mark = readFileSync(join(cluster.node(0).dataDirectory, 'kvorum.json'), 'utf8');

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { profileProof, replicaProof } from '../../src/domain/cluster-proof.ts';
+import { profileProof } from '../../src/domain/cluster-proof.ts';
 import { recordingKinds, threadKinds, type ProfilerState, type Recording } from '../../src/waits/recording.ts';
 import type { NodeDescription } from '../../src/protocol/nodes.ts';
 import { ask, problemCode, type Answer } from '../support/client.ts';
@@ -39,7 +39,6 @@ test('/v0/profile', async (t) => {
     const wrong = [
       profileProof('wrong', topology),
       profileProof(secret, 'another cluster'),
-      replicaProof(secret, topology),
       `${authorization}0`,
       authorization.slice(0, -1),
       authorization.toUpperCase(),

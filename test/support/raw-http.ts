@@ -45,6 +45,12 @@ export class RawConnection {
     return new RawConnection(socket);
   }
 
+  /** Talks over a socket that is connected already, and closed after the test. */
+  static over(t: TestContext, socket: Socket): RawConnection {
+    t.after(() => socket.destroy());
+    return new RawConnection(socket);
+  }
+
   send(bytes: string | Uint8Array): void {
     this.#socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
   }

@@ -8,28 +8,28 @@
  * sockets close here before they close at the peer (see `replica-listener.ts`).
  */
 import { Buffer } from 'node:buffer';
-import { Pool, request, type Dispatcher } from 'undici';
+import type { Socket } from 'node:net';
+import { buildConnector, Client, Pool, request, type Dispatcher } from 'undici';
 import { messageOf } from '../../src/diagnostics/errors.ts';
 import { answerBytesMax, batchAnswerBytesMax } from '../../src/formats/peer-entry.ts';
 import { linkProtocol, replicaPaths, replicaProtocol, type NodeDescription } from '../../src/protocol/nodes.ts';
 import type { PeerProtocol } from '../../src/domain/modes.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
+import { proveToListener, type ClusterMember } from './handshake.ts';
 import { PeerLink } from './peer-link.ts';
 import { awaitSending } from './peer-sending.ts';
 import type { FrameSize, PeerStream, PeerStreamHandler, Question } from './question.ts';
 
-/** Who the peer must be, and how we prove who we are. */
+/** Who the peer must be. */
 export interface PeerIdentity {
   readonly id: number;
   readonly url: string;
-  /** Digest of the topology that both must share. */
-  readonly topology: string;
-  /** `authorization` header that proves the cluster secret. */
-  readonly token: string;
 }
 
 export interface PeerConnectionOptions {
   readonly identity: PeerIdentity;
+  /** Who we are, and what we prove to it. */
+  readonly self: ClusterMember;
   /** Which of the peer's replica ports to prefer. */
   readonly workerIndex: number;
   readonly connectionsMax: number;
@@ -59,8 +59,10 @@ const HELLO_MS_MAX = 500;
 /** A node's description has well under 1 KiB and 6 bytes a port. */
 const DESCRIPTION_BYTES_MAX = 16 * 1024;
 
+type Who = Pick<PeerConnectionOptions, 'identity' | 'self'>;
+
 /** The peer's replica ports, or why it cannot be used. */
-async function probe(identity: PeerIdentity): Promise<readonly number[] | string> {
+async function probe({ identity, self }: Who): Promise<readonly number[] | string> {
   try {
     const response = await request(`${identity.url}/v0/node`, { signal: AbortSignal.timeout(PROBE_MS_MAX) });
     if (response.statusCode !== 200) {
@@ -68,16 +70,16 @@ async function probe(identity: PeerIdentity): Promise<readonly number[] | string
       return `GET /v0/node answers ${response.statusCode}`;
     }
     const node = JSON.parse(await boundedText(response.body, DESCRIPTION_BYTES_MAX)) as NodeDescription;
-    return mismatch(node, identity) ?? node.replicaPorts;
+    return mismatch(node, identity, self.topology) ?? node.replicaPorts;
   } catch (error) {
     return messageOf(error);
   }
 }
 
-function mismatch(node: NodeDescription, identity: PeerIdentity): string | undefined {
+function mismatch(node: NodeDescription, identity: PeerIdentity, topology: string): string | undefined {
   if (node.protocol !== replicaProtocol) return `speaks replica protocol ${node.protocol}, not ${replicaProtocol}`;
   if (node.id !== identity.id) return `is node ${node.id}, not ${identity.id}: its --self differs`;
-  if (node.topology !== identity.topology) return 'has another --cluster list';
+  if (node.topology !== topology) return 'has another --cluster list';
   if (!Array.isArray(node.replicaPorts) || node.replicaPorts.length === 0) return 'names no replica port';
   if (!node.replicaPorts.every(isPort)) return 'names a replica port that is none';
   return undefined;
@@ -101,7 +103,7 @@ async function boundedText(body: AsyncIterable<Buffer>, bytesMax: number): Promi
 
 /** Looks for the peer and connects to it; resolves to why it cannot be used where that fails. */
 export async function connectToPeer(options: PeerConnectionOptions): Promise<PeerConnection | string> {
-  const ports = await probe(options.identity);
+  const ports = await probe(options);
   if (typeof ports === 'string') return ports;
   const connection = new PeerConnection(options, ports);
   const refused = await connection.open();
@@ -116,7 +118,7 @@ export class PeerConnection {
   readonly #pool: Pool;
   /** Sockets of their own for ranges: a range that is broken off closes its socket, which says nothing of the peer. */
   readonly #streams: Pool;
-  readonly #headers: string[];
+  readonly #connect: buildConnector.connector;
   /** Of small frames. */
   #route: Route = noLink;
   /** Start times of the small frames under way, oldest first. */
@@ -126,7 +128,7 @@ export class PeerConnection {
     this.#options = options;
     this.#ports = ports;
     const port = ports[options.workerIndex % ports.length] as number;
-    this.#headers = ['authorization', options.identity.token];
+    this.#connect = provingConnector(options);
     const origin = originAt(options.identity.url, port);
     const poolOptions = {
       connections: options.connectionsMax,
@@ -135,7 +137,7 @@ export class PeerConnection {
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: CONNECT_MS_MAX },
+      connect: this.#connect,
     };
     this.#pool = new Pool(origin, { ...poolOptions, maxResponseSize: answerBytesMax(options.frameBytesMax) });
     // `rangesMax` bounds them: a range that waited for another one's socket would look like a peer that is silent.
@@ -148,7 +150,7 @@ export class PeerConnection {
 
   /** Probes the peer; false where it cannot be used, or has other replica ports than this connection knows. */
   async isCurrent(): Promise<boolean> {
-    const ports = await probe(this.#options.identity);
+    const ports = await probe(this.#options);
     return typeof ports !== 'string' && ports.join() === this.#ports.join();
   }
 
@@ -181,7 +183,7 @@ export class PeerConnection {
   #request(question: Question): void {
     const { marks } = question;
     const body = marks === undefined ? question.body : awaitSending(question.body, marks);
-    const headers = marks === undefined ? this.#headers : [...this.#headers, waitsField, '1'];
+    const headers = marks === undefined ? [] : [waitsField, '1'];
     const exchange = new FrameExchange(question, answerBytesMax(this.#options.frameBytesMax));
     this.#pool.dispatch({ path: replicaPaths.operations, method: 'POST', headers, body }, exchange);
   }
@@ -194,7 +196,6 @@ export class PeerConnection {
       const { socket } = await this.#pool.upgrade({
         path: replicaPaths.link,
         protocol: linkProtocol,
-        headers: this.#headers,
         signal: AbortSignal.timeout(PROBE_MS_MAX),
       });
       const { frameBytesMax, onLost } = this.#options;
@@ -229,13 +230,14 @@ export class PeerConnection {
   async hello(selfUrl: string): Promise<void> {
     const { identity } = this.#options;
     const asked = this.#ports.map(async (port) => {
-      const response = await request(`${originAt(identity.url, port)}${replicaPaths.hello}`, {
-        method: 'POST',
-        headers: this.#headers,
-        body: selfUrl,
-        signal: AbortSignal.timeout(HELLO_MS_MAX),
-      });
-      await response.body.dump();
+      const client = new Client(originAt(identity.url, port), { connect: this.#connect });
+      const signal = AbortSignal.timeout(HELLO_MS_MAX);
+      try {
+        const response = await client.request({ method: 'POST', path: replicaPaths.hello, body: selfUrl, signal });
+        await response.body.dump();
+      } finally {
+        await client.destroy();
+      }
     });
     await Promise.allSettled(asked);
   }
@@ -243,8 +245,7 @@ export class PeerConnection {
   /** Asks for a range; its entries come as they are read. Exactly one of `onEnd` and `onError` is called, later. */
   stream(body: string, handler: PeerStreamHandler): PeerStream {
     const exchange = new StreamExchange(handler);
-    const headers = this.#headers;
-    this.#streams.dispatch({ path: replicaPaths.range, method: 'POST', headers, body }, exchange);
+    this.#streams.dispatch({ path: replicaPaths.range, method: 'POST', body }, exchange);
     return exchange;
   }
 
@@ -356,6 +357,28 @@ class StreamExchange implements Dispatcher.DispatchHandler, PeerStream {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#handler.onError(error);
   }
+}
+
+/** Connects, and proves the cluster secret on the connection before undici gets it. */
+function provingConnector({ identity, self }: Who): buildConnector.connector {
+  const connect = buildConnector({ timeout: CONNECT_MS_MAX });
+  return (target, done) => {
+    connect(target, (...[error, socket]) => {
+      if (error === null) void proveAndGive(socket);
+      else done(error, null);
+    });
+    const proveAndGive = async (socket: Socket): Promise<void> => {
+      const refused = await proveToListener(socket, self, identity.id).then(noError, asError);
+      if (refused === undefined) done(null, socket);
+      else done(refused, null);
+    };
+  };
+}
+
+function noError(): undefined {}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
 }
 
 function originAt(url: string, port: number): string {

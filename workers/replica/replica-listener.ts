@@ -2,15 +2,14 @@
  * The replica port: takes operation frames from peers' workers straight into this worker thread, so that replica traffic
  * never passes through the main thread.
  *
- * Every request proves the cluster secret. A frame that does not parse is refused whole, an entry that is not as a client's
+ * Every connection proves the cluster secret first (`peer-gate.ts`). A frame that does not parse is refused whole, an entry that is not as a client's
  * must be fails (`peer-entry.ts`), and whatever else goes wrong with what a peer sends ends its connection. Frames come in requests of their
  * own, or over a link that a request was upgraded to (RFC 9110 section 7.8; `replica-link.ts`). The port knows the paths of
  * `replicaPaths` only and is never reachable through the client port.
  */
 import { Buffer } from 'node:buffer';
-import { timingSafeEqual } from 'node:crypto';
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { pagesInFlight } from '../../src/domain/range.ts';
@@ -18,7 +17,9 @@ import { waitsField } from '../../src/waits/wait-marks.ts';
 import { decodeBounds } from '../../src/formats/range-bounds.ts';
 import { linkProtocol, replicaPaths } from '../../src/protocol/nodes.ts';
 import { executeFrame, type FrameTarget } from './frame-execution.ts';
+import { peerGate, type PeerGate } from './peer-gate.ts';
 import { acceptLink } from './replica-link.ts';
+import type { ClusterMember } from '../peers/handshake.ts';
 import type { PeerRefusals } from '../peers/peer-refusals.ts';
 import type { RangeScans } from '../ranges/scans.ts';
 import { wholePage } from '../ranges/page.ts';
@@ -27,7 +28,9 @@ export interface ReplicaListenerOptions extends FrameTarget {
   readonly host: string | undefined;
   /** 0 lets the system choose. */
   readonly port: number;
-  readonly token: string;
+  readonly self: ClusterMember;
+  /** Connections of peers; past it new ones are closed. */
+  readonly connectionsMax: number;
   /** Bound of one frame, bytes. */
   readonly frameBytesMax: number;
   readonly ranges: RangeScans;
@@ -49,33 +52,22 @@ const RANGE_BODY_BYTES_MAX = 8192;
 
 /** Listens on the replica port. Throws `listen-failed`. */
 export async function listenForPeers(options: ReplicaListenerOptions): Promise<ReplicaListener> {
-  const expected = Buffer.from(options.token);
-  // TCP's own `keepAlive` ends a link whose peer's machine is gone without a word: nothing else here looks at idle links.
-  const settings = { keepAlive: true, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 30_000 };
-  const server = createServer(settings, (request, response) => {
-    if (!provesSecret(request, expected)) return refuse(response, 401, 'the cluster secret does not match');
+  const http = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     if (request.method !== 'POST') return refuse(response, 405, 'only POST');
     if (request.url === replicaPaths.operations) return receiveOperations(request, response, options);
     if (request.url === replicaPaths.hello) return receiveHello(request, response, options);
     if (request.url === replicaPaths.range) return receiveRange(request, response, options);
     return refuse(response, 404, 'no such path');
   });
-  const upgraded = new Set<Duplex>();
-  server.on('upgrade', (request, socket, head) => {
-    upgraded.add(socket);
-    socket.on('close', () => upgraded.delete(socket));
-    if (!provesSecret(request, expected)) return refuseUpgrade(socket, 401, 'the cluster secret does not match');
+  http.setTimeout(0).on('clientError', (_error, socket) => socket.destroy());
+  http.on('upgrade', (request, socket, head) => {
     if (request.url !== replicaPaths.link) return refuseUpgrade(socket, 404, 'no such path');
     if (request.headers.upgrade !== linkProtocol) return refuseUpgrade(socket, 400, `only to ${linkProtocol}`);
     return acceptLink(socket, head, options);
   });
-  const port = await listen(server, options);
-  return { port, close: () => closeServer(server, upgraded) };
-}
-
-function provesSecret(request: IncomingMessage, expected: Buffer): boolean {
-  const given = Buffer.from(request.headers.authorization ?? '');
-  return given.length === expected.length && timingSafeEqual(given, expected);
+  const gate = peerGate(http, options);
+  const port = await listen(gate.server, options);
+  return { port, close: () => close(gate) };
 }
 
 function receiveOperations(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
@@ -176,7 +168,6 @@ function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
 }
 
 function listen(server: Server, { port, host }: ReplicaListenerOptions): Promise<number> {
-  server.on('clientError', (_error, socket) => socket.destroy());
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const reason = error.code === 'EADDRINUSE' ? 'it is in use; choose --replica-port' : error.message;
@@ -184,17 +175,14 @@ function listen(server: Server, { port, host }: ReplicaListenerOptions): Promise
     });
     server.listen({ port, host, backlog: 511 }, () => {
       server.removeAllListeners('error');
-      server.setTimeout(0);
       resolve((server.address() as AddressInfo).port);
     });
   });
 }
 
-/** Upgraded sockets are no connections of the server any more: it would wait for them for ever. */
-function closeServer(server: Server, upgraded: ReadonlySet<Duplex>): Promise<void> {
+function close({ server, destroyAll }: PeerGate): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
-    server.closeAllConnections();
-    for (const socket of upgraded) socket.destroy();
+    destroyAll();
   });
 }

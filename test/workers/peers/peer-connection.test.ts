@@ -13,7 +13,10 @@ import type { PeerProtocol } from '../../../src/domain/modes.ts';
 import { Link } from '../../../workers/peers/link.ts';
 import { connectToPeer, type PeerConnection, type PeerIdentity } from '../../../workers/peers/peer-connection.ts';
 import type { FrameSize } from '../../../workers/peers/question.ts';
+import { gateFor } from '../../support/peer.ts';
 import { eventually } from '../../support/eventually.ts';
+
+const secret = 'correct horse';
 
 /** A frame that came, how, and what answers it. */
 interface Arrival {
@@ -25,17 +28,17 @@ interface Arrival {
 /** A node that answers `GET /v0/node`, empty frames and hellos by itself, and leaves all else to the test. */
 class TestNode {
   description: Partial<NodeDescription> = {};
+  #destroyAll = (): void => {};
   status = { node: 200, operations: 200, link: 101 };
   readonly arrivals: Arrival[] = [];
   readonly hellos: string[] = [];
-  readonly tokens = new Set<string | undefined>();
+  replicaPort = 0;
   readonly links: Duplex[] = [];
   url = '';
   readonly #server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => this.#answer(request.url ?? '', Buffer.concat(chunks).toString(), response));
-    if (request.url !== '/v0/node') this.tokens.add(request.headers.authorization);
   });
 
   static async start(t: TestContext): Promise<TestNode> {
@@ -47,7 +50,11 @@ class TestNode {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     node.url = `http://127.0.0.1:${node.port}`;
+    const gate = await gateFor(server, { id: 2, topology: 'abc', secret });
+    node.replicaPort = gate.port;
+    node.#destroyAll = gate.destroyAll;
     t.after(() => {
+      gate.close();
       server.close();
       node.dropAll();
     });
@@ -64,6 +71,7 @@ class TestNode {
 
   dropAll(): void {
     this.#server.closeAllConnections();
+    this.#destroyAll();
     for (const link of this.links) link.destroy();
   }
 
@@ -79,7 +87,7 @@ class TestNode {
   }
 
   #describe(): Partial<NodeDescription> {
-    return { protocol: replicaProtocol, id: 2, topology: 'abc', replicaPorts: [this.port], ...this.description };
+    return { protocol: replicaProtocol, id: 2, topology: 'abc', replicaPorts: [this.replicaPort], ...this.description };
   }
 
   #upgrade(path: string, socket: Duplex): void {
@@ -108,9 +116,18 @@ interface Connected {
 }
 
 function connectTo(node: TestNode, protocol: PeerProtocol, losses: Connected['losses'] = []) {
-  const identity: PeerIdentity = { id: 2, url: node.url, topology: 'abc', token: 'proof' };
+  const identity: PeerIdentity = { id: 2, url: node.url };
+  const self = { id: 1, topology: 'abc', secret };
   const onLost = (connection: PeerConnection, { message }: Error): void => void losses.push([connection, message]);
-  return connectToPeer({ identity, workerIndex: 5, connectionsMax: 4, protocol, frameBytesMax: 1_000_000, onLost });
+  return connectToPeer({
+    identity,
+    self,
+    workerIndex: 5,
+    connectionsMax: 4,
+    protocol,
+    frameBytesMax: 1_000_000,
+    onLost,
+  });
 }
 
 async function connected(t: TestContext, protocol: PeerProtocol): Promise<Connected> {
@@ -164,14 +181,13 @@ for (const [protocol, ways] of [
   ['link', ['small by link', 'large by http']],
   ['http', ['small by http', 'large by http']],
 ] as const) {
-  test(`with peer protocol ${protocol} frames go ${ways.join(' and ')}, each with the proof of the secret`, async (t) => {
+  test(`with peer protocol ${protocol} frames go ${ways.join(' and ')}`, async (t) => {
     const { node, post } = await connected(t, protocol);
     const told = [post('small', 'small'), post('large', 'large')];
     await eventually(() => assert.equal(node.arrivals.length, 2));
     assert.deepEqual(new Set(node.arrivals.map(({ body, by }) => `${body} by ${by}`)), new Set(ways));
     for (const { body, answer } of node.arrivals) answer(`to ${body}`);
     await eventually(() => assert.deepEqual(told, [['to small'], ['to large']]));
-    assert.deepEqual([...node.tokens], ['proof']);
   });
 
   test(`with peer protocol ${protocol} the oldest small frame that is not answered counts, and no large one`, async (t) => {
@@ -223,9 +239,26 @@ test('a connection is current as long as the peer has the same replica ports', a
   assert.equal(await connection.isCurrent(), false);
 });
 
+async function refusalOf(node: TestNode): Promise<string> {
+  const refused = await connectTo(node, 'link');
+  return typeof refused === 'string' ? refused : assert.fail('it is taken');
+}
+
+test('a peer that is another node, of another cluster or secret, is refused with the reason', async (t) => {
+  const node = await TestNode.start(t);
+  for (const wrong of [{ id: 3 }, { topology: 'other' }, { secret: 'wrong' }]) {
+    const gate = await gateFor(createServer(), { id: 2, topology: 'abc', secret, ...wrong });
+    t.after(gate.close);
+    node.description = { replicaPorts: [gate.port] };
+    assert.match(await refusalOf(node), /its proof of the cluster secret does not match/);
+  }
+  node.description = { replicaPorts: [node.port] };
+  assert.match(await refusalOf(node), /not how a node begins|in time|no reply/);
+});
+
 test('a hello goes to every worker of the peer, and a refusal of it is nobody else’s affair', async (t) => {
   const node = await TestNode.start(t);
-  node.description = { replicaPorts: [node.port, node.port, node.port] };
+  node.description = { replicaPorts: [node.replicaPort, node.replicaPort, node.replicaPort] };
   const connection = await connectTo(node, 'http');
   if (typeof connection === 'string') assert.fail(connection);
   t.after(() => connection.destroy(new Error('the test is over')));
