@@ -115,7 +115,7 @@ test('a cluster under load is recorded, thread by thread', async (t) => {
       writeIndex(directory, files);
       const index = JSON.parse(readFileSync(join(directory, indexName), 'utf8')) as ProfileIndex;
       assert.equal(index.schema, 'kvorum-profile-files/1');
-      assert.equal(index.files.length, 3 * 2 * 2 * 2, 'nodes, threads, kinds, raw and collapsed');
+      assert.equal(index.files.length, 3 * 3 * 2 * 2, 'nodes, threads, kinds, raw and collapsed');
       assert.ok(index.files.some(({ path }) => path === 'put/n1-main.cpuprofile'));
       const worker = index.files.find(({ path }) => path === 'put/n3-worker-1.cpuprofile');
       const profile = JSON.parse(readFileSync(join(directory, worker?.path ?? ''), 'utf8')) as CpuProfile;
@@ -128,7 +128,7 @@ test('a cluster under load is recorded, thread by thread', async (t) => {
 
     await t.test('split by parts: CPU as the system accounts it, bytes, under 5% unattributed', () => {
       const costs = measureCpu(cpu, resolve);
-      assert.equal(costs.threads.length, 6);
+      assert.equal(costs.threads.length, 9);
       assert.ok(costs.requests > 0);
       assert.equal(costs.native?.length, process.platform === 'linux' ? 3 : undefined);
       for (const thread of costs.threads) {
@@ -138,7 +138,7 @@ test('a cluster under load is recorded, thread by thread', async (t) => {
         assert.equal(thread.isWallTime, process.platform !== 'linux');
       }
       const allocation = measureAllocation(heap, resolve);
-      for (const { bytes, unattributedShare } of allocation.threads) {
+      for (const { bytes, unattributedShare } of allocation.threads.filter(isBusy)) {
         assert.ok(bytes > 0 && unattributedShare < 0.05);
       }
     });
@@ -146,8 +146,10 @@ test('a cluster under load is recorded, thread by thread', async (t) => {
     await t.test('with collections, memory and promises', async () => {
       const collections = measureCollections(await recordNodes(targets, 'gc', { durationMs }));
       const promises = measurePromises(await recordNodes(targets, 'promises', { durationMs }));
-      for (const { heapBytes, offHeapBytes } of collections.threads) assert.ok(heapBytes > 0 && offHeapBytes > 0);
-      for (const one of promises.threads) assert.ok(one.promises > 0);
+      for (const { heapBytes, offHeapBytes } of collections.threads.filter(isBusy)) {
+        assert.ok(heapBytes > 0 && offHeapBytes > 0);
+      }
+      for (const one of promises.threads.filter(isBusy)) assert.ok(one.promises > 0);
       assert.deepEqual([collections.failed, promises.failed], [[], []]);
     });
   });
@@ -218,3 +220,8 @@ test(
     for (const pid of pids) assert.ok(leftBehind.includes(`/tmp/perf-${pid}.map`));
   },
 );
+
+/** Store writers have nothing to do until a segment of the log is full. */
+function isBusy({ thread }: { readonly thread: string }): boolean {
+  return !thread.startsWith('store writer');
+}
