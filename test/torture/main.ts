@@ -52,7 +52,7 @@ async function powerLoss(): Promise<void> {
   }
   if (values.only !== undefined || values.durability === 'commit') return;
   const control = await testPowerLoss({ durability: 'fsync', seed, images: 200, ignoreLogSyncs: true });
-  const lossy = control.failures.filter(({ problem }) => problem.includes('was acknowledged'));
+  const lossy = control.failures.filter(({ problem }) => /was acknowledged|were on the disk/.test(problem));
   console.log(
     `  control without the log's syncs: ${lossy.length} disks lost what was acknowledged; there must be some`,
   );
