@@ -27,7 +27,7 @@ import type { NodeSettings, WorkerSettings } from './settings/settings.ts';
 import { nodeStatus } from './status.ts';
 import { version } from './diagnostics/version.ts';
 import type { WaitPoints } from './waits/wait-recording.ts';
-import type { Arrivals } from './http/connection.ts';
+import type { Arrivals } from './http/request.ts';
 
 export interface RunningNode {
   readonly url: string;
