@@ -139,7 +139,7 @@ function overHttp(t: TestContext, { origin, headers }: Target): SendFrame {
 
 async function openLink(t: TestContext, { origin, headers }: Target): Promise<RawConnection> {
   const link = await RawConnection.open(t, origin);
-  const fields = `host: a\r\nauthorization: ${headers.authorization}\r\nconnection: upgrade\r\nupgrade: ${linkProtocol}`;
+  const fields = `host: localhost\r\nauthorization: ${headers.authorization}\r\nconnection: upgrade\r\nupgrade: ${linkProtocol}`;
   link.send(`GET ${replicaPaths.link} HTTP/1.1\r\n${fields}\r\n\r\n`);
   assert.equal((await link.answer()).status, 101);
   return link;
@@ -236,7 +236,7 @@ test('a peer that asks what it may not', async (t) => {
     assert.equal(await post(replicaPaths.range, Buffer.alloc(8193)), 413);
     for (const length of ['99999999999', '1e3', '-1', '50']) {
       const connection = await RawConnection.open(sub, target.origin);
-      const fields = `host: a\r\nauthorization: ${target.headers.authorization}\r\ncontent-length: ${length}`;
+      const fields = `host: localhost\r\nauthorization: ${target.headers.authorization}\r\ncontent-length: ${length}`;
       connection.send(`POST ${replicaPaths.operations} HTTP/1.1\r\n${fields}\r\n\r\nabc`);
       if (length === '50') connection.close();
       else await connection.closed();

@@ -50,7 +50,7 @@ interface Upgrade {
 
 function upgradeRequest({ path = replicaPaths.link, proof, to = linkProtocol }: Upgrade): string {
   const authorization = proof === undefined ? '' : `authorization: ${proof}\r\n`;
-  return `GET ${path} HTTP/1.1\r\nhost: a\r\n${authorization}connection: upgrade\r\nupgrade: ${to}\r\n\r\n`;
+  return `GET ${path} HTTP/1.1\r\nhost: localhost\r\n${authorization}connection: upgrade\r\nupgrade: ${to}\r\n\r\n`;
 }
 
 /** A connection that asked to be upgraded, and what this was answered. */
@@ -169,7 +169,7 @@ test('the link of a replica port', async (t) => {
     const before = await losses();
     for (const garbage of [
       Buffer.alloc(200, 0xff),
-      Buffer.from('GET / HTTP/1.1\r\nhost: a\r\n\r\n'),
+      Buffer.from('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'),
       Buffer.alloc(14, 4),
     ]) {
       const link = await openLink(sub, cluster);

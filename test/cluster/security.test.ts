@@ -64,7 +64,7 @@ test('the replica port', async (t) => {
   await t.test('refuses a frame over the bound by its declared length', async (sub) => {
     const connection = await RawConnection.open(sub, origin);
     connection.send(
-      `POST /operations HTTP/1.1\r\nhost: a\r\nauthorization: ${right.authorization}\r\ncontent-length: 99999999999\r\n\r\n`,
+      `POST /operations HTTP/1.1\r\nhost: localhost\r\nauthorization: ${right.authorization}\r\ncontent-length: 99999999999\r\n\r\n`,
     );
     // Not `answer`: it says no length.
     await connection.closed();
