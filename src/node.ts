@@ -15,6 +15,7 @@ import { parseTopology, topologyDigest, type Topology } from './domain/topology.
 import { replicaProtocol, type NodeDescription } from './protocol/nodes.ts';
 import type { NodeState, NodeView } from './http/admin.ts';
 import { EntityHandler } from './http/entity.ts';
+import { HostGuard } from './http/host-guard.ts';
 import type { EntityExchange } from './http/outcome.ts';
 import { ProfileHandler } from './http/profile.ts';
 import { RangeHandler } from './http/range.ts';
@@ -29,7 +30,7 @@ import { assertAddressSpace, currentLimits, openFilesProblem } from './resource-
 import { nodeStatus } from './status.ts';
 import { version } from './diagnostics/version.ts';
 import type { WaitPoints } from './waits/wait-recording.ts';
-import type { Arrivals } from './http/connection.ts';
+import type { Arrivals } from './http/request.ts';
 
 export interface RunningNode {
   readonly url: string;
@@ -118,7 +119,7 @@ class Node implements NodeView {
     const replicationFactor = settings.replicationFactor || nodeCount;
     const bounds = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, answerBytesInFlightMax };
     const limits = { ...bounds, nodeCount, replicationFactor };
-    const knownMethods = new Set(['GET', 'PUT', 'DELETE']);
+    const knownMethods = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
     this.#entity = new EntityHandler(this.#dispatcher, limits, (method, status) => {
       this.#requests.observe(knownMethods.has(method) ? method : 'other', status, 0);
     });
@@ -145,10 +146,12 @@ class Node implements NodeView {
   }
 
   async start(): Promise<void> {
-    const { port, keepAliveMs, connectionsMax } = this.#settings;
+    const { port, keepAliveMs, bodyBytesPerSecondMin, connectionsMax } = this.#settings;
     const host = bindAddress(this.#settings);
-    const handlers = { entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
-    const options = { host, port, keepAliveMs, connectionsMax, node: this, arrivals: this.#arrivals, ...handlers };
+    const hosts = new HostGuard({ bindHost: host, selfUrl: this.#self.url, allowedHosts: this.#settings.allowedHosts });
+    const handlers = { hosts, entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
+    const bounds = { keepAliveMs, bodyBytesPerSecondMin, connectionsMax };
+    const options = { host, port, ...bounds, node: this, arrivals: this.#arrivals, ...handlers };
     this.#server = await ClientServer.listen(options);
     await this.#pool.announce();
     this.#state = 'ready';

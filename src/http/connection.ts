@@ -2,9 +2,14 @@
  * One client connection: requests in, answers out in the order of the requests (RFC 9112 section 9.3), with every buffer
  * bounded.
  *
- * A connection reads heads and bodies one after another and hands each request over as soon as its head is there; the
- * handler takes the body or leaves it. Answers may come in any order and leave in the right one. A client that pipelines
- * more than `PIPELINE_MAX` requests, or does not read its answers, is not read from until it has.
+ * A connection reads heads and bodies one after another and hands each request over as soon as its head is there and its
+ * turn has come: pipelined safe requests run together, any other begins when those before it have been answered, and
+ * those behind it wait for it (RFC 9112 section 9.3.2). The handler takes the body or leaves it. Answers may come in any
+ * order and leave in the right one. A client that pipelines more than `PIPELINE_MAX` requests, or does not read its
+ * answers, is not read from until it has.
+ *
+ * An answer says `connection: close` if the connection ends with it: so a request whose body could not be skipped is
+ * answered with it, unless the handler takes the body.
  *
  * What a connection does follows from two states. Its phase only goes forward, by `#enter`:
  *
@@ -22,7 +27,8 @@
  * Its input says what the next bytes are, by `#expect`:
  *
  *     head ──> offered ──> body ──> head       `offered` while the handler decides whether it takes the body
- *                 └──────> skipped ─> head     a short body that nobody takes
+ *       │         └──────> skipped ─> head     a short body that nobody takes
+ *       └─> queued ──> offered                 its turn has not come
  *     any ──> ended                            the client has closed its side
  *
  * There is no timer per request: from both states follows whom the connection waits for (`#awaits`), and the server's
@@ -31,34 +37,13 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { AnswerQueue } from './answer-queue.ts';
-import { ChunkedBody, headEnd, SizedBody, type BodyReader, type LargeRoom } from './body.ts';
+import { ChunkedBody, headEnd, SizedBody, type BodyReader } from './body.ts';
+import { beginningProblem } from './head-beginning.ts';
 import { parseHead, type RequestHead } from './head.ts';
+import { keepsPace, type Progress } from './pace.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
 import type { Reply } from './reply.ts';
-
-/**
- * Called once with the body, or with `too-large`, or with `gone` if it will not come. A body that was not collected
- * into memory of the taker's is valid until this returns.
- */
-export type OnBody = (body: Buffer | 'too-large' | 'gone') => void;
-
-/** A request whose head has come. */
-export interface Request {
-  readonly head: RequestHead;
-  readonly reply: Reply;
-  /** `performance.now()` when its first bytes came; says nothing unless `Arrivals` are noted. */
-  readonly arrivedAt: number;
-  /**
-   * Collects the body, up to `bytesMax`, a large one into `room` if that is given. To be called while the request is
-   * handed over, or not at all: then the body is skipped.
-   */
-  readonly takeBody: (bytesMax: number, onBody: OnBody, room?: LargeRoom) => void;
-}
-
-/** Whether connections note when bytes come: only while somebody records waits, since it costs a clock reading. */
-export interface Arrivals {
-  areNoted: boolean;
-}
+import { isSafe, type Arrivals, type BodyRoom, type OnBody, type Request } from './request.ts';
 
 /** What a connection needs of its server; one object for all connections. */
 export interface ConnectionOptions {
@@ -66,8 +51,9 @@ export interface ConnectionOptions {
   /** Milliseconds; may be as coarse as the sweep. */
   readonly now: () => number;
   readonly arrivals: Arrivals;
-  /** How long a connection may idle between requests, and how long its client may take to read an answer. */
+  /** How long a connection may idle between requests, and how long its client may read at less than the least rate. */
   readonly keepAliveMs: number;
+  readonly bodyBytesPerSecondMin: number;
 }
 
 /** In the order in which they are entered; any may be left out. */
@@ -77,8 +63,10 @@ type Phase = (typeof phases)[number];
 type Input =
   /** `scanned` bytes of the head have come and do not hold its end. */
   | { readonly kind: 'head'; readonly scanned: number }
+  /** The head has come; those before it have not been answered. */
+  | { readonly kind: 'queued'; readonly head: RequestHead }
   | { readonly kind: 'offered'; readonly head: RequestHead }
-  | { readonly kind: 'body'; readonly reader: BodyReader; readonly onBody: OnBody }
+  | { readonly kind: 'body'; readonly reader: BodyReader; readonly onBody: OnBody; readonly room: BodyRoom | undefined }
   | { readonly kind: 'skipped'; left: number }
   | { readonly kind: 'ended' };
 
@@ -92,11 +80,12 @@ export const HEAD_BYTES_MAX = 16 * 1024;
 const DISCARD_BYTES_MAX = 256 * 1024;
 /** How long the client may let the connection wait, milliseconds, if it neither idles nor reads answers. */
 const waitMsMax = {
-  /** A request whose head or body is not complete after this is answered 408. */
+  /** A request whose head is not complete after this, or whose body comes too slowly for so long, is answered 408. */
   'rest-of-request': 30_000,
   /** A client that was told of the end gets this long to read the last answer, before a reset could lose it. */
   close: 2000,
 } as const;
+const nothing = Buffer.alloc(0);
 const nextHead: Input = { kind: 'head', scanned: 0 };
 
 export class Connection {
@@ -109,10 +98,16 @@ export class Connection {
   #input: Input = nextHead;
   /** Bytes that have come and wait: the beginning of a head, or whatever comes while the pipeline is full. */
   #held: Buffer | undefined;
+  /** The client has closed its side behind what is held: a stream tells so even while it is paused. */
+  #isEndHeld = false;
   #awaits: Awaited = 'next-request';
   /** Since when it waits for that, by the server's coarse clock. */
   #since: number;
   #arrivedAt = 0;
+  /** Bytes of bodies that have come without their end, since `#since`. */
+  #bodyBytes = 0;
+  /** What the client has read, as of when the sweep first found that some is left. */
+  #reading: Progress | undefined;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
@@ -135,13 +130,32 @@ export class Connection {
 
   /** Ends the connection if it has waited too long, as of the server's clock. To be called from time to time. */
   sweep(): void {
-    if (this.#awaits === 'answer') return;
+    if (this.#socket.writableLength > 0) return this.#watchReader();
+    this.#reading = undefined;
+    if (this.#awaits === 'answer') return undefined;
     const waitedMs = this.#options.now() - this.#since;
-    // It may take as long to read an answer as it may idle after it.
-    const awaits = this.#socket.writableLength > 0 ? 'next-request' : this.#awaits;
-    if (waitedMs <= (awaits === 'next-request' ? this.#options.keepAliveMs : waitMsMax[awaits])) return;
-    if (awaits === 'rest-of-request') this.#timeOut();
-    else this.#socket.destroy();
+    const mayWaitMs = this.#awaits === 'next-request' ? this.#options.keepAliveMs : waitMsMax[this.#awaits];
+    if (waitedMs <= mayWaitMs) return undefined;
+    if (this.#awaits !== 'rest-of-request') return void this.#socket.destroy();
+    return this.#input.kind === 'body' ? this.#watchBody() : this.#timeOut();
+  }
+
+  /** Answers wait for their client to read them: it may take long, but must go on. */
+  #watchReader(): void {
+    const { keepAliveMs: graceMs, bodyBytesPerSecondMin: bytesPerSecondMin, now } = this.#options;
+    const progress = { since: now(), bytes: this.#socket.bytesWritten - this.#socket.writableLength };
+    this.#reading = keepsPace(this.#reading ?? progress, progress, { graceMs, bytesPerSecondMin });
+    if (this.#reading === undefined) this.#socket.destroy();
+  }
+
+  /** A body has not come whole: it may take long, but must go on. */
+  #watchBody(): void {
+    const pace = { graceMs: waitMsMax['rest-of-request'], bytesPerSecondMin: this.#options.bodyBytesPerSecondMin };
+    const progress = { since: this.#options.now(), bytes: this.#bodyBytes };
+    if (keepsPace({ since: this.#since, bytes: 0 }, progress, pace) === undefined) return this.#timeOut();
+    this.#since = progress.since;
+    this.#bodyBytes = 0;
+    return undefined;
   }
 
   /** Ends the connection after the answers that are under way; at once if there are none. */
@@ -186,7 +200,7 @@ export class Connection {
   #awaited(): Awaited {
     const isLeft = this.#answers.length === 0;
     if (isLeft && !this.#isReading) return 'close';
-    if (this.#isReceiving && !this.#isFull) return 'rest-of-request';
+    if (this.#isReceiving && !this.#isBlocked) return 'rest-of-request';
     return isLeft ? 'next-request' : 'answer';
   }
 
@@ -201,22 +215,34 @@ export class Connection {
     return this.#input.kind === 'body' || this.#held !== undefined;
   }
 
-  get #isFull(): boolean {
-    return this.#answers.length >= PIPELINE_MAX || this.#socket.writableNeedDrain;
+  /** Whether nothing is read before answers have left: there are too many, or the next request's turn has not come. */
+  get #isBlocked(): boolean {
+    const unanswered = this.#answers.length;
+    if (unanswered >= PIPELINE_MAX || this.#socket.writableNeedDrain) return true;
+    if (unanswered === 0) return false;
+    const { kind } = this.#input;
+    return kind === 'queued' || (kind === 'head' && !this.#areSafe);
+  }
+
+  /** Whether the requests that wait for their answers are safe; of others there is one at most. */
+  get #areSafe(): boolean {
+    const { newest } = this.#answers;
+    return newest === undefined || isSafe(newest.method);
   }
 
   // Requests in.
 
-  /** Reads requests until the input is used up or the pipeline is full; what is left waits. */
+  /** Reads requests until the input is used up or must wait for answers; what is left is held. */
   #read(bytes: Buffer): void {
     let offset = 0;
-    while (offset < bytes.length && this.#isReading && !this.#isFull) {
+    while (offset < bytes.length && this.#isReading && !this.#isBlocked) {
       const next = this.#readStep(bytes, offset);
       if (next === undefined) break;
       offset = next;
     }
     if (this.#isReading && offset < bytes.length) this.#held = offset === 0 ? bytes : bytes.subarray(offset);
-    if (this.#isFull) this.#socket.pause();
+    // Whoever does not pipeline is never paused, which would cost a call for each request.
+    if (this.#isBlocked && (this.#held !== undefined || this.#input.kind === 'queued')) this.#socket.pause();
     this.#noteWait();
   }
 
@@ -230,6 +256,7 @@ export class Connection {
         return this.#readBody(bytes, offset, input);
       case 'skipped':
         return this.#skip(bytes.length - offset, input) + offset;
+      case 'queued':
       case 'offered':
       case 'ended':
         return undefined;
@@ -255,15 +282,18 @@ export class Connection {
       return undefined;
     }
     if (end < 0) {
-      this.#expect({ kind: 'head', scanned: bytes.length - start });
+      const problem = beginningProblem(bytes, offset, Math.max(offset, start + scanned));
+      if (problem !== undefined) this.#refuse(problem.problem, problem.malformed);
+      else this.#expect({ kind: 'head', scanned: bytes.length - start });
       return undefined;
     }
     const head = parseHead(bytes.toString('latin1', offset, end));
     if ('malformed' in head) {
-      this.#refuse('bad-request', head.malformed);
+      this.#refuse(head.problem, head.malformed);
       return undefined;
     }
-    this.#begin(head);
+    if (this.#answers.length === 0 || isSafe(head.method)) this.#begin(head);
+    else this.#expect({ kind: 'queued', head });
     return end + 4;
   }
 
@@ -272,34 +302,43 @@ export class Connection {
     this.#awaits = 'answer';
     // What is pipelined behind "connection: close" must not be acted on (RFC 9112 section 9.6).
     if (!head.keepAlive) this.#enter('draining');
+    // Until the handler takes the body, the answer says how the connection goes on without it.
+    if (!isSkippable(head)) reply.keepAlive = false;
     this.#expect({ kind: 'offered', head });
     this.#options.onRequest({ head, reply, takeBody: this.#takeBody, arrivedAt: this.#arrivedAt });
     if (this.#input.kind === 'offered') this.#skipBody(head, reply);
   }
 
-  #startBody(bytesMax: number, onBody: OnBody, room: LargeRoom | undefined): void {
+  #startBody(bytesMax: number, onBody: OnBody, room: BodyRoom | undefined): void {
     if (this.#input.kind !== 'offered') throw new Error('the body of this request is not on offer');
-    const { contentLength, expectsContinue } = this.#input.head;
+    const { contentLength, expectsContinue, keepAlive } = this.#input.head;
     if (contentLength === 0) {
       this.#expect(nextHead);
       return onBody(Buffer.alloc(0));
     }
+    const { newest } = this.#answers;
+    if (newest !== undefined) newest.keepAlive = keepAlive;
+    this.#bodyBytes = 0;
     const reader = contentLength === undefined ? new ChunkedBody(bytesMax, room) : new SizedBody(contentLength, room);
     if (expectsContinue && this.#answers.length === 1) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
-    return this.#expect({ kind: 'body', reader, onBody });
+    return this.#expect({ kind: 'body', reader, onBody, room });
   }
 
-  /** Nobody takes the body: a short one is skipped; after a long one, or one that may not come, the connection ends. */
-  #skipBody({ contentLength, expectsContinue }: RequestHead, reply: Reply): void {
-    const isShort = contentLength !== undefined && contentLength <= DISCARD_BYTES_MAX;
-    if (contentLength === 0) return this.#expect(nextHead);
-    if (isShort && !expectsContinue) return this.#expect({ kind: 'skipped', left: contentLength });
-    return this.#endAfter(reply);
+  /** Nobody takes the body. */
+  #skipBody(head: RequestHead, reply: Reply): void {
+    if (!isSkippable(head)) return this.#endAfter(reply);
+    const left = head.contentLength ?? 0;
+    return this.#expect(left === 0 ? nextHead : { kind: 'skipped', left });
   }
 
-  #readBody(bytes: Buffer, offset: number, { reader, onBody }: Extract<Input, { kind: 'body' }>): number {
+  #readBody(bytes: Buffer, offset: number, { reader, onBody, room }: Extract<Input, { kind: 'body' }>): number {
     const progress = reader.read(bytes, offset);
-    if (progress.kind === 'more') return bytes.length;
+    const came = bytes.length - offset;
+    const isFull = progress.kind === 'more' && room?.hold(came) === false;
+    if (progress.kind === 'more' && !isFull) {
+      this.#bodyBytes += came;
+      return bytes.length;
+    }
     this.#expect(nextHead);
     if (progress.kind === 'done') {
       this.#awaits = 'answer';
@@ -308,18 +347,20 @@ export class Connection {
     }
     const reply = this.#answers.newest;
     if (reply !== undefined) this.#endAfter(reply);
-    onBody(progress.kind === 'too-large' ? 'too-large' : 'gone');
+    onBody(bodyFailure(progress.kind));
     if (progress.kind === 'malformed') reply?.send(problemResponse('bad-request', 'Malformed chunked body'));
     return bytes.length;
   }
 
-  /** Reads again what was held back, if there is room for it. */
+  /** Goes on with what was held back, if its turn has come. */
   #resume(): void {
-    if (this.#isFull || !this.#socket.isPaused()) return;
+    if (!this.#socket.isPaused() || this.#isBlocked) return;
     this.#socket.resume();
     const held = this.#held;
     this.#held = undefined;
-    if (held !== undefined) this.#read(held);
+    if (this.#input.kind === 'queued' && this.#isReading) this.#begin(this.#input.head);
+    this.#read(held ?? nothing);
+    if (this.#isEndHeld) this.#onEnd();
   }
 
   // Answers out.
@@ -369,6 +410,8 @@ export class Connection {
 
   /** The client sends no more; it may still read its answers. */
   #onEnd(): void {
+    this.#isEndHeld = this.#socket.isPaused();
+    if (this.#isEndHeld) return;
     // A request whose body will not come is not answered; those before it are.
     if (this.#input.kind === 'body') this.#answers.withdrawNewest();
     this.#abandonBody({ kind: 'ended' });
@@ -386,6 +429,21 @@ export class Connection {
     this.#expect(next);
     if (input.kind === 'body') input.onBody('gone');
   }
+}
+
+/**
+ * Whether the body of a request that is refused can be read to its end: a short one is; a long one, one of unknown length,
+ * and one that may not come after the refusal are not.
+ */
+function isSkippable({ contentLength, expectsContinue }: RequestHead): boolean {
+  if (contentLength === 0) return true;
+  return contentLength !== undefined && contentLength <= DISCARD_BYTES_MAX && !expectsContinue;
+}
+
+/** What the taker of a body hears that is not read to its end. */
+function bodyFailure(kind: 'more' | 'too-large' | 'malformed'): 'no-room' | 'too-large' | 'gone' {
+  if (kind === 'more') return 'no-room';
+  return kind === 'malformed' ? 'gone' : kind;
 }
 
 /** Empty lines before a request are skipped (RFC 9112 section 2.2). */

@@ -8,18 +8,23 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { KvorumError } from '../diagnostics/errors.ts';
 import { ReadBuffer } from './accepted-socket.ts';
 import { adminRoutes, type NodeView } from './admin.ts';
-import { Connection, type Arrivals, type ConnectionOptions, type Request } from './connection.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import { isSafe, type Arrivals, type Request } from './request.ts';
 import type { EntityHandler } from './entity.ts';
+import type { HostGuard } from './host-guard.ts';
 import { problemResponse } from './problem.ts';
 import { profilePaths, type ProfileHandler } from './profile.ts';
 import type { RangeHandler } from './range.ts';
+import type { Response } from './reply.ts';
 
 export interface ClientServerOptions {
   readonly host: string | undefined;
   readonly port: number;
   /** How long a connection may idle between requests. */
   readonly keepAliveMs: number;
+  readonly bodyBytesPerSecondMin: number;
   readonly connectionsMax: number;
+  readonly hosts: HostGuard;
   readonly node: NodeView;
   readonly entity: EntityHandler;
   readonly range: RangeHandler;
@@ -30,6 +35,14 @@ export interface ClientServerOptions {
 const ENTITY_PATH = '/v0/entity';
 const RANGE_PATH = '/v0/entities';
 const SWEEP_MS = 1000;
+const unknownHost = problemResponse('unknown-host', 'This node has another name; --allowed-hosts gives it more');
+const foreignOrigin = problemResponse('forbidden', 'Pages of another origin may not write; --allowed-hosts names some');
+/** What `OPTIONS *` is answered: the methods that some path knows. */
+const serverOptions: Response = {
+  status: 204,
+  fields: 'allow: GET, HEAD, PUT, DELETE, POST, OPTIONS\r\n',
+  body: undefined,
+};
 
 export class ClientServer {
   readonly #options: ClientServerOptions;
@@ -48,6 +61,7 @@ export class ClientServer {
       now: () => this.#now,
       arrivals: options.arrivals,
       keepAliveMs: options.keepAliveMs,
+      bodyBytesPerSecondMin: options.bodyBytesPerSecondMin,
     };
     const socketOptions = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
     this.#server = createServer(socketOptions, (socket) => this.#accept(socket));
@@ -85,7 +99,13 @@ export class ClientServer {
   }
 
   #route(request: Request): void {
-    const { target } = request.head;
+    const { head, reply } = request;
+    const { hosts } = this.#options;
+    if (!hosts.answersTo(head.authority)) return reply.send(unknownHost);
+    if (head.origin !== '' && !isSafe(head.method) && !hosts.mayWrite(head.origin, head.authority)) {
+      return reply.send(foreignOrigin);
+    }
+    const { target } = head;
     const question = target.indexOf('?');
     const path = question < 0 ? target : target.slice(0, question);
     const query = question < 0 ? '' : target.slice(question + 1);
@@ -93,9 +113,11 @@ export class ClientServer {
     else if (path === RANGE_PATH) this.#options.range.handle(request, query);
     else if (profilePaths.includes(path)) this.#options.profile.handle(request, path, query);
     else this.#routeAdmin(request, path);
+    return undefined;
   }
 
   #routeAdmin({ head, reply }: Request, path: string): void {
+    if (path === '*' && head.method === 'OPTIONS') return reply.send(serverOptions);
     const answer = Object.hasOwn(adminRoutes, path) ? adminRoutes[path] : undefined;
     if (answer === undefined) return reply.send(problemResponse('unknown-path', 'No such path'));
     if (head.method !== 'GET' && head.method !== 'HEAD') {

@@ -11,7 +11,7 @@ import { RangeRequest } from '../support/range-client.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
 const putHead = (key: string, bytes: number): string =>
-  `PUT /v0/entity?id=${key} HTTP/1.1\r\nhost: a\r\ncontent-length: ${bytes}\r\n\r\n`;
+  `PUT /v0/entity?id=${key} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${bytes}\r\n\r\n`;
 
 /** A PUT that holds its place until its body comes. */
 async function held(t: TestContext, cluster: Cluster, key: string, bytes = 4): Promise<RawConnection> {
@@ -55,14 +55,16 @@ test('a bound on operations in flight', async (t) => {
       holder.send('body');
       await holder.answer();
     }
-    refused.send('12345GET /v0/entity?id=refused HTTP/1.1\r\nhost: a\r\n\r\n');
+    refused.send('12345GET /v0/entity?id=refused HTTP/1.1\r\nhost: localhost\r\n\r\n');
     assert.equal((await refused.answer()).status, 404);
   });
 
   await t.test('Expect: 100-continue is refused without asking for the body', async (sub) => {
     const holders = [await held(sub, cluster, 'a'), await held(sub, cluster, 'b')];
     const refused = await RawConnection.open(sub, url);
-    refused.send('PUT /v0/entity?id=x HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n');
+    refused.send(
+      'PUT /v0/entity?id=x HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n',
+    );
     assert.equal((await refused.answer()).status, 503);
     for (const holder of holders) holder.close();
   });
@@ -89,25 +91,34 @@ test('a bound on operations in flight', async (t) => {
 test('a bound on body bytes in flight refuses PUTs with 503 and leaves reads alone', async (t) => {
   const bounds = ['--value-bytes-max', '1000', '--body-bytes-in-flight-max', '2000'];
   const cluster = await startCluster(t, { nodes: 1, flags: bounds });
+  const { url } = cluster.node(0);
+  const heldBytes = (): Promise<number> => metricTotal(url, 'kvorum_body_bytes_in_flight');
+  // Announced bytes need no room, those that have come do.
+  for (const key of ['announced 1', 'announced 2', 'announced 3'])
+    await held(t, cluster, encodeURIComponent(key), 1000);
   const first = await held(t, cluster, 'first', 1000);
-  const second = await held(t, cluster, 'second', 900);
-  assert.equal((await cluster.put(0, 'fits', 'x'.repeat(100))).status, 201);
-  const refused = await cluster.put(0, 'third', 'x'.repeat(101));
+  const second = await held(t, cluster, 'second', 1000);
+  first.send('x'.repeat(999));
+  second.send('x'.repeat(900));
+  await eventually(async () => assert.equal(await heldBytes(), 1899));
+  assert.equal((await cluster.put(0, 'fits', 'x'.repeat(101))).status, 201);
+  const refused = await cluster.put(0, 'third', 'x'.repeat(102));
   assert.deepEqual([refused.status, refused.headers['retry-after']], [503, '1']);
-  // A chunked body may become as large as a value may be, so it needs room for that.
-  const chunked = await RawConnection.open(t, cluster.node(0).url);
-  chunked.send('PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
-  assert.equal((await chunked.answer()).status, 503);
+  const chunked = await RawConnection.open(t, url);
+  chunked.send('PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n');
+  chunked.send(`c8\r\n${'x'.repeat(150)}`);
+  const noRoom = await chunked.answer();
+  assert.deepEqual([noRoom.status, noRoom.headers.get('connection')], [503, 'close']);
   assert.equal((await cluster.get(0, 'first')).status, 404);
   first.close();
-  second.send('x'.repeat(900));
+  second.send('x'.repeat(100));
   assert.equal((await second.answer()).status, 201);
   await eventually(async () => assert.equal((await cluster.put(0, 'third', 'x'.repeat(1000))).status, 201));
-  assert.equal(await metricTotal(cluster.node(0).url, 'kvorum_body_bytes_in_flight'), 0);
+  assert.equal(await heldBytes(), 0);
 });
 
 test('a bound on answer bytes in flight', async (t) => {
-  const bounds = ['--value-bytes-max', '16MiB', '--answer-bytes-in-flight-max', '40MiB'];
+  const bounds = ['--value-bytes-max', '16MiB', '--answer-bytes-in-flight-max', '32MiB'];
   const cluster = await startCluster(t, { nodes: 1, flags: bounds });
   const { url } = cluster.node(0);
   const heldBytes = (): Promise<number> => metricTotal(url, 'kvorum_answer_bytes_in_flight');
@@ -121,28 +132,33 @@ test('a bound on answer bytes in flight', async (t) => {
   }
 
   const silent = [new RangeRequest(t, url, entityTarget('large')), new RangeRequest(t, url, entityTarget('large'))];
-  await eventually(async () => assert.equal(await heldBytes(), 2 * large.length));
+  // What the kernel's buffers have taken needs no room any more.
+  const waits = async (): Promise<void> => {
+    const bytes = await heldBytes();
+    assert.ok(bytes > large.length && bytes < 2 * large.length, `${bytes} bytes wait`);
+  };
+  await eventually(waits);
 
   await t.test('past it a large value is 503 with Retry-After, and everything else goes on', async () => {
     const refused = await cluster.get(0, 'large');
     assert.deepEqual([refused.status, refused.headers['retry-after'], problemCode(refused)], [503, '1', 'overloaded']);
     assert.equal((await cluster.get(0, 'small')).status, 200);
     assert.equal((await cluster.put(0, 'other', large)).status, 201);
-    assert.equal(await heldBytes(), 2 * large.length);
+    await waits();
   });
 
   await t.test('a client that reads on makes room, and so does one that leaves', async () => {
     const [first, second] = silent;
     assert.ok((await first?.answer())?.body.equals(large));
-    await eventually(async () => assert.equal(await heldBytes(), large.length));
+    await eventually(async () => assert.ok((await heldBytes()) < large.length));
     assert.ok((await cluster.get(0, 'large')).body.equals(large));
     second?.socket.destroy();
     await eventually(async () => assert.equal(await heldBytes(), 0));
   });
 
   await t.test('an answer behind a range that nobody reads holds nothing when its client leaves', async (sub) => {
-    const pipelining = new RangeRequest(sub, url, '/v0/entities', { connection: 'keep-alive' });
-    pipelining.socket.write(`GET ${entityTarget('large')} HTTP/1.1\r\nhost: a\r\n\r\n`);
+    const pipelining = new RangeRequest(sub, url, '/v0/entities?start=a', { connection: 'keep-alive' });
+    pipelining.socket.write(`GET ${entityTarget('large')} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
     await eventually(async () => assert.equal(await heldBytes(), large.length));
     pipelining.socket.destroy();
     await eventually(async () => assert.equal(await heldBytes(), 0));

@@ -7,7 +7,8 @@ import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ReadBuffer } from '../../src/http/accepted-socket.ts';
-import { Connection, type Request } from '../../src/http/connection.ts';
+import { Connection } from '../../src/http/connection.ts';
+import type { Request } from '../../src/http/request.ts';
 import { eventually, within } from '../support/eventually.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
@@ -34,6 +35,7 @@ async function serve(t: TestContext, prepare?: (accepted: Socket) => void): Prom
       now: () => 1,
       arrivals: { areNoted: false },
       keepAliveMs: 1000,
+      bodyBytesPerSecondMin: 1000,
     });
   });
   return { server, url: await listen(t, server), taken: () => taken };
@@ -53,7 +55,7 @@ async function listen(t: TestContext, server: Server): Promise<string> {
 }
 
 const request = (name: string, body: string): string =>
-  `PUT /${name} HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  `PUT /${name} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
 
 const names = ['aaaa', 'bbbb', 'cccc'];
 const bodyOf = (name: string): string => name.repeat(40);

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Connection, HEAD_BYTES_MAX, type OnBody, type Request } from '../../src/http/connection.ts';
+import { Connection, HEAD_BYTES_MAX } from '../../src/http/connection.ts';
+import type { OnBody, Request } from '../../src/http/request.ts';
 import { eventually } from '../support/eventually.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
@@ -37,6 +38,7 @@ async function connect(t: TestContext, handle: (request: Request) => void = () =
       now: () => clock.now,
       arrivals: { areNoted: false },
       keepAliveMs,
+      bodyBytesPerSecondMin: 1000,
     });
     socket.on('data', (bytes) => {
       connection.take(bytes);
@@ -82,7 +84,10 @@ test('requests are the same wherever the bytes are cut', async (t) => {
   for (let cut = 1; cut < text.length; cut++) {
     const taken: string[] = [];
     const { client, requests, received } = await connect(t, (request) => {
-      request.takeBody(100, (body) => taken.push(`${request.head.target} ${String(body)}`));
+      request.takeBody(100, (body) => {
+        taken.push(`${request.head.target} ${String(body)}`);
+        answerTo(request);
+      });
     });
     client.send(text.slice(0, cut));
     await received(cut);
@@ -184,8 +189,10 @@ test('a request whose client closes its side within the body is not answered; th
   const { client, requests } = await connect(t, (request) => request.takeBody(100, (body) => bodies.push(body)));
   client.send(get('/1') + put('/2', 'value').slice(0, -1));
   client.end();
+  await seen(requests, 1);
+  answerTo(requests[0] as Request);
   await eventually(() => assert.deepEqual(bodies.map(String), ['', 'gone']));
-  for (const request of requests) answerTo(request);
+  answerTo(requests[1] as Request);
   assert.equal(await bodyOf(client), '/1');
   await client.closed();
   await assert.rejects(client.answer(), /ended before the head/);
@@ -215,6 +222,33 @@ test('a client that pipelines more than 64 requests is read on as answers leave'
     answerTo(requests[index] as Request);
   }
   for (const target of targets) assert.equal(await bodyOf(client), target);
+});
+
+test('requests behind an unsafe one are not begun before it is answered, nor it before those in front of it', async (t) => {
+  const { client, requests, socket } = await connect(t);
+  client.send(get('/1') + get('/2') + put('/3', 'x') + get('/4') + get('/5'));
+  await seen(requests, 2);
+  assert.equal(socket.isPaused(), true);
+  answerTo(requests[1] as Request);
+  assert.equal(requests.length, 2);
+  answerTo(requests[0] as Request);
+  assert.equal(requests.length, 3);
+  answerTo(requests[2] as Request);
+  assert.equal(requests.length, 5);
+  for (const request of requests.slice(3)) answerTo(request);
+  for (const target of ['/1', '/2', '/3', '/4', '/5']) assert.equal(await bodyOf(client), target);
+  assert.equal(socket.isPaused(), false);
+});
+
+test('a client that does not pipeline is never paused', async (t) => {
+  const { client, requests, socket } = await connect(t);
+  for (const [index, bytes] of [put('/1', 'x'), get('/2'), put('/3', '')].entries()) {
+    client.send(bytes);
+    await seen(requests, index + 1);
+    assert.equal(socket.isPaused(), false);
+    answerTo(requests[index] as Request);
+    await client.answer();
+  }
 });
 
 test('a streamed answer holds up those behind it, and its client may be told why it ends', async (t) => {
@@ -277,6 +311,104 @@ test('a body that does not come in 30 s gets 408, and its taker hears that it wi
   connection.sweep();
   assert.equal((await client.answer()).status, 408);
   assert.deepEqual(bodies, ['gone']);
+});
+
+test('a body may take as long as it wants while it comes at the least rate, counted anew every 30 s', async (t) => {
+  const bodies: Parameters<OnBody>[0][] = [];
+  const { client, connection, clock, received } = await connect(t, (request) => {
+    request.takeBody(1_000_000, (body) => bodies.push(body));
+  });
+  const head = put('/1', 'x'.repeat(500_000)).slice(0, -500_000);
+  client.send(head);
+  let sent = head.length;
+  const pass = async (bytes: number): Promise<void> => {
+    client.send('x'.repeat(bytes));
+    sent += bytes;
+    await received(sent);
+    clock.now += 30_001;
+    connection.sweep();
+  };
+  for (let round = 0; round < 10; round++) {
+    await pass(31_000);
+    assert.deepEqual(bodies, [], `round ${round}`);
+  }
+  await pass(29_000);
+  assert.equal((await client.answer()).status, 408);
+  assert.deepEqual(bodies, ['gone']);
+});
+
+/** An answer far longer than what sockets take without a reader. */
+const long = Buffer.alloc(24 * 1024 * 1024, 'long ');
+const answerLong = ({ reply }: Request): void => reply.send({ status: 200, fields: '', body: long });
+
+test('an answer may take as long as it wants while its client reads at the least rate, and those behind it wait', async (t) => {
+  const { socket, connection, clock, client } = await connect(t, (request) => {
+    if (request.head.target === '/long') answerLong(request);
+    else answerTo(request);
+  });
+  client.readOnlyUntil(0);
+  client.send(get('/long') + get('/2'));
+  await eventually(() => assert.ok(socket.writableLength > 0));
+  connection.sweep();
+  const taken = (): number => socket.bytesWritten - socket.writableLength;
+  const before = taken();
+  // The kernel's buffers pass on what they have in large steps.
+  client.readOnlyUntil(long.length / 2);
+  await eventually(() => assert.ok(taken() > before + keepAliveMs));
+  clock.now += keepAliveMs + 1;
+  connection.sweep();
+  assert.equal(socket.destroyed, false);
+  client.readOnlyUntil(Infinity);
+  assert.ok((await client.answer()).body.equals(long));
+  assert.equal(await bodyOf(client), '/2');
+});
+
+test('a client that does not read its answer is cut when it has made no progress for as long as it may idle', async (t) => {
+  const { socket, connection, clock, client } = await connect(t, answerLong);
+  client.readOnlyUntil(0);
+  client.send(get('/long') + get('/2'));
+  const taken = (): number => socket.bytesWritten - socket.writableLength;
+  let before = -1;
+  // Until the kernel's buffers are full, which takes a few turns.
+  await eventually(() => {
+    const now = taken();
+    const isFull = now === before && socket.writableLength > 0;
+    before = now;
+    assert.ok(isFull);
+  });
+  connection.sweep();
+  clock.now += keepAliveMs;
+  connection.sweep();
+  assert.equal(socket.destroyed, false);
+  clock.now += 1;
+  connection.sweep();
+  assert.equal(socket.destroyed, true);
+});
+
+test('a body for which there is no room is refused, and its connection ends', async (t) => {
+  const bodies: Parameters<OnBody>[0][] = [];
+  const held: number[] = [];
+  const room = {
+    above: 1000,
+    allocate: (bytes: number) => Buffer.alloc(bytes),
+    hold: (bytes: number) => held.push(bytes) < 3,
+  };
+  const { client, received } = await connect(t, (request) => {
+    const onBody: OnBody = (body) => {
+      bodies.push(body);
+      request.reply.send({ status: 503, fields: '', body: undefined });
+    };
+    request.takeBody(100, onBody, room);
+  });
+  let sent = 0;
+  for (const piece of [put('/1', 'value').slice(0, -4), 'a', 'l']) {
+    client.send(piece);
+    sent += piece.length;
+    await received(sent);
+  }
+  const refusal = await client.answer();
+  assert.deepEqual([refusal.status, refusal.headers.get('connection')], [503, 'close']);
+  assert.deepEqual([held, bodies], [[1, 1, 1], ['no-room']]);
 });
 
 test('a client does not lose its connection by what the node takes long for', async (t) => {
