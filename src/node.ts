@@ -29,7 +29,7 @@ import { assertAddressSpace, currentLimits, openFilesProblem } from './resource-
 import { nodeStatus } from './status.ts';
 import { version } from './diagnostics/version.ts';
 import type { WaitPoints } from './waits/wait-recording.ts';
-import type { Arrivals } from './http/connection.ts';
+import type { Arrivals } from './http/request.ts';
 
 export interface RunningNode {
   readonly url: string;

@@ -2,9 +2,14 @@
  * One client connection: requests in, answers out in the order of the requests (RFC 9112 section 9.3), with every buffer
  * bounded.
  *
- * A connection reads heads and bodies one after another and hands each request over as soon as its head is there; the
- * handler takes the body or leaves it. Answers may come in any order and leave in the right one. A client that pipelines
- * more than `PIPELINE_MAX` requests, or does not read its answers, is not read from until it has.
+ * A connection reads heads and bodies one after another and hands each request over as soon as its head is there and its
+ * turn has come: pipelined safe requests run together, any other begins when those before it have been answered, and
+ * those behind it wait for it (RFC 9112 section 9.3.2). The handler takes the body or leaves it. Answers may come in any
+ * order and leave in the right one. A client that pipelines more than `PIPELINE_MAX` requests, or does not read its
+ * answers, is not read from until it has.
+ *
+ * An answer says `connection: close` if the connection ends with it: so a request whose body could not be skipped is
+ * answered with it, unless the handler takes the body.
  *
  * What a connection does follows from two states. Its phase only goes forward, by `#enter`:
  *
@@ -22,7 +27,8 @@
  * Its input says what the next bytes are, by `#expect`:
  *
  *     head ──> offered ──> body ──> head       `offered` while the handler decides whether it takes the body
- *                 └──────> skipped ─> head     a short body that nobody takes
+ *       │         └──────> skipped ─> head     a short body that nobody takes
+ *       └─> queued ──> offered                 its turn has not come
  *     any ──> ended                            the client has closed its side
  *
  * There is no timer per request: from both states follows whom the connection waits for (`#awaits`), and the server's
@@ -35,30 +41,7 @@ import { ChunkedBody, headEnd, SizedBody, type BodyReader, type LargeRoom } from
 import { parseHead, type RequestHead } from './head.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
 import type { Reply } from './reply.ts';
-
-/**
- * Called once with the body, or with `too-large`, or with `gone` if it will not come. A body that was not collected
- * into memory of the taker's is valid until this returns.
- */
-export type OnBody = (body: Buffer | 'too-large' | 'gone') => void;
-
-/** A request whose head has come. */
-export interface Request {
-  readonly head: RequestHead;
-  readonly reply: Reply;
-  /** `performance.now()` when its first bytes came; says nothing unless `Arrivals` are noted. */
-  readonly arrivedAt: number;
-  /**
-   * Collects the body, up to `bytesMax`, a large one into `room` if that is given. To be called while the request is
-   * handed over, or not at all: then the body is skipped.
-   */
-  readonly takeBody: (bytesMax: number, onBody: OnBody, room?: LargeRoom) => void;
-}
-
-/** Whether connections note when bytes come: only while somebody records waits, since it costs a clock reading. */
-export interface Arrivals {
-  areNoted: boolean;
-}
+import { isSafe, type Arrivals, type OnBody, type Request } from './request.ts';
 
 /** What a connection needs of its server; one object for all connections. */
 export interface ConnectionOptions {
@@ -77,6 +60,8 @@ type Phase = (typeof phases)[number];
 type Input =
   /** `scanned` bytes of the head have come and do not hold its end. */
   | { readonly kind: 'head'; readonly scanned: number }
+  /** The head has come; those before it have not been answered. */
+  | { readonly kind: 'queued'; readonly head: RequestHead }
   | { readonly kind: 'offered'; readonly head: RequestHead }
   | { readonly kind: 'body'; readonly reader: BodyReader; readonly onBody: OnBody }
   | { readonly kind: 'skipped'; left: number }
@@ -97,6 +82,7 @@ const waitMsMax = {
   /** A client that was told of the end gets this long to read the last answer, before a reset could lose it. */
   close: 2000,
 } as const;
+const nothing = Buffer.alloc(0);
 const nextHead: Input = { kind: 'head', scanned: 0 };
 
 export class Connection {
@@ -109,6 +95,8 @@ export class Connection {
   #input: Input = nextHead;
   /** Bytes that have come and wait: the beginning of a head, or whatever comes while the pipeline is full. */
   #held: Buffer | undefined;
+  /** The client has closed its side behind what is held: a stream tells so even while it is paused. */
+  #isEndHeld = false;
   #awaits: Awaited = 'next-request';
   /** Since when it waits for that, by the server's coarse clock. */
   #since: number;
@@ -186,7 +174,7 @@ export class Connection {
   #awaited(): Awaited {
     const isLeft = this.#answers.length === 0;
     if (isLeft && !this.#isReading) return 'close';
-    if (this.#isReceiving && !this.#isFull) return 'rest-of-request';
+    if (this.#isReceiving && !this.#isBlocked) return 'rest-of-request';
     return isLeft ? 'next-request' : 'answer';
   }
 
@@ -201,22 +189,34 @@ export class Connection {
     return this.#input.kind === 'body' || this.#held !== undefined;
   }
 
-  get #isFull(): boolean {
-    return this.#answers.length >= PIPELINE_MAX || this.#socket.writableNeedDrain;
+  /** Whether nothing is read before answers have left: there are too many, or the next request's turn has not come. */
+  get #isBlocked(): boolean {
+    const unanswered = this.#answers.length;
+    if (unanswered >= PIPELINE_MAX || this.#socket.writableNeedDrain) return true;
+    if (unanswered === 0) return false;
+    const { kind } = this.#input;
+    return kind === 'queued' || (kind === 'head' && !this.#areSafe);
+  }
+
+  /** Whether the requests that wait for their answers are safe; of others there is one at most. */
+  get #areSafe(): boolean {
+    const { newest } = this.#answers;
+    return newest === undefined || isSafe(newest.method);
   }
 
   // Requests in.
 
-  /** Reads requests until the input is used up or the pipeline is full; what is left waits. */
+  /** Reads requests until the input is used up or must wait for answers; what is left is held. */
   #read(bytes: Buffer): void {
     let offset = 0;
-    while (offset < bytes.length && this.#isReading && !this.#isFull) {
+    while (offset < bytes.length && this.#isReading && !this.#isBlocked) {
       const next = this.#readStep(bytes, offset);
       if (next === undefined) break;
       offset = next;
     }
     if (this.#isReading && offset < bytes.length) this.#held = offset === 0 ? bytes : bytes.subarray(offset);
-    if (this.#isFull) this.#socket.pause();
+    // Whoever does not pipeline is never paused, which would cost a call for each request.
+    if (this.#isBlocked && (this.#held !== undefined || this.#input.kind === 'queued')) this.#socket.pause();
     this.#noteWait();
   }
 
@@ -230,6 +230,7 @@ export class Connection {
         return this.#readBody(bytes, offset, input);
       case 'skipped':
         return this.#skip(bytes.length - offset, input) + offset;
+      case 'queued':
       case 'offered':
       case 'ended':
         return undefined;
@@ -263,7 +264,8 @@ export class Connection {
       this.#refuse('bad-request', head.malformed);
       return undefined;
     }
-    this.#begin(head);
+    if (this.#answers.length === 0 || isSafe(head.method)) this.#begin(head);
+    else this.#expect({ kind: 'queued', head });
     return end + 4;
   }
 
@@ -272,6 +274,8 @@ export class Connection {
     this.#awaits = 'answer';
     // What is pipelined behind "connection: close" must not be acted on (RFC 9112 section 9.6).
     if (!head.keepAlive) this.#enter('draining');
+    // Until the handler takes the body, the answer says how the connection goes on without it.
+    if (!isSkippable(head)) reply.keepAlive = false;
     this.#expect({ kind: 'offered', head });
     this.#options.onRequest({ head, reply, takeBody: this.#takeBody, arrivedAt: this.#arrivedAt });
     if (this.#input.kind === 'offered') this.#skipBody(head, reply);
@@ -279,22 +283,23 @@ export class Connection {
 
   #startBody(bytesMax: number, onBody: OnBody, room: LargeRoom | undefined): void {
     if (this.#input.kind !== 'offered') throw new Error('the body of this request is not on offer');
-    const { contentLength, expectsContinue } = this.#input.head;
+    const { contentLength, expectsContinue, keepAlive } = this.#input.head;
     if (contentLength === 0) {
       this.#expect(nextHead);
       return onBody(Buffer.alloc(0));
     }
+    const { newest } = this.#answers;
+    if (newest !== undefined) newest.keepAlive = keepAlive;
     const reader = contentLength === undefined ? new ChunkedBody(bytesMax, room) : new SizedBody(contentLength, room);
     if (expectsContinue && this.#answers.length === 1) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
     return this.#expect({ kind: 'body', reader, onBody });
   }
 
-  /** Nobody takes the body: a short one is skipped; after a long one, or one that may not come, the connection ends. */
-  #skipBody({ contentLength, expectsContinue }: RequestHead, reply: Reply): void {
-    const isShort = contentLength !== undefined && contentLength <= DISCARD_BYTES_MAX;
-    if (contentLength === 0) return this.#expect(nextHead);
-    if (isShort && !expectsContinue) return this.#expect({ kind: 'skipped', left: contentLength });
-    return this.#endAfter(reply);
+  /** Nobody takes the body. */
+  #skipBody(head: RequestHead, reply: Reply): void {
+    if (!isSkippable(head)) return this.#endAfter(reply);
+    const left = head.contentLength ?? 0;
+    return this.#expect(left === 0 ? nextHead : { kind: 'skipped', left });
   }
 
   #readBody(bytes: Buffer, offset: number, { reader, onBody }: Extract<Input, { kind: 'body' }>): number {
@@ -313,13 +318,15 @@ export class Connection {
     return bytes.length;
   }
 
-  /** Reads again what was held back, if there is room for it. */
+  /** Goes on with what was held back, if its turn has come. */
   #resume(): void {
-    if (this.#isFull || !this.#socket.isPaused()) return;
+    if (!this.#socket.isPaused() || this.#isBlocked) return;
     this.#socket.resume();
     const held = this.#held;
     this.#held = undefined;
-    if (held !== undefined) this.#read(held);
+    if (this.#input.kind === 'queued' && this.#isReading) this.#begin(this.#input.head);
+    this.#read(held ?? nothing);
+    if (this.#isEndHeld) this.#onEnd();
   }
 
   // Answers out.
@@ -369,6 +376,8 @@ export class Connection {
 
   /** The client sends no more; it may still read its answers. */
   #onEnd(): void {
+    this.#isEndHeld = this.#socket.isPaused();
+    if (this.#isEndHeld) return;
     // A request whose body will not come is not answered; those before it are.
     if (this.#input.kind === 'body') this.#answers.withdrawNewest();
     this.#abandonBody({ kind: 'ended' });
@@ -386,6 +395,15 @@ export class Connection {
     this.#expect(next);
     if (input.kind === 'body') input.onBody('gone');
   }
+}
+
+/**
+ * Whether the body of a request that is refused can be read to its end: a short one is; a long one, one of unknown length,
+ * and one that may not come after the refusal are not.
+ */
+function isSkippable({ contentLength, expectsContinue }: RequestHead): boolean {
+  if (contentLength === 0) return true;
+  return contentLength !== undefined && contentLength <= DISCARD_BYTES_MAX && !expectsContinue;
 }
 
 /** Empty lines before a request are skipped (RFC 9112 section 2.2). */

@@ -7,7 +7,7 @@ import { largeFrame, type Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { largeValueBytes } from '../formats/record.ts';
 import { AnswerBytes } from './answer-bytes.ts';
-import type { Request } from './connection.ts';
+import type { Request } from './request.ts';
 import { outcomeResponse, retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
 import { problemResponse } from './problem.ts';
 import { parseEntityQuery, type EntityQuery, type QueryLimits } from './query.ts';

@@ -9,7 +9,7 @@ import { Buffer } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 import { messageOf } from '../diagnostics/errors.ts';
 import { intervals, recordingKinds, type ProfilerState, type RecordingKind } from '../waits/recording.ts';
-import type { Request } from './connection.ts';
+import type { Request } from './request.ts';
 import { problemResponse } from './problem.ts';
 import { isProblem, splitQuery, type QueryProblem } from './query-parts.ts';
 import type { BodySink, Reply, Response } from './reply.ts';

@@ -10,7 +10,7 @@ import { Buffer } from 'node:buffer';
 import type { RangeDispatcher, RangeHandle } from '../dispatch/range-dispatcher.ts';
 import { pagesInFlight, type RangeEnd } from '../domain/range.ts';
 import type { RangeFormatName } from '../formats/range-format.ts';
-import type { Request } from './connection.ts';
+import type { Request } from './request.ts';
 import { retryAfter } from './outcome.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
 import { nextTarget, parseRangeQuery, type RangeQuery } from './range-query.ts';

@@ -8,7 +8,8 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { KvorumError } from '../diagnostics/errors.ts';
 import { ReadBuffer } from './accepted-socket.ts';
 import { adminRoutes, type NodeView } from './admin.ts';
-import { Connection, type Arrivals, type ConnectionOptions, type Request } from './connection.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import type { Arrivals, Request } from './request.ts';
 import type { EntityHandler } from './entity.ts';
 import { problemResponse } from './problem.ts';
 import { profilePaths, type ProfileHandler } from './profile.ts';

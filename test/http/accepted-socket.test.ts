@@ -7,7 +7,8 @@ import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ReadBuffer } from '../../src/http/accepted-socket.ts';
-import { Connection, type Request } from '../../src/http/connection.ts';
+import { Connection } from '../../src/http/connection.ts';
+import type { Request } from '../../src/http/request.ts';
 import { eventually, within } from '../support/eventually.ts';
 import { RawConnection } from '../support/raw-http.ts';
 

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Connection, HEAD_BYTES_MAX, type OnBody, type Request } from '../../src/http/connection.ts';
+import { Connection, HEAD_BYTES_MAX } from '../../src/http/connection.ts';
+import type { OnBody, Request } from '../../src/http/request.ts';
 import { eventually } from '../support/eventually.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
@@ -82,7 +83,10 @@ test('requests are the same wherever the bytes are cut', async (t) => {
   for (let cut = 1; cut < text.length; cut++) {
     const taken: string[] = [];
     const { client, requests, received } = await connect(t, (request) => {
-      request.takeBody(100, (body) => taken.push(`${request.head.target} ${String(body)}`));
+      request.takeBody(100, (body) => {
+        taken.push(`${request.head.target} ${String(body)}`);
+        answerTo(request);
+      });
     });
     client.send(text.slice(0, cut));
     await received(cut);
@@ -184,8 +188,10 @@ test('a request whose client closes its side within the body is not answered; th
   const { client, requests } = await connect(t, (request) => request.takeBody(100, (body) => bodies.push(body)));
   client.send(get('/1') + put('/2', 'value').slice(0, -1));
   client.end();
+  await seen(requests, 1);
+  answerTo(requests[0] as Request);
   await eventually(() => assert.deepEqual(bodies.map(String), ['', 'gone']));
-  for (const request of requests) answerTo(request);
+  answerTo(requests[1] as Request);
   assert.equal(await bodyOf(client), '/1');
   await client.closed();
   await assert.rejects(client.answer(), /ended before the head/);
@@ -215,6 +221,33 @@ test('a client that pipelines more than 64 requests is read on as answers leave'
     answerTo(requests[index] as Request);
   }
   for (const target of targets) assert.equal(await bodyOf(client), target);
+});
+
+test('requests behind an unsafe one are not begun before it is answered, nor it before those in front of it', async (t) => {
+  const { client, requests, socket } = await connect(t);
+  client.send(get('/1') + get('/2') + put('/3', 'x') + get('/4') + get('/5'));
+  await seen(requests, 2);
+  assert.equal(socket.isPaused(), true);
+  answerTo(requests[1] as Request);
+  assert.equal(requests.length, 2);
+  answerTo(requests[0] as Request);
+  assert.equal(requests.length, 3);
+  answerTo(requests[2] as Request);
+  assert.equal(requests.length, 5);
+  for (const request of requests.slice(3)) answerTo(request);
+  for (const target of ['/1', '/2', '/3', '/4', '/5']) assert.equal(await bodyOf(client), target);
+  assert.equal(socket.isPaused(), false);
+});
+
+test('a client that does not pipeline is never paused', async (t) => {
+  const { client, requests, socket } = await connect(t);
+  for (const [index, bytes] of [put('/1', 'x'), get('/2'), put('/3', '')].entries()) {
+    client.send(bytes);
+    await seen(requests, index + 1);
+    assert.equal(socket.isPaused(), false);
+    answerTo(requests[index] as Request);
+    await client.answer();
+  }
 });
 
 test('a streamed answer holds up those behind it, and its client may be told why it ends', async (t) => {

@@ -1,0 +1,37 @@
+/** A request as a connection hands it to its handler. */
+import type { Buffer } from 'node:buffer';
+import type { LargeRoom } from './body.ts';
+import type { RequestHead } from './head.ts';
+import type { Reply } from './reply.ts';
+
+/**
+ * Called once with the body, or with `too-large`, or with `gone` if it will not come. A body that was not collected
+ * into memory of the taker's is valid until this returns.
+ */
+export type OnBody = (body: Buffer | 'too-large' | 'gone') => void;
+
+/** A request whose head has come. */
+export interface Request {
+  readonly head: RequestHead;
+  readonly reply: Reply;
+  /** `performance.now()` when its first bytes came; says nothing unless `Arrivals` are noted. */
+  readonly arrivedAt: number;
+  /**
+   * Collects the body, up to `bytesMax`, a large one into `room` if that is given. To be called while the request is
+   * handed over, or not at all: then the body is skipped.
+   */
+  readonly takeBody: (bytesMax: number, onBody: OnBody, room?: LargeRoom) => void;
+}
+
+/** Whether connections note when bytes come: only while somebody records waits, since it costs a clock reading. */
+export interface Arrivals {
+  areNoted: boolean;
+}
+
+/**
+ * Whether a request changes nothing (RFC 9110 section 9.2.1). Of the requests that one connection pipelines, safe ones may
+ * be carried out together; any other is carried out alone.
+ */
+export function isSafe(method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE';
+}

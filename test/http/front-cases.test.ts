@@ -1,0 +1,126 @@
+/**
+ * The client port as a table: the bytes of requests in, the statuses of their answers and what becomes of the connection
+ * out. A node of its own answers, over real sockets.
+ */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { startCluster } from '../support/cluster.ts';
+import { RawConnection } from '../support/raw-http.ts';
+
+const cluster = await startCluster({ after }, { nodes: 1, flags: ['--value-bytes-max', '1MiB'] });
+
+/** A request; `fields` each end with CRLF. */
+function request(line: string, fields = '', body = ''): string {
+  return `${line} HTTP/1.1\r\nhost: localhost\r\n${fields}\r\n${body}`;
+}
+
+const get = (key: string, fields = ''): string => request(`GET /v0/entity?id=${key}`, fields);
+const put = (key: string, value: string, fields = ''): string =>
+  request(`PUT /v0/entity?id=${key}`, `content-length: ${value.length}\r\n${fields}`, value);
+const del = (key: string, fields = ''): string => request(`DELETE /v0/entity?id=${key}`, fields);
+const chunkedField = 'transfer-encoding: chunked\r\n';
+const expectField = 'expect: 100-continue\r\n';
+const live = request('GET /livez');
+
+/** What was sent, the statuses of the answers, and whether the connection serves on; if not, the last answer says so. */
+type Case = readonly [what: string, bytes: string, statuses: readonly number[], fate: 'open' | 'closed'];
+
+function check([what, bytes, statuses, fate]: Case): void {
+  test(`${what}: ${statuses.join(' ')}, ${fate}`, async (t) => {
+    const connection = await RawConnection.open(t, cluster.node(0).url);
+    const isHead = bytes.split(/(?<=\r\n\r\n)/).map((part) => part.startsWith('HEAD '));
+    connection.send(bytes);
+    for (const [index, status] of statuses.entries()) {
+      const answer = await connection.answer(status >= 200 && isHead[index] !== true);
+      assert.equal(answer.status, status, `answer ${index}`);
+      const isLast = fate === 'closed' && index === statuses.length - 1;
+      assert.equal(answer.headers.get('connection'), isLast ? 'close' : undefined, `answer ${index}`);
+    }
+    await (fate === 'open' ? servesOn(connection) : ends(connection));
+  });
+}
+
+async function servesOn(connection: RawConnection): Promise<void> {
+  connection.send(live);
+  assert.equal((await connection.answer()).body.toString(), 'live\n');
+}
+
+/** Ends, and without another answer. */
+async function ends(connection: RawConnection): Promise<void> {
+  connection.send(live);
+  await connection.closed();
+  await assert.rejects(connection.answer(), /ended before the head of an answer; had: $/);
+}
+
+const long = 'x'.repeat(300_000);
+const chunked = (line: string, fields = ''): string => request(line, chunkedField + fields, '3\r\nabc\r\n0\r\n\r\n');
+
+/** After a refusal the refused body is read to its end, or the refusal says that the connection ends. */
+const refusals: readonly Case[] = [
+  ['a short body refused for its target', request('PUT /v0/entity', 'content-length: 3\r\n', 'abc'), [400], 'open'],
+  ['a chunked body refused for its target', chunked('PUT /v0/entity') + live, [400], 'closed'],
+  ['a chunked body refused for its method', chunked('POST /v0/entity?id=a') + live, [405], 'closed'],
+  ['a chunked body of a GET', chunked('GET /v0/entity?id=none') + live, [404], 'closed'],
+  ['a chunked body of a DELETE', chunked('DELETE /v0/entity?id=none') + live, [202], 'closed'],
+  ['a chunked body for an admin path', chunked('POST /metrics') + live, [405], 'closed'],
+  ['a chunked body without the proof of the secret', chunked('POST /v0/profile/start') + live, [403], 'closed'],
+  ['a chunked body of a range', chunked('POST /v0/entities') + live, [405], 'closed'],
+  [
+    'a chunked body over the bound',
+    request('PUT /v0/entity?id=a', chunkedField, `${'f'.repeat(9)}\r\n`),
+    [413],
+    'closed',
+  ],
+  [
+    'a long body refused for its target',
+    request('PUT /v0/entity', 'content-length: 300000\r\n', long),
+    [400],
+    'closed',
+  ],
+  ['a body over the bound', request('PUT /v0/entity?id=a', 'content-length: 2000000\r\n') + live, [413], 'closed'],
+  [
+    'an announced body refused for its target',
+    request('PUT /v0/entity', `content-length: 3\r\n${expectField}`),
+    [400],
+    'closed',
+  ],
+  [
+    'an announced body over the bound',
+    request('PUT /v0/entity?id=a', `content-length: 2000000\r\n${expectField}`),
+    [413],
+    'closed',
+  ],
+  ['an announced body of no bytes', request('PUT /v0/entity', `content-length: 0\r\n${expectField}`), [400], 'open'],
+  ['an announced body that is taken', put('announced', 'abc', expectField), [100, 201], 'open'],
+  ['a chunked body that is taken', chunked('PUT /v0/entity?id=chunked'), [201], 'open'],
+];
+
+/** Pipelined requests are carried out as if each had waited for the one before it. */
+const orders: readonly Case[] = [
+  ['GET, PUT, DELETE, GET', get('o1') + put('o1', 'v') + del('o1') + get('o1'), [404, 201, 202, 404], 'open'],
+  ['PUT, GET, DELETE, GET', put('o2', 'v') + get('o2') + del('o2') + get('o2'), [201, 200, 202, 404], 'open'],
+  ['DELETE last, behind a GET', put('o3', 'v') + get('o3') + del('o3'), [201, 200, 202], 'open'],
+  ['a GET, then an announced PUT', get('o4') + put('o4', 'v', expectField) + get('o4'), [404, 100, 201, 200], 'open'],
+  ['a PUT, then a chunked one', put('o5', 'v') + chunked('PUT /v0/entity?id=o5') + get('o5'), [201, 201, 200], 'open'],
+  [
+    'a PUT that is the last one, behind a GET',
+    get('o6') + put('o6', 'v', 'connection: close\r\n'),
+    [404, 201],
+    'closed',
+  ],
+  ['a PUT, then what is no request', `${put('o7', 'v')}what?\r\n\r\n`, [201, 400], 'closed'],
+  ['a refused PUT between others', get('o8') + put('o8&x=y', 'v') + get('o8'), [404, 400, 404], 'open'],
+  ['a PUT behind one whose connection ends', chunked('PUT /v0/entity') + put('o9', 'v'), [400], 'closed'],
+];
+
+for (const one of [...refusals, ...orders]) check(one);
+
+test('100 PUTs and GETs of one key in one segment each read what was written before them', async (t) => {
+  const connection = await RawConnection.open(t, cluster.node(0).url);
+  const values = Array.from({ length: 100 }, (_, index) => `value ${index}`);
+  connection.send(values.map((value) => put('sequence', value) + get('sequence')).join(''));
+  for (const value of values) {
+    assert.equal((await connection.answer()).status, 201);
+    assert.equal((await connection.answer()).body.toString(), value);
+  }
+});
