@@ -118,7 +118,7 @@ class Node implements NodeView {
     const replicationFactor = settings.replicationFactor || nodeCount;
     const bounds = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, answerBytesInFlightMax };
     const limits = { ...bounds, nodeCount, replicationFactor };
-    const knownMethods = new Set(['GET', 'PUT', 'DELETE']);
+    const knownMethods = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
     this.#entity = new EntityHandler(this.#dispatcher, limits, (method, status) => {
       this.#requests.observe(knownMethods.has(method) ? method : 'other', status, 0);
     });

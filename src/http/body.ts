@@ -5,6 +5,7 @@
  * their place; a body that came whole with its head is used where it stands, without a copy.
  */
 import { Buffer } from 'node:buffer';
+import { isField } from './head.ts';
 
 /** What a reader found in the bytes that it was given. */
 export type BodyProgress =
@@ -58,7 +59,10 @@ const TRAILERS_MAX = 64;
 const CR = 13;
 const LF = 10;
 
-/** Reads a chunked body of at most `bytesMax` bytes, a long one into `room`. Skips extensions and trailers. */
+/** A chunk's size and extensions, in which no control character but a tab may stand. */
+const sizePattern = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n$/;
+
+/** Reads a chunked body of at most `bytesMax` bytes, a long one into `room`. Checks and skips extensions and trailers. */
 export class ChunkedBody implements BodyReader {
   readonly #bytesMax: number;
   readonly #room: LargeRoom | undefined;
@@ -111,11 +115,11 @@ export class ChunkedBody implements BodyReader {
       return line === '\r\n' ? end + 1 : malformed;
     }
     if (line === '\r\n') return { kind: 'done', body: this.#body(), end: end + 1 };
-    return ++this.#trailers > TRAILERS_MAX ? malformed : end + 1;
+    return ++this.#trailers > TRAILERS_MAX || !isTrailer(line) ? malformed : end + 1;
   }
 
   #takeSize(line: string): BodyProgress | undefined {
-    const match = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\r\n]*)?\r\n$/.exec(line);
+    const match = sizePattern.exec(line);
     if (match === null) return malformed;
     const size = Number.parseInt(match[1] as string, 16);
     this.#declared += size;
@@ -130,6 +134,11 @@ export class ChunkedBody implements BodyReader {
   #body(): Buffer {
     return this.#large?.subarray(0, this.#received) ?? Buffer.concat(this.#chunks);
   }
+}
+
+function isTrailer(line: string): boolean {
+  const colon = line.indexOf(':');
+  return colon > 0 && isField(line.slice(0, colon), line.slice(colon + 1, -2));
 }
 
 /** Where the empty line that ends a head starts, or -1: the `\r\n\r\n` at or after `from`. */

@@ -261,7 +261,7 @@ export class Connection {
     }
     const head = parseHead(bytes.toString('latin1', offset, end));
     if ('malformed' in head) {
-      this.#refuse('bad-request', head.malformed);
+      this.#refuse(head.problem, head.malformed);
       return undefined;
     }
     if (this.#answers.length === 0 || isSafe(head.method)) this.#begin(head);

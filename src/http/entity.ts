@@ -7,7 +7,7 @@ import { largeFrame, type Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { largeValueBytes } from '../formats/record.ts';
 import { AnswerBytes } from './answer-bytes.ts';
-import type { Request } from './request.ts';
+import { isSafe, type Request } from './request.ts';
 import { outcomeResponse, retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
 import { problemResponse } from './problem.ts';
 import { parseEntityQuery, type EntityQuery, type QueryLimits } from './query.ts';
@@ -52,10 +52,11 @@ export class EntityHandler {
     const method = entityMethod(head.method);
     if (method === undefined) {
       const detail = `Method ${head.method} is not known here`;
-      return this.#refuse(reply, problemResponse('method-not-allowed', detail, 'allow: GET, PUT, DELETE\r\n'));
+      return this.#refuse(reply, problemResponse('method-not-allowed', detail, 'allow: GET, HEAD, PUT, DELETE\r\n'));
     }
     const parsed = parseEntityQuery(query, this.#limits);
     if ('problem' in parsed) return this.#refuse(reply, problemResponse(parsed.problem, parsed.detail));
+    if (head.condition !== '' && !isSafe(method)) return this.#refuse(reply, conditionRefused(head.condition));
     const length = method === 'PUT' ? head.contentLength : 0;
     if (length !== undefined && length > this.#limits.valueBytesMax) return this.#refuse(reply, this.#tooLarge());
     const bodyBytes = length ?? this.#limits.valueBytesMax;
@@ -120,7 +121,7 @@ export class EntityHandler {
   }
 
   #dispatch({ key, quorum }: EntityQuery, exchange: EntityExchange, value: Buffer | undefined): void {
-    if (exchange.method === 'GET') this.#dispatcher.read(key, quorum, exchange);
+    if (isSafe(exchange.method)) this.#dispatcher.read(key, quorum, exchange);
     else this.#dispatcher.write(key, value, quorum, exchange);
   }
 
@@ -130,5 +131,10 @@ export class EntityHandler {
 }
 
 function entityMethod(method: string): EntityMethod | undefined {
-  return method === 'GET' || method === 'PUT' || method === 'DELETE' ? method : undefined;
+  return method === 'GET' || method === 'PUT' || method === 'DELETE' || method === 'HEAD' ? method : undefined;
+}
+
+/** A write that is to happen on a condition, or to a part of a value, is refused: done without it, it would do harm. */
+function conditionRefused(field: string): Response {
+  return problemResponse('condition-unknown', `Field "${field}" is not known here; nothing was done`);
 }

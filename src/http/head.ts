@@ -6,6 +6,7 @@
  * 26 us of CPU per small PUT and 22 per GET, this and `connection.ts` 12 to 13 (docs/decisions/002-http-front.md).
  */
 import { Buffer } from 'node:buffer';
+import { trimBlanks } from './blanks.ts';
 
 /** What a head says that the server acts on. */
 export interface RequestHead {
@@ -22,18 +23,27 @@ export interface RequestHead {
   readonly accept: string;
   /** The `authorization` field; empty if there is none. */
   readonly authorization: string;
+  /** Whom the client asks, from the absolute form or the `host` field, in lower case; empty where neither says. */
+  readonly authority: string;
+  /** The `origin` field in lower case: which page asks; empty where none does. */
+  readonly origin: string;
+  /** A field by which the request is to be carried out in part or on a condition only, in lower case; empty if none. */
+  readonly condition: string;
 }
 
 /** Why a head is refused. */
 export interface MalformedHead {
   readonly malformed: string;
+  readonly problem: 'bad-request' | 'version-not-supported' | 'expectation-failed';
 }
 
 interface Fields {
   contentLength: number | undefined;
   chunked: boolean;
   connection: string;
-  hosts: number;
+  host: string | undefined;
+  origin: string;
+  condition: string;
   expectsContinue: boolean;
   accept: string;
   authorization: string;
@@ -49,29 +59,40 @@ const namePattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Field values may hold tabs and any visible byte, and no other control character. */
 // oxlint-disable-next-line no-control-regex
 const forbiddenInValue = /[\0-\x08\x0a-\x1f\x7f]/;
+/** A target has no fragment: what follows `#` stays with the client (RFC 9110 section 4.1). */
 // oxlint-disable-next-line no-control-regex
-const forbiddenInTarget = /[\0-\x20\x7f]/;
+const forbiddenInTarget = /[\0-\x20#\x7f]/;
+const versionPattern = /^HTTP\/\d\.\d$/;
+/** A name or address, and a port (RFC 3986 section 3.2.2); no list, and no user. */
+const authorityPattern = /^(?:\[[\da-f:.]+\]|[\w.~%!$&'()*+;=-]*)(?::\d{0,5})?$/i;
+const absolutePattern = /^https?:\/\/([^/?]*)(.*)$/i;
 
 /** Parses a head: its lines without the empty line at the end, one character per byte. */
 export function parseHead(text: string): RequestHead | MalformedHead {
   const lineEnd = text.indexOf('\r\n');
   const requestLine = lineEnd < 0 ? text : text.slice(0, lineEnd);
+  const problem = requestLineProblem(requestLine);
+  if (problem !== undefined) return problem;
   const methodEnd = requestLine.indexOf(' ');
-  const targetEnd = requestLine.length - 9;
-  if (methodEnd < 1 || targetEnd <= methodEnd || requestLine[targetEnd] !== ' ') return malformed('request line');
-  const minor = minorVersion(requestLine.slice(targetEnd + 1));
-  if (minor === undefined) return malformed('HTTP version: 1.0 and 1.1 are known');
   const method = requestLine.slice(0, methodEnd);
-  const target = requestLine.slice(methodEnd + 1, targetEnd);
-  if (!methodPattern.test(method) || forbiddenInTarget.test(target)) return malformed('request line');
+  const target = requestLine.slice(methodEnd + 1, -9);
+  const minor = requestLine.endsWith('1') ? 1 : 0;
   const fields = knownFields(lineEnd < 0 ? '' : text.slice(lineEnd + 2));
   if ('malformed' in fields) return fields;
-  return finishHead(method, originForm(target), minor, fields);
+  const head = finishHead(method, target, minor, fields);
+  return 'malformed' in head || target.startsWith('/') ? head : inOriginForm(head);
 }
 
-function minorVersion(version: string): 0 | 1 | undefined {
-  if (version === 'HTTP/1.1') return 1;
-  return version === 'HTTP/1.0' ? 0 : undefined;
+/** What is wrong with a request line. */
+export function requestLineProblem(line: string): MalformedHead | undefined {
+  const methodEnd = line.indexOf(' ');
+  const targetEnd = line.length - 9;
+  if (methodEnd < 1 || targetEnd <= methodEnd || line[targetEnd] !== ' ') return malformed('request line');
+  if (!methodPattern.test(line.slice(0, methodEnd))) return malformed('request line');
+  if (forbiddenInTarget.test(line.slice(methodEnd + 1, targetEnd))) return malformed('request line');
+  if (line.endsWith('HTTP/1.1') || line.endsWith('HTTP/1.0')) return undefined;
+  if (!versionPattern.test(line.slice(targetEnd + 1))) return malformed('request line');
+  return { malformed: 'HTTP versions 1.0 and 1.1 are known', problem: 'version-not-supported' };
 }
 
 function finishHead(
@@ -84,12 +105,21 @@ function finishHead(
     // Both at once is how requests are smuggled (RFC 9112 section 6.1).
     return malformed('framing: transfer-encoding beside content-length, or in HTTP/1.0');
   }
-  if (fields.hosts > 1 || (minor === 1 && fields.hosts === 0)) return malformed('host: exactly one is required');
-  const keepAlive = minor === 1 ? !hasToken(fields.connection, 'close') : hasToken(fields.connection, 'keep-alive');
-  const contentLength = fields.chunked ? undefined : (fields.contentLength ?? 0);
-  const expectsContinue = fields.expectsContinue && minor === 1;
-  const { accept, authorization } = fields;
-  return { method, target, contentLength, keepAlive, isHttp10: minor === 0, expectsContinue, accept, authorization };
+  const { host, accept, authorization, origin, condition } = fields;
+  if (minor === 1 && host === undefined) return malformed('host: exactly one is required');
+  return {
+    method,
+    target,
+    contentLength: fields.chunked ? undefined : (fields.contentLength ?? 0),
+    keepAlive: minor === 1 ? !hasToken(fields.connection, 'close') : hasToken(fields.connection, 'keep-alive'),
+    isHttp10: minor === 0,
+    expectsContinue: fields.expectsContinue && minor === 1,
+    accept,
+    authorization,
+    authority: host ?? '',
+    origin,
+    condition,
+  };
 }
 
 /** `parseFields`, remembered. */
@@ -111,7 +141,9 @@ function parseFields(text: string): Fields | MalformedHead {
     contentLength: undefined,
     chunked: false,
     connection: '',
-    hosts: 0,
+    host: undefined,
+    origin: '',
+    condition: '',
     expectsContinue: false,
     accept: '',
     authorization: '',
@@ -122,43 +154,68 @@ function parseFields(text: string): Fields | MalformedHead {
     const colon = text.indexOf(':', start);
     if (colon < 0 || colon >= end) return malformed('header line');
     const problem = takeField(fields, text.slice(start, colon), text.slice(colon + 1, end));
-    if (problem !== undefined) return malformed(problem);
+    if (typeof problem === 'string') return malformed(problem);
+    if (problem !== undefined) return problem;
     start = end + 2;
   }
   return fields;
 }
 
-/** Notes one field; returns what is wrong with it. Folded lines and spaces before the colon fail the name pattern. */
-function takeField(fields: Fields, name: string, rawValue: string): string | undefined {
-  if (!namePattern.test(name) || forbiddenInValue.test(rawValue)) return 'header line';
-  switch (name.toLowerCase()) {
+/** Whether name and value of a field may stand so. Folded lines and spaces before the colon fail the name's pattern. */
+export function isField(name: string, rawValue: string): boolean {
+  return namePattern.test(name) && !forbiddenInValue.test(rawValue);
+}
+
+/** Notes one field; returns what is wrong with it. */
+function takeField(fields: Fields, rawName: string, rawValue: string): string | MalformedHead | undefined {
+  if (!isField(rawName, rawValue)) return 'header line';
+  const name = rawName.toLowerCase();
+  const value = trimBlanks(rawValue);
+  switch (name) {
     case 'content-length':
-      return takeContentLength(fields, rawValue.trim());
+      return takeContentLength(fields, value);
     case 'transfer-encoding':
-      if (fields.chunked || rawValue.trim().toLowerCase() !== 'chunked') return 'transfer-encoding: only chunked, once';
+      if (fields.chunked || value.toLowerCase() !== 'chunked') return 'transfer-encoding: only chunked, once';
       fields.chunked = true;
       return undefined;
     case 'connection':
-      fields.connection += `,${rawValue}`;
+      fields.connection += `,${value}`;
       return undefined;
     case 'accept':
-      fields.accept = fields.accept === '' ? rawValue : `${fields.accept},${rawValue}`;
+      fields.accept = fields.accept === '' ? value : `${fields.accept},${value}`;
       return undefined;
     case 'authorization':
       // Two of them are no proof of anything: joined, they match nothing.
-      fields.authorization += fields.authorization === '' ? rawValue.trim() : `, ${rawValue.trim()}`;
+      fields.authorization += fields.authorization === '' ? value : `, ${value}`;
       return undefined;
     case 'host':
-      fields.hosts++;
+      if (fields.host !== undefined) return 'host: exactly one is required';
+      if (!authorityPattern.test(value)) return 'host';
+      fields.host = value.toLowerCase();
+      return undefined;
+    case 'origin':
+      // Two of them are no origin that is known.
+      fields.origin += fields.origin === '' ? value.toLowerCase() : `, ${value.toLowerCase()}`;
       return undefined;
     case 'expect':
-      if (rawValue.trim().toLowerCase() !== '100-continue') return 'expect: only 100-continue is known';
+      if (value.toLowerCase() !== '100-continue') return unknownExpectation;
       fields.expectsContinue = true;
+      return undefined;
+    case 'if-match':
+    case 'if-none-match':
+    case 'if-unmodified-since':
+    case 'content-range':
+      fields.condition = name;
       return undefined;
     default:
       return undefined;
   }
 }
+
+const unknownExpectation: MalformedHead = {
+  malformed: 'Expectation "100-continue" is the only one that is known',
+  problem: 'expectation-failed',
+};
 
 function takeContentLength(fields: Fields, value: string): string | undefined {
   if (!/^\d{1,15}$/.test(value)) return 'content-length';
@@ -173,17 +230,18 @@ function hasToken(list: string, token: string): boolean {
     list
       .toLowerCase()
       .split(',')
-      .some((part) => part.trim() === token)
+      .some((part) => trimBlanks(part) === token)
   );
 }
 
-/** The absolute form, which proxies send (RFC 9112 section 3.2.2), without its origin. */
-function originForm(target: string): string {
-  if (target.startsWith('/') || !/^https?:\/\//i.test(target)) return target;
-  const slash = target.indexOf('/', target.indexOf('//') + 2);
-  return slash < 0 ? '/' : target.slice(slash);
+/** The absolute form, which proxies send (RFC 9112 section 3.2.2), without its origin; that counts, not `host`. */
+function inOriginForm(head: RequestHead): RequestHead | MalformedHead {
+  const [, authority, rest] = absolutePattern.exec(head.target) ?? [];
+  if (authority === undefined || rest === undefined) return head;
+  if (authority === '' || !authorityPattern.test(authority)) return malformed('request target');
+  return { ...head, authority: authority.toLowerCase(), target: rest.startsWith('/') ? rest : `/${rest}` };
 }
 
 function malformed(what: string): MalformedHead {
-  return { malformed: `Malformed ${what}` };
+  return { malformed: `Malformed ${what}`, problem: 'bad-request' };
 }

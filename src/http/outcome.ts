@@ -5,8 +5,9 @@ import type { Buffer } from 'node:buffer';
 import type { Outcome } from '../domain/outcome.ts';
 import { problemResponse } from './problem.ts';
 import type { Reply, Response } from './reply.ts';
+import { isSafe } from './request.ts';
 
-export type EntityMethod = 'GET' | 'PUT' | 'DELETE';
+export type EntityMethod = 'GET' | 'HEAD' | 'PUT' | 'DELETE';
 
 /** What is kept of an entity request until its outcome comes. */
 export interface EntityExchange {
@@ -63,5 +64,5 @@ function shortfall(exchange: EntityExchange, outcome: { acks: number; failures: 
 
 /** A write that was not acknowledged may have taken effect all the same. */
 function unknown(exchange: EntityExchange): string {
-  return exchange.method === 'GET' ? '' : '; outcome unknown: the write may still take effect';
+  return isSafe(exchange.method) ? '' : '; outcome unknown: the write may still take effect';
 }

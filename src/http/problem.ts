@@ -19,14 +19,18 @@ export const problems = {
   'profile-busy': { status: 409, title: 'Recording already' },
   'profile-off': { status: 409, title: 'No recording' },
   'value-too-large': { status: 413, title: 'Value too large' },
+  'expectation-failed': { status: 417, title: 'Expectation failed' },
+  'unknown-host': { status: 421, title: 'Unknown host' },
   'headers-too-large': { status: 431, title: 'Headers too large' },
   'range-timeout': { status: 503, title: 'Range timeout' },
   failed: { status: 500, title: 'Internal failure' },
+  'condition-unknown': { status: 501, title: 'Not implemented' },
   overloaded: { status: 503, title: 'Overloaded' },
   draining: { status: 503, title: 'Stopping' },
   starting: { status: 503, title: 'Starting' },
   'not-enough-replicas': { status: 504, title: 'Not Enough Replicas' },
   timeout: { status: 504, title: 'Not Enough Replicas' },
+  'version-not-supported': { status: 505, title: 'HTTP version not supported' },
   'disk-full': { status: 507, title: 'Insufficient Storage' },
 } as const;
 

@@ -10,6 +10,7 @@ import { Buffer } from 'node:buffer';
 import type { RangeDispatcher, RangeHandle } from '../dispatch/range-dispatcher.ts';
 import { pagesInFlight, type RangeEnd } from '../domain/range.ts';
 import type { RangeFormatName } from '../formats/range-format.ts';
+import { trimBlanks } from './blanks.ts';
 import type { Request } from './request.ts';
 import { retryAfter } from './outcome.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
@@ -172,7 +173,7 @@ function emptyResponse(format: RangeFormatName): Response {
 /** Whether the client accepts JSON lines by name. */
 function acceptsJsonLines(accept: string): boolean {
   return accept.split(',').some((range) => {
-    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    const [type = '', ...parameters] = range.split(';').map((part) => trimBlanks(part).toLowerCase());
     return type === ndjson && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
   });
 }

@@ -100,6 +100,7 @@ export function writeWhole(socket: Socket, response: Response, reply: Reply): vo
   const body = reply.method === 'HEAD' ? undefined : response.body;
   if (body === undefined || body.length === 0) {
     socket.write(head, 'latin1');
+    response.onReleased?.();
   } else if (body.length <= copiedBodyBytesMax) {
     const whole = Buffer.allocUnsafe(head.length + body.length);
     whole.write(head, 'latin1');
@@ -113,7 +114,9 @@ export function writeWhole(socket: Socket, response: Response, reply: Reply): vo
   }
 }
 
-function framing({ body, open }: Response, reply: Reply): string {
+function framing({ status, body, open }: Response, reply: Reply): string {
+  // It never has a body, and must not say how long that is (RFC 9110 section 8.6).
+  if (status === 204) return '';
   if (open === undefined) return `content-length: ${body?.length ?? 0}\r\n`;
   return reply.isHttp10 ? '' : 'transfer-encoding: chunked\r\n';
 }

@@ -14,6 +14,7 @@ import type { EntityHandler } from './entity.ts';
 import { problemResponse } from './problem.ts';
 import { profilePaths, type ProfileHandler } from './profile.ts';
 import type { RangeHandler } from './range.ts';
+import type { Response } from './reply.ts';
 
 export interface ClientServerOptions {
   readonly host: string | undefined;
@@ -31,6 +32,12 @@ export interface ClientServerOptions {
 const ENTITY_PATH = '/v0/entity';
 const RANGE_PATH = '/v0/entities';
 const SWEEP_MS = 1000;
+/** What `OPTIONS *` is answered: the methods that some path knows. */
+const serverOptions: Response = {
+  status: 204,
+  fields: 'allow: GET, HEAD, PUT, DELETE, POST, OPTIONS\r\n',
+  body: undefined,
+};
 
 export class ClientServer {
   readonly #options: ClientServerOptions;
@@ -97,6 +104,7 @@ export class ClientServer {
   }
 
   #routeAdmin({ head, reply }: Request, path: string): void {
+    if (path === '*' && head.method === 'OPTIONS') return reply.send(serverOptions);
     const answer = Object.hasOwn(adminRoutes, path) ? adminRoutes[path] : undefined;
     if (answer === undefined) return reply.send(problemResponse('unknown-path', 'No such path'));
     if (head.method !== 'GET' && head.method !== 'HEAD') {

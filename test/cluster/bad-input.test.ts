@@ -93,10 +93,10 @@ test('bad input', async (t) => {
 
   await t.test('other methods are 405 and name those that are known', async (sub) => {
     const connection = await RawConnection.open(sub, url);
-    for (const method of ['POST', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND', 'HEAD']) {
+    for (const method of ['POST', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND']) {
       connection.send(`${method} /v0/entity?id=a HTTP/1.1\r\nhost: a\r\n\r\n`);
-      const answer = await connection.answer(method !== 'HEAD');
-      assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'GET, PUT, DELETE'], method);
+      const answer = await connection.answer();
+      assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'GET, HEAD, PUT, DELETE'], method);
     }
     for (const path of ['/metrics', '/livez', '/readyz', '/v0/status', '/v0/node']) {
       connection.send(`POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nxx`);
@@ -154,7 +154,7 @@ test('bad input', async (t) => {
       '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS hello\r\n\r\n',
       'hello\r\n\r\n',
       'GET\r\n\r\n',
-      'GET /livez HTTP/9.9\r\nhost: a\r\n\r\n',
+      'GET /livez HTTP/x.1\r\nhost: a\r\n\r\n',
       'GET /livez HTTP/1.1\r\nhost : a\r\n\r\n',
       'GET /livez HTTP/1.1\r\nhost: a\r\nx: \x00\r\n\r\n',
       'PUT /v0/entity?id=a HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n',

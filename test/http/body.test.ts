@@ -91,10 +91,15 @@ for (const [what, text, kind] of [
   ['a size line ended by a bare line feed', '5\n12345\r\n0\r\n\r\n', 'malformed'],
   ['a chunk that is longer than it says', '5\r\n123456\r\n0\r\n\r\n', 'malformed'],
   ['a size line without end', `5;${'x'.repeat(5000)}`, 'malformed'],
+  ['a NUL in an extension', '5;a=\0\r\n12345\r\n0\r\n\r\n', 'malformed'],
+  ['a carriage return in an extension', '5;a=\rb\r\n12345\r\n0\r\n\r\n', 'malformed'],
+  ['a no-break space behind the size', '5\xa0\r\n12345\r\n0\r\n\r\n', 'malformed'],
+  ['a trailer without a name', '0\r\n: b\r\n\r\n', 'malformed'],
+  ['a NUL in a trailer', '0\r\na: \0\r\n\r\n', 'malformed'],
   ['trailers without end', `0\r\n${'a: b\r\n'.repeat(70)}`, 'malformed'],
 ] as const) {
   test(`a ChunkedBody refuses ${what}`, () => {
-    assert.equal(feed(new ChunkedBody(10), Buffer.from(text), []).progress.kind, kind);
+    assert.equal(feed(new ChunkedBody(10), Buffer.from(text, 'latin1'), []).progress.kind, kind);
   });
 }
 

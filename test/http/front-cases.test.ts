@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { startCluster } from '../support/cluster.ts';
+import { metricTotal } from '../support/prometheus-text.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
 const cluster = await startCluster({ after }, { nodes: 1, flags: ['--value-bytes-max', '1MiB'] });
@@ -28,7 +29,9 @@ type Case = readonly [what: string, bytes: string, statuses: readonly number[], 
 function check([what, bytes, statuses, fate]: Case): void {
   test(`${what}: ${statuses.join(' ')}, ${fate}`, async (t) => {
     const connection = await RawConnection.open(t, cluster.node(0).url);
-    const isHead = bytes.split(/(?<=\r\n\r\n)/).map((part) => part.startsWith('HEAD '));
+    const isHead = [...bytes.matchAll(/(GET|HEAD|PUT|DELETE|POST|OPTIONS) (?=[/*h])/g)].map(
+      ([, method]) => method === 'HEAD',
+    );
     connection.send(bytes);
     for (const [index, status] of statuses.entries()) {
       const answer = await connection.answer(status >= 200 && isHead[index] !== true);
@@ -113,7 +116,78 @@ const orders: readonly Case[] = [
   ['a PUT behind one whose connection ends', chunked('PUT /v0/entity') + put('o9', 'v'), [400], 'closed'],
 ];
 
-for (const one of [...refusals, ...orders]) check(one);
+const noBreak = '\u00a0';
+const withHost = (host: string): string => `GET /livez HTTP/1.1\r\nhost: ${host}\r\n\r\n`;
+
+/** What the bytes mean. */
+const meanings: readonly Case[] = [
+  [
+    'a length behind a no-break space',
+    request('PUT /v0/entity?id=a', `content-length:${noBreak}5\r\n`, 'hello'),
+    [400],
+    'closed',
+  ],
+  [
+    'chunked before a no-break space',
+    request('PUT /v0/entity?id=a', `transfer-encoding: chunked${noBreak}\r\n`, '0\r\n\r\n'),
+    [400],
+    'closed',
+  ],
+  [
+    'tabs and spaces around a length',
+    request('PUT /v0/entity?id=a', 'content-length:\t 5 \t\r\n', 'hello'),
+    [201],
+    'open',
+  ],
+  [
+    'a NUL in the extension of a chunk',
+    request('PUT /v0/entity?id=a', chunkedField, '1;\0\r\na\r\n0\r\n\r\n'),
+    [400],
+    'closed',
+  ],
+  [
+    'a trailer that is no field',
+    request('PUT /v0/entity?id=a', chunkedField, '1\r\na\r\n0\r\nwhat\r\n\r\n'),
+    [400],
+    'closed',
+  ],
+  ['a fragment', request('GET /v0/entity?id=a#b'), [400], 'closed'],
+  ['HEAD of a key that is missing', request('HEAD /v0/entity?id=none'), [404], 'open'],
+  ['HEAD of a key, then GET', put('h', 'value') + request('HEAD /v0/entity?id=h') + get('h'), [201, 200, 200], 'open'],
+  ['HEAD without a key', request('HEAD /v0/entity'), [400], 'open'],
+  ['OPTIONS of the server', request('OPTIONS *') + live, [204, 200], 'open'],
+  ['a GET of the server', request('GET *'), [400], 'open'],
+  ['HTTP/1.2', live.replace('HTTP/1.1', 'HTTP/1.2'), [505], 'closed'],
+  ['HTTP/2.0', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [505], 'closed'],
+  ['an expectation that is not known', put('e', 'v', 'expect: tea\r\n'), [417], 'closed'],
+  ['PUT if nothing is there', put('c', 'v', 'if-none-match: *\r\n') + get('c'), [501, 404], 'open'],
+  ['PUT if something is there', put('c', 'v', 'if-match: *\r\n') + get('c'), [501, 404], 'open'],
+  ['DELETE of one version', put('d', 'v') + del('d', 'if-match: "1"\r\n') + get('d'), [201, 501, 200], 'open'],
+  ['PUT of a part', put('c', 'v', 'content-range: bytes 0-0/2\r\n') + get('c'), [501, 404], 'open'],
+  ['GET unless it is known', put('n', 'v') + get('n', 'if-none-match: "1"\r\n'), [201, 200], 'open'],
+  ['a path in the query of an absolute target', request('GET http://localhost?x=/v0/entity?id=v'), [400], 'open'],
+  ['an absolute target', request('GET http://localhost:80/livez'), [200], 'open'],
+  ['an absolute target with a user', request('GET http://me@localhost/livez'), [400], 'closed'],
+  ['a host with a path', withHost('a/b?c@d'), [400], 'closed'],
+  ['two hosts in one field', withHost('a, b'), [400], 'closed'],
+];
+
+for (const one of [...refusals, ...orders, ...meanings]) check(one);
+
+test('HEAD says of a value what GET says, without the value', async (t) => {
+  const connection = await RawConnection.open(t, cluster.node(0).url);
+  for (const [key, bytes] of [
+    ['head', 5],
+    ['head-large', 200_000],
+  ] as const) {
+    connection.send(put(key, 'x'.repeat(bytes)) + get(key) + request(`HEAD /v0/entity?id=${key}`) + live);
+    assert.equal((await connection.answer()).status, 201);
+    const { headers } = await connection.answer();
+    assert.deepEqual((await connection.answer(false)).headers, headers);
+    assert.equal((await connection.answer()).body.toString(), 'live\n');
+  }
+  assert.equal(await metricTotal(cluster.node(0).url, 'kvorum_answer_bytes_in_flight'), 0);
+});
 
 test('100 PUTs and GETs of one key in one segment each read what was written before them', async (t) => {
   const connection = await RawConnection.open(t, cluster.node(0).url);

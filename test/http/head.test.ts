@@ -16,6 +16,9 @@ test('a plain request is understood', () => {
     expectsContinue: false,
     accept: '',
     authorization: '',
+    authority: 'x',
+    origin: '',
+    condition: '',
   });
 });
 
@@ -40,7 +43,13 @@ for (const [what, text, expected] of [
     lines('GET /a HTTP/1.1', 'Host: x', 'authorization: a', 'authorization: a'),
     { authorization: 'a, a' },
   ],
-  ['accept', lines('GET /a HTTP/1.1', 'Host: x', 'Accept: a/b', 'accept: c/d;q=0'), { accept: ' a/b, c/d;q=0' }],
+  ['accept', lines('GET /a HTTP/1.1', 'Host: x', 'Accept: a/b', 'accept: c/d;q=0'), { accept: 'a/b,c/d;q=0' }],
+  ['the authority', lines('GET /a HTTP/1.1', 'Host: \tExample.org:80 '), { authority: 'example.org:80' }],
+  ['an address of IPv6', lines('GET /a HTTP/1.1', 'Host: [::1]:80'), { authority: '[::1]:80' }],
+  ['whom the absolute form asks', lines('GET http://Other:1/a HTTP/1.1', 'Host: x'), { authority: 'other:1' }],
+  ['a query right behind the authority', lines('GET http://a?x=/b HTTP/1.1', 'Host: x'), { target: '/?x=/b' }],
+  ['an origin', lines('GET /a HTTP/1.1', 'Host: x', 'Origin: http://Page'), { origin: 'http://page' }],
+  ['a condition', lines('PUT /a HTTP/1.1', 'Host: x', 'If-None-Match: *'), { condition: 'if-none-match' }],
   ['an empty field value', lines('GET /a HTTP/1.1', 'Host:'), {}],
 ] as const) {
   test(`${what} is understood`, () => {
@@ -80,6 +89,15 @@ for (const [what, text] of [
   ['chunked twice', lines('PUT /a HTTP/1.1', 'Host: x', 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked')],
   ['gzip', lines('PUT /a HTTP/1.1', 'Host: x', 'Transfer-Encoding: gzip, chunked')],
   ['chunked in HTTP/1.0', lines('PUT /a HTTP/1.0', 'Transfer-Encoding: chunked')],
+  ['content-length before a no-break space', lines('PUT /a HTTP/1.1', 'Host: x', 'Content-Length:\xa05')],
+  ['content-length before a vertical tab', lines('PUT /a HTTP/1.1', 'Host: x', 'Content-Length:\x0b5')],
+  ['chunked and a no-break space', lines('PUT /a HTTP/1.1', 'Host: x', 'Transfer-Encoding: chunked\xa0')],
+  ['a fragment', lines('GET /a#b HTTP/1.1', 'Host: x')],
+  ['a host with a path', lines('GET /a HTTP/1.1', 'Host: a/b?c@d')],
+  ['a host with a user', lines('GET /a HTTP/1.1', 'Host: a@b')],
+  ['a list of hosts', lines('GET /a HTTP/1.1', 'Host: a, b')],
+  ['an absolute form without an authority', lines('GET http:///a HTTP/1.1', 'Host: x')],
+  ['an absolute form with a user', lines('GET http://a@b/a HTTP/1.1', 'Host: x')],
   ['an expectation that is not known', lines('PUT /a HTTP/1.1', 'Host: x', 'Expect: tea')],
 ] as const) {
   test(`${what} is refused`, () => assert.ok('malformed' in parseHead(text)));
