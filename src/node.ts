@@ -15,6 +15,7 @@ import { parseTopology, topologyDigest, type Topology } from './domain/topology.
 import { replicaProtocol, type NodeDescription } from './protocol/nodes.ts';
 import type { NodeState, NodeView } from './http/admin.ts';
 import { EntityHandler } from './http/entity.ts';
+import { HostGuard } from './http/host-guard.ts';
 import type { EntityExchange } from './http/outcome.ts';
 import { ProfileHandler } from './http/profile.ts';
 import { RangeHandler } from './http/range.ts';
@@ -147,7 +148,9 @@ class Node implements NodeView {
   async start(): Promise<void> {
     const { port, keepAliveMs, connectionsMax } = this.#settings;
     const host = bindAddress(this.#settings);
-    const handlers = { entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
+    const { allowedHosts } = this.#settings;
+    const hosts = new HostGuard({ bindHost: host, selfUrl: this.#self.url, allowedHosts });
+    const handlers = { hosts, entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
     const options = { host, port, keepAliveMs, connectionsMax, node: this, arrivals: this.#arrivals, ...handlers };
     this.#server = await ClientServer.listen(options);
     await this.#pool.announce();

@@ -9,8 +9,9 @@ import { KvorumError } from '../diagnostics/errors.ts';
 import { ReadBuffer } from './accepted-socket.ts';
 import { adminRoutes, type NodeView } from './admin.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
-import type { Arrivals, Request } from './request.ts';
+import { isSafe, type Arrivals, type Request } from './request.ts';
 import type { EntityHandler } from './entity.ts';
+import type { HostGuard } from './host-guard.ts';
 import { problemResponse } from './problem.ts';
 import { profilePaths, type ProfileHandler } from './profile.ts';
 import type { RangeHandler } from './range.ts';
@@ -22,6 +23,7 @@ export interface ClientServerOptions {
   /** How long a connection may idle between requests. */
   readonly keepAliveMs: number;
   readonly connectionsMax: number;
+  readonly hosts: HostGuard;
   readonly node: NodeView;
   readonly entity: EntityHandler;
   readonly range: RangeHandler;
@@ -32,6 +34,8 @@ export interface ClientServerOptions {
 const ENTITY_PATH = '/v0/entity';
 const RANGE_PATH = '/v0/entities';
 const SWEEP_MS = 1000;
+const unknownHost = problemResponse('unknown-host', 'This node has another name; --allowed-hosts gives it more');
+const foreignOrigin = problemResponse('forbidden', 'Pages of another origin may not write; --allowed-hosts names some');
 /** What `OPTIONS *` is answered: the methods that some path knows. */
 const serverOptions: Response = {
   status: 204,
@@ -93,7 +97,13 @@ export class ClientServer {
   }
 
   #route(request: Request): void {
-    const { target } = request.head;
+    const { head, reply } = request;
+    const { hosts } = this.#options;
+    if (!hosts.answersTo(head.authority)) return reply.send(unknownHost);
+    if (head.origin !== '' && !isSafe(head.method) && !hosts.mayWrite(head.origin, head.authority)) {
+      return reply.send(foreignOrigin);
+    }
+    const { target } = head;
     const question = target.indexOf('?');
     const path = question < 0 ? target : target.slice(0, question);
     const query = question < 0 ? '' : target.slice(question + 1);
@@ -101,6 +111,7 @@ export class ClientServer {
     else if (path === RANGE_PATH) this.#options.range.handle(request, query);
     else if (profilePaths.includes(path)) this.#options.profile.handle(request, path, query);
     else this.#routeAdmin(request, path);
+    return undefined;
   }
 
   #routeAdmin({ head, reply }: Request, path: string): void {

@@ -87,6 +87,15 @@ export const entries = {
     defaultWords: 'chosen from --self',
     defaultNote: () => 'chosen from --self',
   }),
+  allowedHosts: list({
+    why: 'Names that clients may use for a node besides loopback and its own; where it is set, and on loopback, others get 421',
+    choose: 'The names under which proxies in front of the node pass on requests; pages of these names may write',
+    neededBy: 'node',
+    placeholder: 'NAME,NAME,...',
+    bounds: 'names without ports',
+    default: [],
+    defaultWords: 'none',
+  }),
   mode: choice({
     why: 'How replicas are asked: one after another, all at once, or all at once with operations put together',
     choose: 'batched; sync and async are the two shapes of the Java study, for comparison',

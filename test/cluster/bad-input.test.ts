@@ -80,26 +80,26 @@ test('bad input', async (t) => {
     const connection = await RawConnection.open(sub, url);
     for (const [target, status, code] of targets) {
       for (const method of ['GET', 'PUT', 'DELETE']) {
-        connection.send(`${method} ${target} HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc`);
+        connection.send(`${method} ${target} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\nabc`);
         const answer = await connection.answer();
         const what = `${method} ${target.slice(0, 80)}`;
         assert.deepEqual([answer.status, codeOf(answer)], [status, code], what);
         assert.equal(answer.headers.get('content-type'), 'application/problem+json', what);
       }
     }
-    connection.send('PUT /v0/entity?id=a HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nv');
+    connection.send('PUT /v0/entity?id=a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\nv');
     assert.equal((await connection.answer()).status, 201);
   });
 
   await t.test('other methods are 405 and name those that are known', async (sub) => {
     const connection = await RawConnection.open(sub, url);
     for (const method of ['POST', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND']) {
-      connection.send(`${method} /v0/entity?id=a HTTP/1.1\r\nhost: a\r\n\r\n`);
+      connection.send(`${method} /v0/entity?id=a HTTP/1.1\r\nhost: localhost\r\n\r\n`);
       const answer = await connection.answer();
       assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'GET, HEAD, PUT, DELETE'], method);
     }
     for (const path of ['/metrics', '/livez', '/readyz', '/v0/status', '/v0/node']) {
-      connection.send(`POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nxx`);
+      connection.send(`POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\nxx`);
       const answer = await connection.answer();
       assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'GET, HEAD'], path);
     }
@@ -108,7 +108,7 @@ test('bad input', async (t) => {
   await t.test('HEAD of an admin path is GET without the body', async (sub) => {
     const connection = await RawConnection.open(sub, url);
     for (const path of ['/metrics', '/livez', '/readyz', '/v0/status', '/v0/node']) {
-      connection.send(`HEAD ${path} HTTP/1.1\r\nhost: a\r\n\r\n`);
+      connection.send(`HEAD ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
       assert.equal((await connection.answer(false)).status, 200, path);
     }
   });
@@ -117,12 +117,12 @@ test('bad input', async (t) => {
     'a body over the bound is 413, known at the headers if they name its length, and a length that is no safe integer is 400',
     async (sub) => {
       const connection = await RawConnection.open(sub, url);
-      connection.send('PUT /v0/entity?id=big HTTP/1.1\r\nhost: a\r\ncontent-length: 100001\r\n\r\n');
+      connection.send('PUT /v0/entity?id=big HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100001\r\n\r\n');
       const answer = await connection.answer();
       assert.deepEqual([answer.status, codeOf(answer)], [413, 'value-too-large']);
       for (const length of ['99999999999999999999999', '9007199254740993']) {
         const other = await RawConnection.open(sub, url);
-        other.send(`PUT /v0/entity?id=big HTTP/1.1\r\nhost: a\r\ncontent-length: ${length}\r\n\r\n`);
+        other.send(`PUT /v0/entity?id=big HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${length}\r\n\r\n`);
         assert.equal((await other.answer()).status, 400, length);
       }
       assert.equal((await cluster.get(0, 'big')).status, 404);
@@ -130,7 +130,7 @@ test('bad input', async (t) => {
   );
 
   await t.test('a chunked body over the bound is 413, and one at the bound is not', async (sub) => {
-    const head = 'PUT /v0/entity?id=big HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n';
+    const head = 'PUT /v0/entity?id=big HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n';
     const chunk = `c350\r\n${'x'.repeat(50_000)}\r\n`;
     const over = await RawConnection.open(sub, url);
     over.send(`${head}${chunk}${chunk}1\r\nx\r\n`);
@@ -154,14 +154,14 @@ test('bad input', async (t) => {
       '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS hello\r\n\r\n',
       'hello\r\n\r\n',
       'GET\r\n\r\n',
-      'GET /livez HTTP/x.1\r\nhost: a\r\n\r\n',
+      'GET /livez HTTP/x.1\r\nhost: localhost\r\n\r\n',
       'GET /livez HTTP/1.1\r\nhost : a\r\n\r\n',
-      'GET /livez HTTP/1.1\r\nhost: a\r\nx: \x00\r\n\r\n',
-      'PUT /v0/entity?id=a HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n',
-      'PUT /v0/entity?id=a HTTP/1.1\r\nhost: a\r\ncontent-length: -1\r\n\r\n',
-      'PUT /v0/entity?id=a HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx',
-      'PUT /v0/entity?id=a HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
-      'PUT /v0/entity?id=a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
+      'GET /livez HTTP/1.1\r\nhost: localhost\r\nx: \x00\r\n\r\n',
+      'PUT /v0/entity?id=a HTTP/1.1\r\nhost: localhost\r\ncontent-length: x\r\n\r\n',
+      'PUT /v0/entity?id=a HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n',
+      'PUT /v0/entity?id=a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx',
+      'PUT /v0/entity?id=a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+      'PUT /v0/entity?id=a HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
     ];
     for (const bytes of garbage) {
       const connection = await RawConnection.open(sub, url);
@@ -175,7 +175,9 @@ test('bad input', async (t) => {
   await t.test('an answer to garbage does not overtake the answer to the request before it', async (sub) => {
     for (let round = 0; round < 20; round++) {
       const connection = await RawConnection.open(sub, url);
-      connection.send('PUT /v0/entity?id=before HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nvgarbage\r\n\r\n');
+      connection.send(
+        'PUT /v0/entity?id=before HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\nvgarbage\r\n\r\n',
+      );
       assert.equal((await connection.answer()).status, 201);
       assert.equal((await connection.answer()).status, 400);
       await connection.closed();
@@ -184,7 +186,7 @@ test('bad input', async (t) => {
 
   await t.test('headers without end are 431', async (sub) => {
     const connection = await RawConnection.open(sub, url);
-    connection.send(`GET /livez HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`);
+    connection.send(`GET /livez HTTP/1.1\r\nhost: localhost\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`);
     const answer = await connection.answer();
     assert.deepEqual([answer.status, codeOf(answer)], [431, 'headers-too-large']);
     await connection.closed();
@@ -194,10 +196,10 @@ test('bad input', async (t) => {
     const connection = await RawConnection.open(sub, url);
     const ids = ['%ff', '%fe', '%80', '%c3%28', '%', '%%', '%ef%bf'];
     for (const id of ids) {
-      connection.send(`PUT /v0/entity?id=${id} HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nv`);
+      connection.send(`PUT /v0/entity?id=${id} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\nv`);
       assert.equal((await connection.answer()).status, 400, id);
     }
-    connection.send('GET /v0/entity?id=%ef%bf%bd HTTP/1.1\r\nhost: a\r\n\r\n');
+    connection.send('GET /v0/entity?id=%ef%bf%bd HTTP/1.1\r\nhost: localhost\r\n\r\n');
     assert.equal((await connection.answer()).status, 404, 'the replacement character is a key of its own');
   });
 

@@ -10,7 +10,7 @@ import { metricTotal } from '../support/prometheus-text.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
 const put = (key: string, bytes: number): string =>
-  `PUT /v0/entity?id=${key} HTTP/1.1\r\nhost: a\r\ncontent-length: ${bytes}\r\n\r\n`;
+  `PUT /v0/entity?id=${key} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${bytes}\r\n\r\n`;
 
 test('connections', async (t) => {
   const cluster = await startCluster(t, { nodes: 1 });
@@ -19,7 +19,7 @@ test('connections', async (t) => {
   await t.test(
     'a client that closes its side in the middle of a request is closed too, and holds nothing',
     async (sub) => {
-      const chunked = 'PUT /v0/entity?id=cut HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhe';
+      const chunked = 'PUT /v0/entity?id=cut HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhe';
       for (const cut of [
         '',
         'GET',
@@ -60,7 +60,7 @@ test('connections', async (t) => {
 
   await t.test('a request that comes byte by byte is the same request', async (sub) => {
     const connection = await RawConnection.open(sub, url);
-    const bytes = `\r\n${put('bytes', 5)}hello${'GET /v0/entity?id=bytes HTTP/1.1\r\nhost: a\r\n\r\n'}`;
+    const bytes = `\r\n${put('bytes', 5)}hello${'GET /v0/entity?id=bytes HTTP/1.1\r\nhost: localhost\r\n\r\n'}`;
     for (const byte of bytes) {
       connection.send(byte);
       // One turn each, so that they leave as packets of their own.
@@ -73,7 +73,7 @@ test('connections', async (t) => {
   await t.test('what is pipelined behind connection: close is not done', async (sub) => {
     const connection = await RawConnection.open(sub, url);
     connection.send(
-      'PUT /v0/entity?id=last HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 1\r\n\r\nv' +
+      'PUT /v0/entity?id=last HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 1\r\n\r\nv' +
         `${put('behind', 1)}v`,
     );
     assert.equal((await connection.answer()).status, 201);
@@ -103,8 +103,8 @@ test('connections', async (t) => {
       requests += `${put(`many-${index}`, 3)}abc`;
       requests +=
         index % 2 === 0
-          ? `GET /v0/entity?id=many-${index}-none HTTP/1.1\r\nhost: a\r\n\r\n`
-          : 'GET /livez HTTP/1.1\r\nhost: a\r\n\r\n';
+          ? `GET /v0/entity?id=many-${index}-none HTTP/1.1\r\nhost: localhost\r\n\r\n`
+          : 'GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n';
     }
     connection.send(requests);
     for (let index = 0; index < count; index++) {
@@ -120,6 +120,6 @@ function askAndClose(t: TestContext, url: string, target: string) {
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
   t.after(() => socket.destroy());
   socket.on('error', () => {});
-  socket.write(`GET ${target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`);
+  socket.write(`GET ${target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
   return socket;
 }

@@ -131,7 +131,7 @@ test('metrics and logs', async (t) => {
     // A request whose body never comes keeps the node draining.
     const node = cluster.node(2);
     const connection = await RawConnection.open(t, node.url);
-    connection.send('PUT /v0/entity?id=a HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n');
+    connection.send('PUT /v0/entity?id=a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n');
     await eventually(async () => assert.equal(await metricTotal(node.url, 'kvorum_operations_in_flight'), 1));
     node.signal('SIGTERM');
     await eventually(() => assert.ok(node.stderr.includes('"stopping"')));
@@ -170,7 +170,7 @@ test('a stopping node answers what is in flight, is not ready, and refuses new c
   const cluster = await startCluster(t, { nodes: 1, flags: ['--drain-ms-max', '30s'] });
   const node = cluster.node(0);
   const inFlight = await RawConnection.open(t, node.url);
-  inFlight.send('PUT /v0/entity?id=a HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbo');
+  inFlight.send('PUT /v0/entity?id=a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\nbo');
   await eventually(async () => assert.equal(await metricTotal(node.url, 'kvorum_operations_in_flight'), 1));
   node.signal('SIGTERM');
   await eventually(() => assert.ok(node.stderr.includes('"stopping"')));

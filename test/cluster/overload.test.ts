@@ -11,7 +11,7 @@ import { RangeRequest } from '../support/range-client.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
 const putHead = (key: string, bytes: number): string =>
-  `PUT /v0/entity?id=${key} HTTP/1.1\r\nhost: a\r\ncontent-length: ${bytes}\r\n\r\n`;
+  `PUT /v0/entity?id=${key} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${bytes}\r\n\r\n`;
 
 /** A PUT that holds its place until its body comes. */
 async function held(t: TestContext, cluster: Cluster, key: string, bytes = 4): Promise<RawConnection> {
@@ -55,14 +55,16 @@ test('a bound on operations in flight', async (t) => {
       holder.send('body');
       await holder.answer();
     }
-    refused.send('12345GET /v0/entity?id=refused HTTP/1.1\r\nhost: a\r\n\r\n');
+    refused.send('12345GET /v0/entity?id=refused HTTP/1.1\r\nhost: localhost\r\n\r\n');
     assert.equal((await refused.answer()).status, 404);
   });
 
   await t.test('Expect: 100-continue is refused without asking for the body', async (sub) => {
     const holders = [await held(sub, cluster, 'a'), await held(sub, cluster, 'b')];
     const refused = await RawConnection.open(sub, url);
-    refused.send('PUT /v0/entity?id=x HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n');
+    refused.send(
+      'PUT /v0/entity?id=x HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n',
+    );
     assert.equal((await refused.answer()).status, 503);
     for (const holder of holders) holder.close();
   });
@@ -96,7 +98,7 @@ test('a bound on body bytes in flight refuses PUTs with 503 and leaves reads alo
   assert.deepEqual([refused.status, refused.headers['retry-after']], [503, '1']);
   // A chunked body may become as large as a value may be, so it needs room for that.
   const chunked = await RawConnection.open(t, cluster.node(0).url);
-  chunked.send('PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+  chunked.send('PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n');
   assert.equal((await chunked.answer()).status, 503);
   assert.equal((await cluster.get(0, 'first')).status, 404);
   first.close();
@@ -142,7 +144,7 @@ test('a bound on answer bytes in flight', async (t) => {
 
   await t.test('an answer behind a range that nobody reads holds nothing when its client leaves', async (sub) => {
     const pipelining = new RangeRequest(sub, url, '/v0/entities', { connection: 'keep-alive' });
-    pipelining.socket.write(`GET ${entityTarget('large')} HTTP/1.1\r\nhost: a\r\n\r\n`);
+    pipelining.socket.write(`GET ${entityTarget('large')} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
     await eventually(async () => assert.equal(await heldBytes(), large.length));
     pipelining.socket.destroy();
     await eventually(async () => assert.equal(await heldBytes(), 0));

@@ -62,7 +62,7 @@ test('/v0/profile', async (t) => {
     }
     const connection = await RawConnection.open(t, url);
     const twice = `authorization: ${authorization}\r\n`.repeat(2);
-    connection.send(`POST /v0/profile/start?kind=cpu HTTP/1.1\r\nhost: a\r\n${twice}\r\n`);
+    connection.send(`POST /v0/profile/start?kind=cpu HTTP/1.1\r\nhost: localhost\r\n${twice}\r\n`);
     assert.equal((await connection.answer()).status, 403, 'a proof given twice');
     assert.equal((await state()).state, 'off');
   });
@@ -131,7 +131,7 @@ test('/v0/profile', async (t) => {
     await old.closed();
     await post('start?kind=cpu');
     const leaving = await RawConnection.open(t, url);
-    leaving.send(`POST /v0/profile/stop HTTP/1.1\r\nhost: a\r\nauthorization: ${authorization}\r\n\r\n`);
+    leaving.send(`POST /v0/profile/stop HTTP/1.1\r\nhost: localhost\r\nauthorization: ${authorization}\r\n\r\n`);
     leaving.close();
     await eventually(async () => assert.equal((await state()).state, 'off'));
     assert.equal((await cluster.put(0, 'after', 'v')).status, 201);

@@ -119,12 +119,14 @@ for (const mode of modes) {
 
     await t.test('a chunked body is a body', async (sub) => {
       const connection = await RawConnection.open(sub, cluster.node(0).url);
-      connection.send('PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+      connection.send('PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n');
       connection.send('5\r\nhello\r\n1;ext=1\r\n \r\n');
       connection.send('5\r\nworld\r\n0\r\n\r\n');
       assert.equal((await connection.answer()).status, 201);
       assert.equal((await cluster.get(1, 'chunked')).body.toString(), 'hello world');
-      connection.send('PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n');
+      connection.send(
+        'PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+      );
       assert.equal((await connection.answer()).status, 201);
       assert.equal((await cluster.get(2, 'chunked')).body.length, 0);
     });
@@ -133,7 +135,7 @@ for (const mode of modes) {
       const connection = await RawConnection.open(sub, cluster.node(0).url);
       for (const bytes of [128 * 1024, 128 * 1024 + 1, 3_000_000, 16 * 1024 * 1024]) {
         const value = Buffer.alloc(bytes, everyByte);
-        connection.send('PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+        connection.send('PUT /v0/entity?id=chunked HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n');
         for (let at = 0; at < bytes; at += 100_000) {
           const chunk = value.subarray(at, at + 100_000);
           connection.send(`${chunk.length.toString(16)}\r\n`);
@@ -149,7 +151,7 @@ for (const mode of modes) {
     await t.test('Expect: 100-continue is answered before the body', async (sub) => {
       const connection = await RawConnection.open(sub, cluster.node(0).url);
       connection.send(
-        'PUT /v0/entity?id=expect HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n',
+        'PUT /v0/entity?id=expect HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n',
       );
       assert.equal((await connection.answer(false)).status, 100);
       connection.send('body');
@@ -160,11 +162,13 @@ for (const mode of modes) {
     await t.test('pipelined requests are answered in their order', async (sub) => {
       const connection = await RawConnection.open(sub, cluster.node(0).url);
       const put = (value: string): string =>
-        `PUT /v0/entity?id=pipelined-${value} HTTP/1.1\r\nhost: a\r\ncontent-length: ${value.length}\r\n\r\n${value}`;
-      const get = (value: string): string => `GET /v0/entity?id=pipelined-${value} HTTP/1.1\r\nhost: a\r\n\r\n`;
+        `PUT /v0/entity?id=pipelined-${value} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${value.length}\r\n\r\n${value}`;
+      const get = (value: string): string => `GET /v0/entity?id=pipelined-${value} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
       connection.send(put('1') + put('22') + put('333'));
       for (const _ of [1, 2, 3]) assert.equal((await connection.answer()).status, 201);
-      connection.send(get('333') + get('none') + get('1') + 'GET /nowhere HTTP/1.1\r\nhost: a\r\n\r\n' + get('22'));
+      connection.send(
+        get('333') + get('none') + get('1') + 'GET /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n' + get('22'),
+      );
       const answers: RawAnswer[] = [];
       for (const _ of [1, 2, 3, 4, 5]) answers.push(await connection.answer());
       assert.deepEqual(
@@ -178,7 +182,7 @@ for (const mode of modes) {
       await cluster.put(0, 'absolute', 'form');
       const connection = await RawConnection.open(sub, cluster.node(1).url);
       for (const origin of ['http://elsewhere:80', cluster.node(1).url, 'HTTP://ELSEWHERE']) {
-        connection.send(`GET ${origin}/v0/entity?id=absolute HTTP/1.1\r\nhost: a\r\n\r\n`);
+        connection.send(`GET ${origin}/v0/entity?id=absolute HTTP/1.1\r\nhost: localhost\r\n\r\n`);
         assert.equal((await connection.answer()).body.toString(), 'form', origin);
       }
     });
@@ -190,7 +194,7 @@ for (const mode of modes) {
         assert.equal((await cluster.put(0, 'kept', String(round), { agent })).status, 201);
         assert.equal((await cluster.get(0, 'kept', { agent })).body.toString(), String(round));
       }
-      for (const version of ['1.0\r\n', '1.1\r\nhost: a\r\nconnection: close\r\n']) {
+      for (const version of ['1.0\r\n', '1.1\r\nhost: localhost\r\nconnection: close\r\n']) {
         const connection = await RawConnection.open(sub, cluster.node(0).url);
         connection.send(`GET /v0/entity?id=kept HTTP/${version}\r\n`);
         assert.equal((await connection.answer()).body.toString(), '19');

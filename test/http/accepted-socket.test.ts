@@ -54,7 +54,7 @@ async function listen(t: TestContext, server: Server): Promise<string> {
 }
 
 const request = (name: string, body: string): string =>
-  `PUT /${name} HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  `PUT /${name} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
 
 const names = ['aaaa', 'bbbb', 'cccc'];
 const bodyOf = (name: string): string => name.repeat(40);
