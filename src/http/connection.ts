@@ -38,6 +38,7 @@ import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { AnswerQueue } from './answer-queue.ts';
 import { ChunkedBody, headEnd, SizedBody, type BodyReader, type LargeRoom } from './body.ts';
+import { beginningProblem } from './head-beginning.ts';
 import { parseHead, type RequestHead } from './head.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
 import type { Reply } from './reply.ts';
@@ -256,7 +257,9 @@ export class Connection {
       return undefined;
     }
     if (end < 0) {
-      this.#expect({ kind: 'head', scanned: bytes.length - start });
+      const problem = beginningProblem(bytes, offset, Math.max(offset, start + scanned));
+      if (problem !== undefined) this.#refuse(problem.problem, problem.malformed);
+      else this.#expect({ kind: 'head', scanned: bytes.length - start });
       return undefined;
     }
     const head = parseHead(bytes.toString('latin1', offset, end));

@@ -8,7 +8,10 @@ import { startCluster } from '../support/cluster.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
-const cluster = await startCluster({ after }, { nodes: 1, flags: ['--value-bytes-max', '1MiB'] });
+const cluster = await startCluster(
+  { after },
+  { nodes: 1, flags: ['--value-bytes-max', '1MiB', '--allowed-hosts', 'kv.example'] },
+);
 
 /** A request; `fields` each end with CRLF. */
 function request(line: string, fields = '', body = ''): string {
@@ -24,7 +27,10 @@ const expectField = 'expect: 100-continue\r\n';
 const live = request('GET /livez');
 
 /** What was sent, the statuses of the answers, and whether the connection serves on; if not, the last answer says so. */
-type Case = readonly [what: string, bytes: string, statuses: readonly number[], fate: 'open' | 'closed'];
+type Case = readonly [what: string, bytes: string, statuses: readonly number[], fate: 'open' | 'keep-alive' | 'closed'];
+
+/** What the last answer says of it; HTTP/1.0 clients must be told that a connection stays. */
+const said = { open: undefined, 'keep-alive': 'keep-alive', closed: 'close' } as const;
 
 function check([what, bytes, statuses, fate]: Case): void {
   test(`${what}: ${statuses.join(' ')}, ${fate}`, async (t) => {
@@ -36,10 +42,10 @@ function check([what, bytes, statuses, fate]: Case): void {
     for (const [index, status] of statuses.entries()) {
       const answer = await connection.answer(status >= 200 && isHead[index] !== true);
       assert.equal(answer.status, status, `answer ${index}`);
-      const isLast = fate === 'closed' && index === statuses.length - 1;
-      assert.equal(answer.headers.get('connection'), isLast ? 'close' : undefined, `answer ${index}`);
+      const isLast = index === statuses.length - 1;
+      assert.equal(answer.headers.get('connection'), isLast ? said[fate] : undefined, `answer ${index}`);
     }
-    await (fate === 'open' ? servesOn(connection) : ends(connection));
+    await (fate === 'closed' ? ends(connection) : servesOn(connection));
   });
 }
 
@@ -172,7 +178,42 @@ const meanings: readonly Case[] = [
   ['two hosts in one field', withHost('a, b'), [400], 'closed'],
 ];
 
-for (const one of [...refusals, ...orders, ...meanings]) check(one);
+const from = (origin: string): string => `origin: ${origin}\r\n`;
+
+/** What is no HTTP is refused at once, though its head has no end. */
+const strangers: readonly Case[] = [
+  ['a TLS hello', '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03', [400], 'closed'],
+  ['a banner of SSH', 'SSH-2.0-OpenSSH_9.2p1\r\n', [400], 'closed'],
+  ['HTTP/0.9', 'GET /livez\r\n', [400], 'closed'],
+  ['bare line feeds', 'GET /livez HTTP/1.1\nhost: localhost\n\n', [400], 'closed'],
+  ['a request, then a bare line feed', `${live}GET /livez HTTP/1.1\n`, [200, 400], 'closed'],
+  ['empty lines before a request', `\r\n\r\n${live}\r\n${live}`, [200, 200], 'open'],
+];
+
+/** Which names the node answers to, and whose pages may write. */
+const names: readonly Case[] = [
+  ['a name that leads to loopback', withHost('attacker.example') + live, [421, 200], 'open'],
+  ['an absolute target of such a name', request('GET http://attacker.example/livez'), [421], 'open'],
+  ['a write by such a name', chunked('PUT http://attacker.example/v0/entity?id=a'), [421], 'closed'],
+  ['a name that begins like loopback', withHost('127.0.0.1.attacker.example'), [421], 'open'],
+  [
+    'loopback in other spellings',
+    ['LOCALHOST:1', '127.0.0.1', '[::1]:80', 'x.localhost', '127.9.9.9', 'localhost.'].map(withHost).join(''),
+    [200, 200, 200, 200, 200, 200],
+    'open',
+  ],
+  ['no name', 'GET /livez HTTP/1.0\r\nconnection: keep-alive\r\n\r\n', [200], 'keep-alive'],
+  ['a name that is allowed', withHost('kv.example:8080'), [200], 'open'],
+  ['a write by a foreign page', put('f', 'v', from('http://attacker.example')) + get('f'), [403, 404], 'open'],
+  ['a delete by a page of no origin', del('f', from('null')), [403], 'open'],
+  ['a write by a page of another port', put('f', 'v', from('http://localhost:3000')), [403], 'open'],
+  ['a write by two origins', put('f', 'v', from('http://localhost') + from('http://localhost')), [403], 'open'],
+  ['a read by a foreign page', get('f', from('http://attacker.example')), [404], 'open'],
+  ['a write by a page of its own', put('g', 'v', from('http://localhost')), [201], 'open'],
+  ['a write by an allowed page', put('g', 'v', from('https://KV.example')), [201], 'open'],
+];
+
+for (const one of [...names, ...strangers, ...refusals, ...orders, ...meanings]) check(one);
 
 test('HEAD says of a value what GET says, without the value', async (t) => {
   const connection = await RawConnection.open(t, cluster.node(0).url);

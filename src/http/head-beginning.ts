@@ -1,0 +1,37 @@
+/**
+ * The beginning of a head whose end has not come: whether it can still become a request. What is no HTTP (a TLS hello, a
+ * banner, a request of HTTP/0.9, lines ended by bare line feeds) may never send the empty line that ends a head, so it is
+ * refused as soon as it can be told, and not when its time is up.
+ */
+import type { Buffer } from 'node:buffer';
+import { requestLineProblem, type MalformedHead } from './head.ts';
+
+const TAB = 9;
+const LF = 10;
+const CR = 13;
+const DEL = 127;
+
+const noHttp: MalformedHead = { malformed: 'This is no HTTP: control characters in a head', problem: 'bad-request' };
+
+/** What is wrong with the head that begins at `start`; bytes before `from` have been looked at. */
+export function beginningProblem(bytes: Buffer, start: number, from: number): MalformedHead | undefined {
+  for (let at = from; at < bytes.length; at++) {
+    const byte = bytes[at] as number;
+    if (byte === LF && bytes[at - 1] === CR && at > start) {
+      const problem = bytes.indexOf(LF, start) === at ? firstLineProblem(bytes, start, at - 1) : undefined;
+      if (problem !== undefined) return problem;
+    } else if (isForbidden(byte) || (at > start && bytes[at - 1] === CR)) {
+      return noHttp;
+    }
+  }
+  return undefined;
+}
+
+function firstLineProblem(bytes: Buffer, start: number, end: number): MalformedHead | undefined {
+  return requestLineProblem(bytes.toString('latin1', start, end));
+}
+
+/** Control characters that stand in no head. */
+function isForbidden(byte: number): boolean {
+  return (byte < 32 && byte !== TAB && byte !== CR) || byte === DEL;
+}
