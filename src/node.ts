@@ -146,12 +146,13 @@ class Node implements NodeView {
   }
 
   async start(): Promise<void> {
-    const { port, keepAliveMs, connectionsMax } = this.#settings;
+    const { port, keepAliveMs, bodyBytesPerSecondMin, connectionsMax } = this.#settings;
     const host = bindAddress(this.#settings);
     const { allowedHosts } = this.#settings;
     const hosts = new HostGuard({ bindHost: host, selfUrl: this.#self.url, allowedHosts });
     const handlers = { hosts, entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
-    const options = { host, port, keepAliveMs, connectionsMax, node: this, arrivals: this.#arrivals, ...handlers };
+    const bounds = { keepAliveMs, bodyBytesPerSecondMin, connectionsMax };
+    const options = { host, port, ...bounds, node: this, arrivals: this.#arrivals, ...handlers };
     this.#server = await ClientServer.listen(options);
     await this.#pool.announce();
     this.#state = 'ready';

@@ -27,7 +27,7 @@ const malformed: BodyProgress = { kind: 'malformed' };
 export interface LargeRoom {
   readonly above: number;
   /** Called at most once for a body, with the most that it can have. */
-  readonly allocate: (bytes: number) => Buffer;
+  allocate(bytes: number): Buffer;
 }
 
 /** Reads a body of `length` bytes, a large one into `room`. */

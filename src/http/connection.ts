@@ -37,12 +37,13 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { AnswerQueue } from './answer-queue.ts';
-import { ChunkedBody, headEnd, SizedBody, type BodyReader, type LargeRoom } from './body.ts';
+import { ChunkedBody, headEnd, SizedBody, type BodyReader } from './body.ts';
 import { beginningProblem } from './head-beginning.ts';
 import { parseHead, type RequestHead } from './head.ts';
+import { keepsPace, type Progress } from './pace.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
 import type { Reply } from './reply.ts';
-import { isSafe, type Arrivals, type OnBody, type Request } from './request.ts';
+import { isSafe, type Arrivals, type BodyRoom, type OnBody, type Request } from './request.ts';
 
 /** What a connection needs of its server; one object for all connections. */
 export interface ConnectionOptions {
@@ -50,8 +51,9 @@ export interface ConnectionOptions {
   /** Milliseconds; may be as coarse as the sweep. */
   readonly now: () => number;
   readonly arrivals: Arrivals;
-  /** How long a connection may idle between requests, and how long its client may take to read an answer. */
+  /** How long a connection may idle between requests, and how long its client may read at less than the least rate. */
   readonly keepAliveMs: number;
+  readonly bodyBytesPerSecondMin: number;
 }
 
 /** In the order in which they are entered; any may be left out. */
@@ -64,7 +66,7 @@ type Input =
   /** The head has come; those before it have not been answered. */
   | { readonly kind: 'queued'; readonly head: RequestHead }
   | { readonly kind: 'offered'; readonly head: RequestHead }
-  | { readonly kind: 'body'; readonly reader: BodyReader; readonly onBody: OnBody }
+  | { readonly kind: 'body'; readonly reader: BodyReader; readonly onBody: OnBody; readonly room: BodyRoom | undefined }
   | { readonly kind: 'skipped'; left: number }
   | { readonly kind: 'ended' };
 
@@ -78,7 +80,7 @@ export const HEAD_BYTES_MAX = 16 * 1024;
 const DISCARD_BYTES_MAX = 256 * 1024;
 /** How long the client may let the connection wait, milliseconds, if it neither idles nor reads answers. */
 const waitMsMax = {
-  /** A request whose head or body is not complete after this is answered 408. */
+  /** A request whose head is not complete after this, or whose body comes too slowly for so long, is answered 408. */
   'rest-of-request': 30_000,
   /** A client that was told of the end gets this long to read the last answer, before a reset could lose it. */
   close: 2000,
@@ -102,6 +104,10 @@ export class Connection {
   /** Since when it waits for that, by the server's coarse clock. */
   #since: number;
   #arrivedAt = 0;
+  /** Bytes of bodies that have come without their end, since `#since`. */
+  #bodyBytes = 0;
+  /** What the client has read, as of when the sweep first found that some is left. */
+  #reading: Progress | undefined;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
@@ -124,13 +130,32 @@ export class Connection {
 
   /** Ends the connection if it has waited too long, as of the server's clock. To be called from time to time. */
   sweep(): void {
-    if (this.#awaits === 'answer') return;
+    if (this.#socket.writableLength > 0) return this.#watchReader();
+    this.#reading = undefined;
+    if (this.#awaits === 'answer') return undefined;
     const waitedMs = this.#options.now() - this.#since;
-    // It may take as long to read an answer as it may idle after it.
-    const awaits = this.#socket.writableLength > 0 ? 'next-request' : this.#awaits;
-    if (waitedMs <= (awaits === 'next-request' ? this.#options.keepAliveMs : waitMsMax[awaits])) return;
-    if (awaits === 'rest-of-request') this.#timeOut();
-    else this.#socket.destroy();
+    const mayWaitMs = this.#awaits === 'next-request' ? this.#options.keepAliveMs : waitMsMax[this.#awaits];
+    if (waitedMs <= mayWaitMs) return undefined;
+    if (this.#awaits !== 'rest-of-request') return void this.#socket.destroy();
+    return this.#input.kind === 'body' ? this.#watchBody() : this.#timeOut();
+  }
+
+  /** Answers wait for their client to read them: it may take long, but must go on. */
+  #watchReader(): void {
+    const { keepAliveMs: graceMs, bodyBytesPerSecondMin: bytesPerSecondMin, now } = this.#options;
+    const progress = { since: now(), bytes: this.#socket.bytesWritten - this.#socket.writableLength };
+    this.#reading = keepsPace(this.#reading ?? progress, progress, { graceMs, bytesPerSecondMin });
+    if (this.#reading === undefined) this.#socket.destroy();
+  }
+
+  /** A body has not come whole: it may take long, but must go on. */
+  #watchBody(): void {
+    const pace = { graceMs: waitMsMax['rest-of-request'], bytesPerSecondMin: this.#options.bodyBytesPerSecondMin };
+    const progress = { since: this.#options.now(), bytes: this.#bodyBytes };
+    if (keepsPace({ since: this.#since, bytes: 0 }, progress, pace) === undefined) return this.#timeOut();
+    this.#since = progress.since;
+    this.#bodyBytes = 0;
+    return undefined;
   }
 
   /** Ends the connection after the answers that are under way; at once if there are none. */
@@ -170,6 +195,7 @@ export class Connection {
     if (awaits === this.#awaits) return;
     this.#awaits = awaits;
     this.#since = this.#options.now();
+    this.#bodyBytes = 0;
   }
 
   #awaited(): Awaited {
@@ -284,7 +310,7 @@ export class Connection {
     if (this.#input.kind === 'offered') this.#skipBody(head, reply);
   }
 
-  #startBody(bytesMax: number, onBody: OnBody, room: LargeRoom | undefined): void {
+  #startBody(bytesMax: number, onBody: OnBody, room: BodyRoom | undefined): void {
     if (this.#input.kind !== 'offered') throw new Error('the body of this request is not on offer');
     const { contentLength, expectsContinue, keepAlive } = this.#input.head;
     if (contentLength === 0) {
@@ -295,7 +321,7 @@ export class Connection {
     if (newest !== undefined) newest.keepAlive = keepAlive;
     const reader = contentLength === undefined ? new ChunkedBody(bytesMax, room) : new SizedBody(contentLength, room);
     if (expectsContinue && this.#answers.length === 1) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
-    return this.#expect({ kind: 'body', reader, onBody });
+    return this.#expect({ kind: 'body', reader, onBody, room });
   }
 
   /** Nobody takes the body. */
@@ -305,9 +331,14 @@ export class Connection {
     return this.#expect(left === 0 ? nextHead : { kind: 'skipped', left });
   }
 
-  #readBody(bytes: Buffer, offset: number, { reader, onBody }: Extract<Input, { kind: 'body' }>): number {
+  #readBody(bytes: Buffer, offset: number, { reader, onBody, room }: Extract<Input, { kind: 'body' }>): number {
     const progress = reader.read(bytes, offset);
-    if (progress.kind === 'more') return bytes.length;
+    const came = bytes.length - offset;
+    const isFull = progress.kind === 'more' && room?.hold(came) === false;
+    if (progress.kind === 'more' && !isFull) {
+      this.#bodyBytes += came;
+      return bytes.length;
+    }
     this.#expect(nextHead);
     if (progress.kind === 'done') {
       this.#awaits = 'answer';
@@ -316,7 +347,7 @@ export class Connection {
     }
     const reply = this.#answers.newest;
     if (reply !== undefined) this.#endAfter(reply);
-    onBody(progress.kind === 'too-large' ? 'too-large' : 'gone');
+    onBody(bodyFailure(progress.kind));
     if (progress.kind === 'malformed') reply?.send(problemResponse('bad-request', 'Malformed chunked body'));
     return bytes.length;
   }
@@ -407,6 +438,12 @@ export class Connection {
 function isSkippable({ contentLength, expectsContinue }: RequestHead): boolean {
   if (contentLength === 0) return true;
   return contentLength !== undefined && contentLength <= DISCARD_BYTES_MAX && !expectsContinue;
+}
+
+/** What the taker of a body hears that is not read to its end. */
+function bodyFailure(kind: 'more' | 'too-large' | 'malformed'): 'no-room' | 'too-large' | 'gone' {
+  if (kind === 'more') return 'no-room';
+  return kind === 'malformed' ? 'gone' : kind;
 }
 
 /** Empty lines before a request are skipped (RFC 9112 section 2.2). */

@@ -3,10 +3,10 @@
  * pool is touched: an overloaded node can then refuse at little cost.
  */
 import type { Buffer } from 'node:buffer';
-import { largeFrame, type Dispatcher } from '../dispatch/dispatcher.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { largeValueBytes } from '../formats/record.ts';
 import { AnswerBytes } from './answer-bytes.ts';
+import { BodyBytes, ValueRoom } from './body-bytes.ts';
 import { isSafe, type Request } from './request.ts';
 import { outcomeResponse, retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
 import { problemResponse } from './problem.ts';
@@ -27,18 +27,19 @@ export class EntityHandler {
   readonly #limits: EntityLimits;
   readonly #onRefused: OnRefused;
   readonly #answers: AnswerBytes;
-  #bodyBytes = 0;
+  readonly #bodies: BodyBytes;
 
   constructor(dispatcher: Dispatcher<EntityExchange>, limits: EntityLimits, onRefused: OnRefused) {
     this.#dispatcher = dispatcher;
     this.#limits = limits;
     this.#onRefused = onRefused;
+    this.#bodies = new BodyBytes(limits.bodyBytesInFlightMax);
     this.#answers = new AnswerBytes(limits.answerBytesInFlightMax);
   }
 
   /** Bytes of bodies being received or waiting for their outcome. */
   get bodyBytes(): number {
-    return this.#bodyBytes;
+    return this.#bodies.inFlight;
   }
 
   /** Bytes of large answers that clients have not taken. */
@@ -59,27 +60,21 @@ export class EntityHandler {
     if (head.condition !== '' && !isSafe(method)) return this.#refuse(reply, conditionRefused(head.condition));
     const length = method === 'PUT' ? head.contentLength : 0;
     if (length !== undefined && length > this.#limits.valueBytesMax) return this.#refuse(reply, this.#tooLarge());
-    const bodyBytes = length ?? this.#limits.valueBytesMax;
-    const refusal = this.#refusal(method, bodyBytes);
+    const refusal = this.#refusal(method, length);
     if (refusal !== undefined) return this.#refuse(reply, refusal);
-    this.#bodyBytes += bodyBytes;
     const acksRequired = parsed.quorum.acksRequired;
     const { arrivedAt } = request;
-    const exchange = { method, reply, arrivedAt, startedAt: performance.now(), bodyBytes, acksRequired };
+    const exchange = { method, reply, arrivedAt, startedAt: performance.now(), bodyBytes: 0, acksRequired };
     if (method === 'PUT') return this.#receive(request, parsed, exchange);
     return this.#dispatch(parsed, exchange, undefined);
   }
 
   /** Answers a request with its outcome; what the request held is free. Returns what was answered. */
   answer(exchange: EntityExchange, outcome: Outcome): Response {
-    this.#release(exchange);
+    this.#bodies.release(exchange);
     const response = this.#answers.hold(outcomeResponse(exchange, outcome));
     exchange.reply.send(response);
     return response;
-  }
-
-  #release(exchange: EntityExchange): void {
-    this.#bodyBytes -= exchange.bodyBytes;
   }
 
   #refuse(reply: Reply, response: Response): void {
@@ -87,37 +82,30 @@ export class EntityHandler {
     reply.send(response);
   }
 
-  #refusal(method: EntityMethod, bodyBytes: number): Response | undefined {
-    if (method !== 'GET' && !this.#dispatcher.takesWrites) {
-      return problemResponse('overloaded', 'The store cannot keep up with the writes; nothing was done', retryAfter);
-    }
-    if (this.#bodyBytes + bodyBytes > this.#limits.bodyBytesInFlightMax) {
-      return problemResponse('overloaded', 'Too many body bytes are in flight; nothing was done', retryAfter);
-    }
-    if (this.#dispatcher.admit()) return undefined;
-    return problemResponse('overloaded', 'Too many operations are in flight; nothing was done', retryAfter);
+  /** `length` of the body, undefined if it is not known. */
+  #refusal(method: EntityMethod, length: number | undefined): Response | undefined {
+    if (!isSafe(method) && !this.#dispatcher.takesWrites) return tooManyWrites;
+    if (length !== 0 && this.#bodies.isFull) return tooManyBodies;
+    return this.#dispatcher.admit() ? undefined : tooManyOperations;
   }
 
   /** Takes the body; a large one comes straight into the frame that carries it on. */
   #receive(request: Request, query: EntityQuery, exchange: EntityExchange): void {
-    let frame: Buffer | undefined;
-    const allocate = (bytes: number): Buffer => {
-      const large = largeFrame(query.key.length, bytes);
-      frame = large.bytes;
-      return large.value;
+    const room = new ValueRoom(this.#bodies, exchange, query.key.length);
+    const onBody = (body: Buffer | 'too-large' | 'no-room' | 'gone'): void => {
+      if (typeof body === 'string') this.#giveUp(body, exchange);
+      else if (!this.#bodies.hold(exchange, body.length)) this.#giveUp('no-room', exchange);
+      else if (room.frame === undefined) this.#dispatch(query, exchange, body);
+      else this.#dispatcher.writeLarge(room.frame, query.key, body.length, query.quorum, exchange);
     };
-    const onBody = (body: Buffer | 'too-large' | 'gone'): void => {
-      if (body === 'too-large' || body === 'gone') this.#giveUp(body, exchange);
-      else if (frame === undefined) this.#dispatch(query, exchange, body);
-      else this.#dispatcher.writeLarge(frame, query.key, body.length, query.quorum, exchange);
-    };
-    request.takeBody(this.#limits.valueBytesMax, onBody, { above: largeValueBytes, allocate });
+    request.takeBody(this.#limits.valueBytesMax, onBody, room);
   }
 
-  #giveUp(why: 'too-large' | 'gone', exchange: EntityExchange): void {
+  #giveUp(why: 'too-large' | 'no-room' | 'gone', exchange: EntityExchange): void {
     this.#dispatcher.withdraw();
-    this.#release(exchange);
+    this.#bodies.release(exchange);
     if (why === 'too-large') this.#refuse(exchange.reply, this.#tooLarge());
+    if (why === 'no-room') this.#refuse(exchange.reply, tooManyBodies);
   }
 
   #dispatch({ key, quorum }: EntityQuery, exchange: EntityExchange, value: Buffer | undefined): void {
@@ -128,6 +116,14 @@ export class EntityHandler {
   #tooLarge(): Response {
     return problemResponse('value-too-large', `A value has at most ${this.#limits.valueBytesMax} bytes`);
   }
+}
+
+const tooManyWrites = overloaded('The store cannot keep up with the writes; nothing was done');
+const tooManyBodies = overloaded('Too many body bytes are in flight; nothing was done');
+const tooManyOperations = overloaded('Too many operations are in flight; nothing was done');
+
+function overloaded(detail: string): Response {
+  return problemResponse('overloaded', detail, retryAfter);
 }
 
 function entityMethod(method: string): EntityMethod | undefined {

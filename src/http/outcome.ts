@@ -17,8 +17,8 @@ export interface EntityExchange {
   readonly arrivedAt: number;
   /** `performance.now()` when the head had come. */
   readonly startedAt: number;
-  /** Body bytes that the request holds until it is answered. */
-  readonly bodyBytes: number;
+  /** Body bytes that have come, which the request holds until it is answered. */
+  bodyBytes: number;
   readonly acksRequired: number;
 }
 

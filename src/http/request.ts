@@ -5,10 +5,16 @@ import type { RequestHead } from './head.ts';
 import type { Reply } from './reply.ts';
 
 /**
- * Called once with the body, or with `too-large`, or with `gone` if it will not come. A body that was not collected
+ * Called once with the body, or with why it is not read to its end: `too-large`, `no-room`, or `gone` if it will not come. A body that was not collected
  * into memory of the taker's is valid until this returns.
  */
-export type OnBody = (body: Buffer | 'too-large' | 'gone') => void;
+export type OnBody = (body: Buffer | 'too-large' | 'no-room' | 'gone') => void;
+
+/** Where a body is collected. */
+export interface BodyRoom extends LargeRoom {
+  /** Further bytes of a body have come, and not its end; false if there is no room for them: the rest is not read. */
+  hold(bytes: number): boolean;
+}
 
 /** A request whose head has come. */
 export interface Request {
@@ -20,7 +26,7 @@ export interface Request {
    * Collects the body, up to `bytesMax`, a large one into `room` if that is given. To be called while the request is
    * handed over, or not at all: then the body is skipped.
    */
-  readonly takeBody: (bytesMax: number, onBody: OnBody, room?: LargeRoom) => void;
+  readonly takeBody: (bytesMax: number, onBody: OnBody, room?: BodyRoom) => void;
 }
 
 /** Whether connections note when bytes come: only while somebody records waits, since it costs a clock reading. */

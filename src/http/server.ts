@@ -22,6 +22,7 @@ export interface ClientServerOptions {
   readonly port: number;
   /** How long a connection may idle between requests. */
   readonly keepAliveMs: number;
+  readonly bodyBytesPerSecondMin: number;
   readonly connectionsMax: number;
   readonly hosts: HostGuard;
   readonly node: NodeView;
@@ -60,6 +61,7 @@ export class ClientServer {
       now: () => this.#now,
       arrivals: options.arrivals,
       keepAliveMs: options.keepAliveMs,
+      bodyBytesPerSecondMin: options.bodyBytesPerSecondMin,
     };
     const socketOptions = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
     this.#server = createServer(socketOptions, (socket) => this.#accept(socket));

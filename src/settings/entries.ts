@@ -205,7 +205,7 @@ export const entries = {
     default: 16 * MIB,
   }),
   bodyBytesInFlightMax: size({
-    why: 'Request bodies being received or not yet answered, together; past it 503',
+    why: 'Bytes of request bodies that have come and are not yet answered, together; past it 503',
     choose: 'How much memory writes may take: the largest value times the clients that send one at the same time',
     neededBy: 'node',
     range: [1, 64 * GIB],
@@ -213,12 +213,19 @@ export const entries = {
     default: 256 * MIB,
   }),
   answerBytesInFlightMax: size({
-    why: 'Values above 16KiB that clients have asked for and not read yet, together; past it 503',
+    why: 'Bytes of values above 16KiB that clients have asked for and not taken yet, together; past it 503',
     choose: 'How much memory reads may take: the largest value times the clients that read one at the same time',
     neededBy: 'node',
     range: [1, 64 * GIB],
     atLeast: [{ of: 'valueBytesMax' }],
     default: 256 * MIB,
+  }),
+  bodyBytesPerSecondMin: size({
+    why: 'Slowest rate of a client; below it for 30 s a body gets 408, and for --keep-alive-ms an answer is cut',
+    choose: 'Below what your slowest clients reach; a slow one holds memory for as long as it takes',
+    neededBy: 'node',
+    range: [1, GIB],
+    default: KIB,
   }),
   connectionsMax: integer({
     why: 'Client connections; past it new ones are closed',

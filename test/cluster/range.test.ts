@@ -83,10 +83,10 @@ test('answers to requests behind a range come after it, on the same connection',
   const cluster = shared;
   await putAll(cluster, { p1: 'x'.repeat(200_000), p2: 'y' });
   const raw = await RawConnection.open(t, url(cluster));
-  raw.send('GET /v0/entities?start=p&end=q&limit=2&keys=1 HTTP/1.1\r\nhost: x\r\n\r\n');
-  raw.send(`GET ${entityTarget('p2')} HTTP/1.1\r\nhost: x\r\n\r\n`);
-  raw.send('GET /v0/entities?start=q&end=r HTTP/1.1\r\nhost: x\r\n\r\n');
-  raw.send(`GET ${entityTarget('p2')} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+  raw.send('GET /v0/entities?start=p&end=q&limit=2&keys=1 HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  raw.send(`GET ${entityTarget('p2')} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
+  raw.send('GET /v0/entities?start=q&end=r HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  raw.send(`GET ${entityTarget('p2')} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
   const range = await raw.answer();
   assert.equal(range.status, 200);
   assert.equal(range.headers.get('transfer-encoding'), 'chunked');

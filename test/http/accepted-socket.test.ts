@@ -35,6 +35,7 @@ async function serve(t: TestContext, prepare?: (accepted: Socket) => void): Prom
       now: () => 1,
       arrivals: { areNoted: false },
       keepAliveMs: 1000,
+      bodyBytesPerSecondMin: 1000,
     });
   });
   return { server, url: await listen(t, server), taken: () => taken };

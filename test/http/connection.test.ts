@@ -38,6 +38,7 @@ async function connect(t: TestContext, handle: (request: Request) => void = () =
       now: () => clock.now,
       arrivals: { areNoted: false },
       keepAliveMs,
+      bodyBytesPerSecondMin: 1000,
     });
     socket.on('data', (bytes) => {
       connection.take(bytes);
@@ -310,6 +311,54 @@ test('a body that does not come in 30 s gets 408, and its taker hears that it wi
   connection.sweep();
   assert.equal((await client.answer()).status, 408);
   assert.deepEqual(bodies, ['gone']);
+});
+
+test('a body may take as long as it wants while it comes at the least rate, counted anew every 30 s', async (t) => {
+  const bodies: Parameters<OnBody>[0][] = [];
+  const { client, connection, clock, received } = await connect(t, (request) => {
+    request.takeBody(1_000_000, (body) => bodies.push(body));
+  });
+  const head = put('/1', 'x'.repeat(500_000)).slice(0, -500_000);
+  client.send(head);
+  let sent = head.length;
+  const pass = async (bytes: number): Promise<void> => {
+    client.send('x'.repeat(bytes));
+    sent += bytes;
+    await received(sent);
+    clock.now += 30_001;
+    connection.sweep();
+  };
+  for (let round = 0; round < 10; round++) await pass(31_000);
+  assert.deepEqual(bodies, []);
+  await pass(29_000);
+  assert.equal((await client.answer()).status, 408);
+  assert.deepEqual(bodies, ['gone']);
+});
+
+test('a body for which there is no room is refused, and its connection ends', async (t) => {
+  const bodies: Parameters<OnBody>[0][] = [];
+  const held: number[] = [];
+  const room = {
+    above: 1000,
+    allocate: (bytes: number) => Buffer.alloc(bytes),
+    hold: (bytes: number) => held.push(bytes) < 3,
+  };
+  const { client, received } = await connect(t, (request) => {
+    const onBody: OnBody = (body) => {
+      bodies.push(body);
+      request.reply.send({ status: 503, fields: '', body: undefined });
+    };
+    request.takeBody(100, onBody, room);
+  });
+  let sent = 0;
+  for (const piece of [put('/1', 'value').slice(0, -4), 'a', 'l']) {
+    client.send(piece);
+    sent += piece.length;
+    await received(sent);
+  }
+  const refusal = await client.answer();
+  assert.deepEqual([refusal.status, refusal.headers.get('connection')], [503, 'close']);
+  assert.deepEqual([held, bodies], [[1, 1, 1], ['no-room']]);
 });
 
 test('a client does not lose its connection by what the node takes long for', async (t) => {

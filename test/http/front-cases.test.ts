@@ -3,15 +3,15 @@
  * out. A node of its own answers, over real sockets.
  */
 import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
 import { after, test } from 'node:test';
 import { startCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
-const cluster = await startCluster(
-  { after },
-  { nodes: 1, flags: ['--value-bytes-max', '1MiB', '--allowed-hosts', 'kv.example'] },
-);
+const bounds = ['--value-bytes-max', '1MiB', '--body-bytes-in-flight-max', '2MiB'];
+const cluster = await startCluster({ after }, { nodes: 1, flags: [...bounds, '--allowed-hosts', 'kv.example'] });
 
 /** A request; `fields` each end with CRLF. */
 function request(line: string, fields = '', body = ''): string {
@@ -214,6 +214,21 @@ const names: readonly Case[] = [
 ];
 
 for (const one of [...names, ...strangers, ...refusals, ...orders, ...meanings]) check(one);
+
+test('64 PUTs at once without a length are served, and so is a PUT beside 16 that announce more than there is room', async (t) => {
+  const { url } = cluster.node(0);
+  const announced = request('PUT /v0/entity?id=slow', 'content-length: 1000000\r\n', 'x');
+  for (let index = 0; index < 16; index++) (await RawConnection.open(t, url)).send(announced);
+  await eventually(async () => assert.equal(await metricTotal(url, 'kvorum_body_bytes_in_flight'), 16));
+  const clients = await Promise.all(Array.from({ length: 64 }, () => RawConnection.open(t, url)));
+  for (const [index, client] of clients.entries()) {
+    client.send(request(`PUT /v0/entity?id=at-once-${index}`, chunkedField, '5\r\nhello\r\n'));
+  }
+  await eventually(async () => assert.equal(await metricTotal(url, 'kvorum_operations_in_flight'), 80));
+  for (const client of clients) client.send('0\r\n\r\n');
+  for (const client of clients) assert.equal((await client.answer()).status, 201);
+  assert.equal((await cluster.put(0, 'beside', Buffer.alloc(1_000_000))).status, 201);
+});
 
 test('HEAD says of a value what GET says, without the value', async (t) => {
   const connection = await RawConnection.open(t, cluster.node(0).url);

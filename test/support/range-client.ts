@@ -35,7 +35,7 @@ export class RangeRequest {
     // It may break before anybody reads.
     this.socket.on('error', () => (this.#isBroken = true));
     t.after(() => this.socket.destroy());
-    const fields = `host: x\r\nconnection: ${connection}\r\naccept: ${accept}\r\n`;
+    const fields = `host: localhost\r\nconnection: ${connection}\r\naccept: ${accept}\r\n`;
     this.socket.write(`GET ${target} HTTP/${version}\r\n${fields}\r\n`);
   }
 
