@@ -19,16 +19,21 @@ export class AnswerBytes {
   }
 
   /**
-   * The response, counted until its body has left, or 503 if it would pass the bound. Small ones are not counted: their
-   * number is bounded for each connection.
+   * The response, counted by the bytes of its body that its client has not taken; if it would pass the bound, 503 in its
+   * place. Small ones are not counted: how many of them a connection holds is bounded by its pipeline.
    */
   hold(response: Response): Response {
-    const bytes = response.body?.length ?? 0;
-    if (bytes <= copiedBodyBytesMax) return response;
-    if (this.#inFlight + bytes > this.#bytesMax) {
+    let left = response.body?.length ?? 0;
+    if (left <= copiedBodyBytesMax) return response;
+    if (this.#inFlight + left > this.#bytesMax) {
       return problemResponse('overloaded', 'Clients have not taken too many answer bytes yet', retryAfter);
     }
-    this.#inFlight += bytes;
-    return { ...response, onReleased: () => (this.#inFlight -= bytes) };
+    this.#inFlight += left;
+    const onTaken = (bytes: number): void => {
+      const taken = Math.min(left, bytes);
+      left -= taken;
+      this.#inFlight -= taken;
+    };
+    return { ...response, onTaken };
   }
 }

@@ -4,8 +4,18 @@
  * The one place that decides whether an answer says `connection: close`: the answer of a request that asked for it, and
  * the last one of a connection that takes no further requests.
  */
+import type { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
-import { encodeHead, Reply, writeWhole, type BodySink, type ReplyContext, type Response } from './reply.ts';
+import {
+  encodeHead,
+  isInPieces,
+  pieceBytes,
+  Reply,
+  writeWhole,
+  type BodySink,
+  type ReplyContext,
+  type Response,
+} from './reply.ts';
 
 export interface AnswerQueueOptions {
   /** Whether the connection takes no further requests. */
@@ -60,6 +70,7 @@ export class AnswerQueue {
     if (this.#streaming !== undefined) return undefined;
     for (let first = this.#replies[0]; first?.response !== undefined; first = this.#replies[0]) {
       if (first.response.open !== undefined) return this.#stream(first, first.response, first.response.open);
+      if (isInPieces(first.response, first)) return this.#sendInPieces(first, first.response);
       this.#replies.shift();
       first.keepAlive = this.#keepsAlive(first);
       writeWhole(this.#socket, first.response, first);
@@ -81,9 +92,35 @@ export class AnswerQueue {
     });
   }
 
+  /** Sends an answer whose body is long; those after it wait until its last piece is written. */
+  #sendInPieces(reply: Reply, response: Response): void {
+    const body = response.body as Buffer;
+    if (this.#replies.length === 1 && this.#options.isClosing()) reply.keepAlive = false;
+    this.#streaming = reply;
+    this.#socket.write(encodeHead(response, reply), 'latin1');
+    let at = 0;
+    const next = (): void => {
+      if (this.#streaming !== reply) return;
+      const piece = body.subarray(at, at + pieceBytes);
+      at += piece.length;
+      const isLast = at === body.length;
+      this.#socket.write(piece, () => {
+        response.onTaken?.(piece.length);
+        if (!isLast) next();
+      });
+      if (isLast) this.#leave(reply);
+    };
+    next();
+  }
+
   #endStream(reply: Reply, trailers: string): void {
     if (this.#streaming !== reply) return undefined;
     if (!reply.isHttp10) this.#socket.write(`0\r\n${trailers}\r\n`, 'latin1');
+    return this.#leave(reply);
+  }
+
+  /** The answer that was under way has been written to its end. */
+  #leave(reply: Reply): void {
     this.#streaming = undefined;
     this.#replies.shift();
     return this.#keepsAlive(reply) ? this.#sendReady() : this.#options.onSent(true);

@@ -8,6 +8,9 @@ import type { Socket } from 'node:net';
 /** A body up to this is copied behind its head: both leave in one write, and the body's own memory is free. */
 export const copiedBodyBytesMax = 16 * 1024;
 
+/** A longer body is written in pieces of so many bytes, the next one when the socket has taken the last. */
+export const pieceBytes = 256 * 1024;
+
 /** An answer. Field names are lower case; `content-length` and `connection` are added when it is sent. */
 export interface Response {
   readonly status: number;
@@ -16,8 +19,11 @@ export interface Response {
   readonly body: Buffer | undefined;
   /** Instead of a body: called once the head has left, with the sink that takes the body. */
   readonly open?: (sink: BodySink) => void;
-  /** Called once, when the client's socket has taken a body above `copiedBodyBytesMax`, or the connection is gone. */
-  readonly onReleased?: () => void;
+  /**
+   * Called as the client's socket takes a body above `copiedBodyBytesMax`, with how many bytes; if no more will be taken,
+   * with infinity.
+   */
+  readonly onTaken?: (bytes: number) => void;
 }
 
 /**
@@ -60,7 +66,7 @@ export class Reply {
 
   /** Answers the request, once; later calls change nothing. */
   send(response: Response): void {
-    if (this.response !== undefined || this.#isDropped) return response.onReleased?.();
+    if (this.response !== undefined || this.#isDropped) return response.onTaken?.(Infinity);
     this.response = response;
     return this.#onSend(this);
   }
@@ -68,7 +74,7 @@ export class Reply {
   /** The connection is gone: no answer leaves any more. */
   drop(): void {
     this.#isDropped = true;
-    this.response?.onReleased?.();
+    this.response?.onTaken?.(Infinity);
     this.onGone?.();
   }
 }
@@ -94,13 +100,18 @@ export function encodeHead(response: Response, reply: Reply): string {
   return reply.isHttp10 ? `${head}connection: keep-alive\r\n\r\n` : `${head}\r\n`;
 }
 
-/** Writes an answer whose body is there. */
+/** Whether the body of an answer is so long that it is written in pieces, by which its client's progress can be seen. */
+export function isInPieces({ body }: Response, { method }: Reply): boolean {
+  return body !== undefined && body.length > pieceBytes && method !== 'HEAD';
+}
+
+/** Writes an answer whose body is there, and not too long. */
 export function writeWhole(socket: Socket, response: Response, reply: Reply): void {
   const head = encodeHead(response, reply);
   const body = reply.method === 'HEAD' ? undefined : response.body;
   if (body === undefined || body.length === 0) {
     socket.write(head, 'latin1');
-    response.onReleased?.();
+    response.onTaken?.(Infinity);
   } else if (body.length <= copiedBodyBytesMax) {
     const whole = Buffer.allocUnsafe(head.length + body.length);
     whole.write(head, 'latin1');
@@ -109,7 +120,7 @@ export function writeWhole(socket: Socket, response: Response, reply: Reply): vo
   } else {
     socket.cork();
     socket.write(head, 'latin1');
-    socket.write(body, response.onReleased);
+    socket.write(body, () => response.onTaken?.(body.length));
     socket.uncork();
   }
 }

@@ -118,7 +118,7 @@ test('a bound on body bytes in flight refuses PUTs with 503 and leaves reads alo
 });
 
 test('a bound on answer bytes in flight', async (t) => {
-  const bounds = ['--value-bytes-max', '16MiB', '--answer-bytes-in-flight-max', '40MiB'];
+  const bounds = ['--value-bytes-max', '16MiB', '--answer-bytes-in-flight-max', '32MiB'];
   const cluster = await startCluster(t, { nodes: 1, flags: bounds });
   const { url } = cluster.node(0);
   const heldBytes = (): Promise<number> => metricTotal(url, 'kvorum_answer_bytes_in_flight');
@@ -132,27 +132,32 @@ test('a bound on answer bytes in flight', async (t) => {
   }
 
   const silent = [new RangeRequest(t, url, entityTarget('large')), new RangeRequest(t, url, entityTarget('large'))];
-  await eventually(async () => assert.equal(await heldBytes(), 2 * large.length));
+  // What the kernel's buffers have taken needs no room any more.
+  const waits = async (): Promise<void> => {
+    const bytes = await heldBytes();
+    assert.ok(bytes > large.length && bytes < 2 * large.length, `${bytes} bytes wait`);
+  };
+  await eventually(waits);
 
   await t.test('past it a large value is 503 with Retry-After, and everything else goes on', async () => {
     const refused = await cluster.get(0, 'large');
     assert.deepEqual([refused.status, refused.headers['retry-after'], problemCode(refused)], [503, '1', 'overloaded']);
     assert.equal((await cluster.get(0, 'small')).status, 200);
     assert.equal((await cluster.put(0, 'other', large)).status, 201);
-    assert.equal(await heldBytes(), 2 * large.length);
+    await waits();
   });
 
   await t.test('a client that reads on makes room, and so does one that leaves', async () => {
     const [first, second] = silent;
     assert.ok((await first?.answer())?.body.equals(large));
-    await eventually(async () => assert.equal(await heldBytes(), large.length));
+    await eventually(async () => assert.ok((await heldBytes()) < large.length));
     assert.ok((await cluster.get(0, 'large')).body.equals(large));
     second?.socket.destroy();
     await eventually(async () => assert.equal(await heldBytes(), 0));
   });
 
   await t.test('an answer behind a range that nobody reads holds nothing when its client leaves', async (sub) => {
-    const pipelining = new RangeRequest(sub, url, '/v0/entities', { connection: 'keep-alive' });
+    const pipelining = new RangeRequest(sub, url, '/v0/entities?start=a', { connection: 'keep-alive' });
     pipelining.socket.write(`GET ${entityTarget('large')} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
     await eventually(async () => assert.equal(await heldBytes(), large.length));
     pipelining.socket.destroy();

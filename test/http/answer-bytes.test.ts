@@ -15,7 +15,11 @@ test('what is held is counted until it is released, and past the bound answered 
   assert.deepEqual([refused.status, refused.fields.includes('retry-after: 1'), answers.inFlight], [503, true, 60_000]);
   const second = answers.hold(large(40_000));
   assert.deepEqual([second.status, answers.inFlight], [200, 100_000]);
-  first.onReleased?.();
+  first.onTaken?.(20_000);
+  assert.equal(answers.inFlight, 80_000);
+  first.onTaken?.(Infinity);
+  assert.equal(answers.inFlight, 40_000);
+  first.onTaken?.(Infinity);
   assert.equal(answers.inFlight, 40_000);
 });
 

@@ -313,28 +313,6 @@ test('a body that does not come in 30 s gets 408, and its taker hears that it wi
   assert.deepEqual(bodies, ['gone']);
 });
 
-test('a body may take as long as it wants while it comes at the least rate, counted anew every 30 s', async (t) => {
-  const bodies: Parameters<OnBody>[0][] = [];
-  const { client, connection, clock, received } = await connect(t, (request) => {
-    request.takeBody(1_000_000, (body) => bodies.push(body));
-  });
-  const head = put('/1', 'x'.repeat(500_000)).slice(0, -500_000);
-  client.send(head);
-  let sent = head.length;
-  const pass = async (bytes: number): Promise<void> => {
-    client.send('x'.repeat(bytes));
-    sent += bytes;
-    await received(sent);
-    clock.now += 30_001;
-    connection.sweep();
-  };
-  for (let round = 0; round < 10; round++) await pass(31_000);
-  assert.deepEqual(bodies, []);
-  await pass(29_000);
-  assert.equal((await client.answer()).status, 408);
-  assert.deepEqual(bodies, ['gone']);
-});
-
 test('a body for which there is no room is refused, and its connection ends', async (t) => {
   const bodies: Parameters<OnBody>[0][] = [];
   const held: number[] = [];

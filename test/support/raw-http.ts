@@ -18,6 +18,8 @@ export interface RawAnswer {
 export class RawConnection {
   readonly #socket: Socket;
   #received = Buffer.alloc(0);
+  #read = 0;
+  #pauseAt = Infinity;
   #ended = false;
   #wake: () => void = () => {};
 
@@ -25,6 +27,8 @@ export class RawConnection {
     this.#socket = socket;
     socket.on('data', (chunk: Buffer) => {
       this.#received = Buffer.concat([this.#received, chunk]);
+      this.#read += chunk.length;
+      if (this.#read >= this.#pauseAt) socket.pause();
       this.#wake();
     });
     const end = (): void => {
@@ -53,6 +57,13 @@ export class RawConnection {
 
   send(bytes: string | Uint8Array): void {
     this.#socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+  }
+
+  /** Reads about so many bytes in all and then no more, so that what the peer sends waits. */
+  readOnlyUntil(bytes: number): void {
+    this.#pauseAt = bytes;
+    if (this.#read >= bytes) this.#socket.pause();
+    else this.#socket.resume();
   }
 
   /** Closes our side only. */
