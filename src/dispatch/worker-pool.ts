@@ -132,7 +132,15 @@ export class WorkerPool {
     const tasks = new TaskQueue(this.#bounds, ({ frame }) =>
       pool.run(frame, { transferList: [frame.buffer as ArrayBuffer] }),
     );
-    const place: Place = { index, pool, tasks, control: undefined, threadId: undefined, isBehind: false, replicaPort: undefined };
+    const place: Place = {
+      index,
+      pool,
+      tasks,
+      control: undefined,
+      threadId: undefined,
+      isBehind: false,
+      replicaPort: undefined,
+    };
     pool.on('message', (message: unknown) => this.#onParentMessage(message, place));
     pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
     return place;

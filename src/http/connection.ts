@@ -195,7 +195,6 @@ export class Connection {
     if (awaits === this.#awaits) return;
     this.#awaits = awaits;
     this.#since = this.#options.now();
-    this.#bodyBytes = 0;
   }
 
   #awaited(): Awaited {
@@ -319,6 +318,7 @@ export class Connection {
     }
     const { newest } = this.#answers;
     if (newest !== undefined) newest.keepAlive = keepAlive;
+    this.#bodyBytes = 0;
     const reader = contentLength === undefined ? new ChunkedBody(bytesMax, room) : new SizedBody(contentLength, room);
     if (expectsContinue && this.#answers.length === 1) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
     return this.#expect({ kind: 'body', reader, onBody, room });

@@ -313,6 +313,78 @@ test('a body that does not come in 30 s gets 408, and its taker hears that it wi
   assert.deepEqual(bodies, ['gone']);
 });
 
+test('a body may take as long as it wants while it comes at the least rate, counted anew every 30 s', async (t) => {
+  const bodies: Parameters<OnBody>[0][] = [];
+  const { client, connection, clock, received } = await connect(t, (request) => {
+    request.takeBody(1_000_000, (body) => bodies.push(body));
+  });
+  const head = put('/1', 'x'.repeat(500_000)).slice(0, -500_000);
+  client.send(head);
+  let sent = head.length;
+  const pass = async (bytes: number): Promise<void> => {
+    client.send('x'.repeat(bytes));
+    sent += bytes;
+    await received(sent);
+    clock.now += 30_001;
+    connection.sweep();
+  };
+  for (let round = 0; round < 10; round++) {
+    await pass(31_000);
+    assert.deepEqual(bodies, [], `round ${round}`);
+  }
+  await pass(29_000);
+  assert.equal((await client.answer()).status, 408);
+  assert.deepEqual(bodies, ['gone']);
+});
+
+/** An answer far longer than what sockets take without a reader. */
+const long = Buffer.alloc(24 * 1024 * 1024, 'long ');
+const answerLong = ({ reply }: Request): void => reply.send({ status: 200, fields: '', body: long });
+
+test('an answer may take as long as it wants while its client reads at the least rate, and those behind it wait', async (t) => {
+  const { socket, connection, clock, client } = await connect(t, (request) => {
+    if (request.head.target === '/long') answerLong(request);
+    else answerTo(request);
+  });
+  client.readOnlyUntil(0);
+  client.send(get('/long') + get('/2'));
+  await eventually(() => assert.ok(socket.writableLength > 0));
+  connection.sweep();
+  const taken = (): number => socket.bytesWritten - socket.writableLength;
+  const before = taken();
+  // The kernel's buffers pass on what they have in large steps.
+  client.readOnlyUntil(long.length / 2);
+  await eventually(() => assert.ok(taken() > before + keepAliveMs));
+  clock.now += keepAliveMs + 1;
+  connection.sweep();
+  assert.equal(socket.destroyed, false);
+  client.readOnlyUntil(Infinity);
+  assert.ok((await client.answer()).body.equals(long));
+  assert.equal(await bodyOf(client), '/2');
+});
+
+test('a client that does not read its answer is cut when it has made no progress for as long as it may idle', async (t) => {
+  const { socket, connection, clock, client } = await connect(t, answerLong);
+  client.readOnlyUntil(0);
+  client.send(get('/long') + get('/2'));
+  const taken = (): number => socket.bytesWritten - socket.writableLength;
+  let before = -1;
+  // Until the kernel's buffers are full, which takes a few turns.
+  await eventually(() => {
+    const now = taken();
+    const isFull = now === before && socket.writableLength > 0;
+    before = now;
+    assert.ok(isFull);
+  });
+  connection.sweep();
+  clock.now += keepAliveMs;
+  connection.sweep();
+  assert.equal(socket.destroyed, false);
+  clock.now += 1;
+  connection.sweep();
+  assert.equal(socket.destroyed, true);
+});
+
 test('a body for which there is no room is refused, and its connection ends', async (t) => {
   const bodies: Parameters<OnBody>[0][] = [];
   const held: number[] = [];
