@@ -148,7 +148,8 @@ class Node implements NodeView {
   async start(): Promise<void> {
     const { port, keepAliveMs, bodyBytesPerSecondMin, connectionsMax } = this.#settings;
     const host = bindAddress(this.#settings);
-    const hosts = new HostGuard({ bindHost: host, selfUrl: this.#self.url, allowedHosts: this.#settings.allowedHosts });
+    const { allowedHosts } = this.#settings;
+    const hosts = new HostGuard({ bindHost: host, selfUrl: this.#self.url, allowedHosts });
     const handlers = { hosts, entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
     const bounds = { keepAliveMs, bodyBytesPerSecondMin, connectionsMax };
     const options = { host, port, ...bounds, node: this, arrivals: this.#arrivals, ...handlers };

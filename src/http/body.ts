@@ -148,3 +148,10 @@ export function headEnd(bytes: Buffer, from: number): number {
   }
   return -1;
 }
+
+/** Empty lines before a request are skipped (RFC 9112 section 2.2). */
+export function skipEmptyLines(bytes: Buffer, start: number): number {
+  let offset = start;
+  while (bytes[offset] === CR && bytes[offset + 1] === LF) offset += 2;
+  return offset;
+}

@@ -11,25 +11,7 @@
  * An answer says `connection: close` if the connection ends with it: so a request whose body could not be skipped is
  * answered with it, unless the handler takes the body.
  *
- * What a connection does follows from two states. Its phase only goes forward, by `#enter`:
- *
- *             a request with "connection: close"; the node stops
- *     open ───────────────────────────────────────────────────────> draining     no further request is begun
- *       │                                                               │
- *       │  what cannot be parsed; a body that is not read to its end    │
- *       ├─────────────────────────────> closing <───────────────────────┤        nothing more is read
- *       │                                  │                            │
- *       │ the client has closed            │      the last answer has left
- *       └────────────────────────> lingering <──────────────────────────┘        our side is closed
- *                                      │
- *                                   closed                                       the socket is gone
- *
- * Its input says what the next bytes are, by `#expect`:
- *
- *     head ──> offered ──> body ──> head       `offered` while the handler decides whether it takes the body
- *       │         └──────> skipped ─> head     a short body that nobody takes
- *       └─> queued ──> offered                 its turn has not come
- *     any ──> ended                            the client has closed its side
+ * What a connection does follows from two states, `#phase` and `#input` (connection-states.ts).
  *
  * There is no timer per request: from both states follows whom the connection waits for (`#awaits`), and the server's
  * sweep, once a second, ends what it has awaited for too long (`waitMsMax`).
@@ -37,7 +19,17 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { AnswerQueue } from './answer-queue.ts';
-import { ChunkedBody, headEnd, SizedBody, type BodyReader } from './body.ts';
+import { ChunkedBody, headEnd, SizedBody, skipEmptyLines } from './body.ts';
+import {
+  bodyFailure,
+  isSkippable,
+  nextHead,
+  phases,
+  waitMsMax,
+  type Awaited,
+  type Input,
+  type Phase,
+} from './connection-states.ts';
 import { beginningProblem } from './head-beginning.ts';
 import { parseHead, type RequestHead } from './head.ts';
 import { keepsPace, type Progress } from './pace.ts';
@@ -56,37 +48,10 @@ export interface ConnectionOptions {
   readonly bodyBytesPerSecondMin: number;
 }
 
-/** In the order in which they are entered; any may be left out. */
-const phases = ['open', 'draining', 'closing', 'lingering', 'closed'] as const;
-type Phase = (typeof phases)[number];
-
-type Input =
-  /** `scanned` bytes of the head have come and do not hold its end. */
-  | { readonly kind: 'head'; readonly scanned: number }
-  /** The head has come; those before it have not been answered. */
-  | { readonly kind: 'queued'; readonly head: RequestHead }
-  | { readonly kind: 'offered'; readonly head: RequestHead }
-  | { readonly kind: 'body'; readonly reader: BodyReader; readonly onBody: OnBody; readonly room: BodyRoom | undefined }
-  | { readonly kind: 'skipped'; left: number }
-  | { readonly kind: 'ended' };
-
-/** Whom the connection waits for: the node, or the client to send a request or its rest, or to close its side. */
-type Awaited = 'answer' | 'next-request' | 'rest-of-request' | 'close';
-
 /** Requests of one connection that wait for their answers. */
 const PIPELINE_MAX = 64;
 export const HEAD_BYTES_MAX = 16 * 1024;
-/** A body that nobody wants is skipped up to this size, so that the connection stays usable; else it ends. */
-const DISCARD_BYTES_MAX = 256 * 1024;
-/** How long the client may let the connection wait, milliseconds, if it neither idles nor reads answers. */
-const waitMsMax = {
-  /** A request whose head is not complete after this, or whose body comes too slowly for so long, is answered 408. */
-  'rest-of-request': 30_000,
-  /** A client that was told of the end gets this long to read the last answer, before a reset could lose it. */
-  close: 2000,
-} as const;
 const nothing = Buffer.alloc(0);
-const nextHead: Input = { kind: 'head', scanned: 0 };
 
 export class Connection {
   readonly #socket: Socket;
@@ -429,26 +394,4 @@ export class Connection {
     this.#expect(next);
     if (input.kind === 'body') input.onBody('gone');
   }
-}
-
-/**
- * Whether the body of a request that is refused can be read to its end: a short one is; a long one, one of unknown length,
- * and one that may not come after the refusal are not.
- */
-function isSkippable({ contentLength, expectsContinue }: RequestHead): boolean {
-  if (contentLength === 0) return true;
-  return contentLength !== undefined && contentLength <= DISCARD_BYTES_MAX && !expectsContinue;
-}
-
-/** What the taker of a body hears that is not read to its end. */
-function bodyFailure(kind: 'more' | 'too-large' | 'malformed'): 'no-room' | 'too-large' | 'gone' {
-  if (kind === 'more') return 'no-room';
-  return kind === 'malformed' ? 'gone' : kind;
-}
-
-/** Empty lines before a request are skipped (RFC 9112 section 2.2). */
-function skipEmptyLines(bytes: Buffer, start: number): number {
-  let offset = start;
-  while (bytes[offset] === 13 && bytes[offset + 1] === 10) offset += 2;
-  return offset;
 }
