@@ -269,7 +269,10 @@ for (const durability of durabilities) {
       const { code } = await cluster.stop(0);
       await injection.end();
       assert.equal(code, 1);
-      assert.match(node.stderr, /kvorum: Storage failed: .*(Input\/output error|EIO)/);
+      assert.match(
+        node.stderr,
+        /kvorum: (?:The store could not be closed in good order: )?Storage failed: .*(Input\/output error|EIO)/,
+      );
       await cluster.start(0);
       assert.equal((await cluster.get(0, key)).body.toString(), key, 'the machine has not lost its power');
     });
