@@ -43,8 +43,9 @@ export function recordHeaderOf(head: Buffer): Buffer {
   return header;
 }
 
-/** Whether two heads are of the same write; their chunk sets may differ. */
-export function haveSameStamp(left: Buffer, right: Buffer): boolean {
+/** Whether both are heads, and of the same write: it came again, and their chunk sets may differ. */
+export function areSameLargeWrite(left: Buffer, right: Buffer): boolean {
+  if (!isLargeHead(left) || !isLargeHead(right)) return false;
   const [one, other] = [readStamp(left, 0), readStamp(right, 0)];
   return one.version === other.version && one.nodeId === other.nodeId;
 }

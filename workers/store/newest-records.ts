@@ -1,7 +1,7 @@
 /** The newest record of each key in one or several segments of the log: what their checkpoint merges. */
 import type { Buffer } from 'node:buffer';
 import { compareRecords } from '../../src/domain/merge.ts';
-import { haveSameStamp, isLargeHead } from '../../src/formats/large-head.ts';
+import { areSameLargeWrite, isLargeHead } from '../../src/formats/large-head.ts';
 import { entryAt, entryRecord, type LogEntry } from '../../src/formats/log.ts';
 import type { RecordView } from '../../src/formats/record.ts';
 import { tableKey } from './memtable.ts';
@@ -63,7 +63,7 @@ export class NewestRecords {
 }
 
 function isReplacedBy(old: Buffer, fresh: Buffer): boolean {
-  if (isLargeHead(old) && isLargeHead(fresh) && haveSameStamp(old, fresh)) return true;
+  if (areSameLargeWrite(old, fresh)) return true;
   return compareRecords(wholeView(fresh), wholeView(old)) >= 0;
 }
 

@@ -13,10 +13,10 @@
 import { Buffer } from 'node:buffer';
 import {
   afterSet,
+  areSameLargeWrite,
   CHUNK_BYTES,
   chunkCount,
   chunkKey,
-  haveSameStamp,
   isLargeHead,
   setIdOf,
   valueBytesOf,
@@ -107,7 +107,7 @@ export class StoreWriter {
     const isSameSet = isHead && currentHead !== undefined && setIdOf(record).equals(setIdOf(currentHead));
     if (isSameSet) return;
     // The same large write again is a repair: its chunks were checked when it came, those that stand there may be damaged.
-    const isAgain = isHead && currentHead !== undefined && haveSameStamp(record, currentHead);
+    const isAgain = currentHead !== undefined && areSameLargeWrite(record, currentHead);
     if (current !== undefined && !isAgain && !wins(record, current, key)) {
       if (isHead) this.#removeChunks(record);
       return;

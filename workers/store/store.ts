@@ -17,8 +17,8 @@ import { runInSteps } from '../../src/domain/steps.ts';
 import type { Version } from '../../src/formats/record.ts';
 import { keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
 import {
+  areSameLargeWrite,
   CHUNK_BYTES,
-  haveSameStamp,
   isLargeHead,
   makeHead,
   recordHeaderOf,
@@ -332,7 +332,7 @@ export class Store {
     const name = tableKey(key, 0, key.length);
     const current = this.#current(name, key);
     // The same write again is a repair: its chunks were checked just now, those that stand there may be damaged.
-    const isAgain = current !== undefined && isLargeHead(current) && haveSameStamp(head, current);
+    const isAgain = current !== undefined && areSameLargeWrite(head, current);
     if (current !== undefined && !isAgain && !wins(head, current, key)) {
       void this.#writer.removeSet(setId);
       return replyCodes.applied;
