@@ -29,7 +29,9 @@ const rooms: Readonly<Record<string, string>> = {
   'src/metrics': 'src/diagnostics',
   'src/waits': 'src/diagnostics',
   'src/protocol': 'src/diagnostics, type src/domain, type src/metrics, type src/waits',
-  'src/settings': 'src/diagnostics, src/domain',
+  'src/settings/kinds.ts': 'src/diagnostics, src/domain',
+  'src/settings/entries': 'src/diagnostics, src/domain, src/settings/kinds.ts',
+  'src/settings': 'src/diagnostics, src/domain, src/settings/kinds.ts, src/settings/entries',
   'src/child-environment.ts': '',
   'src/free-ports.ts': 'src/diagnostics',
 
@@ -50,7 +52,7 @@ const rooms: Readonly<Record<string, string>> = {
   'src/http': `${shared}, src/dispatch`,
   'src/profiler.ts': `${shared}, profiling/inside`,
   src: `${shared}, type src/settings, src/dispatch, src/http, src/profiler.ts`,
-  'src/cli': `${shared}, src/settings, src/child-environment.ts, src/free-ports.ts, src`,
+  'src/cli': `${shared}, src/settings, src/settings/kinds.ts, src/settings/entries, src/child-environment.ts, src/free-ports.ts, src`,
 
   // Load runs and profiles. They see nodes from outside: they import no part of http, dispatch or workers.
   'profiling/cluster': 'src/diagnostics, src/formats, src/free-ports.ts',

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { resolveSettings } from '../settings/config.ts';
 import { KvorumError } from '../diagnostics/errors.ts';
 import { nodeName } from '../domain/topology.ts';
-import { defaultPort } from '../settings/entries.ts';
+import { defaultPort } from '../settings/entries/address.ts';
 import { settingNames, settingsTable, type NodeSettings, type SettingName } from '../settings/settings.ts';
 import type { SettingSources } from '../settings/sources.ts';
 

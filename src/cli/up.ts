@@ -10,7 +10,7 @@ import { takenPort } from '../free-ports.ts';
 import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { keepFilesPrivate } from '../data-directory.ts';
 import { nodesMax } from '../domain/topology.ts';
-import { defaultPort } from '../settings/entries.ts';
+import { defaultPort } from '../settings/entries/address.ts';
 import { clientOf } from './client.ts';
 import { directoryDefault, planCluster, type ClusterPlan } from './cluster-plan.ts';
 import { keepClusterSecret } from './cluster-secret.ts';

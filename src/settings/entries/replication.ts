@@ -1,0 +1,44 @@
+/** Settings: how replicas are asked, and when a request has its answer. */
+import { modes } from '../../domain/modes.ts';
+import { choice, duration, integer, toggle } from '../kinds.ts';
+
+export const replicationEntries = {
+  mode: choice({
+    why: 'How replicas are asked: one after another, all at once, or all at once with operations put together',
+    choose: 'batched; sync and async are the two shapes of the Java study, for comparison',
+    neededBy: 'both',
+    of: modes,
+    default: 'batched',
+  }),
+  replicationFactor: integer({
+    why: 'Copies of a record where a request does not say "from"',
+    choose: '3 in clusters of more than three nodes; the same on each node',
+    neededBy: 'both',
+    unit: 'nodes',
+    range: [0, 64],
+    minMeans: 'all nodes',
+    default: 0,
+    check: (factor, { cluster: { length } }) =>
+      factor > length ? `--cluster has only ${length} node${length === 1 ? '' : 's'}` : undefined,
+  }),
+  timeoutMs: duration({
+    why: 'Time a request has to reach its quorum before it is answered 504',
+    choose: "Longer than a healthy replica's longest pause, shorter than what your clients wait for",
+    neededBy: 'worker',
+    range: [1, 60_000],
+    default: 1000,
+  }),
+  clockDriftMsMax: duration({
+    why: 'A version further in the future than this is refused, so that one wrong clock cannot hide later writes',
+    choose: 'More than the clocks of your nodes may ever differ, the same on each node',
+    neededBy: 'both',
+    range: [1, 86_400_000],
+    default: 60_000,
+  }),
+  readRepair: toggle({
+    why: 'Send the newest record to replicas that a read found stale',
+    choose: 'Leave it on; off keeps replicas as they are while you look at them',
+    neededBy: 'worker',
+    default: true,
+  }),
+};

@@ -1,0 +1,82 @@
+/** Settings: what clients may ask for and hold. */
+import { GIB, KIB, MIB } from '../../domain/units.ts';
+import { duration, integer, size } from '../kinds.ts';
+
+export const requestsEntries = {
+  operationsInFlightMax: integer({
+    why: 'Requests admitted and not yet answered; past it 503',
+    choose: 'More than requests a second times seconds of latency: 6,000/s of 50 ms are 300',
+    neededBy: 'node',
+    unit: 'requests',
+    range: [1, 1_000_000],
+    default: 4096,
+  }),
+  keyBytesMax: size({
+    why: 'Longest key; the store itself ends at 1978 bytes',
+    choose: 'The longest key that your clients should use',
+    neededBy: 'both',
+    range: [1, 1900],
+    default: KIB,
+  }),
+  valueBytesMax: size({
+    why: 'Longest value; past it 413',
+    choose: 'The largest value that your clients should store; a larger one needs larger bounds that must hold it',
+    neededBy: 'both',
+    range: [1, 256 * MIB],
+    default: 16 * MIB,
+  }),
+  bodyBytesInFlightMax: size({
+    why: 'Bytes of request bodies that have come and are not yet answered, together; past it 503',
+    choose: 'How much memory writes may take: the largest value times the clients that send one at the same time',
+    neededBy: 'node',
+    range: [1, 64 * GIB],
+    atLeast: [{ of: 'valueBytesMax' }],
+    default: 256 * MIB,
+  }),
+  answerBytesInFlightMax: size({
+    why: 'Bytes of values above 16KiB that clients have asked for and not taken yet, together; past it 503',
+    choose: 'How much memory reads may take: the largest value times the clients that read one at the same time',
+    neededBy: 'node',
+    range: [1, 64 * GIB],
+    atLeast: [{ of: 'valueBytesMax' }],
+    default: 256 * MIB,
+  }),
+  bodyBytesPerSecondMin: size({
+    why: 'Slowest rate of a client; below it for 30 s a body gets 408, and for --keep-alive-ms an answer is cut',
+    choose: 'Below what your slowest clients reach; a slow one holds memory for as long as it takes',
+    neededBy: 'node',
+    range: [1, GIB],
+    default: KIB,
+  }),
+  connectionsMax: integer({
+    why: 'Client connections; past it new ones are closed',
+    choose: 'Below the limit of open files (ulimit -n), which peers and the store need some of',
+    neededBy: 'node',
+    unit: 'sockets',
+    range: [1, 1_000_000],
+    default: 10_000,
+  }),
+  rangesMax: integer({
+    why: 'Range queries answered at once; past it 503',
+    choose: 'Few, since they take their time from other requests',
+    neededBy: 'both',
+    unit: 'requests',
+    range: [1, 128],
+    default: 16,
+  }),
+  rangeMsMax: duration({
+    why: 'How long a range query may take; while one reads, the store keeps what it sees and grows',
+    choose: 'As long as your slowest client needs for your longest range',
+    neededBy: 'both',
+    range: [1, 86_400_000],
+    default: 300_000,
+  }),
+  keepAliveMs: duration({
+    why: 'How long an idle client connection stays open',
+    choose:
+      'Longer than the proxies and clients in front keep it, so that they close it and no request meets a closed one',
+    neededBy: 'node',
+    range: [1, 3_600_000],
+    default: 65_000,
+  }),
+};
