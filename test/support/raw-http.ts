@@ -17,7 +17,10 @@ export interface RawAnswer {
 
 export class RawConnection {
   readonly #socket: Socket;
-  #received = Buffer.alloc(0);
+  /** What came and was not taken: bytes from `#start` up to `#end`. What stands before was given away and is not used again. */
+  #memory = Buffer.alloc(4096);
+  #start = 0;
+  #end = 0;
   #read = 0;
   #pauseAt = Infinity;
   #ended = false;
@@ -26,7 +29,7 @@ export class RawConnection {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('data', (chunk: Buffer) => {
-      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#append(chunk);
       this.#read += chunk.length;
       if (this.#read >= this.#pauseAt) socket.pause();
       this.#wake();
@@ -75,13 +78,13 @@ export class RawConnection {
   async answer(hasBody = true): Promise<RawAnswer> {
     const head = await this.#until(() => this.#received.indexOf('\r\n\r\n'), 'the head of an answer');
     const text = this.#received.subarray(0, head).toString('latin1');
-    this.#received = this.#received.subarray(head + 4);
+    this.#start += head + 4;
     const [statusLine = '', ...lines] = text.split('\r\n');
     const headers = new Map(lines.map((line) => headerOf(line)));
     const length = hasBody ? Number(headers.get('content-length') ?? 0) : 0;
     await this.#until(() => (this.#received.length >= length ? 0 : -1), 'the body of an answer');
     const body = this.#received.subarray(0, length);
-    this.#received = this.#received.subarray(length);
+    this.#start += length;
     return { status: Number(statusLine.slice(9, 12)), reason: statusLine.slice(13), headers, body };
   }
 
@@ -89,7 +92,7 @@ export class RawConnection {
   async take(length: number): Promise<Buffer> {
     await this.#until(() => (this.#received.length >= length ? 0 : -1), `${length} bytes`);
     const bytes = this.#received.subarray(0, length);
-    this.#received = this.#received.subarray(length);
+    this.#start += length;
     return bytes;
   }
 
@@ -105,6 +108,22 @@ export class RawConnection {
 
   close(): void {
     this.#socket.destroy();
+  }
+
+  get #received(): Buffer {
+    return this.#memory.subarray(this.#start, this.#end);
+  }
+
+  /** Into memory that doubles when it is full, so that a long answer is not copied once a chunk. */
+  #append(chunk: Buffer): void {
+    if (this.#end + chunk.length > this.#memory.length) {
+      const kept = this.#received;
+      this.#memory = Buffer.alloc(2 * (kept.length + chunk.length));
+      this.#memory.set(kept);
+      [this.#start, this.#end] = [0, kept.length];
+    }
+    this.#memory.set(chunk, this.#end);
+    this.#end += chunk.length;
   }
 
   /** Waits until `position` is not negative. */

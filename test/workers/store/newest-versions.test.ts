@@ -42,7 +42,7 @@ test('a store keeps the newest through starts, large values among the rest', asy
       onFatal: (error) => assert.fail(String(error)),
     });
   let store = await open();
-  for (let round = 0; round < 150; round++) {
+  for (let round = 0; round < 80; round++) {
     const key = `key ${random.below(10)}`;
     // Seconds apart and out of order, so that some are beyond what is stored ahead and some are not.
     const version = Math.max(1, (round + 10 - random.below(20)) * 3 * second + random.below(second));

@@ -124,7 +124,7 @@ for (const [durability, crash] of crashes) {
   test(`${crash} at durability ${durability}: what was acknowledged is replayed, nothing that was not sent`, async (t) => {
     const random = seededRandom(t);
     t.mock.timers.enable({ apis: ['setTimeout'] });
-    for (let life = 0; life < 150; life++) {
+    for (let life = 0; life < 60; life++) {
       const one = new Life(random, durability);
       for (let run = 0; run < 5; run++) await one.run(t, crash);
     }
