@@ -62,9 +62,15 @@ export class EntityHandler {
     if (length !== undefined && length > this.#limits.valueBytesMax) return this.#refuse(reply, this.#tooLarge());
     const refusal = this.#refusal(method, length);
     if (refusal !== undefined) return this.#refuse(reply, refusal);
-    const acksRequired = parsed.quorum.acksRequired;
-    const { arrivedAt } = request;
-    const exchange = { method, reply, arrivedAt, startedAt: performance.now(), bodyBytes: 0, acksRequired };
+    const exchange: EntityExchange = {
+      method,
+      reply,
+      arrivedAt: request.arrivedAt,
+      startedAt: performance.now(),
+      bodyBytes: 0,
+      acksRequired: parsed.quorum.acksRequired,
+      preconditions: head.preconditions,
+    };
     if (method === 'PUT') return this.#receive(request, parsed, exchange);
     return this.#dispatch(parsed, exchange, undefined);
   }

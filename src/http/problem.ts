@@ -18,6 +18,7 @@ export const problems = {
   'request-timeout': { status: 408, title: 'Request timeout' },
   'profile-busy': { status: 409, title: 'Recording already' },
   'profile-off': { status: 409, title: 'No recording' },
+  'precondition-failed': { status: 412, title: 'Precondition failed' },
   'value-too-large': { status: 413, title: 'Value too large' },
   'expectation-failed': { status: 417, title: 'Expectation failed' },
   'unknown-host': { status: 421, title: 'Unknown host' },

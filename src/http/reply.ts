@@ -126,8 +126,8 @@ export function writeWhole(socket: Socket, response: Response, reply: Reply): vo
 }
 
 function framing({ status, body, open }: Response, reply: Reply): string {
-  // It never has a body, and must not say how long that is (RFC 9110 section 8.6).
-  if (status === 204) return '';
+  // Without a body: a length would be forbidden in 204, and in 304 that of the 200 it stands for (RFC 9110 section 8.6).
+  if (status === 204 || status === 304) return '';
   if (open === undefined) return `content-length: ${body?.length ?? 0}\r\n`;
   return reply.isHttp10 ? '' : 'transfer-encoding: chunked\r\n';
 }

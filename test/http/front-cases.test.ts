@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
-import { RawConnection } from '../support/raw-http.ts';
+import { RawConnection, type RawAnswer } from '../support/raw-http.ts';
 
 const bounds = ['--value-bytes-max', '1MiB', '--body-bytes-in-flight-max', '2MiB'];
 const cluster = await startCluster({ after }, { nodes: 1, flags: [...bounds, '--allowed-hosts', 'kv.example'] });
@@ -40,7 +40,7 @@ function check([what, bytes, statuses, fate]: Case): void {
     );
     connection.send(bytes);
     for (const [index, status] of statuses.entries()) {
-      const answer = await connection.answer(status >= 200 && isHead[index] !== true);
+      const answer = await connection.answer(status >= 200 && status !== 304 && isHead[index] !== true);
       assert.equal(answer.status, status, `answer ${index}`);
       const isLast = index === statuses.length - 1;
       assert.equal(answer.headers.get('connection'), isLast ? said[fate] : undefined, `answer ${index}`);
@@ -170,6 +170,10 @@ const meanings: readonly Case[] = [
   ['PUT if something is there', put('c', 'v', 'if-match: *\r\n') + get('c'), [501, 404], 'open'],
   ['DELETE of one version', put('d', 'v') + del('d', 'if-match: "1"\r\n') + get('d'), [201, 501, 200], 'open'],
   ['PUT of a part', put('c', 'v', 'content-range: bytes 0-0/2\r\n') + get('c'), [501, 404], 'open'],
+  ['GET unless there is one', put('n', 'v') + get('n', 'if-none-match: *\r\n') + get('n'), [201, 304, 200], 'open'],
+  ['GET unless one is there, of none', get('none', 'if-none-match: *\r\n'), [404], 'open'],
+  ['GET of another version', put('n', 'v') + get('n', 'if-match: "1"\r\n') + get('n'), [201, 412, 200], 'open'],
+  ['GET of one that is missing, on a condition', get('none', 'if-match: *\r\n'), [404], 'open'],
   ['GET unless it is known', put('n', 'v') + get('n', 'if-none-match: "1"\r\n'), [201, 200], 'open'],
   ['a path in the query of an absolute target', request('GET http://localhost?x=/v0/entity?id=v'), [400], 'open'],
   ['an absolute target', request('GET http://localhost:80/livez'), [200], 'open'],
@@ -241,6 +245,38 @@ test('HEAD says of a value what GET says, without the value', async (t) => {
     const { headers } = await connection.answer();
     assert.deepEqual((await connection.answer(false)).headers, headers);
     assert.equal((await connection.answer()).body.toString(), 'live\n');
+  }
+  assert.equal(await metricTotal(cluster.node(0).url, 'kvorum_answer_bytes_in_flight'), 0);
+});
+
+test('a client that tells what it knows is sent a value only if that has changed, however large it is', async (t) => {
+  const connection = await RawConnection.open(t, cluster.node(0).url);
+  const ask = async (bytes: string, hasBody = true): Promise<RawAnswer> => {
+    connection.send(bytes);
+    return connection.answer(hasBody);
+  };
+  for (const bytes of [0, 5, 200_000]) {
+    const key = `known-${bytes}`;
+    assert.equal((await ask(put(key, 'x'.repeat(bytes)))).status, 201);
+    const { status, headers } = await ask(get(key));
+    const tag = headers.get('etag') ?? '';
+    assert.match(tag, /^"\d{16}"$/);
+    assert.equal(status, 200);
+    assert.equal(new Date(Number(tag.slice(1, -4))).toUTCString(), headers.get('last-modified'));
+    for (const known of [
+      `if-none-match: "1", W/${tag}\r\n`,
+      `if-modified-since: ${headers.get('last-modified')}\r\n`,
+    ]) {
+      for (const line of [`GET /v0/entity?id=${key}`, `HEAD /v0/entity?id=${key}`]) {
+        const answer = await ask(request(line, known), false);
+        assert.deepEqual([answer.status, answer.headers.get('etag')], [304, tag]);
+        assert.equal(answer.headers.get('content-length'), undefined);
+      }
+    }
+    assert.equal((await ask(put(key, 'y'))).status, 201);
+    const changed = await ask(get(key, `if-none-match: ${tag}\r\n`));
+    assert.deepEqual([changed.status, changed.body.toString()], [200, 'y']);
+    assert.notEqual(changed.headers.get('etag'), tag);
   }
   assert.equal(await metricTotal(cluster.node(0).url, 'kvorum_answer_bytes_in_flight'), 0);
 });
