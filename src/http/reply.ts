@@ -17,7 +17,7 @@ export interface Response {
   /** Header lines, each ended by CRLF; empty if there are none. */
   readonly fields: string;
   readonly body: Buffer | undefined;
-  /** Instead of a body: called once the head has left, with the sink that takes the body. */
+  /** Instead of a body: called once the head has left, with the sink that takes the body; not for `HEAD`. */
   readonly open?: (sink: BodySink) => void;
   /**
    * Called as the client's socket takes a body above `copiedBodyBytesMax`, with how many bytes; if no more will be taken,
@@ -103,6 +103,14 @@ export function encodeHead(response: Response, reply: Reply): string {
 /** Whether the body of an answer is so long that it is written in pieces, by which its client's progress can be seen. */
 export function isInPieces({ body }: Response, { method }: Reply): boolean {
   return body !== undefined && body.length > pieceBytes && method !== 'HEAD';
+}
+
+/** Whether the body of an answer comes bit by bit. */
+export function isStreamed(
+  response: Response,
+  { method }: Reply,
+): response is Response & Required<Pick<Response, 'open'>> {
+  return response.open !== undefined && method !== 'HEAD';
 }
 
 /** Writes an answer whose body is there, and not too long. */

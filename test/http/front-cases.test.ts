@@ -249,6 +249,70 @@ test('HEAD says of a value what GET says, without the value', async (t) => {
   assert.equal(await metricTotal(cluster.node(0).url, 'kvorum_answer_bytes_in_flight'), 0);
 });
 
+const reads = 'GET, HEAD, OPTIONS';
+
+/** Every path, a query with which a read of it is answered, what it allows, and the status of such a read. */
+const paths: readonly (readonly [path: string, query: string, allow: string, read: number])[] = [
+  ['/v0/entity', '?id=none', 'GET, HEAD, PUT, DELETE, OPTIONS', 404],
+  ['/v0/entities', '?start=zzz', reads, 200],
+  ['/v0/entities', '?start=zzz&end=a', reads, 200],
+  ['/livez', '', reads, 200],
+  ['/readyz', '', reads, 200],
+  ['/v0/status', '', reads, 200],
+  ['/v0/node', '', reads, 200],
+  ['/metrics', '', reads, 200],
+  ['/v0/profile', '', reads, 403],
+  ['/v0/profile/start', '', 'POST, OPTIONS', 405],
+  ['/v0/profile/stop', '', 'POST, OPTIONS', 405],
+  ['/v0', '', '', 400],
+];
+
+for (const [path, query, allow, read] of paths) {
+  test(`${path}${query} knows HEAD if it knows GET, OPTIONS, and says what it allows`, async (t) => {
+    const connection = await RawConnection.open(t, cluster.node(0).url);
+    const ask = async (method: string): Promise<RawAnswer> => {
+      connection.send(request(`${method} ${path}${query}`) + live);
+      const answer = await connection.answer(method !== 'HEAD');
+      assert.equal((await connection.answer()).body.toString(), 'live\n', method);
+      return answer;
+    };
+    const refused = allow === '' ? 400 : 405;
+    const allowed = allow === '' ? undefined : allow;
+    for (const [method, status] of [
+      ['GET', read],
+      ['HEAD', read],
+      ['PATCH', refused],
+      ['OPTIONS', allow === '' ? 400 : 204],
+    ] as const) {
+      const { status: given, headers } = await ask(method);
+      assert.equal(given, status, method);
+      assert.equal(headers.get('allow'), status === 204 || status === 405 ? allowed : undefined, method);
+    }
+  });
+}
+
+test('HEAD of a range says of what type it is, begins none, and has no body', async (t) => {
+  const connection = await RawConnection.open(t, cluster.node(0).url);
+  assert.equal((await cluster.put(0, 'range-head', 'v')).status, 201);
+  const json = 'accept: application/x-ndjson\r\n';
+  connection.send(request('HEAD /v0/entities?start=range-head', json) + live);
+  const { headers } = await connection.answer(false);
+  assert.deepEqual(
+    [...headers],
+    [
+      ['content-type', 'application/x-ndjson'],
+      ['transfer-encoding', 'chunked'],
+    ],
+  );
+  assert.equal((await connection.answer()).body.toString(), 'live\n');
+  connection.send(
+    'HEAD /v0/entities?start=range-head HTTP/1.0\r\nhost: localhost\r\nconnection: keep-alive\r\n\r\n' + live,
+  );
+  assert.equal((await connection.answer(false)).headers.get('connection'), 'keep-alive');
+  assert.equal((await connection.answer()).body.toString(), 'live\n');
+  assert.equal(await metricTotal(cluster.node(0).url, 'kvorum_ranges_in_flight'), 0);
+});
+
 test('a client that tells what it knows is sent a value only if that has changed, however large it is', async (t) => {
   const connection = await RawConnection.open(t, cluster.node(0).url);
   const ask = async (bytes: string, hasBody = true): Promise<RawAnswer> => {
