@@ -3,25 +3,25 @@
  * is never profiled pays nothing. The one file of the node that names `profiling/`.
  */
 import type { Recorder, RecorderOptions } from '../profiling/inside/recorder.ts';
-import { profileProof } from './domain/cluster-proof.ts';
 import type { ProfilerState, RecordingKind } from './waits/recording.ts';
 
 export interface ProfilerOptions extends RecorderOptions {
-  /** Empty: nobody can prove it, so nothing is recorded. */
   readonly clusterSecret: string;
   /** Digest of the cluster's URLs. */
   readonly topology: string;
 }
 
 export class Profiler {
-  /** The `authorization` field to show; undefined where the node has no secret. */
-  readonly proof: string | undefined;
+  /** Empty: nobody can prove it, so nothing is recorded. */
+  readonly clusterSecret: string;
+  readonly topology: string;
   readonly #options: RecorderOptions;
   #recorder: Promise<Recorder> | undefined;
   #loaded: Recorder | undefined;
 
   constructor({ clusterSecret, topology, ...options }: ProfilerOptions) {
-    this.proof = clusterSecret === '' ? undefined : profileProof(clusterSecret, topology);
+    this.clusterSecret = clusterSecret;
+    this.topology = topology;
     this.#options = options;
   }
 

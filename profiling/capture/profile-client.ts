@@ -4,7 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { clusterSecretFile, profileProof } from '../../src/domain/cluster-proof.ts';
+import { clusterSecretFile } from '../../src/domain/cluster-proof.ts';
+import { profileProof } from '../../src/domain/profile-proof.ts';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 import { settingsTable } from '../../src/settings/settings.ts';
@@ -90,13 +91,16 @@ export async function requestCounts(target: ProfileTarget): Promise<RequestCount
   return counts;
 }
 
-/** The request, with the proof; throws `KvorumError` with what the node said where it refuses. */
+/** The request, with the proof that the node asks for; throws `KvorumError` with what the node said where it refuses. */
 async function profileAnswer(target: ProfileTarget, method: string, path: string): Promise<string> {
   const description = parse((await ask(target, '/v0/node')).body, target);
   const topology = textFieldOf(description, 'topology');
   if (topology === undefined) throw failed(target, '"/v0/node" does not describe a node');
-  const authorization = profileProof(target.secret, topology);
-  const { status, body } = await ask(target, path, { method, headers: { authorization } });
+  const asked = await ask(target, path, { method });
+  const challenge = asked.headers['www-authenticate'] ?? '';
+  const authorization = profileProof(target.secret, challenge, { topology, method, target: path });
+  const isAskedForProof = asked.status === 401 && authorization !== undefined;
+  const { status, body } = isAskedForProof ? await ask(target, path, { method, headers: { authorization } }) : asked;
   if (status === 200) return body;
   throw failed(target, `it answers ${status}: ${detailOf(body)}`);
 }

@@ -1,10 +1,11 @@
 /** Questions to a node's admin paths, outside of the measured load, each within a bounded time and size. */
-import { Agent, request } from 'node:http';
+import { Agent, request, type IncomingHttpHeaders } from 'node:http';
 import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 
 export interface NodeAnswer {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
 
@@ -35,7 +36,7 @@ export function question(url: string, path: string, options: Question = {}): Pro
         if (body.length > bytesMax) answer.destroy(new Error(`the answer is longer than ${bytesMax} bytes`));
       });
       answer.on('error', reject);
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body }));
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body }));
     });
     sent.on('error', reject);
     sent.end();

@@ -22,7 +22,7 @@ import { operationKinds, outcomeCodes, type OutcomeCode } from '../formats/codes
 import type { Outcome } from '../domain/outcome.ts';
 import { ownerOf } from '../domain/owners.ts';
 import { hashKey } from '../domain/rendezvous.ts';
-import { recordKinds } from '../formats/record.ts';
+import { recordKinds, type Version } from '../formats/record.ts';
 import { visitOutcomes } from '../formats/reply.ts';
 import { runInSteps } from '../domain/steps.ts';
 import { Turn } from '../domain/turn.ts';
@@ -153,8 +153,8 @@ export class Dispatcher<Context> {
   deliver(bytes: Buffer): void {
     const { waits } = this;
     waits?.delivered();
-    const newest = visitOutcomes(bytes, (tag, code, tally, value) => {
-      this.#settle(tag, asOutcome(code, tally, value));
+    const newest = visitOutcomes(bytes, (tag, code, tally, value, version) => {
+      this.#settle(tag, asOutcome(code, tally, value, version));
       waits?.answered(tag);
     });
     this.#options.clock.see(newest);
@@ -259,10 +259,15 @@ function growFrame(frame: Frame, size: number): void {
   frame.bytes = grown;
 }
 
-function asOutcome(code: OutcomeCode, tally: { acks: number; failures: number }, value: Buffer): Outcome {
+function asOutcome(
+  code: OutcomeCode,
+  tally: { acks: number; failures: number },
+  value: Buffer,
+  version: Version,
+): Outcome {
   switch (code) {
     case outcomeCodes.found:
-      return { kind: 'found', value };
+      return { kind: 'found', value, version };
     case outcomeCodes.missing:
       return { kind: 'missing' };
     case outcomeCodes.written:

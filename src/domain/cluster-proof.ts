@@ -1,9 +1,9 @@
 /**
- * How the cluster secret is proved without being sent: HMACs over the topology, so that two clusters never mix by
- * accident, in one wording for the replica port and in another for the profiling endpoint of the client port. Who reads
- * one of them on the wire has not got the other.
+ * How nodes prove the cluster secret to each other without sending it: HMACs over the topology, so that two clusters never
+ * mix by accident, in another wording than for the profiling endpoint of the client port (profile-proof.ts). Who reads one
+ * of them on the wire has not got the other.
  *
- * Between nodes it is a challenge in both directions: each proof is over both ends' fresh nonces, their ids, the end that
+ * It is a challenge in both directions: each proof is over both ends' fresh nonces, their ids, the end that
  * gives it and the protocol, so that none is of any use a second time, at another node, or sent back to who gave it.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
@@ -37,9 +37,4 @@ export function peerProof(secret: string, role: 'asker' | 'listener', handshake:
 /** Compares in a time that does not depend on where they differ. */
 export function isSameProof(given: Buffer, expected: Buffer): boolean {
   return given.length === expected.length && timingSafeEqual(given, expected);
-}
-
-/** The `authorization` field that switches a node's recordings on and off. `topology` is the digest of the cluster's URLs. */
-export function profileProof(secret: string, topology: string): string {
-  return `Bearer ${createHmac('sha256', secret).update(`profile ${topology}`).digest('hex')}`;
 }

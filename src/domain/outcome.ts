@@ -3,9 +3,11 @@
  * outcomes to status codes is `src/http/outcome.ts`.
  */
 
+import type { Version } from '../formats/record.ts';
+
 /** What came of one operation. `acks` and `failures` count replica replies up to the answer. */
 export type Outcome =
-  | { readonly kind: 'found'; readonly value: Uint8Array }
+  | { readonly kind: 'found'; readonly value: Uint8Array; readonly version: Version }
   | { readonly kind: 'missing' }
   | { readonly kind: 'written' }
   | { readonly kind: 'unreachable' | 'timedOut' | 'full'; readonly acks: number; readonly failures: number }

@@ -16,6 +16,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { KvorumError } from '../diagnostics/errors.ts';
+import { allocateReply } from './reply.ts';
 
 export const PIECE_HEADER_BYTES = 14;
 
@@ -154,7 +155,7 @@ export class LinkReader {
       throw corrupt(head, 'is one more than may be open');
     }
     this.#openBytes += bytes;
-    const message = { head, bytes: Buffer.allocUnsafeSlow(bytes), received: 0 };
+    const message = { head, bytes: allocateReply(bytes), received: 0 };
     this.#open.set(head.number, message);
     return message;
   }

@@ -16,19 +16,25 @@
  *        4     1  outcome code (codes.ts)
  *        5     1  acknowledgements
  *        6     1  failures
- *        7     4  value bytes (0 unless the code is `found`)
- *       11     .  value
+ *        7     4  bytes that follow (0 unless the code is `found`)
+ *       11     8  version of the record that was found (float64)
+ *       19     .  its value
  */
 import { Buffer } from 'node:buffer';
 import { KvorumError } from '../diagnostics/errors.ts';
 import { outcomeCodes, replyCodes, type OutcomeCode, type ReplyCode } from './codes.ts';
-import { RECORD_HEADER_BYTES, type Version } from './record.ts';
+import { readVersion, RECORD_HEADER_BYTES, type RecordView, type Version } from './record.ts';
 
 export const REPLY_HEADER_BYTES = 5;
 /** What announces a large value: the record's header, and how many bytes it has. */
 const LARGE_BYTES = RECORD_HEADER_BYTES + 4;
 export const OUTCOME_FRAME_HEADER_BYTES = 8;
 export const OUTCOME_HEADER_BYTES = 11;
+/** What stands between such a head and a value. */
+export const FOUND_VERSION_BYTES = 8;
+/** Room to leave before a reply, so that an outcome frame can be made around the value of its record (`foundOwn`). */
+const ROOM_BYTES =
+  OUTCOME_FRAME_HEADER_BYTES + OUTCOME_HEADER_BYTES + FOUND_VERSION_BYTES - REPLY_HEADER_BYTES - RECORD_HEADER_BYTES;
 
 /** One replica's reply to one operation, as a view. */
 export interface Reply {
@@ -78,7 +84,8 @@ interface OutcomeHead {
   readonly tag: number;
   readonly code: OutcomeCode;
   readonly tally: { readonly acks: number; readonly failures: number };
-  readonly valueBytes: number;
+  /** Set for `found` only. */
+  readonly record: RecordView | undefined;
 }
 
 /** What else may stand in the memory of a value that is alone in it: the heads of its record, its reply and its message. */
@@ -137,37 +144,48 @@ export class FrameWriter {
     return undefined;
   }
 
-  /** Appends an outcome; `value` is a view of the value's bytes, for `found` only. */
-  outcome(tag: number, code: OutcomeCode, tally: { acks: number; failures: number }, value: Buffer = noBytes): void {
-    const offset = this.#reserve(OUTCOME_HEADER_BYTES + value.length);
-    this.#writeOutcomeHead(offset, { tag, code, tally, valueBytes: value.length });
-    if (value.length > 0) this.#bytes.set(value, offset + OUTCOME_HEADER_BYTES);
+  /** Appends an outcome other than `found`. */
+  outcome(tag: number, code: OutcomeCode, tally: { acks: number; failures: number }): void {
+    this.#writeOutcomeHead(this.#reserve(OUTCOME_HEADER_BYTES), { tag, code, tally, record: undefined });
+  }
+
+  /** Appends the outcome `found` with the version and the value of a record. */
+  found(tag: number, tally: { acks: number; failures: number }, record: RecordView): void {
+    const { bytes, offset, length } = record;
+    const at = this.#reserve(OUTCOME_HEADER_BYTES + foundBytes(record));
+    this.#writeOutcomeHead(at, { tag, code: outcomeCodes.found, tally, record });
+    const valueAt = at + OUTCOME_HEADER_BYTES + FOUND_VERSION_BYTES;
+    this.#bytes.set(bytes.subarray(offset + RECORD_HEADER_BYTES, offset + length), valueAt);
   }
 
   /**
-   * Appends the outcome `found` with a value whose memory nobody else uses any more. Where it is the frame's first and
-   * fills its memory but for the room before it (as a record's value does in a reply of its own), the frame is made around
-   * it without a copy.
+   * Appends the outcome `found` of a record whose memory nobody else uses any more. Where it is the frame's first and the
+   * record fills its memory but for the room before it (as one does in a reply of its own), the frame is made around its
+   * value without a copy.
    */
-  foundOwn(tag: number, tally: { acks: number; failures: number }, value: Buffer): void {
-    const start = value.byteOffset - OUTCOME_HEADER_BYTES - OUTCOME_FRAME_HEADER_BYTES;
-    const isAlone = value.buffer.byteLength - value.length <= OWN_SLACK_BYTES;
-    if (this.#length > OUTCOME_FRAME_HEADER_BYTES || start < 0 || !isAlone) {
-      return this.outcome(tag, outcomeCodes.found, tally, value);
-    }
-    this.#bytes = Buffer.from(value.buffer, start, value.byteOffset + value.length - start);
+  foundOwn(tag: number, tally: { acks: number; failures: number }, record: RecordView): void {
+    const { buffer, byteOffset } = record.bytes;
+    const valueStart = byteOffset + record.offset + RECORD_HEADER_BYTES;
+    const start = valueStart - FOUND_VERSION_BYTES - OUTCOME_HEADER_BYTES - OUTCOME_FRAME_HEADER_BYTES;
+    const end = byteOffset + record.offset + record.length;
+    const isAlone = buffer.byteLength - (end - valueStart) <= OWN_SLACK_BYTES;
+    if (this.#length > OUTCOME_FRAME_HEADER_BYTES || start < 0 || !isAlone) return this.found(tag, tally, record);
+    this.#bytes = Buffer.from(buffer, start, end - start);
     this.#length = this.#bytes.length;
-    const head = { tag, code: outcomeCodes.found, tally, valueBytes: value.length };
-    return this.#writeOutcomeHead(OUTCOME_FRAME_HEADER_BYTES, head);
+    return this.#writeOutcomeHead(OUTCOME_FRAME_HEADER_BYTES, { tag, code: outcomeCodes.found, tally, record });
   }
 
-  #writeOutcomeHead(offset: number, { tag, code, tally, valueBytes }: OutcomeHead): void {
+  /** The record's header may stand where this writes. */
+  #writeOutcomeHead(offset: number, { tag, code, tally, record }: OutcomeHead): void {
     const bytes = this.#bytes;
+    if (record !== undefined) {
+      bytes.writeDoubleLE(readVersion(record.bytes, record.offset), offset + OUTCOME_HEADER_BYTES);
+    }
     bytes.writeUInt32LE(tag, offset);
     bytes[offset + 4] = code;
     bytes[offset + 5] = tally.acks;
     bytes[offset + 6] = tally.failures;
-    bytes.writeUInt32LE(valueBytes, offset + 7);
+    bytes.writeUInt32LE(record === undefined ? 0 : foundBytes(record), offset + 7);
   }
 
   /** The frame's bytes; the writer must not be used afterwards. */
@@ -194,17 +212,27 @@ export class FrameWriter {
   }
 }
 
-/** Memory for a record that a reply frame can be made around. */
-export function allocateRecord(length: number): Buffer {
-  return Buffer.allocUnsafeSlow(REPLY_HEADER_BYTES + length).subarray(REPLY_HEADER_BYTES);
+function foundBytes({ length }: RecordView): number {
+  return FOUND_VERSION_BYTES + length - RECORD_HEADER_BYTES;
 }
 
-/** What an outcome frame says of one operation. */
+/** Memory for a reply frame of so many bytes, with room before it for an outcome frame's head. */
+export function allocateReply(length: number): Buffer {
+  return Buffer.allocUnsafeSlow(ROOM_BYTES + length).subarray(ROOM_BYTES);
+}
+
+/** Memory for a record that a reply frame can be made around. */
+export function allocateRecord(length: number): Buffer {
+  return allocateReply(REPLY_HEADER_BYTES + length).subarray(REPLY_HEADER_BYTES);
+}
+
+/** What an outcome frame says of one operation; `version` of the record that was found, 0 if none was. */
 export type OutcomeVisitor = (
   tag: number,
   code: OutcomeCode,
   tally: { readonly acks: number; readonly failures: number },
   value: Buffer,
+  version: Version,
 ) => void;
 
 /**
@@ -214,15 +242,17 @@ export type OutcomeVisitor = (
 export function visitOutcomes(bytes: Buffer, visit: OutcomeVisitor): Version {
   if (bytes.length < OUTCOME_FRAME_HEADER_BYTES) throw corrupt('Outcome', 0);
   for (let offset = OUTCOME_FRAME_HEADER_BYTES; offset < bytes.length;) {
-    const valueStart = offset + OUTCOME_HEADER_BYTES;
-    if (valueStart > bytes.length) throw corrupt('Outcome', offset);
-    const valueEnd = valueStart + bytes.readUInt32LE(offset + 7);
-    if (valueEnd > bytes.length) throw corrupt('Outcome', offset);
-    const tally = { acks: bytes[offset + 5] as number, failures: bytes[offset + 6] as number };
+    const start = offset + OUTCOME_HEADER_BYTES;
+    if (start > bytes.length) throw corrupt('Outcome', offset);
+    const end = start + bytes.readUInt32LE(offset + 7);
     const code = bytes[offset + 4] as OutcomeCode;
-    const value = valueEnd === valueStart ? noBytes : bytes.subarray(valueStart, valueEnd);
-    visit(bytes.readUInt32LE(offset), code, tally, value);
-    offset = valueEnd;
+    const isFound = code === outcomeCodes.found;
+    if (end > bytes.length || (isFound ? end - start < FOUND_VERSION_BYTES : end > start))
+      throw corrupt('Outcome', offset);
+    const tally = { acks: bytes[offset + 5] as number, failures: bytes[offset + 6] as number };
+    const value = isFound ? bytes.subarray(start + FOUND_VERSION_BYTES, end) : noBytes;
+    visit(bytes.readUInt32LE(offset), code, tally, value, isFound ? bytes.readDoubleLE(start) : 0);
+    offset = end;
   }
   return bytes.readDoubleLE(0);
 }

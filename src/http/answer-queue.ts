@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import {
   encodeHead,
   isInPieces,
+  isStreamed,
   pieceBytes,
   Reply,
   writeWhole,
@@ -69,7 +70,7 @@ export class AnswerQueue {
   #sendReady(): void {
     if (this.#streaming !== undefined) return undefined;
     for (let first = this.#replies[0]; first?.response !== undefined; first = this.#replies[0]) {
-      if (first.response.open !== undefined) return this.#stream(first, first.response, first.response.open);
+      if (isStreamed(first.response, first)) return this.#stream(first, first.response, first.response.open);
       if (isInPieces(first.response, first)) return this.#sendInPieces(first, first.response);
       this.#replies.shift();
       first.keepAlive = this.#keepsAlive(first);

@@ -9,6 +9,7 @@ import { AnswerBytes } from './answer-bytes.ts';
 import { BodyBytes, ValueRoom } from './body-bytes.ts';
 import { isSafe, type Request } from './request.ts';
 import { outcomeResponse, retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
+import { otherMethod } from './methods.ts';
 import { problemResponse } from './problem.ts';
 import { parseEntityQuery, type EntityQuery, type QueryLimits } from './query.ts';
 import type { Reply, Response } from './reply.ts';
@@ -51,10 +52,7 @@ export class EntityHandler {
   handle(request: Request, query: string): void {
     const { head, reply } = request;
     const method = entityMethod(head.method);
-    if (method === undefined) {
-      const detail = `Method ${head.method} is not known here`;
-      return this.#refuse(reply, problemResponse('method-not-allowed', detail, 'allow: GET, HEAD, PUT, DELETE\r\n'));
-    }
+    if (method === undefined) return this.#refuse(reply, otherMethod(entityMethods, head.method));
     const parsed = parseEntityQuery(query, this.#limits);
     if ('problem' in parsed) return this.#refuse(reply, problemResponse(parsed.problem, parsed.detail));
     if (head.condition !== '' && !isSafe(method)) return this.#refuse(reply, conditionRefused(head.condition));
@@ -62,9 +60,15 @@ export class EntityHandler {
     if (length !== undefined && length > this.#limits.valueBytesMax) return this.#refuse(reply, this.#tooLarge());
     const refusal = this.#refusal(method, length);
     if (refusal !== undefined) return this.#refuse(reply, refusal);
-    const acksRequired = parsed.quorum.acksRequired;
-    const { arrivedAt } = request;
-    const exchange = { method, reply, arrivedAt, startedAt: performance.now(), bodyBytes: 0, acksRequired };
+    const exchange: EntityExchange = {
+      method,
+      reply,
+      arrivedAt: request.arrivedAt,
+      startedAt: performance.now(),
+      bodyBytes: 0,
+      acksRequired: parsed.quorum.acksRequired,
+      preconditions: head.preconditions,
+    };
     if (method === 'PUT') return this.#receive(request, parsed, exchange);
     return this.#dispatch(parsed, exchange, undefined);
   }
@@ -118,6 +122,8 @@ export class EntityHandler {
   }
 }
 
+const entityMethods = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
+
 const tooManyWrites = overloaded('The store cannot keep up with the writes; nothing was done');
 const tooManyBodies = overloaded('Too many body bytes are in flight; nothing was done');
 const tooManyOperations = overloaded('Too many operations are in flight; nothing was done');
@@ -127,7 +133,7 @@ function overloaded(detail: string): Response {
 }
 
 function entityMethod(method: string): EntityMethod | undefined {
-  return method === 'GET' || method === 'PUT' || method === 'DELETE' || method === 'HEAD' ? method : undefined;
+  return entityMethods.find((known) => known === method);
 }
 
 /** A write that is to happen on a condition, or to a part of a value, is refused: done without it, it would do harm. */

@@ -7,6 +7,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { trimBlanks } from './blanks.ts';
+import type { Preconditions } from './preconditions.ts';
 
 /** What a head says that the server acts on. */
 export interface RequestHead {
@@ -29,6 +30,8 @@ export interface RequestHead {
   readonly origin: string;
   /** A field by which the request is to be carried out in part or on a condition only, in lower case; empty if none. */
   readonly condition: string;
+  /** Conditions that a read is to be answered on; undefined if there are none. */
+  readonly preconditions: Preconditions | undefined;
 }
 
 /** Why a head is refused. */
@@ -44,6 +47,7 @@ interface Fields {
   host: string | undefined;
   origin: string;
   condition: string;
+  preconditions: Preconditions | undefined;
   expectsContinue: boolean;
   accept: string;
   authorization: string;
@@ -105,7 +109,7 @@ function finishHead(
     // Both at once is how requests are smuggled (RFC 9112 section 6.1).
     return malformed('framing: transfer-encoding beside content-length, or in HTTP/1.0');
   }
-  const { host, accept, authorization, origin, condition } = fields;
+  const { host, accept, authorization, origin, condition, preconditions } = fields;
   if (minor === 1 && host === undefined) return malformed('host: exactly one is required');
   return {
     method,
@@ -119,6 +123,7 @@ function finishHead(
     authority: host ?? '',
     origin,
     condition,
+    preconditions,
   };
 }
 
@@ -144,6 +149,7 @@ function parseFields(text: string): Fields | MalformedHead {
     host: undefined,
     origin: '',
     condition: '',
+    preconditions: undefined,
     expectsContinue: false,
     accept: '',
     authorization: '',
@@ -201,15 +207,33 @@ function takeField(fields: Fields, rawName: string, rawValue: string): string | 
       if (value.toLowerCase() !== '100-continue') return unknownExpectation;
       fields.expectsContinue = true;
       return undefined;
-    case 'if-match':
-    case 'if-none-match':
-    case 'if-unmodified-since':
     case 'content-range':
       fields.condition = name;
       return undefined;
+    case 'if-match':
+    case 'if-none-match':
+    case 'if-unmodified-since':
+      fields.condition = name;
+      return takePrecondition(fields, name, value);
+    case 'if-modified-since':
+      return takePrecondition(fields, name, value);
     default:
       return undefined;
   }
+}
+
+const preconditionNames = {
+  'if-match': 'ifMatch',
+  'if-none-match': 'ifNoneMatch',
+  'if-unmodified-since': 'ifUnmodifiedSince',
+  'if-modified-since': 'ifModifiedSince',
+} as const;
+const noPreconditions: Preconditions = { ifMatch: '', ifNoneMatch: '', ifModifiedSince: '', ifUnmodifiedSince: '' };
+
+function takePrecondition(fields: Fields, field: keyof typeof preconditionNames, value: string): undefined {
+  const name = preconditionNames[field];
+  const before = fields.preconditions ?? noPreconditions;
+  fields.preconditions = { ...before, [name]: before[name] === '' ? value : `${before[name]},${value}` };
 }
 
 const unknownExpectation: MalformedHead = {

@@ -3,6 +3,8 @@
  */
 import type { Buffer } from 'node:buffer';
 import type { Outcome } from '../domain/outcome.ts';
+import type { Version } from '../formats/record.ts';
+import { evaluate, validatorFields, type Preconditions } from './preconditions.ts';
 import { problemResponse } from './problem.ts';
 import type { Reply, Response } from './reply.ts';
 import { isSafe } from './request.ts';
@@ -20,6 +22,7 @@ export interface EntityExchange {
   /** Body bytes that have come, which the request holds until it is answered. */
   bodyBytes: number;
   readonly acksRequired: number;
+  readonly preconditions: Preconditions | undefined;
 }
 
 /** Asks a client to come back in a second. */
@@ -34,7 +37,7 @@ const valueFields = 'content-type: application/octet-stream\r\n';
 export function outcomeResponse(exchange: EntityExchange, outcome: Outcome): Response {
   switch (outcome.kind) {
     case 'found':
-      return { status: 200, fields: valueFields, body: outcome.value as Buffer };
+      return foundResponse(exchange, outcome.value as Buffer, outcome.version);
     case 'missing':
       return missing;
     case 'written':
@@ -52,6 +55,15 @@ export function outcomeResponse(exchange: EntityExchange, outcome: Outcome): Res
     default:
       return outcome satisfies never;
   }
+}
+
+function foundResponse({ preconditions }: EntityExchange, value: Buffer, version: Version): Response {
+  const nowSeconds = Math.floor(Date.now() / 1000);
+  const verdict = preconditions === undefined ? 'send' : evaluate(preconditions, version, nowSeconds);
+  if (verdict === 'failed') return problemResponse('precondition-failed', 'The key has another version');
+  const fields = validatorFields(version, nowSeconds);
+  if (verdict === 'not-modified') return { status: 304, fields, body: undefined };
+  return { status: 200, fields: valueFields + fields, body: value };
 }
 
 function shortfall(exchange: EntityExchange, outcome: { acks: number; failures: number }): string {

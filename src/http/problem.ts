@@ -18,6 +18,7 @@ export const problems = {
   'request-timeout': { status: 408, title: 'Request timeout' },
   'profile-busy': { status: 409, title: 'Recording already' },
   'profile-off': { status: 409, title: 'No recording' },
+  'precondition-failed': { status: 412, title: 'Precondition failed' },
   'value-too-large': { status: 413, title: 'Value too large' },
   'expectation-failed': { status: 417, title: 'Expectation failed' },
   'unknown-host': { status: 421, title: 'Unknown host' },
@@ -36,6 +37,9 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems;
 
+/** What every problem's answer says. */
+export const problemFields = 'content-type: application/problem+json\r\n';
+
 /** So many different answers are kept; more are made anew, since details may quote the request. */
 const CACHED_MAX = 256;
 const cached = new Map<string, Response>();
@@ -50,7 +54,7 @@ export function problemResponse(code: ProblemCode, detail?: string, fields = '')
   if (known !== undefined) return known;
   const { status, title } = problems[code];
   const body = Buffer.from(`${JSON.stringify({ type: 'about:blank', title, status, code, detail })}\n`);
-  const response = { status, fields: `content-type: application/problem+json\r\n${fields}`, body };
+  const response = { status, fields: problemFields + fields, body };
   if (cached.size < CACHED_MAX) cached.set(key, response);
   return response;
 }

@@ -2,22 +2,28 @@
  * `/v0/profile`: switches recordings of the node's threads on and off, for those who prove the cluster secret.
  *
  * `POST /v0/profile/start?kind=cpu|heap|gc|promises|waits[&interval=N]` begins one, `POST /v0/profile/stop` ends it and answers
- * it, `GET /v0/profile` says what is on. A recording shows code and not keys or values, but it slows the node, so all
+ * it, `GET /v0/profile` says what is on. Each request needs a proof of its own (profile-proof.ts). A recording shows code and not keys or values, but it slows the node, so all
  * three need the secret, also `GET`. A recording is sent in pieces, as the client takes them.
  */
 import { Buffer } from 'node:buffer';
-import { timingSafeEqual } from 'node:crypto';
 import { messageOf } from '../diagnostics/errors.ts';
+import { isProfileProof, profileChallenge, provenNonce } from '../domain/profile-proof.ts';
 import { intervals, recordingKinds, type ProfilerState, type RecordingKind } from '../waits/recording.ts';
+import type { RequestHead } from './head.ts';
+import { Nonces } from './nonces.ts';
+import { retryAfter } from './outcome.ts';
 import type { Request } from './request.ts';
-import { problemResponse } from './problem.ts';
+import { otherMethod } from './methods.ts';
+import { problemFields, problemResponse } from './problem.ts';
 import { isProblem, splitQuery, type QueryProblem } from './query-parts.ts';
 import type { BodySink, Reply, Response } from './reply.ts';
 
 /** What the client port may know of the profiler. */
 export interface ProfilerView {
-  /** The `authorization` field that is asked for; undefined if the node has no secret. */
-  readonly proof: string | undefined;
+  /** Empty if the node has none. */
+  readonly clusterSecret: string;
+  /** Digest of the cluster's URLs. */
+  readonly topology: string;
   state(): ProfilerState;
   start(kind: RecordingKind, interval: number | undefined): Promise<boolean>;
   stop(): Promise<string[] | undefined>;
@@ -34,6 +40,7 @@ const jsonFields = 'content-type: application/json\r\n';
 
 export class ProfileHandler {
   readonly #profiler: ProfilerView;
+  readonly #nonces = new Nonces();
 
   constructor(profiler: ProfilerView) {
     this.#profiler = profiler;
@@ -41,12 +48,9 @@ export class ProfileHandler {
 
   /** Handles a request whose path is one of `profilePaths`. */
   handle({ head, reply }: Request, path: string, query: string): void {
-    const method = path === STATE ? 'GET' : 'POST';
-    if (head.method !== method) {
-      const detail = `Only ${method} is known here`;
-      return reply.send(problemResponse('method-not-allowed', detail, `allow: ${method}\r\n`));
-    }
-    const refusal = this.#refusal(head.authorization);
+    const methods = path === STATE ? ['GET', 'HEAD'] : ['POST'];
+    if (!methods.includes(head.method)) return reply.send(otherMethod(methods, head.method));
+    const refusal = this.#refusal(head, performance.now());
     if (refusal !== undefined) return reply.send(refusal);
     if (path === STATE) return reply.send(json(this.#profiler.state()));
     const done = path === START ? this.#start(reply, query) : this.#stop(reply);
@@ -54,17 +58,27 @@ export class ProfileHandler {
     return undefined;
   }
 
-  /** Why this client may not profile, or undefined. */
-  #refusal(authorization: string): Response | undefined {
-    const { proof } = this.#profiler;
-    if (proof === undefined) {
+  /** Why this request may not profile, or undefined. */
+  #refusal({ authorization, method, target }: RequestHead, now: number): Response | undefined {
+    const { clusterSecret, topology } = this.#profiler;
+    if (clusterSecret === '') {
       return problemResponse('forbidden', 'This node has no cluster secret, so nobody can prove it; give it one');
     }
-    if (authorization === '') {
-      const detail = 'The proof of the cluster secret is missing';
-      return problemResponse('unauthorized', detail, 'www-authenticate: Bearer\r\n');
+    if (authorization === '') return this.#challenge('The proof of the cluster secret is missing', now);
+    const nonce = provenNonce(authorization);
+    if (nonce === undefined || !this.#nonces.isGood(nonce, now)) {
+      return this.#challenge('The proof is for none of the nonces that may be used, each once', now);
     }
-    return isSame(authorization, proof) ? undefined : problemResponse('forbidden', 'The cluster secret does not match');
+    if (!isProfileProof(authorization, clusterSecret, { topology, method, target })) {
+      return problemResponse('forbidden', 'The cluster secret does not match');
+    }
+    if (this.#nonces.use(nonce, now)) return undefined;
+    return problemResponse('overloaded', 'Too many proofs came at once', retryAfter);
+  }
+
+  #challenge(detail: string, now: number): Response {
+    const field = `www-authenticate: ${profileChallenge(this.#nonces.give(now))}\r\n`;
+    return { ...problemResponse('unauthorized', detail), fields: `${problemFields}${field}` };
   }
 
   async #start(reply: Reply, query: string): Promise<void> {
@@ -104,12 +118,6 @@ function parseStart(query: string): StartQuery | QueryProblem {
 
 function bad(detail: string): QueryProblem {
   return { problem: 'bad-parameter', detail };
-}
-
-/** Compares in a time that does not depend on where they differ. */
-function isSame(given: string, expected: string): boolean {
-  const [one, other] = [Buffer.from(given, 'latin1'), Buffer.from(expected, 'latin1')];
-  return one.length === other.length && timingSafeEqual(one, other);
 }
 
 /** Answers text that may have tens of megabytes: the next piece is made when the client's socket has taken the last. */

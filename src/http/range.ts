@@ -13,6 +13,7 @@ import type { RangeFormatName } from '../formats/range-format.ts';
 import { trimBlanks } from './blanks.ts';
 import type { Request } from './request.ts';
 import { retryAfter } from './outcome.ts';
+import { otherMethod } from './methods.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
 import { nextTarget, parseRangeQuery, type RangeQuery } from './range-query.ts';
 import type { BodySink, Reply, Response } from './reply.ts';
@@ -24,6 +25,7 @@ export interface RangeLimits {
 
 /** Pages for which a limited range is held back, 512 KiB; past it a trailer says whether more follows. */
 const HELD_PAGES_MAX = 8;
+const rangeMethods = ['GET', 'HEAD'];
 const ndjson = 'application/x-ndjson';
 const contentTypes: Readonly<Record<RangeFormatName, string>> = { lines: 'application/octet-stream', json: ndjson };
 
@@ -38,14 +40,12 @@ export class RangeHandler {
 
   /** Handles a request whose path is `/v0/entities`. */
   handle({ head, reply }: Request, query: string): void {
-    if (head.method !== 'GET') {
-      const detail = `Method ${head.method} is not known here`;
-      return reply.send(problemResponse('method-not-allowed', detail, 'allow: GET\r\n'));
-    }
+    if (!rangeMethods.includes(head.method)) return reply.send(otherMethod(rangeMethods, head.method));
     const parsed = parseRangeQuery(query, this.#limits.keyBytesMax);
     if ('problem' in parsed) return reply.send(problemResponse(parsed.problem, parsed.detail));
     const format = acceptsJsonLines(head.accept) ? 'json' : 'lines';
     if (parsed.end !== undefined && parsed.end.compare(parsed.start) <= 0) return reply.send(emptyResponse(format));
+    if (head.method === 'HEAD') return reply.send(headResponse(format));
     const answer = new RangeAnswer(reply, parsed, { format, rangeMsMax: this.#limits.rangeMsMax });
     const isStarted = answer.start(this.#dispatcher, !head.isHttp10);
     if (isStarted) return undefined;
@@ -168,6 +168,11 @@ class RangeAnswer {
 
 function emptyResponse(format: RangeFormatName): Response {
   return { status: 200, fields: `content-type: ${contentTypes[format]}\r\n`, body: undefined };
+}
+
+/** What is known of a range before it is read. */
+function headResponse(format: RangeFormatName): Response {
+  return { ...emptyResponse(format), open: () => {} };
 }
 
 /** Whether the client accepts JSON lines by name. */

@@ -17,7 +17,7 @@ export interface Response {
   /** Header lines, each ended by CRLF; empty if there are none. */
   readonly fields: string;
   readonly body: Buffer | undefined;
-  /** Instead of a body: called once the head has left, with the sink that takes the body. */
+  /** Instead of a body: called once the head has left, with the sink that takes the body; not for `HEAD`. */
   readonly open?: (sink: BodySink) => void;
   /**
    * Called as the client's socket takes a body above `copiedBodyBytesMax`, with how many bytes; if no more will be taken,
@@ -105,6 +105,14 @@ export function isInPieces({ body }: Response, { method }: Reply): boolean {
   return body !== undefined && body.length > pieceBytes && method !== 'HEAD';
 }
 
+/** Whether the body of an answer comes bit by bit. */
+export function isStreamed(
+  response: Response,
+  { method }: Reply,
+): response is Response & Required<Pick<Response, 'open'>> {
+  return response.open !== undefined && method !== 'HEAD';
+}
+
 /** Writes an answer whose body is there, and not too long. */
 export function writeWhole(socket: Socket, response: Response, reply: Reply): void {
   const head = encodeHead(response, reply);
@@ -126,8 +134,8 @@ export function writeWhole(socket: Socket, response: Response, reply: Reply): vo
 }
 
 function framing({ status, body, open }: Response, reply: Reply): string {
-  // It never has a body, and must not say how long that is (RFC 9110 section 8.6).
-  if (status === 204) return '';
+  // Without a body: a length would be forbidden in 204, and in 304 that of the 200 it stands for (RFC 9110 section 8.6).
+  if (status === 204 || status === 304) return '';
   if (open === undefined) return `content-length: ${body?.length ?? 0}\r\n`;
   return reply.isHttp10 ? '' : 'transfer-encoding: chunked\r\n';
 }

@@ -12,10 +12,10 @@ import { Connection, type ConnectionOptions } from './connection.ts';
 import { isSafe, type Arrivals, type Request } from './request.ts';
 import type { EntityHandler } from './entity.ts';
 import type { HostGuard } from './host-guard.ts';
+import { otherMethod } from './methods.ts';
 import { problemResponse } from './problem.ts';
 import { profilePaths, type ProfileHandler } from './profile.ts';
 import type { RangeHandler } from './range.ts';
-import type { Response } from './reply.ts';
 
 export interface ClientServerOptions {
   readonly host: string | undefined;
@@ -37,12 +37,9 @@ const RANGE_PATH = '/v0/entities';
 const SWEEP_MS = 1000;
 const unknownHost = problemResponse('unknown-host', 'This node has another name; --allowed-hosts gives it more');
 const foreignOrigin = problemResponse('forbidden', 'Pages of another origin may not write; --allowed-hosts names some');
-/** What `OPTIONS *` is answered: the methods that some path knows. */
-const serverOptions: Response = {
-  status: 204,
-  fields: 'allow: GET, HEAD, PUT, DELETE, POST, OPTIONS\r\n',
-  body: undefined,
-};
+/** Those that some path knows: what `OPTIONS *` asks for. */
+const serverMethods = ['GET', 'HEAD', 'PUT', 'DELETE', 'POST'];
+const adminMethods = ['GET', 'HEAD'];
 
 export class ClientServer {
   readonly #options: ClientServerOptions;
@@ -117,13 +114,10 @@ export class ClientServer {
   }
 
   #routeAdmin({ head, reply }: Request, path: string): void {
-    if (path === '*' && head.method === 'OPTIONS') return reply.send(serverOptions);
+    if (path === '*' && head.method === 'OPTIONS') return reply.send(otherMethod(serverMethods, head.method));
     const answer = Object.hasOwn(adminRoutes, path) ? adminRoutes[path] : undefined;
     if (answer === undefined) return reply.send(problemResponse('unknown-path', 'No such path'));
-    if (head.method !== 'GET' && head.method !== 'HEAD') {
-      const detail = 'Only GET and HEAD are known here';
-      return reply.send(problemResponse('method-not-allowed', detail, 'allow: GET, HEAD\r\n'));
-    }
+    if (!adminMethods.includes(head.method)) return reply.send(otherMethod(adminMethods, head.method));
     Promise.resolve(answer(this.#options.node)).then(
       (response) => reply.send(response),
       () => reply.send(problemResponse('failed', 'The node could not answer')),

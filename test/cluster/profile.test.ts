@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { profileProof } from '../../src/domain/cluster-proof.ts';
+import { profileProof } from '../../src/domain/profile-proof.ts';
 import { recordingKinds, threadKinds, type ProfilerState, type Recording } from '../../src/waits/recording.ts';
 import type { NodeDescription } from '../../src/protocol/nodes.ts';
 import { ask, problemCode, type Answer } from '../support/client.ts';
@@ -21,57 +21,86 @@ async function topologyOf(cluster: Cluster): Promise<string> {
   return (JSON.parse(description.body.toString()) as NodeDescription).topology;
 }
 
-async function proofFor(cluster: Cluster): Promise<string> {
-  return profileProof(secret, await topologyOf(cluster));
+/** The proof that a node asks for on a request. */
+async function proofFor(cluster: Cluster, method: string, target: string, given = secret): Promise<string> {
+  const { headers } = await ask(cluster.node(0).url, target, { method });
+  const request = { topology: await topologyOf(cluster), method, target };
+  return profileProof(given, headers['www-authenticate'] ?? '', request) ?? '';
+}
+
+/** The answer to a request with its proof. */
+async function askProven(cluster: Cluster, method: string, target: string): Promise<Answer> {
+  const authorization = await proofFor(cluster, method, target);
+  return ask(cluster.node(0).url, target, { method, headers: { authorization } });
 }
 
 test('/v0/profile', async (t) => {
   const cluster = await startCluster(t, withSecret);
   const { url } = cluster.node(0);
-  const authorization = await proofFor(cluster);
-  const topology = await topologyOf(cluster);
-  const post = (path: string, headers = { authorization }): Promise<Answer> =>
-    ask(url, `/v0/profile/${path}`, { method: 'POST', headers });
+  const post = (path: string): Promise<Answer> => askProven(cluster, 'POST', `/v0/profile/${path}`);
   const state = async (): Promise<ProfilerState> =>
-    JSON.parse((await ask(url, '/v0/profile', { headers: { authorization } })).body.toString()) as ProfilerState;
+    JSON.parse((await askProven(cluster, 'GET', '/v0/profile')).body.toString()) as ProfilerState;
 
-  await t.test('is 401 without a proof, 403 with a wrong one, and starts nothing', async () => {
-    const wrong = [
-      profileProof('wrong', topology),
-      profileProof(secret, 'another cluster'),
-      `${authorization}0`,
-      authorization.slice(0, -1),
-      authorization.toUpperCase(),
-      'Bearer',
-    ];
-    for (const [method, path] of [
-      ['POST', '/v0/profile/start?kind=cpu'],
-      ['POST', '/v0/profile/stop'],
-      ['GET', '/v0/profile'],
-    ] as const) {
-      const missing = await ask(url, path, { method });
-      assert.equal(missing.status, 401, path);
-      assert.equal(missing.headers['www-authenticate'], 'Bearer');
-      assert.equal(missing.headers['content-type'], 'application/problem+json');
-      assert.equal(problemCode(missing), 'unauthorized');
-      for (const given of wrong) {
-        const answer = await ask(url, path, { method, headers: { authorization: given } });
-        assert.equal(answer.status, 403, `${path} with ${given}`);
-        assert.equal(problemCode(answer), 'forbidden');
+  await t.test(
+    'is 401 without a proof or with one for no nonce of the node, 403 with a wrong one, and starts nothing',
+    async () => {
+      const requests = [
+        ['POST', '/v0/profile/start?kind=cpu'],
+        ['POST', '/v0/profile/stop'],
+        ['GET', '/v0/profile'],
+      ] as const;
+      const topology = await topologyOf(cluster);
+      for (const [method, path] of requests) {
+        const missing = await ask(url, path, { method });
+        assert.equal(missing.status, 401, path);
+        const challenge = missing.headers['www-authenticate'] ?? '';
+        assert.match(challenge, /^Kvorum nonce="/);
+        assert.equal(missing.headers['content-type'], 'application/problem+json');
+        assert.equal(problemCode(missing), 'unauthorized');
+        const proof = (
+          given = secret,
+          request = { topology, method: method as string, target: path as string },
+        ): string => profileProof(given, challenge, request) ?? '';
+        const answers: readonly (readonly [status: number, authorization: string])[] = [
+          [403, proof('wrong')],
+          [403, proof(secret, { topology: 'another cluster', method, target: path })],
+          [403, proof(secret, { topology, method: 'PUT', target: path })],
+          [403, proof(secret, { topology, method, target: '/v0/profile/other' })],
+          [401, `${proof()}0`],
+          [401, proof().slice(0, -1)],
+          [401, proof().toUpperCase()],
+          [401, profileProof(secret, 'Kvorum nonce="99999999-ab"', { topology, method, target: path }) ?? ''],
+          [401, 'Bearer'],
+        ];
+        for (const [status, authorization] of answers) {
+          const answer = await ask(url, path, { method, headers: { authorization } });
+          assert.equal(answer.status, status, `${path} with ${authorization}`);
+          assert.equal(problemCode(answer), status === 401 ? 'unauthorized' : 'forbidden');
+        }
       }
-    }
-    const connection = await RawConnection.open(t, url);
-    const twice = `authorization: ${authorization}\r\n`.repeat(2);
-    connection.send(`POST /v0/profile/start?kind=cpu HTTP/1.1\r\nhost: localhost\r\n${twice}\r\n`);
-    assert.equal((await connection.answer()).status, 403, 'a proof given twice');
-    assert.equal((await state()).state, 'off');
+      const connection = await RawConnection.open(t, url);
+      const authorization = await proofFor(cluster, 'POST', '/v0/profile/start?kind=cpu');
+      const twice = `authorization: ${authorization}\r\n`.repeat(2);
+      connection.send(`POST /v0/profile/start?kind=cpu HTTP/1.1\r\nhost: localhost\r\n${twice}\r\n`);
+      assert.equal((await connection.answer()).status, 401, 'a proof given twice');
+      assert.equal((await state()).state, 'off');
+    },
+  );
+
+  await t.test('a proof is of use once, and the answer to a second use asks for another one', async () => {
+    const authorization = await proofFor(cluster, 'GET', '/v0/profile');
+    const again = (): Promise<Answer> => ask(url, '/v0/profile', { headers: { authorization } });
+    assert.equal((await again()).status, 200);
+    const second = await again();
+    assert.equal(second.status, 401);
+    assert.match(second.headers['www-authenticate'] ?? '', /^Kvorum nonce="/);
   });
 
   await t.test('is 405 for other methods, 400 for bad parameters', async () => {
-    const get = await ask(url, '/v0/profile/start?kind=cpu', { headers: { authorization } });
+    const get = await ask(url, '/v0/profile/start?kind=cpu');
     assert.equal(get.status, 405);
-    assert.equal(get.headers.allow, 'POST');
-    assert.equal((await ask(url, '/v0/profile', { method: 'POST', headers: { authorization } })).status, 405);
+    assert.equal(get.headers.allow, 'POST, OPTIONS');
+    assert.equal((await ask(url, '/v0/profile', { method: 'POST' })).status, 405);
     const bad = ['', 'kind=', 'kind=all', 'kind=cpu&kind=cpu', 'kind=cpu&interval=99', 'kind=cpu&interval=1e3'];
     const more = ['kind=cpu&interval=-1', 'kind=gc&interval=1000', 'kind=heap&interval=1', 'kind=cpu&inteval=1000'];
     for (const query of [...bad, ...more]) {
@@ -124,6 +153,7 @@ test('/v0/profile', async (t) => {
   await t.test('answers HTTP/1.0 without chunks, and survives a client that leaves', async () => {
     await post('start?kind=cpu');
     const old = await RawConnection.open(t, url);
+    const authorization = await proofFor(cluster, 'POST', '/v0/profile/stop');
     old.send(`POST /v0/profile/stop HTTP/1.0\r\nauthorization: ${authorization}\r\n\r\n`);
     const answer = await old.answer(false);
     assert.equal(answer.status, 200);
@@ -131,23 +161,26 @@ test('/v0/profile', async (t) => {
     await old.closed();
     await post('start?kind=cpu');
     const leaving = await RawConnection.open(t, url);
-    leaving.send(`POST /v0/profile/stop HTTP/1.1\r\nhost: localhost\r\nauthorization: ${authorization}\r\n\r\n`);
+    const another = await proofFor(cluster, 'POST', '/v0/profile/stop');
+    leaving.send(`POST /v0/profile/stop HTTP/1.1\r\nhost: localhost\r\nauthorization: ${another}\r\n\r\n`);
     leaving.close();
     await eventually(async () => assert.equal((await state()).state, 'off'));
     assert.equal((await cluster.put(0, 'after', 'v')).status, 201);
   });
 
   await t.test('the secret shows in no answer', async () => {
-    assert.ok(!(await ask(url, '/v0/profile', { headers: { authorization } })).body.toString().includes(secret));
-    assert.ok(!cluster.node(0).stderr.includes(authorization));
+    assert.ok(!(await askProven(cluster, 'GET', '/v0/profile')).body.toString().includes(secret));
+    assert.ok(!/nonce|proof=/.test(cluster.node(0).stderr));
   });
 });
 
 test('a node without a secret lets nobody profile it', async (t) => {
   const cluster = await startCluster(t, { nodes: 1 });
-  const authorization = profileProof('', await topologyOf(cluster));
+  const target = '/v0/profile/start?kind=cpu';
+  const request = { topology: await topologyOf(cluster), method: 'POST', target };
+  const authorization = profileProof('', 'Kvorum nonce="a"', request) ?? '';
   for (const headers of [{}, { authorization }]) {
-    const answer = await ask(cluster.node(0).url, '/v0/profile/start?kind=cpu', { method: 'POST', headers });
+    const answer = await ask(cluster.node(0).url, target, { method: 'POST', headers });
     assert.equal(answer.status, 403);
     assert.match(answer.body.toString(), /no cluster secret/);
   }
@@ -155,14 +188,12 @@ test('a node without a secret lets nobody profile it', async (t) => {
 
 test('a recording that nobody stops ends by itself after --profile-ms-max', async (t) => {
   const cluster = await startCluster(t, { ...withSecret, flags: [...withSecret.flags, '--profile-ms-max', '50'] });
-  const { url } = cluster.node(0);
-  const headers = { authorization: await proofFor(cluster) };
-  assert.equal((await ask(url, '/v0/profile/start?kind=cpu', { method: 'POST', headers })).status, 200);
+  assert.equal((await askProven(cluster, 'POST', '/v0/profile/start?kind=cpu')).status, 200);
   await eventually(async () => {
-    const state = JSON.parse((await ask(url, '/v0/profile', { headers })).body.toString()) as ProfilerState;
+    const state = JSON.parse((await askProven(cluster, 'GET', '/v0/profile')).body.toString()) as ProfilerState;
     assert.deepEqual([state.state, state.sessions, state.forgotten], ['off', 0, 1]);
   });
-  const stop = await ask(url, '/v0/profile/stop', { method: 'POST', headers });
+  const stop = await askProven(cluster, 'POST', '/v0/profile/stop');
   assert.equal(problemCode(stop), 'profile-off');
   assert.match(stop.body.toString(), /ended by itself after 50 ms/);
 });
@@ -171,13 +202,11 @@ test('every instrument that is switched on is switched off again, in every threa
   const log = join(temporaryDirectory(t), 'instruments');
   const environment = { NODE_OPTIONS: `--import=${instrumentCount}`, KVORUM_TEST_INSTRUMENTS: log };
   const cluster = await startCluster(t, { ...withSecret, environments: [environment] });
-  const headers = { authorization: await proofFor(cluster) };
   // What a node watches of itself at all times is no instrument.
   const standing = readFileSync(log, 'utf8').trim().split('\n').length;
   for (const kind of recordingKinds) {
     for (const path of [`start?kind=${kind}`, 'stop']) {
-      const answer = await ask(cluster.node(0).url, `/v0/profile/${path}`, { method: 'POST', headers });
-      assert.equal(answer.status, 200, path);
+      assert.equal((await askProven(cluster, 'POST', `/v0/profile/${path}`)).status, 200, path);
     }
   }
   const lines = readFileSync(log, 'utf8').trim().split('\n').slice(standing);
@@ -200,7 +229,6 @@ test('every instrument that is switched on is switched off again, in every threa
 
 test('a node stops in good order in the middle of a recording', async (t) => {
   const cluster = await startCluster(t, withSecret);
-  const headers = { authorization: await proofFor(cluster) };
-  await ask(cluster.node(0).url, '/v0/profile/start?kind=cpu', { method: 'POST', headers });
+  assert.equal((await askProven(cluster, 'POST', '/v0/profile/start?kind=cpu')).status, 200);
   assert.deepEqual(await cluster.stop(0), { code: 0, signal: null });
 });

@@ -4,9 +4,12 @@ import { Buffer } from 'node:buffer';
 import test from 'node:test';
 import fc from 'fast-check';
 import { outcomeCodes, replyCodes, type OutcomeCode } from '../../src/formats/codes.ts';
-import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
+import { RECORD_HEADER_BYTES, sealRecord } from '../../src/formats/record.ts';
 import {
+  allocateRecord,
+  allocateReply,
   failedReply,
+  FOUND_VERSION_BYTES,
   FrameWriter,
   announcementOf,
   announcedBytes,
@@ -31,6 +34,7 @@ import {
 
 const anyRecordBytes = fc.tuple(anyKey, anyStamp, anyValue).map((parts) => recordBytes(makeRecord(...parts)));
 
+const noValue = Buffer.alloc(0);
 const plainCodes = [replyCodes.absent, replyCodes.applied, replyCodes.failed, replyCodes.full] as const;
 const anyReply = fc.oneof(
   fc.record({ code: fc.constantFrom(...plainCodes), record: fc.constant(undefined) }, plain),
@@ -38,20 +42,24 @@ const anyReply = fc.oneof(
 );
 type SampleReply = typeof anyReply extends fc.Arbitrary<infer Sample> ? Sample : never;
 
-const anyOutcome = fc.record(
-  {
-    tag: anyUint32,
-    code: fc.constantFrom(...Object.values(outcomeCodes)),
-    tally: fc.record({ acks: fc.integer({ min: 0, max: 64 }), failures: fc.integer({ min: 0, max: 64 }) }, plain),
-    value: anyValue,
-  },
-  plain,
-);
+const anyOutcome = fc
+  .record(
+    {
+      tag: anyUint32,
+      code: fc.constantFrom(...Object.values(outcomeCodes)),
+      tally: fc.record({ acks: fc.integer({ min: 0, max: 64 }), failures: fc.integer({ min: 0, max: 64 }) }, plain),
+      value: anyValue,
+      version: fc.maxSafeNat(),
+    },
+    plain,
+  )
+  .map((outcome) => (outcome.code === outcomeCodes.found ? outcome : { ...outcome, value: noValue, version: 0 }));
 interface SampleOutcome {
   readonly tag: number;
   readonly code: OutcomeCode;
   readonly tally: { readonly acks: number; readonly failures: number };
   readonly value: Buffer;
+  readonly version: number;
 }
 
 test('a frame of any replies reads back as the same replies in the same order', () => {
@@ -107,28 +115,42 @@ test('a record reply can be reduced to what announces it', () => {
   );
 });
 
-test('an outcome is the same with a value of its own memory and with a copied one, wherever it stands', () => {
-  const placed = fc.tuple(bytesOf(1, 2000), fc.nat(40), fc.nat(600), fc.boolean());
+test('an outcome is the same with a record of its own memory and with a copied one, wherever it stands', () => {
+  const placed = fc.tuple(bytesOf(0, 2000), fc.maxSafeNat(), fc.nat(40), fc.nat(600), fc.boolean());
   fc.assert(
-    fc.property(placed, ([bytes, before, behind, isFirst]) => {
+    fc.property(placed, ([value, version, before, behind, isFirst]) => {
       const written = [true, false].map((isOwn) => {
-        const memory = Buffer.allocUnsafeSlow(before + bytes.length + behind);
-        const value = memory.subarray(before, before + bytes.length);
-        value.set(bytes);
+        const length = RECORD_HEADER_BYTES + value.length;
+        const memory = Buffer.allocUnsafeSlow(before + length + behind);
+        recordOf(value, version).copy(memory, before);
+        const record = { bytes: memory.subarray(before >> 1), offset: before - (before >> 1), length };
         const writer = new FrameWriter(0, OUTCOME_FRAME_HEADER_BYTES);
         if (!isFirst) writer.outcome(1, outcomeCodes.missing, { acks: 1, failures: 0 });
-        if (isOwn) writer.foundOwn(7, { acks: 2, failures: 1 }, value);
-        else writer.outcome(7, outcomeCodes.found, { acks: 2, failures: 1 }, value);
+        if (isOwn) writer.foundOwn(7, { acks: 2, failures: 1 }, record);
+        else writer.found(7, { acks: 2, failures: 1 }, record);
         writer.outcome(9, outcomeCodes.written, { acks: 3, failures: 0 });
         return writer.finishOutcomes(5);
       });
       assert.deepEqual(written[0], written[1]);
+      const [found] = decodeOutcomes(written[0] as Buffer).outcomes.filter(({ tag }) => tag === 7);
+      assert.deepEqual([found?.value, found?.version], [value, version]);
     }),
   );
-  const memory = Buffer.allocUnsafeSlow(100_000);
-  const writer = new FrameWriter(0, OUTCOME_FRAME_HEADER_BYTES);
-  writer.foundOwn(7, { acks: 2, failures: 1 }, memory.subarray(22));
-  assert.equal(writer.finishOutcomes(5).buffer, memory.buffer, 'made around the value');
+});
+
+test('an outcome frame is made around the value of a record that stands alone in a reply', () => {
+  const own = allocateRecord(100_000);
+  recordOf(Buffer.alloc(own.length - RECORD_HEADER_BYTES), 9).copy(own);
+  const reply = new FrameWriter(0);
+  reply.replyOwnRecord(own);
+  const received = allocateReply(reply.length);
+  received.set(reply.finish());
+  for (const frame of [reply.finish(), received]) {
+    const [record] = readReplies(frame);
+    const writer = new FrameWriter(0, OUTCOME_FRAME_HEADER_BYTES);
+    writer.foundOwn(7, { acks: 2, failures: 1 }, record as Reply);
+    assert.equal(writer.finishOutcomes(5).buffer, frame.buffer);
+  }
 });
 
 test('the length of a frame writer is the length of what it finishes', () => {
@@ -216,7 +238,7 @@ test('an outcome frame cut anywhere but between two outcomes throws corrupt-fram
       const frame = encodeOutcomes(outcomes, 1, 0);
       const boundaries = new Set([OUTCOME_FRAME_HEADER_BYTES]);
       let end = OUTCOME_FRAME_HEADER_BYTES;
-      for (const { value } of outcomes) boundaries.add((end += OUTCOME_HEADER_BYTES + value.length));
+      for (const outcome of outcomes) boundaries.add((end += outcomeBytes(outcome)));
       for (let length = 0; length < frame.length; length++) {
         const cut = (): unknown => decodeOutcomes(frame.subarray(0, length));
         if (boundaries.has(length)) assert.doesNotThrow(cut);
@@ -233,8 +255,7 @@ test('mangled bytes throw corrupt-frame or read as outcomes that tile the frame'
     fc.property(mangled(frames), (bytes) => {
       const read = orCorrupt(() => decodeOutcomes(bytes));
       if (read === undefined) return;
-      const sizes = read.outcomes.map(({ value }) => OUTCOME_HEADER_BYTES + value.length);
-      const total = sizes.reduce((sum, size) => sum + size, OUTCOME_FRAME_HEADER_BYTES);
+      const total = read.outcomes.reduce((sum, one) => sum + outcomeBytes(one), OUTCOME_FRAME_HEADER_BYTES);
       assert.equal(total, bytes.length);
     }),
     { numRuns: 2000 },
@@ -272,14 +293,28 @@ function sampleOf(reply: Reply): { code: number; record: Buffer | undefined } {
 
 function encodeOutcomes(outcomes: readonly SampleOutcome[], newest: number, sizeHint: number): Buffer {
   const writer = new FrameWriter(sizeHint, OUTCOME_FRAME_HEADER_BYTES);
-  for (const { tag, code, tally, value } of outcomes) writer.outcome(tag, code, tally, value);
+  for (const { tag, code, tally, value, version } of outcomes) {
+    const bytes = recordOf(value, version);
+    if (code === outcomeCodes.found) writer.found(tag, tally, { bytes, offset: 0, length: bytes.length });
+    else writer.outcome(tag, code, tally);
+  }
   return writer.finishOutcomes(newest);
+}
+
+function recordOf(value: Buffer, version: number): Buffer {
+  const record = Buffer.concat([Buffer.alloc(RECORD_HEADER_BYTES), value]);
+  sealRecord(record, 0, value.length, Buffer.from('key'), { version, nodeId: 1, kind: 0 });
+  return record;
+}
+
+function outcomeBytes({ code, value }: SampleOutcome): number {
+  return OUTCOME_HEADER_BYTES + (code === outcomeCodes.found ? FOUND_VERSION_BYTES + value.length : 0);
 }
 
 function decodeOutcomes(bytes: Buffer): { outcomes: SampleOutcome[]; newest: number } {
   const outcomes: SampleOutcome[] = [];
-  const newest = visitOutcomes(bytes, (tag, code, tally, value) => {
-    outcomes.push({ tag, code, tally, value: Buffer.from(value) });
+  const newest = visitOutcomes(bytes, (tag, code, tally, value, version) => {
+    outcomes.push({ tag, code, tally, value: Buffer.from(value), version });
   });
   return { outcomes, newest };
 }

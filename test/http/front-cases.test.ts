@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
-import { RawConnection } from '../support/raw-http.ts';
+import { RawConnection, type RawAnswer } from '../support/raw-http.ts';
 
 const bounds = ['--value-bytes-max', '1MiB', '--body-bytes-in-flight-max', '2MiB'];
 const cluster = await startCluster({ after }, { nodes: 1, flags: [...bounds, '--allowed-hosts', 'kv.example'] });
@@ -40,7 +40,7 @@ function check([what, bytes, statuses, fate]: Case): void {
     );
     connection.send(bytes);
     for (const [index, status] of statuses.entries()) {
-      const answer = await connection.answer(status >= 200 && isHead[index] !== true);
+      const answer = await connection.answer(status >= 200 && status !== 304 && isHead[index] !== true);
       assert.equal(answer.status, status, `answer ${index}`);
       const isLast = index === statuses.length - 1;
       assert.equal(answer.headers.get('connection'), isLast ? said[fate] : undefined, `answer ${index}`);
@@ -170,6 +170,10 @@ const meanings: readonly Case[] = [
   ['PUT if something is there', put('c', 'v', 'if-match: *\r\n') + get('c'), [501, 404], 'open'],
   ['DELETE of one version', put('d', 'v') + del('d', 'if-match: "1"\r\n') + get('d'), [201, 501, 200], 'open'],
   ['PUT of a part', put('c', 'v', 'content-range: bytes 0-0/2\r\n') + get('c'), [501, 404], 'open'],
+  ['GET unless there is one', put('n', 'v') + get('n', 'if-none-match: *\r\n') + get('n'), [201, 304, 200], 'open'],
+  ['GET unless one is there, of none', get('none', 'if-none-match: *\r\n'), [404], 'open'],
+  ['GET of another version', put('n', 'v') + get('n', 'if-match: "1"\r\n') + get('n'), [201, 412, 200], 'open'],
+  ['GET of one that is missing, on a condition', get('none', 'if-match: *\r\n'), [404], 'open'],
   ['GET unless it is known', put('n', 'v') + get('n', 'if-none-match: "1"\r\n'), [201, 200], 'open'],
   ['a path in the query of an absolute target', request('GET http://localhost?x=/v0/entity?id=v'), [400], 'open'],
   ['an absolute target', request('GET http://localhost:80/livez'), [200], 'open'],
@@ -241,6 +245,102 @@ test('HEAD says of a value what GET says, without the value', async (t) => {
     const { headers } = await connection.answer();
     assert.deepEqual((await connection.answer(false)).headers, headers);
     assert.equal((await connection.answer()).body.toString(), 'live\n');
+  }
+  assert.equal(await metricTotal(cluster.node(0).url, 'kvorum_answer_bytes_in_flight'), 0);
+});
+
+const reads = 'GET, HEAD, OPTIONS';
+
+/** Every path, a query with which a read of it is answered, what it allows, and the status of such a read. */
+const paths: readonly (readonly [path: string, query: string, allow: string, read: number])[] = [
+  ['/v0/entity', '?id=none', 'GET, HEAD, PUT, DELETE, OPTIONS', 404],
+  ['/v0/entities', '?start=zzz', reads, 200],
+  ['/v0/entities', '?start=zzz&end=a', reads, 200],
+  ['/livez', '', reads, 200],
+  ['/readyz', '', reads, 200],
+  ['/v0/status', '', reads, 200],
+  ['/v0/node', '', reads, 200],
+  ['/metrics', '', reads, 200],
+  ['/v0/profile', '', reads, 403],
+  ['/v0/profile/start', '', 'POST, OPTIONS', 405],
+  ['/v0/profile/stop', '', 'POST, OPTIONS', 405],
+  ['/v0', '', '', 400],
+];
+
+for (const [path, query, allow, read] of paths) {
+  test(`${path}${query} knows HEAD if it knows GET, OPTIONS, and says what it allows`, async (t) => {
+    const connection = await RawConnection.open(t, cluster.node(0).url);
+    const ask = async (method: string): Promise<RawAnswer> => {
+      connection.send(request(`${method} ${path}${query}`) + live);
+      const answer = await connection.answer(method !== 'HEAD');
+      assert.equal((await connection.answer()).body.toString(), 'live\n', method);
+      return answer;
+    };
+    const refused = allow === '' ? 400 : 405;
+    const allowed = allow === '' ? undefined : allow;
+    for (const [method, status] of [
+      ['GET', read],
+      ['HEAD', read],
+      ['PATCH', refused],
+      ['OPTIONS', allow === '' ? 400 : 204],
+    ] as const) {
+      const { status: given, headers } = await ask(method);
+      assert.equal(given, status, method);
+      assert.equal(headers.get('allow'), status === 204 || status === 405 ? allowed : undefined, method);
+    }
+  });
+}
+
+test('HEAD of a range says of what type it is, begins none, and has no body', async (t) => {
+  const connection = await RawConnection.open(t, cluster.node(0).url);
+  assert.equal((await cluster.put(0, 'range-head', 'v')).status, 201);
+  const json = 'accept: application/x-ndjson\r\n';
+  connection.send(request('HEAD /v0/entities?start=range-head', json) + live);
+  const { headers } = await connection.answer(false);
+  assert.deepEqual(
+    [...headers],
+    [
+      ['content-type', 'application/x-ndjson'],
+      ['transfer-encoding', 'chunked'],
+    ],
+  );
+  assert.equal((await connection.answer()).body.toString(), 'live\n');
+  connection.send(
+    'HEAD /v0/entities?start=range-head HTTP/1.0\r\nhost: localhost\r\nconnection: keep-alive\r\n\r\n' + live,
+  );
+  assert.equal((await connection.answer(false)).headers.get('connection'), 'keep-alive');
+  assert.equal((await connection.answer()).body.toString(), 'live\n');
+  assert.equal(await metricTotal(cluster.node(0).url, 'kvorum_ranges_in_flight'), 0);
+});
+
+test('a client that tells what it knows is sent a value only if that has changed, however large it is', async (t) => {
+  const connection = await RawConnection.open(t, cluster.node(0).url);
+  const ask = async (bytes: string, hasBody = true): Promise<RawAnswer> => {
+    connection.send(bytes);
+    return connection.answer(hasBody);
+  };
+  for (const bytes of [0, 5, 200_000]) {
+    const key = `known-${bytes}`;
+    assert.equal((await ask(put(key, 'x'.repeat(bytes)))).status, 201);
+    const { status, headers } = await ask(get(key));
+    const tag = headers.get('etag') ?? '';
+    assert.match(tag, /^"\d{16}"$/);
+    assert.equal(status, 200);
+    assert.equal(new Date(Number(tag.slice(1, -4))).toUTCString(), headers.get('last-modified'));
+    for (const known of [
+      `if-none-match: "1", W/${tag}\r\n`,
+      `if-modified-since: ${headers.get('last-modified')}\r\n`,
+    ]) {
+      for (const line of [`GET /v0/entity?id=${key}`, `HEAD /v0/entity?id=${key}`]) {
+        const answer = await ask(request(line, known), false);
+        assert.deepEqual([answer.status, answer.headers.get('etag')], [304, tag]);
+        assert.equal(answer.headers.get('content-length'), undefined);
+      }
+    }
+    assert.equal((await ask(put(key, 'y'))).status, 201);
+    const changed = await ask(get(key, `if-none-match: ${tag}\r\n`));
+    assert.deepEqual([changed.status, changed.body.toString()], [200, 'y']);
+    assert.notEqual(changed.headers.get('etag'), tag);
   }
   assert.equal(await metricTotal(cluster.node(0).url, 'kvorum_answer_bytes_in_flight'), 0);
 });

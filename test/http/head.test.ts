@@ -19,6 +19,7 @@ test('a plain request is understood', () => {
     authority: 'x',
     origin: '',
     condition: '',
+    preconditions: undefined,
   });
 });
 

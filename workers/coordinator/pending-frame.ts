@@ -15,7 +15,7 @@ import {
 } from '../../src/formats/codes.ts';
 import { tagOf, type Entry } from '../../src/formats/frame.ts';
 import { isReplyTo } from '../../src/formats/peer-entry.ts';
-import { isTombstone, largeValueBytes, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
+import { isLargeRecord, isTombstone } from '../../src/formats/record.ts';
 import {
   announcedBytes,
   FrameWriter,
@@ -165,19 +165,23 @@ export class PendingFrame {
     if (newest?.code !== replyCodes.record || isTombstone(newest.bytes, newest.offset)) {
       return this.#settle(operation, outcomeCodes.missing);
     }
-    const { bytes, offset, length } = newest;
-    const value = bytes.subarray(offset + RECORD_HEADER_BYTES, offset + length);
-    if (!isForOutcomeOnly(operation, newest, this.#rules)) return this.#settle(operation, outcomeCodes.found, value);
+    if (!isForOutcomeOnly(operation, newest, this.#rules)) return this.#settleFound(operation, newest);
     letGo(operation);
     this.#countSettled(operation);
     this.#outcomes ??= new FrameWriter(0, OUTCOME_FRAME_HEADER_BYTES);
-    return this.#outcomes.foundOwn(tagOf(operation.entry), operation.tally, value);
+    return this.#outcomes.foundOwn(tagOf(operation.entry), operation.tally, newest);
   }
 
-  #settle(operation: PendingOperation, code: OutcomeCode, value?: Buffer): void {
+  #settleFound(operation: PendingOperation, newest: Reply): void {
     this.#countSettled(operation);
-    this.#outcomes ??= this.#newWriter(value?.length ?? 0);
-    this.#outcomes.outcome(tagOf(operation.entry), code, operation.tally, value);
+    this.#outcomes ??= this.#newWriter(newest.length);
+    this.#outcomes.found(tagOf(operation.entry), operation.tally, newest);
+  }
+
+  #settle(operation: PendingOperation, code: OutcomeCode): void {
+    this.#countSettled(operation);
+    this.#outcomes ??= this.#newWriter(0);
+    this.#outcomes.outcome(tagOf(operation.entry), code, operation.tally);
   }
 
   #countSettled(operation: PendingOperation): void {
@@ -186,9 +190,9 @@ export class PendingFrame {
   }
 
   /** With room for the others to come, where they are not large. */
-  #newWriter(valueBytes: number): FrameWriter {
-    const values = valueBytes > largeValueBytes ? 1 : this.#unsettled + 1;
-    const size = OUTCOME_FRAME_HEADER_BYTES + this.#unsettled * OUTCOME_HEADER_BYTES + values * valueBytes;
+  #newWriter(recordBytes: number): FrameWriter {
+    const records = isLargeRecord(recordBytes) ? 1 : this.#unsettled + 1;
+    const size = OUTCOME_FRAME_HEADER_BYTES + this.#unsettled * OUTCOME_HEADER_BYTES + records * recordBytes;
     return new FrameWriter(size + OUTCOME_HEADER_BYTES, OUTCOME_FRAME_HEADER_BYTES);
   }
 

@@ -12,6 +12,7 @@ import type { Socket } from 'node:net';
 import { buildConnector, Client, Pool, request, type Dispatcher } from 'undici';
 import { messageOf } from '../../src/diagnostics/errors.ts';
 import { answerBytesMax, batchAnswerBytesMax } from '../../src/formats/peer-entry.ts';
+import { allocateReply } from '../../src/formats/reply.ts';
 import { linkProtocol, replicaPaths, replicaProtocol, type NodeDescription } from '../../src/protocol/nodes.ts';
 import type { PeerProtocol } from '../../src/domain/modes.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
@@ -287,7 +288,7 @@ class FrameExchange implements Dispatcher.DispatchHandler {
     if (marks !== undefined) marks.remote = String(headers[waitsField]);
     const length = Number(headers['content-length']);
     if (length > this.#bytesMax) controller.abort(new Error(`replica port answers ${length} bytes`));
-    else if (length >= PLACED_BYTES_MIN) this.#placed = Buffer.allocUnsafeSlow(length);
+    else if (length >= PLACED_BYTES_MIN) this.#placed = allocateReply(length);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
