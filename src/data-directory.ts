@@ -22,6 +22,7 @@ import {
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, KvorumError, messageOf } from './diagnostics/errors.ts';
+import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import type { Durability } from './domain/modes.ts';
 
 /** The format that this version writes; it reads this and all older ones. */
@@ -49,15 +50,17 @@ export function keepFilesPrivate(): void {
 export class DataDirectory {
   readonly #path: string;
   readonly #durability: Durability;
+  readonly #lock: DirectoryLock;
 
-  private constructor(path: string, durability: Durability) {
+  private constructor(path: string, durability: Durability, lock: DirectoryLock) {
     this.#path = path;
     this.#durability = durability;
+    this.#lock = lock;
   }
 
   /**
-   * Creates the directory where there is none, and checks that its store can be used. Throws `store-unusable`,
-   * `store-newer` and `store-unclean`. Whether another process has the store open is for the store to see.
+   * Creates the directory where there is none, locks it, and checks that its store can be used. Throws `store-unusable`,
+   * `store-locked`, `store-newer` and `store-unclean`.
    */
   static open(path: string, durability: Durability, bootId = currentBootId()): DataDirectory {
     try {
@@ -66,9 +69,20 @@ export class DataDirectory {
     } catch (error) {
       throw unusable(path, error);
     }
-    const mark = readMark(path);
-    if (mark !== undefined) assertUsable(path, mark, bootId);
-    return new DataDirectory(path, durability);
+    const lock = lockDirectory(path);
+    try {
+      const mark = readMark(path);
+      if (mark !== undefined) assertUsable(path, mark, bootId);
+      return new DataDirectory(path, durability, lock);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Lets another process have the directory; nothing of it may be open any more. */
+  close(): void {
+    this.#lock.release();
   }
 
   /** Its mode (`0755`) where it was made by other hands and other users may look into it or change it; else undefined. */

@@ -71,6 +71,7 @@ export async function startNode(settings: NodeSettings, log: Log): Promise<Runni
     return { url: settings.self, failed, stop: () => node.stop() };
   } catch (error) {
     if (await pool.stop()) directory.markClean();
+    directory.close();
     throw error;
   }
 }
@@ -175,6 +176,8 @@ class Node implements NodeView {
     await this.#profiler.close();
     const isClosed = await this.#pool.stop();
     if (isClosed) this.#markClean();
+    // What did not stop may still write; the system ends the lock with the process then.
+    if (isClosed) this.#directory.close();
     this.#process.close();
     if (isClosed) this.#log.info('stopped');
     else this.#log.error('stopped without closing the store', {});

@@ -91,6 +91,7 @@ const rooms: Readonly<Record<string, string>> = {
 const packages: Readonly<Record<string, readonly string[]>> = {
   piscina: ['src/dispatch/worker-pool.ts', 'workers/entry.ts'],
   lmdb: ['workers/store/environment.ts'],
+  'fs-native-extensions': ['src/directory-lock.ts'],
   'sorted-btree': ['workers/store/memtable.ts'],
   undici: ['src/cli/client.ts', 'workers/peers/peer-connection.ts', 'scripts/http-clients.mjs'],
   uplot: ['profiling/browser/line-chart.ts'],

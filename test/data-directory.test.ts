@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { LOCK_FILE } from '../src/directory-lock.ts';
 import { currentBootId, DataDirectory, storeFormat } from '../src/data-directory.ts';
 import type { Durability } from '../src/domain/modes.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
@@ -10,9 +11,9 @@ const mark = (path: string): unknown => JSON.parse(readFileSync(join(path, 'kvor
 
 test('open() creates the directory and writes no mark before it is in use', (t) => {
   const path = join(temporaryDirectory(t), 'a/b');
-  DataDirectory.open(path, 'fsync');
+  DataDirectory.open(path, 'fsync').close();
   assert.ok(existsSync(path));
-  assert.deepEqual(readdirSync(path), []);
+  assert.deepEqual(readdirSync(path), [LOCK_FILE]);
 });
 
 test('the mark says format, durability, boot and whether the store was closed', (t) => {
@@ -23,7 +24,8 @@ test('the mark says format, durability, boot and whether the store was closed', 
   assert.deepEqual(mark(path), { format: storeFormat, durability: 'commit', bootId, clean: false });
   directory.markClean();
   assert.deepEqual(mark(path), { format: storeFormat, durability: 'commit', bootId, clean: true });
-  assert.deepEqual(readdirSync(path), ['kvorum.json'], 'and leaves no other file');
+  directory.close();
+  assert.deepEqual(readdirSync(path), ['kvorum.json', LOCK_FILE], 'and leaves no other file');
 });
 
 /** Format, durability and cleanness of the mark, whether the machine booted since, and whether it opens. */
@@ -43,7 +45,7 @@ test('open() refuses only a commit store without a log that was not closed befor
     const path = temporaryDirectory(t);
     const bootId = rebooted ? 'an earlier boot' : currentBootId();
     writeFileSync(join(path, 'kvorum.json'), JSON.stringify({ format, durability, bootId, clean }));
-    const open = () => DataDirectory.open(path, 'fsync');
+    const open = () => DataDirectory.open(path, 'fsync').close();
     const what = JSON.stringify({ format, durability, clean, rebooted });
     if (opens) assert.doesNotThrow(open, what);
     else assert.throws(open, { code: 'store-unclean', message: /refill/ }, what);

@@ -98,6 +98,8 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/child-environment.ts', 'lifecycle'],
   ['src/diagnostics/nearest.ts', 'lifecycle'],
   ['src/data-directory.ts', 'lifecycle'],
+  ['src/directory-lock.ts', 'lifecycle'],
+  ['src/fs-native-extensions.d.ts', 'lifecycle'],
   ['src/free-ports.ts', 'lifecycle'],
   ['src/resource-limits.ts', 'lifecycle'],
   ['src/bind-address.ts', 'lifecycle'],

@@ -72,7 +72,9 @@ test('what a node creates is for its user alone, and a directory that others may
   for (const { dataDirectory } of [mine, theirs]) {
     const inside = readdirSync(dataDirectory, { recursive: true, withFileTypes: true });
     assert.ok(
-      ['store.mdb', 'store.mdb-lock', 'kvorum.json', 'log'].every((name) => inside.some((one) => one.name === name)),
+      ['store.mdb', 'store.mdb-lock', 'kvorum.json', 'log', 'lock'].every((name) =>
+        inside.some((one) => one.name === name),
+      ),
     );
     for (const entry of inside) {
       assert.equal(modeOf(join(entry.parentPath, entry.name)), entry.isDirectory() ? '700' : '600', entry.name);

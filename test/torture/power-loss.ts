@@ -185,7 +185,7 @@ async function checkImage(directory: string, { least, sent }: Expected): Promise
   const problems: string[] = [];
   let store: Store | undefined;
   try {
-    DataDirectory.open(directory, 'fsync', 'another boot');
+    DataDirectory.open(directory, 'fsync', 'another boot').close();
     store = await Store.open(storeOptions(directory, tortureStore), {
       onCorrupt: (key) => problems.push(`${key.toString()} fails its checksum`),
       onFatal: (error) => problems.push(String(error)),

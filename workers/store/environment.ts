@@ -67,22 +67,15 @@ export class StoreEnvironment {
   }
 
   /**
-   * Opens the environment, creating its file where there is none. Throws `store-unusable`, and `store-locked` where
-   * another process has it open.
+   * Opens the environment, creating its file where there is none. Throws `store-unusable`. That no other process has it
+   * open is for the caller to see: LMDB would let it.
    */
   static async open(options: EnvironmentOptions): Promise<StoreEnvironment> {
     const path = join(options.directory, 'store.mdb');
     try {
       if (statSync(path, { throwIfNoEntry: false }) === undefined) await createStoreFile(path, options.directory);
       assertStoreFile(path);
-      const root = openRoot(path, options.storeBytesMax);
-      try {
-        assertOnlyProcess(root, options.directory);
-        return new StoreEnvironment(root, path);
-      } catch (error) {
-        await root.close();
-        throw error;
-      }
+      return new StoreEnvironment(openRoot(path, options.storeBytesMax), path);
     } catch (error) {
       throw asStoreError(error, options.directory);
     }
@@ -189,21 +182,6 @@ function assertStoreFile(path: string): void {
   closeSync(descriptor);
   if (file.size < NEW_FILE_BYTES || start.readUInt32LE(MAGIC_OFFSET) !== MAGIC) {
     throw new Error(`"${path}" is not a store, or is damaged`);
-  }
-}
-
-/**
- * LMDB lets several processes share a file; a node must own it. Each process registers its reader slot first and looks
- * at the others' then, so of two that start together none wrongly stays.
- */
-function assertOnlyProcess(root: Root, directory: string): void {
-  root.getBinary(Buffer.from('reader'));
-  root.readerCheck();
-  for (const line of root.readerList().split('\n')) {
-    const pid = Number.parseInt(line, 10);
-    if (Number.isInteger(pid) && pid !== process.pid) {
-      throw new KvorumError('store-locked', `Cannot open store "${directory}": process ${pid} has it open`);
-    }
   }
 }
 

@@ -130,7 +130,7 @@ export class Store {
 
   /**
    * Opens the store, creating it where there is none, and brings what the log holds into LMDB before it returns.
-   * Throws `store-unusable`, `log-damaged`, and `store-locked` where another process has it open.
+   * Throws `store-unusable` and `log-damaged`.
    */
   static async open(options: StoreOptions, { onCorrupt, onFatal }: StoreEvents): Promise<Store> {
     const { directory, storeBytesMax, owner, workers, replay, acceptLogDamage } = options;
