@@ -5,6 +5,7 @@
  * Start: data directory, workers (store, replica port), client port (so that peers can ask who we are), peers found and
  * told, ready. Stop: not ready, no new connections, requests in flight answered, workers closed, store marked clean.
  */
+import { randomInt } from 'node:crypto';
 import { DataDirectory } from './data-directory.ts';
 import { NodeClock } from './dispatch/clock.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -75,6 +76,9 @@ export async function startNode(settings: NodeSettings, log: Log): Promise<Runni
     throw error;
   }
 }
+
+/** The number of this process: what it acknowledges counts as long as peers see the same one. */
+const startNumber = randomInt(1, 2 ** 32);
 
 class Node implements NodeView {
   readonly #settings: NodeSettings;
@@ -203,6 +207,7 @@ class Node implements NodeView {
       version,
       protocol: replicaProtocol,
       topology: topologyDigest(this.#topology),
+      start: startNumber,
       replicaPorts: this.#pool.replicaPorts,
     };
   }
@@ -260,5 +265,5 @@ class Node implements NodeView {
 /** The compiler lets workers read only their own settings; the others go along and cost nothing. */
 function workerSettings(settings: NodeSettings, topology: Topology): WorkerSettings {
   const replicationFactor = settings.replicationFactor || topology.nodes.length;
-  return { ...settings, topology, version, host: bindAddress(settings), replicationFactor };
+  return { ...settings, topology, version, start: startNumber, host: bindAddress(settings), replicationFactor };
 }

@@ -93,7 +93,12 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   lmdb: ['workers/store/environment.ts'],
   'fs-native-extensions': ['src/directory-lock.ts'],
   'sorted-btree': ['workers/store/memtable.ts'],
-  undici: ['src/cli/client.ts', 'workers/peers/peer-connection.ts', 'scripts/http-clients.mjs'],
+  undici: [
+    'src/cli/client.ts',
+    'workers/peers/exchange.ts',
+    'workers/peers/peer-connection.ts',
+    'scripts/http-clients.mjs',
+  ],
   uplot: ['profiling/browser/line-chart.ts'],
   'playwright-core': ['profiling/clinic/graph-check.ts'],
 };

@@ -14,7 +14,9 @@ import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { LogLevel } from '../src/diagnostics/log.ts';
 import type { WorkerCommand, WorkerMessage, WorkerReady } from '../src/protocol/workers.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
+import { frameSender, type FrameSender } from './ground/frame-sender.ts';
 import { SeenVersions } from './ground/seen-versions.ts';
+import { wholeStanding } from './ground/standing.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { LocalReplica } from './replica/local-replica.ts';
 import { PeerClient } from './peers/peer-client.ts';
@@ -100,12 +102,13 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
   const onRefused = (): void => refusals.note('entry', 'A write fails its checksum or is from too far in the future');
   const onBehind = (isBehind: boolean): void => send({ kind: 'behind', isBehind });
-  const replica = new LocalReplica({ store, versions, turn, onRefused, onBehind, onFatal });
+  const replica = new LocalReplica({ store, versions, standing: wholeStanding, turn, onRefused, onBehind, onFatal });
   const snapshots = createSnapshots(store, settings);
   const siblings = new Siblings({ operations: executeForSibling(replica), range: snapshots.answer }, (worker) =>
     snapshots.forget(worker),
   );
-  const peers = createPeers(shell, send, refusals);
+  const sender = frameSender(versions, settings.start);
+  const peers = createPeers(shell, { send, refusals, sender });
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
     replica.run();
@@ -131,6 +134,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     bounds: { keyBytesMax: settings.keyBytesMax, valueBytesMax: settings.valueBytesMax },
     replica: forPeers(replica, siblings, shell),
     refusals,
+    sender,
     ranges,
     onHello: (url) => peerAt(peers, url)?.greet() ?? Promise.resolve(),
   });
@@ -177,8 +181,7 @@ function otherOwners(siblings: Siblings, { index, settings: { workers } }: Worke
 
 function createPeers(
   { settings, index: workerIndex }: WorkerShell,
-  send: Send,
-  refusals: PeerRefusals,
+  { send, refusals, sender }: Pick<Running, 'send' | 'refusals'> & { readonly sender: FrameSender },
 ): (PeerClient | undefined)[] {
   const self = member(settings);
   return settings.topology.nodes.map((node, index) => {
@@ -189,7 +192,7 @@ function createPeers(
     return new PeerClient({
       url: node.url,
       connect: (onLost) =>
-        connectToPeer({ identity, self, workerIndex, connectionsMax, protocol, frameBytesMax, onLost }),
+        connectToPeer({ identity, self, sender, workerIndex, connectionsMax, protocol, frameBytesMax, onLost }),
       batchesInFlightMax: batching ? settings.peerBatchesInFlightMax : connectionsMax,
       batchBytesMax: batching ? settings.batchBytesMax : 0,
       queueBytesMax: settings.peerQueueBytesMax,

@@ -5,6 +5,7 @@
  * `acksRequired` acknowledgements and `unreachable` with exactly `replicaCount - acksRequired + 1` failures.
  * Dynamo (2007) section 4.5 calls the two numbers W or R, and N.
  */
+import { replyCodes, type ReplyCode } from '../formats/codes.ts';
 import type { Quorum } from '../formats/frame.ts';
 
 /** The replies counted so far. */
@@ -14,6 +15,28 @@ export interface Tally {
 }
 
 export type Verdict = 'pending' | 'met' | 'unreachable';
+
+/**
+ * What a replica's reply counts as. An acknowledgement of a read is a vote: it says what the replica knows of the key. One
+ * that has lost or damaged it knows nothing, whatever it sends along.
+ */
+export type Weight = 'ack' | 'failure' | 'superseded';
+
+/** To a write, what stands in its way: something newer, which in a second round can only be concurrent to it. */
+export const replyWeights: Readonly<Record<ReplyCode, Weight>> = {
+  [replyCodes.absent]: 'ack',
+  [replyCodes.record]: 'ack',
+  [replyCodes.large]: 'ack',
+  [replyCodes.damaged]: 'failure',
+  [replyCodes.recovering]: 'failure',
+  [replyCodes.recoveringRecord]: 'failure',
+  [replyCodes.recoveringLarge]: 'failure',
+  [replyCodes.applied]: 'ack',
+  [replyCodes.superseded]: 'superseded',
+  [replyCodes.full]: 'failure',
+  [replyCodes.failed]: 'failure',
+  [replyCodes.refusedClock]: 'failure',
+};
 
 export const emptyTally: Tally = { acks: 0, failures: 0 };
 

@@ -26,13 +26,13 @@ export const outcomeCodes = {
 
 export type OutcomeCode = (typeof outcomeCodes)[keyof typeof outcomeCodes];
 
-/** What one replica says to one operation; the code of each in a reply frame. */
+/** What one replica says to one operation; the code of each in a reply frame. Only some of them are votes (quorum.ts). */
 export const replyCodes = {
-  /** To a read: the replica has nothing under the key (or only a record that fails its checksum). */
+  /** To a read: the replica has nothing under the key. */
   absent: 0,
   /** To a read: the record follows, value or tombstone. */
   record: 1,
-  /** To a write: the record is durable here, or a newer one is. */
+  /** To a write: it is the newest of its key here, as durable as the durability says. The same write again is, too. */
   applied: 2,
   /** The replica could not be asked, or did not do it. */
   failed: 3,
@@ -40,6 +40,21 @@ export const replyCodes = {
   full: 4,
   /** To a read: announces a large value, which does not come among others; the record's header follows. A `largeRead` brings it. */
   large: 5,
+  /** To a write: something newer is durable here. Its version and node id follow. */
+  superseded: 6,
+  /** To a read: what stands under the key fails its checksum, so nobody knows what it was. */
+  damaged: 7,
+  /** To a read: the replica has lost data and has not got all of it back; it has nothing under the key. */
+  recovering: 8,
+  /** As `recovering`; but this it has, as after `record`. */
+  recoveringRecord: 9,
+  /** As `recovering`; but this it has, as after `large`. */
+  recoveringLarge: 10,
+  /** To a write: its stamp is too far in the past or in the future to be a write of now. */
+  refusedClock: 11,
 } as const;
 
 export type ReplyCode = (typeof replyCodes)[keyof typeof replyCodes];
+
+/** The greatest code that a reply can have. */
+export const replyCodeMax = replyCodes.refusedClock;

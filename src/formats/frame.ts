@@ -11,7 +11,7 @@
  *        8     1  kind: 1 read, 2 write
  *        9     1  acksRequired
  *       10     1  replicaCount
- *       11     1  1 for a read that also takes a large value (`largeRead`), else 0
+ *       11     1  flags (`entryFlags`), 0 in most entries
  *       12     2  key bytes
  *       14     .  key, then for a write the record (record.ts)
  *
@@ -24,7 +24,29 @@ import { operationKinds, type OperationKind } from './codes.ts';
 import { RECORD_HEADER_BYTES, sealRecord, sealRecordInSteps, type Stamp } from './record.ts';
 
 export const ENTRY_HEADER_BYTES = 14;
-const LARGE_OFFSET = 11;
+const FLAGS_OFFSET = 11;
+
+/** Bits of an entry's flags byte. */
+export const entryFlags = {
+  /** A read that also takes a large value. */
+  largeRead: 1,
+  /** A write that somebody acknowledged or may have acknowledged long ago, sent to a replica that lacks it. */
+  repair: 2,
+  /** A write that was stamped again, above what kept its first stamp from winning. */
+  secondRound: 4,
+  /** A write that a replica missed while it was away, kept for it: like a repair no write of now. */
+  hint: 8,
+  /** A read that wants to know the newest version only: its record is announced, however small. */
+  announceOnly: 16,
+  /** A client's wish: the coordinator is to make the operation linearizable. Replicas do nothing about it. */
+  strict: 32,
+} as const;
+
+/** The flags that entries of each kind may have. */
+export const flagsOfKind: Readonly<Record<OperationKind, number>> = {
+  [operationKinds.read]: entryFlags.largeRead | entryFlags.announceOnly | entryFlags.strict,
+  [operationKinds.write]: entryFlags.repair | entryFlags.secondRound | entryFlags.hint | entryFlags.strict,
+};
 
 /** How many bytes an entry takes; `valueBytes` is undefined for a read. */
 export function entryBytes(keyBytes: number, valueBytes: number | undefined): number {
@@ -42,6 +64,8 @@ export interface EntryHead {
   readonly tag: number;
   readonly kind: OperationKind;
   readonly quorum: Quorum;
+  /** `entryFlags`; none by default. */
+  readonly flags?: number;
 }
 
 /** Where the value of a write stands in its entry that starts at `offset`. */
@@ -73,9 +97,10 @@ export function writeWrite(
   return offset + length;
 }
 
-/** Writes an entry at the start of `target` that carries a sealed record on to another replica. */
-export function writeRecord(target: Buffer, quorum: Quorum, key: Uint8Array, record: Uint8Array): void {
-  writeHead(target, 0, target.length, { tag: 0, kind: operationKinds.write, quorum }, key);
+/** Writes an entry at the start of `target` that carries a sealed record on to a replica that lacks it. */
+export function writeRepair(target: Buffer, quorum: Quorum, key: Uint8Array, record: Uint8Array): void {
+  const head = { tag: 0, kind: operationKinds.write, quorum, flags: entryFlags.repair };
+  writeHead(target, 0, target.length, head, key);
   target.set(record, ENTRY_HEADER_BYTES + key.length);
 }
 
@@ -96,7 +121,7 @@ function writeHead(target: Buffer, offset: number, length: number, head: EntryHe
   target[offset + 8] = head.kind;
   target[offset + 9] = head.quorum.acksRequired;
   target[offset + 10] = head.quorum.replicaCount;
-  target[offset + LARGE_OFFSET] = 0;
+  target[offset + FLAGS_OFFSET] = head.flags ?? 0;
   target.writeUInt16LE(key.length, offset + 12);
   target.set(key, offset + ENTRY_HEADER_BYTES);
 }
@@ -168,18 +193,18 @@ export function replicaCountOf(entry: Entry): number {
 /** The entry of a read again, in a frame of its own, that also takes a large value. */
 export function largeRead(entry: Entry): Entry {
   const bytes = Buffer.from(entryView(entry));
-  bytes[LARGE_OFFSET] = 1;
+  bytes[FLAGS_OFFSET] = entryFlags.largeRead;
   return readEntry(bytes, 0);
 }
 
 /** Whether a read also takes a large value. */
 export function isLargeRead(entry: Entry): boolean {
-  return largeFlagOf(entry) === 1;
+  return (flagsOf(entry) & entryFlags.largeRead) !== 0;
 }
 
-/** The byte that says so: 0 or 1 in an entry of ours. */
-export function largeFlagOf(entry: Entry): number {
-  return entry.bytes[entry.offset + LARGE_OFFSET] as number;
+/** The flags of an entry (`entryFlags`). */
+export function flagsOf(entry: Entry): number {
+  return entry.bytes[entry.offset + FLAGS_OFFSET] as number;
 }
 
 /** The key of an entry, as a view. */

@@ -9,21 +9,25 @@
  *        8     4  bytes of this piece
  *       12     1  kind: 0 question, 1 question that also asks for durations, 2 answer, 3 refusal (its body says why)
  *       13     1  bytes of the durations that stand before an answer's body (`wait-marks.ts`)
- *       14     .  the piece
+ *       14     8  the newest version that the sender has seen, a float64 that holds a safe integer
+ *       22     4  the sender's start: a number that its process chose when it began
+ *       26     .  the piece
  *
  * Pieces of one message come in order; pieces of others may stand between them, so that a large answer holds up nothing
  * small (HTTP/2 interleaves its streams for the same reason, RFC 9113 section 2).
  */
 import { Buffer } from 'node:buffer';
 import { KvorumError } from '../diagnostics/errors.ts';
+import { isVersion } from './record.ts';
 import { allocateReply } from './reply.ts';
+import type { Sender } from './sender.ts';
 
-export const PIECE_HEADER_BYTES = 14;
+export const PIECE_HEADER_BYTES = 26;
 
 export const messageKinds = { question: 0, questionWithDurations: 1, answer: 2, refusal: 3 } as const;
 export type MessageKind = (typeof messageKinds)[keyof typeof messageKinds];
 
-export interface LinkMessage {
+export interface LinkMessage extends Sender {
   readonly number: number;
   readonly kind: MessageKind;
   /** What the answerer says of its part; empty where nobody asked. */
@@ -49,7 +53,7 @@ export class OutgoingMessage {
 
   /** The next piece, with its header, of at most `bytesMax` bytes of the message. */
   next(bytesMax: number): Buffer {
-    const { number, kind, durations, body } = this.#message;
+    const { number, kind, durations, body, newest, start: senderStart } = this.#message;
     const size = Math.min(this.left, bytesMax);
     const piece = Buffer.allocUnsafe(PIECE_HEADER_BYTES + size);
     piece.writeUInt32LE(number, 0);
@@ -57,6 +61,8 @@ export class OutgoingMessage {
     piece.writeUInt32LE(size, 8);
     piece[12] = kind;
     piece[13] = durations.length;
+    piece.writeDoubleLE(newest, 14);
+    piece.writeUInt32LE(senderStart, 22);
     const start = Math.max(0, this.#sent - durations.length);
     const lead = this.#sent === 0 ? piece.write(durations, PIECE_HEADER_BYTES, 'latin1') : 0;
     piece.set(body.subarray(start, start + size - lead), PIECE_HEADER_BYTES + lead);
@@ -72,7 +78,7 @@ interface Assembly {
   received: number;
 }
 
-interface MessageHead {
+interface MessageHead extends Sender {
   readonly number: number;
   readonly kind: MessageKind;
   readonly durationsBytes: number;
@@ -178,14 +184,22 @@ export class LinkReader {
 
 function readHead(header: Buffer, offset: number): MessageHead {
   const kind = header[offset + 12] as MessageKind;
-  const head = { number: header.readUInt32LE(offset), kind, durationsBytes: header[offset + 13] as number };
+  const head = {
+    number: header.readUInt32LE(offset),
+    kind,
+    durationsBytes: header[offset + 13] as number,
+    newest: header.readDoubleLE(offset + 14),
+    start: header.readUInt32LE(offset + 22),
+  };
   if (kind > messageKinds.refusal) throw corrupt(head, 'is of an unknown kind');
+  if (!isVersion(head.newest)) throw corrupt(head, 'has seen what is no version');
   return head;
 }
 
-function asMessage({ number, kind, durationsBytes }: MessageHead, bytes: Buffer): LinkMessage {
-  if (durationsBytes === 0) return { number, kind, durations: '', body: bytes };
-  return { number, kind, durations: bytes.toString('latin1', 0, durationsBytes), body: bytes.subarray(durationsBytes) };
+function asMessage({ number, kind, durationsBytes, newest, start }: MessageHead, bytes: Buffer): LinkMessage {
+  if (durationsBytes === 0) return { number, kind, durations: '', body: bytes, newest, start };
+  const durations = bytes.toString('latin1', 0, durationsBytes);
+  return { number, kind, durations, body: bytes.subarray(durationsBytes), newest, start };
 }
 
 function corrupt({ number }: MessageHead, what: string): KvorumError {

@@ -9,10 +9,27 @@
  */
 import { Buffer, isUtf8 } from 'node:buffer';
 import { KvorumError } from '../diagnostics/errors.ts';
-import { acksRequiredOf, entryAt, keyOf, layoutFault, replicaCountOf, largeFlagOf, type Entry } from './frame.ts';
-import { operationKinds, replyCodes, type OperationKind } from './codes.ts';
-import { hasSoundHeader, isTombstone, largeValueBytes, RECORD_HEADER_BYTES } from './record.ts';
-import { announcedBytes, readReplies, REPLY_HEADER_BYTES, type Reply } from './reply.ts';
+import {
+  acksRequiredOf,
+  entryAt,
+  flagsOf,
+  flagsOfKind,
+  keyOf,
+  layoutFault,
+  replicaCountOf,
+  type Entry,
+} from './frame.ts';
+import { operationKinds, replyCodes, type OperationKind, type ReplyCode } from './codes.ts';
+import { hasSoundHeader, isTombstone, isVersion, largeValueBytes, RECORD_HEADER_BYTES } from './record.ts';
+import {
+  announcedBytes,
+  announcesRecord,
+  holdsRecord,
+  readReplies,
+  REPLY_HEADER_BYTES,
+  supersedingVersion,
+  type Reply,
+} from './reply.ts';
 
 const MIB = 1024 * 1024;
 
@@ -72,7 +89,7 @@ export function entryFault(entry: Entry, { keyBytesMax, valueBytesMax }: EntryBo
   if (!isAscii(entry) && !isUtf8(keyOf(entry))) return 'has a key that is not UTF-8';
   const acksRequired = acksRequiredOf(entry);
   if (acksRequired === 0 || acksRequired > replicaCountOf(entry)) return 'has an impossible quorum';
-  if (largeFlagOf(entry) > (entry.kind === operationKinds.read ? 1 : 0)) return 'has an unknown flag';
+  if ((flagsOf(entry) & ~flagsOfKind[entry.kind]) !== 0) return 'has an unknown flag';
   return entry.kind === operationKinds.read ? undefined : recordFault(entry, valueBytesMax);
 }
 
@@ -101,13 +118,13 @@ function isPossibleRecord(bytes: Buffer, offset: number, recordBytes: number): b
 /** The replies to all of a frame's entries, out of those to the entries that were executed. */
 export function withFailedReplies(replies: Buffer, faults: ReadonlyMap<number, string>): Buffer {
   if (faults.size === 0) return replies;
-  const failed = Buffer.alloc(REPLY_HEADER_BYTES);
-  failed[0] = replyCodes.failed;
+  const failedReply = Buffer.alloc(REPLY_HEADER_BYTES);
+  failedReply[0] = failed;
   const executed = readReplies(replies);
   const pieces: Buffer[] = [];
   for (let next = 0; pieces.length < executed.length + faults.size;) {
     const reply = faults.has(pieces.length) ? undefined : executed[next++];
-    if (reply === undefined) pieces.push(failed);
+    if (reply === undefined) pieces.push(failedReply);
     else pieces.push(replies.subarray(reply.offset - REPLY_HEADER_BYTES, reply.offset + reply.length));
   }
   return Buffer.concat(pieces);
@@ -118,10 +135,29 @@ export function withFailedReplies(replies: Buffer, faults: ReadonlyMap<number, s
  * record is as long as its store holds: a bound of clients that was lowered hides nothing.
  */
 export function isReplyTo(kind: OperationKind, reply: Reply): boolean {
-  if (kind === operationKinds.write) return reply.code === replyCodes.applied;
   const { code, bytes, offset, length } = reply;
-  if (code === replyCodes.record) return isPossibleRecord(bytes, offset, length);
-  if (code !== replyCodes.large) return code === replyCodes.absent;
+  if (!codesOfKind[kind].has(code)) return false;
+  if (code === replyCodes.superseded) return isVersion(supersedingVersion(reply));
+  if (holdsRecord(code)) return isPossibleRecord(bytes, offset, length);
+  if (!announcesRecord(code)) return true;
   const recordBytes = announcedBytes(reply);
   return recordBytes <= storedRecordBytesMax && isPossibleRecord(bytes, offset, recordBytes);
 }
+
+const { absent, record, large, damaged, recovering, recoveringRecord, recoveringLarge } = replyCodes;
+const { applied, superseded, full, failed, refusedClock } = replyCodes;
+
+/** What a replica can say to each kind of operation. */
+const codesOfKind: Readonly<Record<OperationKind, ReadonlySet<ReplyCode>>> = {
+  [operationKinds.read]: new Set<ReplyCode>([
+    absent,
+    record,
+    large,
+    damaged,
+    recovering,
+    recoveringRecord,
+    recoveringLarge,
+    failed,
+  ]),
+  [operationKinds.write]: new Set<ReplyCode>([applied, superseded, full, failed, refusedClock]),
+};

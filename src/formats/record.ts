@@ -147,7 +147,11 @@ export function* isIntactInSteps(
 export function hasSoundHeader(bytes: Buffer, offset: number, recordBytes: number): boolean {
   if (recordBytes < RECORD_HEADER_BYTES) return false;
   if ((bytes[offset + KIND_OFFSET] as number) > recordKinds.tombstone) return false;
-  const version = readVersion(bytes, offset);
+  return isVersion(readVersion(bytes, offset));
+}
+
+/** Whether a number can be a version: versions are ordered, which NaN is not. */
+export function isVersion(version: number): boolean {
   return Number.isSafeInteger(version) && version >= 0;
 }
 

@@ -5,8 +5,10 @@
  *
  *   offset  size  field
  *        0     1  reply code (codes.ts)
- *        1     4  bytes that follow (0 where the code is neither `record` nor `large`)
- *        5     .  record; for `large` its header, and how many bytes it has, in 4 bytes
+ *        1     4  bytes that follow
+ *        5     .  for `record` and `recoveringRecord` the record; for `large` and `recoveringLarge` its header, and how many
+ *                 bytes it has, in 4 bytes; for `superseded` the newest version here (float64) and the id of the node that
+ *                 stamped it (4 bytes); nothing for all other codes
  *
  * An outcome frame starts with the newest version that the worker has seen (float64), so that the main thread's clock
  * moves forward before any client sees the outcome; then per outcome, in any order:
@@ -22,12 +24,14 @@
  */
 import { Buffer } from 'node:buffer';
 import { KvorumError } from '../diagnostics/errors.ts';
-import { outcomeCodes, replyCodes, type OutcomeCode, type ReplyCode } from './codes.ts';
-import { readVersion, RECORD_HEADER_BYTES, type RecordView, type Version } from './record.ts';
+import { outcomeCodes, replyCodeMax, replyCodes, type OutcomeCode, type ReplyCode } from './codes.ts';
+import { readVersion, RECORD_HEADER_BYTES, type NodeId, type RecordView, type Version } from './record.ts';
 
 export const REPLY_HEADER_BYTES = 5;
 /** What announces a large value: the record's header, and how many bytes it has. */
 const LARGE_BYTES = RECORD_HEADER_BYTES + 4;
+/** What stands in the way of a write: a version and a node id. */
+const SUPERSEDED_BYTES = 12;
 export const OUTCOME_FRAME_HEADER_BYTES = 8;
 export const OUTCOME_HEADER_BYTES = 11;
 /** What stands between such a head and a value. */
@@ -41,7 +45,7 @@ export interface Reply {
   readonly code: ReplyCode;
   readonly bytes: Buffer;
   readonly offset: number;
-  /** Bytes of the record, or of what announces it; 0 unless `code` is `record` or `large`. Both begin with its header. */
+  /** Bytes of the record, or of what announces it, both of which begin with its header (`tellsRecord`); or of what else follows. */
   readonly length: number;
 }
 
@@ -58,13 +62,44 @@ export function readReplies(bytes: Buffer): Reply[] {
     const code = bytes[offset] as ReplyCode;
     const length = bytes.readUInt32LE(offset + 1);
     const start = offset + REPLY_HEADER_BYTES;
-    if (code > replyCodes.large || start + length > bytes.length) throw corrupt('Reply', offset);
-    if (code === replyCodes.large && length !== LARGE_BYTES) throw corrupt('Reply', offset);
-    if (code === replyCodes.record && length < RECORD_HEADER_BYTES) throw corrupt('Reply', offset);
+    if (code > replyCodeMax || start + length > bytes.length || !isPossibleLength(code, length)) {
+      throw corrupt('Reply', offset);
+    }
     replies.push({ code, bytes, offset: start, length });
     offset = start + length;
   }
   return replies;
+}
+
+function isPossibleLength(code: ReplyCode, length: number): boolean {
+  if (holdsRecord(code)) return length >= RECORD_HEADER_BYTES;
+  if (announcesRecord(code)) return length === LARGE_BYTES;
+  return length === (code === replyCodes.superseded ? SUPERSEDED_BYTES : 0);
+}
+
+/** Whether a reply of this code brings a record. */
+export function holdsRecord(code: ReplyCode): boolean {
+  return code === replyCodes.record || code === replyCodes.recoveringRecord;
+}
+
+/** Whether a reply of this code brings the header of a record that is asked for by itself. */
+export function announcesRecord(code: ReplyCode): boolean {
+  return code === replyCodes.large || code === replyCodes.recoveringLarge;
+}
+
+/** Whether a reply tells of a record: it brings it, or announces it. */
+export function tellsRecord({ code }: Reply): boolean {
+  return holdsRecord(code) || announcesRecord(code);
+}
+
+/** The version that stands in the way of a write, of a `superseded` reply. */
+export function supersedingVersion({ bytes, offset }: Reply): Version {
+  return bytes.readDoubleLE(offset);
+}
+
+/** Which node stamped that version. */
+export function supersedingNode({ bytes, offset }: Reply): NodeId {
+  return bytes.readUInt32LE(offset + 8);
 }
 
 /** How many bytes the record has that a `large` reply announces. */
@@ -72,13 +107,18 @@ export function announcedBytes({ bytes, offset }: Reply): number {
   return bytes.readUInt32LE(offset + RECORD_HEADER_BYTES);
 }
 
-/** The `large` reply in the place of a `record` reply, which it lets go of. */
-export function announcementOf({ bytes, offset, length }: Reply): Reply {
+/** The announcement in the place of a reply with a record, which it lets go of. */
+export function announcementOf({ code, bytes, offset, length }: Reply): Reply {
   const announcement = Buffer.alloc(LARGE_BYTES);
   bytes.copy(announcement, 0, offset, offset + RECORD_HEADER_BYTES);
   announcement.writeUInt32LE(length, RECORD_HEADER_BYTES);
-  return { code: replyCodes.large, bytes: announcement, offset: 0, length: LARGE_BYTES };
+  const announcing = code === replyCodes.record ? replyCodes.large : replyCodes.recoveringLarge;
+  return { code: announcing, bytes: announcement, offset: 0, length: LARGE_BYTES };
 }
+
+/** The codes of replies that bring a record, and of those that announce one. */
+export type RecordCode = typeof replyCodes.record | typeof replyCodes.recoveringRecord;
+export type AnnouncingCode = typeof replyCodes.large | typeof replyCodes.recoveringLarge;
 
 interface OutcomeHead {
   readonly tag: number;
@@ -113,32 +153,41 @@ export class FrameWriter {
     this.#bytes.writeUInt32LE(0, offset + 1);
   }
 
-  /** Appends a `large` reply for a record that begins with `header` and has so many bytes. */
-  replyLarge(header: Buffer, recordBytes: number): void {
+  /** Appends a `superseded` reply: this version of that node is the newest. */
+  replySuperseded(version: Version, nodeId: NodeId): void {
+    const offset = this.#reserve(REPLY_HEADER_BYTES + SUPERSEDED_BYTES);
+    this.#bytes[offset] = replyCodes.superseded;
+    this.#bytes.writeUInt32LE(SUPERSEDED_BYTES, offset + 1);
+    this.#bytes.writeDoubleLE(version, offset + REPLY_HEADER_BYTES);
+    this.#bytes.writeUInt32LE(nodeId, offset + REPLY_HEADER_BYTES + 8);
+  }
+
+  /** Appends the announcement of a record that begins with `header` and has so many bytes. */
+  replyLarge(header: Buffer, recordBytes: number, code: AnnouncingCode = replyCodes.large): void {
     const offset = this.#reserve(REPLY_HEADER_BYTES + LARGE_BYTES);
-    this.#bytes[offset] = replyCodes.large;
+    this.#bytes[offset] = code;
     this.#bytes.writeUInt32LE(LARGE_BYTES, offset + 1);
     header.copy(this.#bytes, offset + REPLY_HEADER_BYTES, 0, RECORD_HEADER_BYTES);
     this.#bytes.writeUInt32LE(recordBytes, offset + REPLY_HEADER_BYTES + RECORD_HEADER_BYTES);
   }
 
-  /** Appends a `record` reply with the record's bytes. */
-  replyRecord(source: Uint8Array, length: number): void {
+  /** Appends a reply with the record's bytes. */
+  replyRecord(source: Uint8Array, length: number, code: RecordCode = replyCodes.record): void {
     const offset = this.#reserve(REPLY_HEADER_BYTES + length);
-    this.#bytes[offset] = replyCodes.record;
+    this.#bytes[offset] = code;
     this.#bytes.writeUInt32LE(length, offset + 1);
     this.#bytes.set(source.length === length ? source : source.subarray(0, length), offset + REPLY_HEADER_BYTES);
   }
 
   /**
-   * Appends a `record` reply for a record that owns its memory and has `REPLY_HEADER_BYTES` free before it
-   * (`allocateRecord`). Where it is the frame's first, the frame is made around it without a copy.
+   * Appends a reply with a record that owns its memory and has `REPLY_HEADER_BYTES` free before it (`allocateRecord`).
+   * Where it is the frame's first, the frame is made around it without a copy.
    */
-  replyOwnRecord(record: Buffer): void {
-    if (this.#length > 0) return this.replyRecord(record, record.length);
+  replyOwnRecord(record: Buffer, code: RecordCode = replyCodes.record): void {
+    if (this.#length > 0) return this.replyRecord(record, record.length, code);
     const start = record.byteOffset - REPLY_HEADER_BYTES;
     this.#bytes = Buffer.from(record.buffer, start, REPLY_HEADER_BYTES + record.length);
-    this.#bytes[0] = replyCodes.record;
+    this.#bytes[0] = code;
     this.#bytes.writeUInt32LE(record.length, 1);
     this.#length = this.#bytes.length;
     return undefined;

@@ -9,6 +9,9 @@
  *   POST /range       takes {"start": base64, "end": base64 or null, "keysOnly": boolean} and streams range entries
  *                     (range-format.ts), tombstones included
  *
+ * Each request to `/operations` and its answer say by the field `kvorum-seen` what messages of a link say in their headers:
+ * the newest version that the sender has seen, and its start.
+ *
  * A request with the field `kvorum-waits` is answered with that field: microseconds of receiving, turn, lock, write, commit
  * and answer. Which port it is, `GET /v0/node` on the client port tells.
  */
@@ -20,13 +23,20 @@ export interface NodeDescription {
   readonly version: string;
   readonly protocol: number;
   readonly topology: string;
+  /** What its frames give as their sender's start (src/formats/sender.ts). */
+  readonly start: number;
   /** By index of the worker. */
   readonly replicaPorts: readonly number[];
 }
 
-/** Version of the bytes between nodes; nodes of different protocols refuse each other. */
-export const replicaProtocol = 5;
+/**
+ * Version of the bytes between nodes. Protocol 6 refuses 5 and all before it. Whoever makes it 7 must understand 6 as well, so
+ * that a cluster is upgraded node by node.
+ */
+export const replicaProtocol = 6;
 
 export const replicaPaths = { operations: '/operations', link: '/link', hello: '/hello', range: '/range' } as const;
 /** What `replicaPaths.link` is upgraded to (link-message.ts). */
 export const linkProtocol = 'kvorum-link';
+/** The field of `/operations` that says what its sender is (src/formats/sender.ts). */
+export const seenField = 'kvorum-seen';

@@ -24,6 +24,8 @@ type WorkerSettingName = {
 export interface WorkerSettings extends Pick<NodeSettings, WorkerSettingName> {
   readonly topology: Topology;
   readonly version: string;
+  /** A number by which peers tell this process from the one before it (`Sender.start`). */
+  readonly start: number;
 }
 
 /** What a worker thread is started with (its Piscina `workerData`). */

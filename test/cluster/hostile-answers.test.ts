@@ -9,7 +9,7 @@ import { replyCodes } from '../../src/formats/codes.ts';
 import { RECORD_HEADER_BYTES, sealRecord, type RecordKind } from '../../src/formats/record.ts';
 import { FrameWriter } from '../../src/formats/reply.ts';
 import { nodeIdOf } from '../../src/domain/topology.ts';
-import { linkProtocol, replicaPaths, type NodeDescription } from '../../src/protocol/nodes.ts';
+import { linkProtocol, replicaPaths, seenField, type NodeDescription } from '../../src/protocol/nodes.ts';
 import { ask } from '../support/client.ts';
 import { prepareCluster, type Cluster } from '../support/cluster.ts';
 import { gateFor } from '../support/peer.ts';
@@ -97,7 +97,7 @@ class HostilePeer {
           body: isEmpty ? Buffer.alloc(0) : plain(replyCodes.failed),
         };
         if (!isEmpty) this.answers++;
-        response.writeHead(200, { 'content-length': String(contentLength ?? body.length) });
+        response.writeHead(200, { 'content-length': String(contentLength ?? body.length), [seenField]: '0 1' });
         response.end(body);
       });
     });

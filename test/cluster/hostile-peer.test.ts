@@ -17,7 +17,7 @@ import { messageKinds, OutgoingMessage, PIECE_HEADER_BYTES } from '../../src/for
 import { operationKinds, replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
 import { recordKinds, type RecordKind } from '../../src/formats/record.ts';
 import { readReplies } from '../../src/formats/reply.ts';
-import { linkProtocol, replicaPaths } from '../../src/protocol/nodes.ts';
+import { linkProtocol, replicaPaths, seenField } from '../../src/protocol/nodes.ts';
 import { ask } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { goesOn, hostilePieces } from '../support/hostile-bytes.ts';
@@ -126,7 +126,12 @@ function overHttp(t: TestContext, { peer }: Target): SendFrame {
   const agent = peerAgent(peer);
   t.after(() => agent.destroy());
   return async (body) => {
-    const answer = await ask(peer.origin, replicaPaths.operations, { method: 'POST', body, agent });
+    const answer = await ask(peer.origin, replicaPaths.operations, {
+      method: 'POST',
+      body,
+      agent,
+      headers: { [seenField]: '0 1' },
+    });
     assert.ok([200, 400].includes(answer.status), `${answer.status} ${answer.body.toString()}`);
     return answer.status === 200 ? answer.body : undefined;
   };
@@ -143,7 +148,14 @@ async function openLink(t: TestContext, { peer }: Target): Promise<RawConnection
 async function overLink(t: TestContext, target: Target): Promise<SendFrame> {
   const link = await openLink(t, target);
   return async (body) => {
-    const question = new OutgoingMessage({ number: 1, kind: messageKinds.question, durations: '', body });
+    const question = new OutgoingMessage({
+      number: 1,
+      kind: messageKinds.question,
+      durations: '',
+      body,
+      newest: 0,
+      start: 0,
+    });
     while (question.left > 0) link.send(question.next(64 * 1024));
     const header = await link.take(PIECE_HEADER_BYTES);
     assert.equal(header.readUInt32LE(4), header.readUInt32LE(8), 'the answer is in one piece');
@@ -233,7 +245,7 @@ test('a peer that asks what it may not', async (t) => {
     assert.equal(await post(replicaPaths.range, Buffer.alloc(8193)), 413);
     for (const length of ['99999999999', '1e3', '-1', '50']) {
       const connection = RawConnection.over(sub, await connectAsPeer(target.peer));
-      const fields = `host: a\r\ncontent-length: ${length}`;
+      const fields = `host: a\r\n${seenField}: 0 1\r\ncontent-length: ${length}`;
       connection.send(`POST ${replicaPaths.operations} HTTP/1.1\r\n${fields}\r\n\r\nabc`);
       if (length === '50') connection.close();
       else await connection.closed();

@@ -6,7 +6,7 @@ import { connect, createServer as createTcpServer } from 'node:net';
 import { test } from 'node:test';
 import { nodeIdOf, parseTopology, topologyDigest } from '../../src/domain/topology.ts';
 import { encodeHello } from '../../src/formats/peer-handshake.ts';
-import { replicaPaths, replicaProtocol } from '../../src/protocol/nodes.ts';
+import { replicaPaths, replicaProtocol, seenField } from '../../src/protocol/nodes.ts';
 import { kvorum, portOf } from '../cli/kvorum.ts';
 import { ask } from '../support/client.ts';
 import { prepareCluster, startCluster } from '../support/cluster.ts';
@@ -74,10 +74,17 @@ test('the replica port', async (t) => {
 
   await t.test('takes frames with the proof, and refuses what is no frame without harm', async () => {
     const post = (path: string, body: string): Promise<number> =>
-      ask(right.origin, path, { method: 'POST', body, agent }).then(({ status }) => status);
+      ask(right.origin, path, { method: 'POST', body, agent, headers: { [seenField]: '0 1' } }).then(
+        ({ status }) => status,
+      );
     assert.equal(await post(replicaPaths.operations, ''), 200);
     for (const garbage of ['x', '\0'.repeat(14), '\xff'.repeat(100), `\x0e${'\0'.repeat(30)}`]) {
       assert.equal(await post(replicaPaths.operations, garbage), 400);
+    }
+    for (const said of [undefined, '', '1', '-1 1', '1.5 1', '99999999999999999 1', '1 4294967296']) {
+      const headers = said === undefined ? {} : { [seenField]: said };
+      const answer = await ask(right.origin, replicaPaths.operations, { method: 'POST', body: '', agent, headers });
+      assert.equal(answer.status, 400, String(said));
     }
     assert.equal(await post('/elsewhere', ''), 404);
     assert.equal((await ask(right.origin, replicaPaths.operations, { agent })).status, 405);
@@ -91,7 +98,7 @@ test('the replica port', async (t) => {
 
   await t.test('refuses a frame over the bound by its declared length', async (sub) => {
     const connection = RawConnection.over(sub, await connectAsPeer(right));
-    connection.send('POST /operations HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999999\r\n\r\n');
+    connection.send(`POST /operations HTTP/1.1\r\nhost: a\r\n${seenField}: 0 1\r\ncontent-length: 99999999999\r\n\r\n`);
     // Not `answer`: it says no length.
     await connection.closed();
     assert.equal((await cluster.put(0, 'after', 'v')).status, 201);

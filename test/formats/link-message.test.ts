@@ -13,6 +13,7 @@ import {
 } from '../../src/formats/link-message.ts';
 import { anyUint32, anyValue, bytesOf, mangled, plain } from './arbitraries.ts';
 
+const sender = { newest: 5, start: 7 };
 const corruptFrame = { name: 'KvorumError', code: 'corrupt-frame' };
 
 const anyMessage: fc.Arbitrary<LinkMessage> = fc.record(
@@ -24,6 +25,8 @@ const anyMessage: fc.Arbitrary<LinkMessage> = fc.record(
       bytesOf(0, 255).map((bytes) => bytes.toString('latin1')),
     ),
     body: anyValue,
+    newest: fc.maxSafeNat(),
+    start: anyUint32,
   },
   plain,
 );
@@ -104,7 +107,7 @@ test('no piece is longer than it may be, and a message has no more pieces than i
 });
 
 test('a number is free again as soon as its message is whole', () => {
-  const message = { number: 7, kind: messageKinds.answer, durations: '1,2', body: Buffer.alloc(700, 'x') };
+  const message = { number: 7, kind: messageKinds.answer, durations: '1,2', body: Buffer.alloc(700, 'x'), ...sender };
   const { pieces } = interleave([message], 256, [0]);
   assert.deepEqual(readAll([...pieces, ...pieces], { bytesMax: 703, openMax: 1, openBytesMax: 703 }), [
     message,
@@ -127,10 +130,10 @@ test('a message that is whole in a chunk is a view of the chunk, whatever stands
 });
 
 test('a message that is not whole in a chunk owns its bytes', () => {
-  const message = { number: 1, kind: messageKinds.question, durations: '', body: Buffer.alloc(600, 'x') };
+  const message = { number: 1, kind: messageKinds.question, durations: '', body: Buffer.alloc(600, 'x'), ...sender };
   const { pieces } = interleave([message], 256, [0]);
   const whole = new OutgoingMessage(message).next(600);
-  for (const chunks of [pieces, [Buffer.concat(pieces)], cut(whole, [300]), cut(whole, [13, 1000])]) {
+  for (const chunks of [pieces, [Buffer.concat(pieces)], cut(whole, [300]), cut(whole, [25, 1000])]) {
     const own = chunks.map((chunk) => Buffer.from(chunk));
     const [read] = readAll(own);
     for (const chunk of own) chunk.fill('y');
@@ -144,21 +147,33 @@ interface PieceFields {
   readonly size: number;
   readonly kind?: number;
   readonly durationsBytes?: number;
+  readonly newest?: number;
 }
 
 /** A piece whose header says what is given. */
-function pieceOf({ number = 1, bytes, size, kind = messageKinds.question, durationsBytes = 0 }: PieceFields): Buffer {
+function pieceOf({
+  number = 1,
+  bytes,
+  size,
+  kind = messageKinds.question,
+  durationsBytes = 0,
+  newest = 0,
+}: PieceFields): Buffer {
   const header = Buffer.alloc(PIECE_HEADER_BYTES);
   header.writeUInt32LE(number, 0);
   header.writeUInt32LE(bytes, 4);
   header.writeUInt32LE(size, 8);
   header.set([kind, durationsBytes], 12);
+  header.writeDoubleLE(newest, 14);
   return Buffer.concat([header, Buffer.alloc(Math.min(size, 1000))]);
 }
 
 const bounds = { bytesMax: 100, openMax: 2, openBytesMax: 200 };
 const corruptions: readonly (readonly [what: string, ...pieces: PieceFields[]])[] = [
   ['an unknown kind', { bytes: 1, size: 1, kind: messageKinds.refusal + 1 }],
+  ['half a version', { bytes: 1, size: 1, newest: 0.5 }],
+  ['a version that is no number', { bytes: 1, size: 1, newest: Number.NaN }],
+  ['a negative version', { bytes: 1, size: 1, newest: -1 }],
   ['the kind 255', { bytes: 1, size: 1, kind: 255 }],
   ['an unknown kind of a later piece', { bytes: 9, size: 4 }, { bytes: 9, size: 5, kind: 4 }],
   ['a later piece of another kind', { bytes: 9, size: 4 }, { bytes: 9, size: 5, kind: messageKinds.answer }],
@@ -279,7 +294,13 @@ test('no bytes make a reader allocate more than a message may be, nor more of th
 });
 
 test('a refused stream leaves the messages before the fault delivered, and each only once', () => {
-  const good: LinkMessage = { number: 1, kind: messageKinds.answer, durations: '', body: Buffer.from('good') };
+  const good: LinkMessage = {
+    number: 1,
+    kind: messageKinds.answer,
+    durations: '',
+    body: Buffer.from('good'),
+    ...sender,
+  };
   const kind: MessageKind = messageKinds.question;
   const also: LinkMessage = { ...good, number: 2, kind };
   const bytes = Buffer.concat([...interleave([good, also], 256, [0]).pieces, pieceOf({ bytes: 1, size: 2 })]);

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ENTRY_HEADER_BYTES, entryAt, entryView, readEntries } from '../../src/formats/frame.ts';
+import { ENTRY_HEADER_BYTES, entryAt, entryFlags, entryView, readEntries } from '../../src/formats/frame.ts';
 import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import { entryFault, isReplyTo, readPeerFrame, withFailedReplies } from '../../src/formats/peer-entry.ts';
 import { largeValueBytes, RECORD_HEADER_BYTES, recordKinds } from '../../src/formats/record.ts';
-import { announcementOf, FrameWriter, readReplies, type Reply } from '../../src/formats/reply.ts';
+import { announcementOf, FrameWriter, readReplies, tellsRecord, type Reply } from '../../src/formats/reply.ts';
 import { anyOperation, encodeOperations, mangled } from './arbitraries.ts';
 
 const bounds = { keyBytesMax: 1024, valueBytesMax: 1_000_000 };
@@ -47,7 +47,12 @@ const acceptable: readonly (readonly [what: string, entry: Buffer])[] = [
   ['a write that needs all', write({ acks: 64, replicas: 64 })],
   ['a read', read(key)],
   ['a read under the longest key', read(letters(1024))],
-  ['a read of the whole record', patched(read(key), 11, 1)],
+  ['a read of the whole record', patched(read(key), 11, entryFlags.largeRead)],
+  ['a read of the version alone', patched(read(key), 11, entryFlags.announceOnly)],
+  ['a strict read', patched(read(key), 11, entryFlags.strict)],
+  ['a repair', patched(write(), 11, entryFlags.repair)],
+  ['a hint', patched(write(), 11, entryFlags.hint)],
+  ['a strict write of the second round', patched(write(), 11, entryFlags.secondRound | entryFlags.strict)],
 ];
 
 for (const [what, entry] of acceptable) {
@@ -79,7 +84,10 @@ const faulty: readonly (readonly [what: string, entry: Buffer, fault: RegExp])[]
   ['a quorum of more than there are', write({ acks: 4 }), /quorum/],
   ['no replicas', write({ acks: 0, replicas: 0 }), /quorum/],
   ['a write that is to come whole', patched(write(), 11, 1), /flag/],
-  ['a read with an unknown flag', patched(read(key), 11, 2), /flag/],
+  ['a read that is a repair', patched(read(key), 11, entryFlags.repair), /flag/],
+  ['a write of the version alone', patched(write(), 11, entryFlags.announceOnly), /flag/],
+  ['a read with an unknown flag', patched(read(key), 11, 64), /flag/],
+  ['a write with an unknown flag', patched(write(), 11, 128), /flag/],
 ];
 
 for (const [what, entry, fault] of faulty) {
@@ -157,12 +165,41 @@ test('failed replies stand where the entries stood that were not executed', () =
 
 const plainReply = (code: Reply['code']): Reply => ({ code, bytes: Buffer.alloc(0), offset: 0, length: 0 });
 
+const plainReadCodes = new Set<number>([
+  replyCodes.absent,
+  replyCodes.damaged,
+  replyCodes.recovering,
+  replyCodes.failed,
+]);
+const plainWriteCodes = new Set<number>([
+  replyCodes.applied,
+  replyCodes.full,
+  replyCodes.failed,
+  replyCodes.refusedClock,
+]);
+
+test('only a version can stand in the way of a write', () => {
+  for (const [version, isPossible] of [
+    [1, true],
+    [0, true],
+    [Number.NaN, false],
+    [-1, false],
+    [0.5, false],
+  ] as const) {
+    const writer = new FrameWriter(0);
+    writer.replySuperseded(version, 1);
+    const [reply] = readReplies(writer.finish()) as [Reply];
+    assert.equal(isReplyTo(operationKinds.write, reply), isPossible, String(version));
+    assert.equal(isReplyTo(operationKinds.read, reply), false);
+  }
+});
+
 test('only what a replica can say to an operation is a reply to it', () => {
   const { read: toRead, write: toWrite } = operationKinds;
   for (const [name, code] of Object.entries(replyCodes)) {
-    if (code === replyCodes.record || code === replyCodes.large) continue;
-    assert.equal(isReplyTo(toRead, plainReply(code)), code === replyCodes.absent, `${name} to a read`);
-    assert.equal(isReplyTo(toWrite, plainReply(code)), code === replyCodes.applied, `${name} to a write`);
+    if (tellsRecord(plainReply(code)) || code === replyCodes.superseded) continue;
+    assert.equal(isReplyTo(toRead, plainReply(code)), plainReadCodes.has(code), `${name} to a read`);
+    assert.equal(isReplyTo(toWrite, plainReply(code)), plainWriteCodes.has(code), `${name} to a write`);
   }
   const record = recordReply(write());
   assert.deepEqual([isReplyTo(toRead, record), isReplyTo(toWrite, record)], [true, false]);

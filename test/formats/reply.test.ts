@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import test from 'node:test';
 import fc from 'fast-check';
-import { outcomeCodes, replyCodes, type OutcomeCode } from '../../src/formats/codes.ts';
+import { outcomeCodes, replyCodeMax, replyCodes, type OutcomeCode } from '../../src/formats/codes.ts';
 import { RECORD_HEADER_BYTES, sealRecord } from '../../src/formats/record.ts';
 import {
   allocateRecord,
@@ -17,6 +17,9 @@ import {
   OUTCOME_HEADER_BYTES,
   readReplies,
   REPLY_HEADER_BYTES,
+  supersedingNode,
+  supersedingVersion,
+  tellsRecord,
   visitOutcomes,
   type Reply,
 } from '../../src/formats/reply.ts';
@@ -35,10 +38,18 @@ import {
 const anyRecordBytes = fc.tuple(anyKey, anyStamp, anyValue).map((parts) => recordBytes(makeRecord(...parts)));
 
 const noValue = Buffer.alloc(0);
-const plainCodes = [replyCodes.absent, replyCodes.applied, replyCodes.failed, replyCodes.full] as const;
+const plainCodes = [
+  replyCodes.absent,
+  replyCodes.applied,
+  replyCodes.failed,
+  replyCodes.full,
+  replyCodes.damaged,
+  replyCodes.recovering,
+  replyCodes.refusedClock,
+] as const;
 const anyReply = fc.oneof(
   fc.record({ code: fc.constantFrom(...plainCodes), record: fc.constant(undefined) }, plain),
-  fc.record({ code: fc.constant(replyCodes.record), record: anyRecordBytes }, plain),
+  fc.record({ code: fc.constantFrom(replyCodes.record, replyCodes.recoveringRecord), record: anyRecordBytes }, plain),
 );
 type SampleReply = typeof anyReply extends fc.Arbitrary<infer Sample> ? Sample : never;
 
@@ -67,6 +78,24 @@ test('a frame of any replies reads back as the same replies in the same order', 
     fc.property(fc.array(anyReply, { maxLength: 12 }), fc.nat(4096), (replies, sizeHint) => {
       const read = readReplies(encodeReplies(replies, sizeHint));
       assert.deepEqual(read.map(sampleOf), replies);
+    }),
+  );
+});
+
+test('what supersedes a write is told between others', () => {
+  fc.assert(
+    fc.property(fc.maxSafeNat(), anyUint32, fc.nat(64), (version, nodeId, sizeHint) => {
+      const writer = new FrameWriter(sizeHint);
+      writer.reply(replyCodes.applied);
+      writer.replySuperseded(version, nodeId);
+      writer.reply(replyCodes.applied);
+      const replies = readReplies(writer.finish());
+      assert.deepEqual(
+        replies.map(({ code }) => code),
+        [replyCodes.applied, replyCodes.superseded, replyCodes.applied],
+      );
+      const told = replies[1] as Reply;
+      assert.deepEqual([supersedingVersion(told), supersedingNode(told)], [version, nodeId]);
     }),
   );
 });
@@ -185,7 +214,12 @@ test('a reply frame cut anywhere but between two replies throws corrupt-frame', 
 });
 
 const corruptReplies: readonly (readonly [what: string, bytes: readonly number[]])[] = [
-  ['an unknown code', [6, 0, 0, 0, 0]],
+  ['an unknown code', [replyCodeMax + 1, 0, 0, 0, 0]],
+  ['nothing that supersedes it', [replyCodes.superseded, 0, 0, 0, 0]],
+  ['half of what supersedes it', [replyCodes.superseded, 8, 0, 0, 0, ...Buffer.alloc(8)]],
+  ['bytes that mean nothing', [replyCodes.damaged, 1, 0, 0, 0, 1]],
+  ['a recovered record without its header', [replyCodes.recoveringRecord, 1, 0, 0, 0, 1]],
+  ['half an announcement', [replyCodes.recoveringLarge, 4, 0, 0, 0, ...Buffer.alloc(4)]],
   ['a large record without its header', [replyCodes.large, 4, 0, 0, 0, ...Buffer.alloc(4)]],
   ['a large record without its size', [replyCodes.large, 17, 0, 0, 0, ...Buffer.alloc(17)]],
   ['a large record with more than its size', [replyCodes.large, 22, 0, 0, 0, ...Buffer.alloc(22)]],
@@ -277,7 +311,7 @@ test('a writer that starts small grows without losing what it holds', () => {
 
 function appendReply(writer: FrameWriter, reply: SampleReply): void {
   if (reply.record === undefined) writer.reply(reply.code);
-  else writer.replyRecord(reply.record, reply.record.length);
+  else writer.replyRecord(reply.record, reply.record.length, reply.code);
 }
 
 function encodeReplies(replies: readonly SampleReply[], sizeHint: number): Buffer {
@@ -288,7 +322,7 @@ function encodeReplies(replies: readonly SampleReply[], sizeHint: number): Buffe
 
 function sampleOf(reply: Reply): { code: number; record: Buffer | undefined } {
   const record = Buffer.from(reply.bytes.subarray(reply.offset, reply.offset + reply.length));
-  return { code: reply.code, record: reply.code === replyCodes.record ? record : undefined };
+  return { code: reply.code, record: tellsRecord(reply) ? record : undefined };
 }
 
 function encodeOutcomes(outcomes: readonly SampleOutcome[], newest: number, sizeHint: number): Buffer {

@@ -14,6 +14,7 @@ export function workerSettings(dataDirectory: string, options: { workers: number
     durability: 'commit',
     topology: parseTopology(self, [self]),
     version: 'test',
+    start: 1,
     host: '127.0.0.1',
     replicationFactor: 1,
     timeoutMs: 30_000,

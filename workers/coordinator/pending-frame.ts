@@ -23,7 +23,7 @@ import {
   OUTCOME_HEADER_BYTES,
   type Reply,
 } from '../../src/formats/reply.ts';
-import { addReply, judge } from '../../src/domain/quorum.ts';
+import { addReply, judge, replyWeights } from '../../src/domain/quorum.ts';
 import { newerReply, staleReplicas } from '../../src/domain/resolution.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
 import { InTurn, type Question } from './in-turn.ts';
@@ -127,7 +127,7 @@ export class PendingFrame {
 
   #count(operation: PendingOperation, node: number, reply: Reply): void {
     const { kind } = operation.entry;
-    const counts = this.#isAcceptable(kind, reply);
+    const counts = replyWeights[reply.code] === 'ack' && this.#isAcceptable(kind, reply);
     operation.tally = addReply(operation.tally, counts ? 'ack' : 'failure');
     if (reply.code === replyCodes.full && kind === operationKinds.write) operation.full = true;
     if (!counts || kind !== operationKinds.read) return;
@@ -146,7 +146,8 @@ export class PendingFrame {
   }
 
   #isLargeValue(reply: Reply): boolean {
-    return reply.code !== replyCodes.large && this.#isAcceptable(operationKinds.read, reply);
+    if (reply.code !== replyCodes.record && reply.code !== replyCodes.absent) return false;
+    return this.#isAcceptable(operationKinds.read, reply);
   }
 
   #judge(operation: PendingOperation): void {

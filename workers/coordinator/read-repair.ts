@@ -2,7 +2,7 @@
  * Read repair (Dynamo 2007, section 5): replicas that have less than the newest record are sent it. Best effort: nobody
  * waits for it and nothing is retried; the next read finds what was missed.
  */
-import { allocateFrame, ENTRY_HEADER_BYTES, keyOf, readEntries, writeRecord } from '../../src/formats/frame.ts';
+import { allocateFrame, ENTRY_HEADER_BYTES, keyOf, readEntries, writeRepair } from '../../src/formats/frame.ts';
 import type { LocalReplica } from '../replica/local-replica.ts';
 import type { PeerClient } from '../peers/peer-client.ts';
 import type { Repair } from './pending-frame.ts';
@@ -18,7 +18,7 @@ export interface RepairTargets {
 export function repair(operation: PendingOperation, { nodes, record }: Repair, targets: RepairTargets): void {
   const key = keyOf(operation.entry);
   const bytes = allocateFrame(ENTRY_HEADER_BYTES + key.length + record.length);
-  writeRecord(bytes, operation.quorum, key, record.bytes.subarray(record.offset, record.offset + record.length));
+  writeRepair(bytes, operation.quorum, key, record.bytes.subarray(record.offset, record.offset + record.length));
   const ignore = (): void => {};
   for (const node of nodes) {
     if (node === targets.self) targets.replica.submit(readEntries(bytes), ignore);

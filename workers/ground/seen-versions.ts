@@ -28,6 +28,13 @@ export class SeenVersions {
     return versionCeiling(nowMicros(), this.#clockDriftMsMax);
   }
 
+  /** Sees what a peer says is the newest version that it has seen; one from too far in the future is passed over. */
+  see(version: Version): void {
+    if (version <= this.#newest) return;
+    this.#newest = mergeVersion(this.#newest, version, this.ceiling());
+    this.reportIfAhead();
+  }
+
   /** Sees the version of the record at `offset`; false where it is too far in the future to be accepted. */
   seeRecord(bytes: Buffer, offset: number): boolean {
     const version = readVersion(bytes, offset);

@@ -212,11 +212,11 @@ export class PeerClient {
       queue.inFlight--;
       this.flush();
     };
-    const onReply = (bytes: Buffer): void => {
+    const onReply = (bytes: Buffer, start: number): void => {
       if (marks !== undefined) marks.repliedAt = performance.now();
       this.roundTripSeconds.observe((performance.now() - started) / 1000);
       this.bytesReceived += bytes.length;
-      this.#deliver(segments, bytes);
+      this.#deliver(segments, bytes, start);
       settled();
     };
     const onError = (error: Error): void => {
@@ -227,7 +227,7 @@ export class PeerClient {
     connection.post({ body, marks, onReply, onError }, queue.size);
   }
 
-  #deliver(segments: readonly Segment[], bytes: Buffer): void {
+  #deliver(segments: readonly Segment[], bytes: Buffer, start: number): void {
     const expected = segments.reduce((sum, segment) => sum + segment.count, 0);
     this.batchOperations.observe(expected);
     const replies = parseReplies(bytes);
@@ -237,10 +237,10 @@ export class PeerClient {
       for (const segment of segments) segment.onFailed();
       return;
     }
-    let start = 0;
+    let at = 0;
     for (const segment of segments) {
-      segment.onReplies(replies, start);
-      start += segment.count;
+      segment.onReplies(replies, at, start);
+      at += segment.count;
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The sockets to one peer's replica port, and the probe that finds the port. The one place in the workers that names
- * undici.
+ * The sockets to one peer's replica port, and the probe that finds the port. With exchange.ts the one place in the
+ * workers that names undici.
  *
  * With peer protocol `link` one request is upgraded to a link, over which all small frames then travel (peer-link.ts);
  * large frames, and all frames with protocol `http`, are requests of their own (`Route`). Those go through `dispatch`,
@@ -9,13 +9,21 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
-import { buildConnector, Client, Pool, request, type Dispatcher } from 'undici';
+import { buildConnector, Client, Pool, request } from 'undici';
 import { messageOf } from '../../src/diagnostics/errors.ts';
 import { answerBytesMax, batchAnswerBytesMax } from '../../src/formats/peer-entry.ts';
-import { allocateReply } from '../../src/formats/reply.ts';
-import { linkProtocol, replicaPaths, replicaProtocol, type NodeDescription } from '../../src/protocol/nodes.ts';
+import {
+  linkProtocol,
+  replicaPaths,
+  replicaProtocol,
+  seenField,
+  type NodeDescription,
+} from '../../src/protocol/nodes.ts';
 import type { PeerProtocol } from '../../src/domain/modes.ts';
+import { formatSender } from '../../src/formats/sender.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
+import type { FrameSender } from '../ground/frame-sender.ts';
+import { FrameExchange, StreamExchange } from './exchange.ts';
 import { proveToListener, type ClusterMember } from './handshake.ts';
 import { PeerLink } from './peer-link.ts';
 import { awaitSending } from './peer-sending.ts';
@@ -31,6 +39,8 @@ export interface PeerConnectionOptions {
   readonly identity: PeerIdentity;
   /** Who we are, and what we prove to it. */
   readonly self: ClusterMember;
+  /** What goes with each frame, and what sees what comes with answers. */
+  readonly sender: FrameSender;
   /** Which of the peer's replica ports to prefer. */
   readonly workerIndex: number;
   readonly connectionsMax: number;
@@ -170,8 +180,8 @@ export class PeerConnection {
     const once: Question = {
       body: question.body,
       marks: question.marks,
-      onReply: (bytes) => {
-        if (end()) question.onReply(bytes);
+      onReply: (bytes, from) => {
+        if (end()) question.onReply(bytes, from);
       },
       onError: (error) => {
         if (end()) question.onError(error);
@@ -184,8 +194,10 @@ export class PeerConnection {
   #request(question: Question): void {
     const { marks } = question;
     const body = marks === undefined ? question.body : awaitSending(question.body, marks);
-    const headers = marks === undefined ? [] : [waitsField, '1'];
-    const exchange = new FrameExchange(question, answerBytesMax(this.#options.frameBytesMax));
+    const { sender, frameBytesMax } = this.#options;
+    const headers = [seenField, formatSender(sender)];
+    if (marks !== undefined) headers.push(waitsField, '1');
+    const exchange = new FrameExchange(question, sender, answerBytesMax(frameBytesMax));
     this.#pool.dispatch({ path: replicaPaths.operations, method: 'POST', headers, body }, exchange);
   }
 
@@ -199,8 +211,12 @@ export class PeerConnection {
         protocol: linkProtocol,
         signal: AbortSignal.timeout(PROBE_MS_MAX),
       });
-      const { frameBytesMax, onLost } = this.#options;
-      const link = new PeerLink(socket, batchAnswerBytesMax(frameBytesMax), (error) => onLost(this, error));
+      const { frameBytesMax, sender, onLost } = this.#options;
+      const link = new PeerLink(socket, {
+        answerBytesMax: batchAnswerBytesMax(frameBytesMax),
+        sender,
+        onLost: (error) => onLost(this, error),
+      });
       this.#route = { by: 'link', link };
       return undefined;
     } catch (error) {
@@ -254,109 +270,6 @@ export class PeerConnection {
   async destroy(error: Error): Promise<void> {
     if (this.#route.by === 'link') this.#route.link.destroy(error);
     await Promise.all([this.#pool.destroy(error), this.#streams.destroy(error)]);
-  }
-}
-
-/** Responses above this are received into their place at once; smaller ones mostly come in one chunk. */
-const PLACED_BYTES_MIN = 64 * 1024;
-
-/** Collects one response. */
-class FrameExchange implements Dispatcher.DispatchHandler {
-  readonly #handler: Question;
-  /** An answer that is announced to be longer is not waited for; the pool ends one that becomes longer. */
-  readonly #bytesMax: number;
-  #status = 0;
-  #chunks: Buffer[] = [];
-  #placed: Buffer | undefined;
-  #received = 0;
-
-  constructor(handler: Question, bytesMax: number) {
-    this.#handler = handler;
-    this.#bytesMax = bytesMax;
-  }
-
-  // undici recognises a handler by this method.
-  onRequestStart(): void {}
-
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    statusCode: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
-    this.#status = statusCode;
-    const { marks } = this.#handler;
-    if (marks !== undefined) marks.remote = String(headers[waitsField]);
-    const length = Number(headers['content-length']);
-    if (length > this.#bytesMax) controller.abort(new Error(`replica port answers ${length} bytes`));
-    else if (length >= PLACED_BYTES_MIN) this.#placed = allocateReply(length);
-  }
-
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#placed === undefined) this.#chunks.push(chunk);
-    else this.#placed.set(chunk, this.#received);
-    this.#received += chunk.length;
-  }
-
-  onResponseEnd(): void {
-    const bytes = this.#placed ?? joined(this.#chunks);
-    if (this.#status === 200) this.#handler.onReply(bytes);
-    else this.#handler.onError(new Error(`replica port answers ${this.#status}: ${bytes.toString('utf8').trim()}`));
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#handler.onError(error);
-  }
-}
-
-function joined(chunks: readonly Buffer[]): Buffer {
-  const [first] = chunks;
-  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
-}
-
-/** Hands one response on as it comes in. */
-class StreamExchange implements Dispatcher.DispatchHandler, PeerStream {
-  readonly #handler: PeerStreamHandler;
-  #controller: Dispatcher.DispatchController | undefined;
-  #status = 0;
-  #isDestroyed = false;
-
-  constructor(handler: PeerStreamHandler) {
-    this.#handler = handler;
-  }
-
-  pause(): void {
-    this.#controller?.pause();
-  }
-
-  resume(): void {
-    this.#controller?.resume();
-  }
-
-  destroy(): void {
-    this.#isDestroyed = true;
-    this.#controller?.abort(new Error('the range is not wanted any more'));
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#isDestroyed) this.destroy();
-  }
-
-  onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number): void {
-    this.#status = statusCode;
-  }
-
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#status === 200 && !this.#isDestroyed) this.#handler.onData(chunk);
-  }
-
-  onResponseEnd(): void {
-    if (this.#status === 200) this.#handler.onEnd();
-    else this.#handler.onError(new Error(`replica port answers ${this.#status}`));
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#handler.onError(error);
   }
 }
 

@@ -7,7 +7,8 @@ export interface Question {
   readonly body: Buffer;
   /** Where somebody wants to know what the question waited for; the peer is then asked to tell its part. */
   readonly marks?: BatchMarks | undefined;
-  readonly onReply: (bytes: Buffer) => void;
+  /** Takes the answer, and the start (`Sender.start`) of the process that gave it. */
+  readonly onReply: (bytes: Buffer, start: number) => void;
   readonly onError: (error: Error) => void;
 }
 

@@ -14,8 +14,8 @@ export interface Segment {
   readonly count: number;
   /** Its answer is large, so that it travels alone, beside the batches. */
   readonly isLarge?: boolean;
-  /** Takes the replies `[start, start + count)` out of `replies`. */
-  readonly onReplies: (replies: readonly Reply[], start: number) => void;
+  /** Takes the replies `[at, at + count)` out of `replies`, and the start of the process that gave them (`Sender.start`). */
+  readonly onReplies: (replies: readonly Reply[], at: number, start: number) => void;
   /** The peer could not be asked. */
   readonly onFailed: () => void;
   /** Where somebody wants to know what the segment waited for. */

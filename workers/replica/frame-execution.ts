@@ -3,6 +3,7 @@ import type { Buffer } from 'node:buffer';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { readPeerFrame, withFailedReplies, type EntryBounds, type PeerFrame } from '../../src/formats/peer-entry.ts';
 import { encodeRemote, replicaMarks } from '../../src/waits/wait-marks.ts';
+import type { FrameSender } from '../ground/frame-sender.ts';
 import type { LocalReplica } from './local-replica.ts';
 import type { PeerRefusals } from '../peers/peer-refusals.ts';
 
@@ -11,6 +12,8 @@ export interface FrameTarget {
   readonly replica: Pick<LocalReplica, 'submit'>;
   readonly bounds: EntryBounds;
   readonly refusals: PeerRefusals;
+  /** What goes with each answer, and what sees what comes with questions. */
+  readonly sender: FrameSender;
 }
 
 /**

@@ -15,6 +15,7 @@ import { isLargeRecord } from '../../src/formats/record.ts';
 import { FrameWriter } from '../../src/formats/reply.ts';
 import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../../src/waits/wait-marks.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
+import type { Standing } from '../ground/standing.ts';
 import { Semaphore } from '../ground/semaphore.ts';
 import type { Settled } from '../store/logged-writes.ts';
 import type { Store } from '../store/store.ts';
@@ -36,6 +37,7 @@ interface Batch {
 export interface LocalReplicaOptions {
   readonly store: Store;
   readonly versions: SeenVersions;
+  readonly standing: Standing;
   /** Batches of one turn go together; without it each batch is executed at once. */
   readonly turn: Turn | undefined;
   /** A write failed for what it is: its checksum does not match, or its version is too far ahead. */

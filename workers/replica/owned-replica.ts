@@ -11,7 +11,7 @@ import { replyCodes } from '../../src/formats/codes.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
 import { allocateFrame, readEntries, type Entry } from '../../src/formats/frame.ts';
 import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
-import { FrameWriter, readReplies, REPLY_HEADER_BYTES, type Reply } from '../../src/formats/reply.ts';
+import { FrameWriter, holdsRecord, readReplies, REPLY_HEADER_BYTES, type Reply } from '../../src/formats/reply.ts';
 import type { ReplicaMarks } from '../../src/waits/wait-marks.ts';
 import type { AnswerSibling, Siblings } from '../ground/siblings.ts';
 import { ANSWER_BYTES_MAX, type LocalReplica, type Respond } from './local-replica.ts';
@@ -94,9 +94,10 @@ function inOrder(owners: readonly number[], replies: ReadonlyMap<number, readonl
 function replyBytes(reply: Reply | undefined, announces: boolean): Buffer {
   if (reply === undefined) return failed;
   const { code, bytes, offset, length } = reply;
-  if (!announces || code !== replyCodes.record) return bytes.subarray(offset - REPLY_HEADER_BYTES, offset + length);
+  if (!announces || !holdsRecord(code)) return bytes.subarray(offset - REPLY_HEADER_BYTES, offset + length);
   const writer = new FrameWriter(0);
-  writer.replyLarge(bytes.subarray(offset, offset + RECORD_HEADER_BYTES), length);
+  const announcing = code === replyCodes.record ? replyCodes.large : replyCodes.recoveringLarge;
+  writer.replyLarge(bytes.subarray(offset, offset + RECORD_HEADER_BYTES), length, announcing);
   return writer.finish();
 }
 

@@ -26,15 +26,25 @@ export function acceptLink(socket: Duplex, head: Buffer, options: ReplicaLinkOpt
   if (head.length > 0) link.take(head);
 }
 
-function answer(link: Link, target: FrameTarget, { number, kind, body }: LinkMessage): void {
+function answer(link: Link, target: FrameTarget, { number, kind, body, newest }: LinkMessage): void {
   if (kind !== messageKinds.question && kind !== messageKinds.questionWithDurations) {
     throw new KvorumError('corrupt-frame', 'The peer answers what nobody asked');
   }
+  const { sender } = target;
+  sender.see(newest);
   const receivedAt = kind === messageKinds.questionWithDurations ? performance.now() : undefined;
   const refused = executeFrame(target, body, receivedAt, (replies, durations) => {
-    link.send({ number, kind: messageKinds.answer, durations, body: replies });
+    link.send({
+      number,
+      kind: messageKinds.answer,
+      durations,
+      body: replies,
+      newest: sender.newest,
+      start: sender.start,
+    });
   });
   if (refused !== undefined) {
-    link.send({ number, kind: messageKinds.refusal, durations: '', body: Buffer.from(refused) });
+    const said = { newest: sender.newest, start: sender.start };
+    link.send({ number, kind: messageKinds.refusal, durations: '', body: Buffer.from(refused), ...said });
   }
 }

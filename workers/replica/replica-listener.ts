@@ -15,7 +15,8 @@ import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { pagesInFlight } from '../../src/domain/range.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
 import { decodeBounds } from '../../src/formats/range-bounds.ts';
-import { linkProtocol, replicaPaths } from '../../src/protocol/nodes.ts';
+import { formatSender, parseSender } from '../../src/formats/sender.ts';
+import { linkProtocol, replicaPaths, seenField } from '../../src/protocol/nodes.ts';
 import { executeFrame, type FrameTarget } from './frame-execution.ts';
 import { peerGate, type PeerGate } from './peer-gate.ts';
 import { acceptLink } from './replica-link.ts';
@@ -73,9 +74,13 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
 function receiveOperations(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
   // A peer that records waits asks how long each part of this takes here.
   const receivedAt = request.headers[waitsField] === undefined ? undefined : performance.now();
-  receiveBody(request, response, { bytesMax: options.frameBytesMax, refusals: options.refusals }, (body) => {
+  const { sender, refusals, frameBytesMax } = options;
+  const asker = parseSender(String(request.headers[seenField]));
+  if (asker === undefined) return refuse(response, 400, `the field ${seenField} is missing, or says nothing`);
+  sender.see(asker.newest);
+  return receiveBody(request, response, { bytesMax: frameBytesMax, refusals }, (body) => {
     const refused = executeFrame(options, body, receivedAt, (replies, durations) => {
-      const fields = ['content-length', String(replies.length)];
+      const fields = ['content-length', String(replies.length), seenField, formatSender(sender)];
       if (durations !== '') fields.push(waitsField, durations);
       response.writeHead(200, fields);
       response.end(replies);

@@ -108,7 +108,7 @@ export class FakeCluster {
   #peer(node: number): CoordinatorOptions['peers'][number] {
     const submit = ({ bytes, onReplies, onFailed, isLarge }: Segment): void => {
       if (this.down.has(node)) return onFailed();
-      const reply: Asked['reply'] = (replies) => (replies === undefined ? onFailed() : onReplies(replies, 0));
+      const reply: Asked['reply'] = (replies) => (replies === undefined ? onFailed() : onReplies(replies, 0, 1));
       this.asked.push({ node, entries: readEntries(bytes), isLarge: isLarge === true, reply });
       return undefined;
     };

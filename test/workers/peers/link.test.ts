@@ -20,6 +20,7 @@ import { eventually, within } from '../../support/eventually.ts';
 import { seededRandom } from '../../support/random.ts';
 
 /** More than any system's socket buffers take. */
+const sender = { newest: 5, start: 7 };
 const veryLong = 64 * 1024 * 1024;
 const { question, questionWithDurations, answer, refusal } = messageKinds;
 
@@ -62,7 +63,7 @@ class TestLink {
   }
 
   send(number: number, bodyBytes: number, kind: MessageKind = answer): void {
-    this.link.send({ number, kind, durations: '', body: Buffer.alloc(bodyBytes) });
+    this.link.send({ number, kind, durations: '', body: Buffer.alloc(bodyBytes), ...sender });
   }
 }
 
@@ -75,8 +76,13 @@ async function linkPair(t: TestContext, farBounds: Partial<LinkOptions> = {}) {
 async function askingPair(t: TestContext) {
   const sockets = await socketPair(t);
   const lost: Error[] = [];
+  const seen: number[] = [];
   const told: (Buffer | Error)[][] = [];
-  const asking = new PeerLink(sockets.near, 2 * veryLong, (error) => lost.push(error));
+  const asking = new PeerLink(sockets.near, {
+    answerBytesMax: 2 * veryLong,
+    sender: { newest: 3, start: 1, see: (version) => seen.push(version) },
+    onLost: (error) => lost.push(error),
+  });
   const far = new TestLink(sockets.far);
   const ask = (body: Buffer | string, marks?: BatchMarks): number => {
     const mine: (Buffer | Error)[] = [];
@@ -85,7 +91,7 @@ async function askingPair(t: TestContext) {
     assert.deepEqual(mine, [], 'nobody is told at once');
     return told.push(mine) - 1;
   };
-  return { sockets, asking, far, ask, told, lost };
+  return { sockets, asking, far, ask, told, lost, seen };
 }
 
 function writesOf(t: TestContext, socket: Socket): () => number {
@@ -109,7 +115,7 @@ test('every question gets its own answer, whatever the order, the sizes and the 
     const index = body[0] as number;
     assert.ok(body.equals(asked[index] as Buffer));
     answers.set(index, some());
-    far.link.send({ number, kind: answer, durations: '', body: answers.get(index) as Buffer });
+    far.link.send({ number, kind: answer, durations: '', body: answers.get(index) as Buffer, ...sender });
   };
   far.onMessage = (message) => {
     waiting.push(message);
@@ -142,11 +148,21 @@ test('however much comes on many links, little of it is read in one turn of the 
   assert.ok(Math.max(...turns) <= most, `${Math.max(...turns)} bytes in a turn, ${most} at most`);
 });
 
+test('each end says the newest version that it has seen, and each sees what the other says', async (t) => {
+  const { far, ask, told, seen } = await askingPair(t);
+  ask('question');
+  await eventually(() => assert.equal(far.received.length, 1));
+  assert.deepEqual([far.received[0]?.newest, far.received[0]?.start], [3, 1]);
+  far.send(1, 1);
+  await eventually(() => assert.equal(told[0]?.length, 1));
+  assert.deepEqual(seen, [sender.newest]);
+});
+
 test('durations come with the answer to a question that asked for them', async (t) => {
   const { far, ask, told } = await askingPair(t);
   far.onMessage = ({ number, kind }) => {
     const durations = kind === questionWithDurations ? '1,20,300' : '';
-    far.link.send({ number, kind: answer, durations, body: Buffer.from('body') });
+    far.link.send({ number, kind: answer, durations, body: Buffer.from('body'), ...sender });
   };
   const marks: BatchMarks = { sentAt: 0, headersAt: 0, repliedAt: 0, remote: undefined };
   ask('with', marks);
@@ -224,7 +240,9 @@ async function answeringAtLength(t: TestContext, sendingBytesMax: number) {
   const far = new TestLink(socket, { sendingBytesMax });
   far.onMessage = ({ number }) => far.send(number, veryLong);
   const ask = (number: number): void => {
-    near.write(new OutgoingMessage({ number, kind: question, durations: '', body: Buffer.alloc(10) }).next(10));
+    near.write(
+      new OutgoingMessage({ number, kind: question, durations: '', body: Buffer.alloc(10), ...sender }).next(10),
+    );
   };
   return { near, far, socket, ask };
 }
@@ -258,7 +276,7 @@ test('an end that answers goes on reading while no more waits than may', async (
 test('bytes that came with the request for the link are read before those that come after it', async (t) => {
   const { near, far: socket } = await socketPair(t);
   const far = new TestLink(socket);
-  const message = { number: 5, kind: question, durations: '', body: Buffer.from('in two parts') };
+  const message = { number: 5, kind: question, durations: '', body: Buffer.from('in two parts'), ...sender };
   const bytes = new OutgoingMessage(message).next(100);
   far.link.take(bytes.subarray(0, 17));
   near.write(bytes.subarray(17));
@@ -343,7 +361,7 @@ test('a refusal fails its question with what the peer says, and no other', async
   ask('refused');
   ask('answered');
   await eventually(() => assert.equal(far.received.length, 2));
-  far.link.send({ number: 1, kind: refusal, durations: '', body: Buffer.from('no frame of mine\n') });
+  far.link.send({ number: 1, kind: refusal, durations: '', body: Buffer.from('no frame of mine\n'), ...sender });
   far.send(2, 1);
   await eventually(() => assert.equal(told[1]?.length, 1));
   assert.deepEqual(told, [[new Error('replica port answers no frame of mine')], [Buffer.alloc(1)]]);

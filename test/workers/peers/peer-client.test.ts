@@ -56,7 +56,7 @@ class TestConnection implements Connection {
   answer(index: number, replies: number): void {
     const writer = new FrameWriter(0);
     for (let count = 0; count < replies; count++) writer.reply(replyCodes.applied);
-    this.posted[index]?.question.onReply(writer.finish());
+    this.posted[index]?.question.onReply(writer.finish(), 1);
   }
 }
 
@@ -214,7 +214,7 @@ test('an answer with other than the expected replies fails its operations and no
   const told: string[][] = [];
   for (const [index, reply] of [
     () => peer.connection.answer(0, 2),
-    () => peer.connection.posted[1]?.question.onReply(Buffer.from('no replies')),
+    () => peer.connection.posted[1]?.question.onReply(Buffer.from('no replies'), 1),
     () => peer.connection.answer(2, 1),
   ].entries()) {
     told.push(peer.submit('a'));

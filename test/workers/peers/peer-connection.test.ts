@@ -8,7 +8,13 @@ import type { Duplex } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { messageKinds, type LinkMessage } from '../../../src/formats/link-message.ts';
-import { linkProtocol, replicaPaths, replicaProtocol, type NodeDescription } from '../../../src/protocol/nodes.ts';
+import {
+  linkProtocol,
+  replicaPaths,
+  replicaProtocol,
+  seenField,
+  type NodeDescription,
+} from '../../../src/protocol/nodes.ts';
 import type { PeerProtocol } from '../../../src/domain/modes.ts';
 import { Link } from '../../../workers/peers/link.ts';
 import { connectToPeer, type PeerConnection, type PeerIdentity } from '../../../workers/peers/peer-connection.ts';
@@ -76,7 +82,8 @@ class TestNode {
   }
 
   #answer(path: string, body: string, response: ServerResponse): void {
-    const respond = (status: number, text: string): void => void response.writeHead(status).end(text);
+    const respond = (status: number, text: string): void =>
+      void response.writeHead(status, { [seenField]: '4 9' }).end(text);
     // Kept by undici for the next probe of any peer; it says nothing of the connection that is under test.
     if (path === '/v0/node') response.setHeader('connection', 'close');
     if (path === '/v0/node') return respond(this.status.node, JSON.stringify(this.#describe()));
@@ -97,7 +104,7 @@ class TestNode {
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${linkProtocol}\r\n\r\n`);
     const onMessage = ({ number, body }: LinkMessage): void => {
       const answer = (text: string): void => {
-        link.send({ number, kind: messageKinds.answer, durations: '', body: Buffer.from(text) });
+        link.send({ number, kind: messageKinds.answer, durations: '', body: Buffer.from(text), newest: 0, start: 9 });
       };
       this.arrivals.push({ by: 'link', body: String(body), answer });
     };
@@ -122,6 +129,7 @@ function connectTo(node: TestNode, protocol: PeerProtocol, losses: Connected['lo
   return connectToPeer({
     identity,
     self,
+    sender: { newest: 0, start: 1, see: () => {} },
     workerIndex: 5,
     connectionsMax: 4,
     protocol,

@@ -4,6 +4,7 @@ import { replyCodes } from '../../../src/formats/codes.ts';
 import { readReplies } from '../../../src/formats/reply.ts';
 import type { Entry } from '../../../src/formats/frame.ts';
 import { SeenVersions } from '../../../workers/ground/seen-versions.ts';
+import { wholeStanding } from '../../../workers/ground/standing.ts';
 import { LocalReplica } from '../../../workers/replica/local-replica.ts';
 import type { Store } from '../../../workers/store/store.ts';
 import { readEntry, writeEntry } from '../../support/store.ts';
@@ -39,6 +40,7 @@ function start(t: TestContext): { store: FakeStore; replica: LocalReplica; behin
   const replica = new LocalReplica({
     store: store as unknown as Store,
     versions: new SeenVersions(60_000, () => {}),
+    standing: wholeStanding,
     turn: undefined,
     onRefused: () => {},
     onBehind: (isBehind) => behind.push(isBehind),
