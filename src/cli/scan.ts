@@ -37,7 +37,7 @@ export const scanCommand: Command = {
   usage: 'START [END] [options]',
   details:
     'START is included, END is not. A table shows the beginning of each value; ndjson gives one JSON object a line, ' +
-    'raw the bytes as the node sends them. Exit code 4: records may be missing, since too many nodes are down.',
+    'raw the bytes as the node sends them, up to a key with a line feed. Exit code 4: records may be missing, since too many nodes are down.',
   positionals: { min: 1, max: 2 },
   options: [
     {

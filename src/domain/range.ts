@@ -26,6 +26,8 @@ export type RangeEnd =
   | { readonly kind: 'not-enough-replicas'; readonly detail: string }
   /** `rangeMsMax` has passed. */
   | { readonly kind: 'expired' }
+  /** A record cannot be written in the format that the client asked for. */
+  | { readonly kind: 'unwritable'; readonly detail: string }
   /** `isMidRecord`: a record was begun, so that nothing can follow it. */
   | { readonly kind: 'failed'; readonly detail: string; readonly isMidRecord: boolean };
 

@@ -2,7 +2,7 @@
  * How the entries of a range are written: for clients as `key\nvalue` or as JSON lines, for peers as entries with their
  * records. Pure: entries in, bytes out.
  *
- *   lines    key LF value; with keys only: key LF
+ *   lines    key LF value; with keys only: key LF; a key with a line feed cannot be written so
  *   json     {"key":text,"version":microseconds,"value":text}, or "value64" in base64 in the place of "value" where the
  *            value is not UTF-8 or is a large one (record.ts); with keys only neither; each object ends with LF
  *   entries  4 bytes record length, 2 bytes key length (little-endian), key, record (range-entries.ts)
@@ -34,6 +34,8 @@ export interface RangeEntry {
 }
 
 export interface RangeFormat {
+  /** Why an entry cannot be written in this format; undefined if it can. Absent if every entry can. */
+  readonly fault?: (entry: RangeEntry) => string | undefined;
   /** Writes a whole entry at `at`; returns its end, or -1 where the page has no room for it. */
   readonly write: (page: Buffer, at: number, entry: RangeEntry) => number;
   /** A whole entry that is longer than a page. */
@@ -84,6 +86,7 @@ function linesFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {
     return chunked ? writeLineEnd(page, end) : end;
   };
   return {
+    fault: lineFeedFault,
     write,
     encodeLong: (entry) => encodeAlone(write, entry),
     largeHead: (entry) => {
@@ -94,6 +97,17 @@ function linesFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {
     largeTail: chunked ? crlf : nothing,
     encodePiece: undefined,
   };
+}
+
+/** A line feed ends the key: what follows one inside of it would be read as the value, or as another key. */
+function lineFeedFault({ key, keyStart, keyEnd }: RangeEntry): string | undefined {
+  for (let at = keyStart; at < keyEnd; at++) {
+    if (key[at] === LF) {
+      const name = JSON.stringify(key.toString('utf8', keyStart, keyEnd));
+      return `Key ${name} has a line feed, which ends a key in this format; use NDJSON (accept: application/x-ndjson)`;
+    }
+  }
+  return undefined;
 }
 
 function jsonFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {

@@ -15,6 +15,7 @@ export const problems = {
   forbidden: { status: 403, title: 'Forbidden' },
   'not-found': { status: 404, title: 'Not Found' },
   'method-not-allowed': { status: 405, title: 'Method not allowed' },
+  'not-acceptable': { status: 406, title: 'Not acceptable' },
   'request-timeout': { status: 408, title: 'Request timeout' },
   'profile-busy': { status: 409, title: 'Recording already' },
   'profile-off': { status: 409, title: 'No recording' },

@@ -156,6 +156,8 @@ class RangeAnswer {
     switch (end.kind) {
       case 'not-enough-replicas':
         return { code: 'not-enough-replicas', detail: end.detail };
+      case 'unwritable':
+        return { code: 'not-acceptable', detail: end.detail };
       case 'expired':
         return { code: 'range-timeout', detail: `The range was not read within ${this.#options.rangeMsMax} ms` };
       case 'failed':

@@ -52,6 +52,29 @@ test('a range is chunked, one chunk of key, newline and value a record, in byte 
   }
 });
 
+test('a key with a line feed ends a range in the default format with a word on NDJSON, and is whole in that', async (t) => {
+  const cluster = shared;
+  const bounds = 'end=%7F%7F&start=%7F';
+  await putAll(cluster, { '\u007fa': 'v', '\u007fb\r\t\0': 'v', '\u007fc\nd': 'v', '\u007fe': 'v' });
+  for (const keys of ['', '&keys=1']) {
+    const part = await askRange(t, url(cluster), `/v0/entities?${bounds}${keys}`);
+    assert.deepEqual(part.chunks, keys === '' ? ['\u007fa\nv', '\u007fb\r\t\0\nv'] : ['\u007fa\n', '\u007fb\r\t\0\n']);
+    const error = part.trailers.get('kvorum-error') ?? '';
+    assert.match(
+      error,
+      /^not-acceptable; Key "\?c\\nd" has a line feed, .* use NDJSON \(accept: application\/x-ndjson\)$/,
+    );
+    const refused = await ask(url(cluster), `/v0/entities?${bounds}c${keys}`);
+    assert.deepEqual([refused.status, problemCode(refused)], [406, 'not-acceptable']);
+    assert.match(refused.body.toString(), /NDJSON/);
+    const limited = await askRange(t, url(cluster), `/v0/entities?${bounds}&limit=2${keys}`);
+    assert.equal(limited.chunks.length, 2, 'what a limit cuts off is not looked at');
+    const json = await askRange(t, url(cluster), `/v0/entities?${bounds}${keys}`, { accept: 'application/x-ndjson' });
+    const found = json.chunks.map((line) => (JSON.parse(line) as { key: string }).key);
+    assert.deepEqual(found, ['\u007fa', '\u007fb\r\t\0', '\u007fc\nd', '\u007fe']);
+  }
+});
+
 test('a range as JSON lines names key, version and value', async (t) => {
   const cluster = shared;
   await putAll(cluster, { 'json a': 'text "quoted"', 'json b': Buffer.from([0xff, 0]), 'json c': '' });

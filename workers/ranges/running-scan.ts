@@ -15,7 +15,7 @@ export const scanKinds = ['node', 'cluster', 'peer'] as const;
 export type ScanKind = (typeof scanKinds)[number];
 
 /** What ends a scan: as `RangeEnd`, or whoever asked for it has left. */
-export const scanEnds = ['complete', 'not-enough-replicas', 'expired', 'failed', 'cancelled'] as const;
+export const scanEnds = ['complete', 'not-enough-replicas', 'unwritable', 'expired', 'failed', 'cancelled'] as const;
 export type ScanEndKind = (typeof scanEnds)[number];
 
 /** Where a scan's pages go. */

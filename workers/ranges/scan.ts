@@ -65,7 +65,7 @@ export class RangeScan {
 
   /** The whole scan. Nothing is allocated for a small record: the steps that can stop are entered when they have to. */
   *steps(): Generator<Stop, RangeEnd> {
-    const { sources, limit, withTombstones } = this.#options;
+    const { sources, limit, withTombstones, format } = this.#options;
     for (let count = 1; ; count++) {
       while (!this.#takeHeads()) yield* this.#awaitHeads();
       if (this.#failed > 0 && !this.#isComplete) return this.#shortage();
@@ -74,6 +74,8 @@ export class RangeScan {
       const { entry } = source;
       if (withTombstones || !isTombstone(entry.bytes, entry.offset)) {
         if (this.records === limit) return { kind: 'complete', next: keyOf(entry) };
+        const fault = format.fault?.(entry);
+        if (fault !== undefined) return { kind: 'unwritable', detail: fault };
         if (source.isLarge || !this.#tryWrite(entry)) yield* this.#write(source);
         if (this.#isMidRecord) return this.#brokenOff(source);
         this.records++;
