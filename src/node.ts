@@ -3,9 +3,12 @@
  * request.
  *
  * Start: data directory, workers (store, replica port), client port (so that peers can ask who we are), peers found and
- * told, ready. Stop: not ready, no new connections, requests in flight answered, workers closed, store marked clean.
+ * told, ready. Stop: not ready for a while, then no new connections, requests in flight answered, workers closed, store
+ * marked clean.
  */
 import { randomInt } from 'node:crypto';
+import { setTimeout as startTimer } from 'node:timers';
+import { setTimeout } from 'node:timers/promises';
 import { DataDirectory } from './data-directory.ts';
 import { NodeClock } from './dispatch/clock.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -35,8 +38,10 @@ import type { Arrivals } from './http/request.ts';
 
 export interface RunningNode {
   readonly url: string;
-  /** Answers what is in flight, closes the store and ends the workers. */
-  stop(): Promise<void>;
+  /**
+   * Is not ready but serves on for `delayMs`; then answers what is in flight, closes the store and ends the workers.
+   */
+  stop(delayMs: number): Promise<void>;
   /** Resolves to why, if the node cannot go on. */
   readonly failed: Promise<KvorumError>;
 }
@@ -69,7 +74,7 @@ export async function startNode(settings: NodeSettings, log: Log): Promise<Runni
     await pool.start({ ...node.poolHandlers(), onFatal });
     directory.markOpen();
     await node.start();
-    return { url: settings.self, failed, stop: () => node.stop() };
+    return { url: settings.self, failed, stop: (delayMs) => node.stop(delayMs) };
   } catch (error) {
     if (await pool.stop()) directory.markClean();
     directory.close();
@@ -169,12 +174,13 @@ class Node implements NodeView {
     if (dispatch === 'inline') this.#log.warn('dispatch is inline, for profiling: the main thread does all the work');
   }
 
-  async stop(): Promise<void> {
+  async stop(delayMs: number): Promise<void> {
     this.#state = 'draining';
     this.#log.info('stopping', { operationsInFlight: this.#dispatcher.inFlight });
+    if (delayMs > 0) await setTimeout(delayMs);
     let cut!: () => void;
     const cutAt = new Promise<void>((resolve) => (cut = resolve));
-    const timer = setTimeout(cut, this.#settings.drainMsMax);
+    const timer = startTimer(cut, this.#settings.drainMsMax);
     await this.#server?.close(cutAt);
     clearTimeout(timer);
     await this.#profiler.close();

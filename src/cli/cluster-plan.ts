@@ -22,13 +22,17 @@ export interface ClusterPlan {
 }
 
 export const directoryDefault = 'data';
+/** No proxy stands in front of a cluster on one machine that would have to see that a node is going to stop. */
+export const drainDelayMsDefault = 0;
 
 /** The plan of a cluster of `count` nodes. Throws `bad-setting`. */
 export function planCluster(sources: SettingSources, count: number): ClusterPlan {
   // A first resolution, as if for a cluster on the default port, tells which port and directory are asked for.
   const { settings, list } = resolveSettings(told(sources, addresses(localCluster(defaultPort, count), 0)));
-  const hasDirectory = list.some(({ name, origin }) => name === 'dataDirectory' && origin !== 'default');
-  const directory = hasDirectory ? settings.dataDirectory : directoryDefault;
+  const isGiven = (setting: SettingName): boolean =>
+    list.some(({ name, origin }) => name === setting && origin !== 'default');
+  const directory = isGiven('dataDirectory') ? settings.dataDirectory : directoryDefault;
+  const drainDelayMs = isGiven('drainDelayMs') ? settings.drainDelayMs : drainDelayMsDefault;
   assertPorts(settings.port, count);
   const cluster = localCluster(settings.port, count);
   const nodes = cluster.map((_, index): PlannedNode => {
@@ -38,6 +42,7 @@ export function planCluster(sources: SettingSources, count: number): ClusterPlan
       ...addresses(cluster, index),
       port: String(settings.port + index),
       dataDirectory: join(directory, name),
+      drainDelayMs: String(drainDelayMs),
       replicaPort: String(replicaPort === 0 ? 0 : replicaPort + index * workers),
     };
     return {

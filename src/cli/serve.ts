@@ -64,13 +64,13 @@ async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): P
   await writeResult(`Listening on ${node.url}\n`);
   const failure = await Promise.race([node.failed, stopAsked]);
   if (failure === undefined) {
-    await node.stop();
+    await node.stop(settings.drainDelayMs);
     // What is on the disk is known only when the store is closed.
     const failureAtStop = await Promise.race([node.failed, Promise.resolve(undefined)]);
     return failureAtStop === undefined ? exitCodes.ok : reportFailure(failureAtStop);
   }
   // A node that died of itself may be unable to stop in good order, so it gets a bounded time for it.
-  await Promise.race([node.stop().catch(() => {}), setTimeout(settings.drainMsMax + closeMsMax)]);
+  await Promise.race([node.stop(0).catch(() => {}), setTimeout(settings.drainMsMax + closeMsMax)]);
   return reportFailure(failure);
 }
 

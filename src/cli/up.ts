@@ -11,8 +11,9 @@ import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { keepFilesPrivate } from '../data-directory.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { defaultPort } from '../settings/entries/address.ts';
+import { settingsTable } from '../settings/settings.ts';
 import { clientOf } from './client.ts';
-import { directoryDefault, planCluster, type ClusterPlan } from './cluster-plan.ts';
+import { directoryDefault, drainDelayMsDefault, planCluster, type ClusterPlan } from './cluster-plan.ts';
 import { keepClusterSecret } from './cluster-secret.ts';
 import { outputOption, type Command, type Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
@@ -44,7 +45,8 @@ export const upCommand: Command = {
     outputOption,
     clusterOption('port', 'Port of the first node', String(defaultPort)),
     clusterOption('dataDirectory', 'Directory of all nodes', directoryDefault),
-    ...sharedSettingOptions(),
+    clusterOption('drainDelayMs', settingsTable.drainDelayMs.why, String(drainDelayMsDefault)),
+    ...sharedSettingOptions(['drainDelayMs']),
   ],
   examples: ['kvorum up', 'kvorum up -n 5 --port 9000 --data /tmp/kvorum', 'kvorum up --mode sync --output json'],
   run: up,
@@ -149,7 +151,7 @@ async function watch(nodes: readonly NodeProcess[], stopAsked: Promise<unknown>)
 }
 
 function stopMsMax({ nodes }: ClusterPlan): number {
-  return Math.max(0, ...nodes.map(({ settings }) => settings.drainMsMax)) + closeMsMax;
+  return Math.max(0, ...nodes.map(({ settings }) => settings.drainDelayMs + settings.drainMsMax)) + closeMsMax;
 }
 
 async function stopAll(nodes: readonly NodeProcess[], timeoutMs: number): Promise<void> {

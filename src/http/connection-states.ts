@@ -3,8 +3,11 @@
  *
  * What a connection does follows from two states. Its phase only goes forward, by `Connection.#enter`:
  *
- *             a request with "connection: close"; the node stops
- *     open ───────────────────────────────────────────────────────> draining     no further request is begun
+ *     open ──> leaving             the node is going to stop: the first answer behind which no request waits is the last
+ *       │         │
+ *       │<────────┘
+ *       │     a request with "connection: close"; the node stops
+ *       ├───────────────────────────────────────────────────────────> draining     no further request is begun
  *       │                                                               │
  *       │  what cannot be parsed; a body that is not read to its end    │
  *       ├─────────────────────────────> closing <───────────────────────┤        nothing more is read
@@ -26,7 +29,7 @@ import type { RequestHead } from './head.ts';
 import type { BodyRoom, OnBody } from './request.ts';
 
 /** In the order in which they are entered; any may be left out. */
-export const phases = ['open', 'draining', 'closing', 'lingering', 'closed'] as const;
+export const phases = ['open', 'leaving', 'draining', 'closing', 'lingering', 'closed'] as const;
 export type Phase = (typeof phases)[number];
 
 export type Input =

@@ -13,8 +13,8 @@
  *
  * What a connection does follows from two states, `#phase` and `#input` (connection-states.ts).
  *
- * There is no timer per request: from both states follows whom the connection waits for (`#awaits`), and the server's
- * sweep, once a second, ends what it has awaited for too long (`waitMsMax`).
+ * There is no timer per request: from both states follows whom the connection waits for (`#awaited`), and the server's
+ * sweep, once a second, ends what it has awaited for too long (patience.ts).
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
@@ -25,27 +25,23 @@ import {
   isSkippable,
   nextHead,
   phases,
-  waitMsMax,
   type Awaited,
   type Input,
   type Phase,
 } from './connection-states.ts';
 import { beginningProblem } from './head-beginning.ts';
 import { parseHead, type RequestHead } from './head.ts';
-import { keepsPace, type Progress } from './pace.ts';
+import { Patience, type PatienceRules } from './patience.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
 import type { Reply } from './reply.ts';
 import { isSafe, type Arrivals, type BodyRoom, type OnBody, type Request } from './request.ts';
 
 /** What a connection needs of its server; one object for all connections. */
-export interface ConnectionOptions {
+export interface ConnectionOptions extends PatienceRules {
   readonly onRequest: (request: Request) => void;
   /** Milliseconds; may be as coarse as the sweep. */
   readonly now: () => number;
   readonly arrivals: Arrivals;
-  /** How long a connection may idle between requests, and how long its client may read at less than the least rate. */
-  readonly keepAliveMs: number;
-  readonly bodyBytesPerSecondMin: number;
 }
 
 /** Requests of one connection that wait for their answers. */
@@ -65,29 +61,23 @@ export class Connection {
   #held: Buffer | undefined;
   /** The client has closed its side behind what is held: a stream tells so even while it is paused. */
   #isEndHeld = false;
-  #awaits: Awaited = 'next-request';
-  /** Since when it waits for that, by the server's coarse clock. */
-  #since: number;
+  readonly #patience: Patience;
   #arrivedAt = 0;
-  /** Bytes of bodies that have come without their end, since `#since`. */
-  #bodyBytes = 0;
-  /** What the client has read, as of when the sweep first found that some is left. */
-  #reading: Progress | undefined;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#since = options.now();
+    this.#patience = new Patience(options, options.now());
     this.#answers = new AnswerQueue(socket, {
       isClosing: () => this.#phase !== 'open',
       onSent: (isLast) => this.#onSent(isLast),
     });
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => {
-      this.#since = this.#options.now();
+      this.#patience.restart(this.#options.now());
       this.#resume();
     });
-    socket.on('finish', () => (this.#since = this.#options.now()));
+    socket.on('finish', () => this.#patience.restart(this.#options.now()));
     // What a broken socket means is decided at 'close', which follows.
     socket.on('error', () => {});
     socket.on('close', () => this.#onClose());
@@ -95,38 +85,30 @@ export class Connection {
 
   /** Ends the connection if it has waited too long, as of the server's clock. To be called from time to time. */
   sweep(): void {
-    if (this.#socket.writableLength > 0) return this.#watchReader();
-    this.#reading = undefined;
-    if (this.#awaits === 'answer') return undefined;
-    const waitedMs = this.#options.now() - this.#since;
-    const mayWaitMs = this.#awaits === 'next-request' ? this.#options.keepAliveMs : waitMsMax[this.#awaits];
-    if (waitedMs <= mayWaitMs) return undefined;
-    if (this.#awaits !== 'rest-of-request') return void this.#socket.destroy();
-    return this.#input.kind === 'body' ? this.#watchBody() : this.#timeOut();
+    const now = this.#options.now();
+    const { writableLength, bytesWritten } = this.#socket;
+    const verdict =
+      writableLength > 0
+        ? this.#patience.judgeReader(now, bytesWritten - writableLength)
+        : this.#patience.judge(now, this.#input.kind === 'body');
+    if (verdict === 'end') this.#socket.destroy();
+    else if (verdict === 'time-out') this.#timeOut();
   }
 
-  /** Answers wait for their client to read them: it may take long, but must go on. */
-  #watchReader(): void {
-    const { keepAliveMs: graceMs, bodyBytesPerSecondMin: bytesPerSecondMin, now } = this.#options;
-    const progress = { since: now(), bytes: this.#socket.bytesWritten - this.#socket.writableLength };
-    this.#reading = keepsPace(this.#reading ?? progress, progress, { graceMs, bytesPerSecondMin });
-    if (this.#reading === undefined) this.#socket.destroy();
+  /** From now on the connection ends with the first answer behind which none waits; idle, it waits for its last request. */
+  leave(): void {
+    this.#enter('leaving');
   }
 
-  /** A body has not come whole: it may take long, but must go on. */
-  #watchBody(): void {
-    const pace = { graceMs: waitMsMax['rest-of-request'], bytesPerSecondMin: this.#options.bodyBytesPerSecondMin };
-    const progress = { since: this.#options.now(), bytes: this.#bodyBytes };
-    if (keepsPace({ since: this.#since, bytes: 0 }, progress, pace) === undefined) return this.#timeOut();
-    this.#since = progress.since;
-    this.#bodyBytes = 0;
-    return undefined;
+  /** Whether a request has begun, or its body has not come whole. */
+  get isBusy(): boolean {
+    return this.#answers.length > 0 || this.#input.kind === 'body';
   }
 
-  /** Ends the connection after the answers that are under way; at once if there are none. */
+  /** Begins no further request; ends the connection after the answers that are under way, at once if there are none. */
   closeWhenIdle(): void {
     this.#enter('draining');
-    if (this.#answers.length === 0) this.#socket.destroy();
+    if (this.#answers.length === 0 && this.#phase === 'draining') this.#end();
   }
 
   destroy(): void {
@@ -154,12 +136,8 @@ export class Connection {
     if (this.#input.kind !== 'ended') this.#input = input;
   }
 
-  /** Notes whom the connection waits for now, and since when if that has changed. */
   #noteWait(): void {
-    const awaits = this.#awaited();
-    if (awaits === this.#awaits) return;
-    this.#awaits = awaits;
-    this.#since = this.#options.now();
+    this.#patience.note(this.#awaited(), this.#options.now());
   }
 
   #awaited(): Awaited {
@@ -171,7 +149,7 @@ export class Connection {
 
   /** Whether the next bytes are wanted: while draining only those of the request that has begun. */
   get #isReading(): boolean {
-    if (this.#phase === 'open') return true;
+    if (this.#phase === 'open' || this.#phase === 'leaving') return true;
     return this.#phase === 'draining' && (this.#input.kind === 'body' || this.#input.kind === 'skipped');
   }
 
@@ -264,7 +242,7 @@ export class Connection {
 
   #begin(head: RequestHead): void {
     const reply = this.#answers.add(head);
-    this.#awaits = 'answer';
+    this.#patience.noteWork();
     // What is pipelined behind "connection: close" must not be acted on (RFC 9112 section 9.6).
     if (!head.keepAlive) this.#enter('draining');
     // Until the handler takes the body, the answer says how the connection goes on without it.
@@ -283,7 +261,7 @@ export class Connection {
     }
     const { newest } = this.#answers;
     if (newest !== undefined) newest.keepAlive = keepAlive;
-    this.#bodyBytes = 0;
+    this.#patience.startBody();
     const reader = contentLength === undefined ? new ChunkedBody(bytesMax, room) : new SizedBody(contentLength, room);
     if (expectsContinue && this.#answers.length === 1) this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n');
     return this.#expect({ kind: 'body', reader, onBody, room });
@@ -301,12 +279,12 @@ export class Connection {
     const came = bytes.length - offset;
     const isFull = progress.kind === 'more' && room?.hold(came) === false;
     if (progress.kind === 'more' && !isFull) {
-      this.#bodyBytes += came;
+      this.#patience.addBody(came);
       return bytes.length;
     }
     this.#expect(nextHead);
     if (progress.kind === 'done') {
-      this.#awaits = 'answer';
+      this.#patience.noteWork();
       onBody(progress.body);
       return progress.end;
     }

@@ -5,9 +5,11 @@
  * answer would pay for it.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { setImmediate as endOfTurn, setTimeout } from 'node:timers/promises';
 import { KvorumError } from '../diagnostics/errors.ts';
 import { ReadBuffer } from './accepted-socket.ts';
 import { adminRoutes, type NodeView } from './admin.ts';
+import { waitMsMax } from './connection-states.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { isSafe, type Arrivals, type Request } from './request.ts';
 import type { EntityHandler } from './entity.ts';
@@ -35,6 +37,12 @@ export interface ClientServerOptions {
 const ENTITY_PATH = '/v0/entity';
 const RANGE_PATH = '/v0/entities';
 const SWEEP_MS = 1000;
+/**
+ * How long connections that idle are kept, at least, once the node takes no new ones, milliseconds: a request that their
+ * clients send just then is still answered.
+ */
+const IDLE_MS_MIN = 100;
+const BUSY_POLL_MS = 20;
 const unknownHost = problemResponse('unknown-host', 'This node has another name; --allowed-hosts gives it more');
 const foreignOrigin = problemResponse('forbidden', 'Pages of another origin may not write; --allowed-hosts names some');
 /** Those that some path knows: what `OPTIONS *` asks for. */
@@ -59,6 +67,7 @@ export class ClientServer {
       arrivals: options.arrivals,
       keepAliveMs: options.keepAliveMs,
       bodyBytesPerSecondMin: options.bodyBytesPerSecondMin,
+      readerGraceMs: () => waitMsMax['rest-of-request'],
     };
     const socketOptions = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
     this.#server = createServer(socketOptions, (socket) => this.#accept(socket));
@@ -78,14 +87,37 @@ export class ClientServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Stops accepting; connections end after the answers that they wait for, and all of them when `cut` resolves. */
+  /**
+   * Takes no new connections. Each of the others ends with the next answer behind which none waits, those that idle last;
+   * what is left is cut off when `cut` resolves.
+   *
+   * Listener and idle connections are closed at the end of a turn of the event loop, which has taken all that the kernel
+   * had for this process: a connection that is closed on data that nobody has read is reset, and its client loses a
+   * request. Answers say `connection: close` only once nobody listens: a client that came back at once would meet the end
+   * of the listener, in whose queue connections are reset.
+   */
   async close(cut: Promise<void>): Promise<void> {
+    await endOfTurn();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#connections) connection.leave();
+    await Promise.race([this.#finish(), cut]);
     for (const connection of this.#connections) connection.closeWhenIdle();
     await Promise.race([closed, cut]);
     for (const connection of this.#connections) connection.destroy();
     clearInterval(this.#sweepTimer);
     await closed;
+  }
+
+  /** Resolves when no request is under way, at the end of a turn. */
+  async #finish(): Promise<void> {
+    await setTimeout(IDLE_MS_MIN);
+    for (;;) {
+      const busy = [...this.#connections].filter((connection) => connection.isBusy);
+      for (const connection of busy) connection.closeWhenIdle();
+      if (busy.length === 0) break;
+      await setTimeout(BUSY_POLL_MS);
+    }
+    await endOfTurn();
   }
 
   #accept(accepted: Socket): void {

@@ -201,3 +201,12 @@ test('planCluster() gives each node a port, replica ports and a directory of its
   assert.deepEqual(nodes[0]?.settings.cluster, nodes[1]?.settings.cluster);
   assert.equal(nodes[1]?.settings.mode, 'async');
 });
+
+test('planCluster() has nodes stop without a delay, unless one is asked for', () => {
+  const delays = (given: Readonly<Record<string, string>>): number[] =>
+    planCluster({ flags: new Map(Object.entries(given)), environment: {} }, 2).nodes.map(
+      ({ settings }) => settings.drainDelayMs,
+    );
+  assert.deepEqual(delays({}), [0, 0]);
+  assert.deepEqual(delays({ 'drain-delay-ms': '2s' }), [2000, 2000]);
+});

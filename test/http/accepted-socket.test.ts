@@ -36,6 +36,7 @@ async function serve(t: TestContext, prepare?: (accepted: Socket) => void): Prom
       arrivals: { areNoted: false },
       keepAliveMs: 1000,
       bodyBytesPerSecondMin: 1000,
+      readerGraceMs: () => 30_000,
     });
   });
   return { server, url: await listen(t, server), taken: () => taken };

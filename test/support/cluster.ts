@@ -90,6 +90,7 @@ export async function prepareCluster(t: ClusterOwner, options: ClusterOptions): 
     '--durability',
     durability,
     ...(flags.includes('--timeout-ms') ? [] : defaultTimeout),
+    ...(flags.includes('--drain-delay-ms') ? [] : ['--drain-delay-ms', '0']),
     ...flags,
   ];
   const nodes = ports.map((port, index) => {

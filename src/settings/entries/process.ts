@@ -51,9 +51,17 @@ export const processEntries = {
     of: logLevels,
     default: 'info',
   }),
+  drainDelayMs: duration({
+    why: 'How long a node that is told to stop says that it is not ready, and serves on, before it takes no new connections',
+    choose: 'As long as the proxies in front take to see /readyz fail; 0 where clients find another node by themselves',
+    neededBy: 'node',
+    range: [0, 600_000],
+    default: 1000,
+  }),
   drainMsMax: duration({
-    why: 'How long a stopping node waits for requests in flight',
-    choose: 'Longer than --timeout-ms, and 3 s shorter than what stops the node waits before it kills it',
+    why: 'How long a stopping node then waits for requests in flight, and for clients to close their side',
+    choose:
+      'Longer than --timeout-ms; with --drain-delay-ms 3 s shorter than what stops the node waits before it kills it',
     neededBy: 'node',
     range: [0, 600_000],
     default: 1500,
