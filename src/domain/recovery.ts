@@ -24,6 +24,15 @@ export interface Merged {
   readonly isDone: boolean;
 }
 
+/** A peer whose store is to be merged into this one, from a key on. */
+export interface Source {
+  readonly url: string;
+  readonly storeId: StoreId;
+  readonly as: SourceKind;
+  /** As in `Merged`. */
+  readonly upTo: string;
+}
+
 /**
  * As what a peer counts for a recovering node; undefined: not at all. Nodes that lost power together at durability `commit`
  * count for each other, and so do the members of a list that is being left.

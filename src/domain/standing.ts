@@ -128,6 +128,11 @@ export function standingAtStart({ standing, hasStore, lost, oldList, nowMicros }
   return { ...recovering('new-topology', nowMicros), old: { ...oldList, isMember: before.kind === 'voting' } };
 }
 
+/** The standing of a node whose log turns out to be damaged. */
+export function lossOfLog(standing: Standing, nowMicros: Version): Standing {
+  return recoverAgain(standing, 'damaged-log', nowMicros);
+}
+
 /** The standing after what is seen now; the same object where nothing changes. */
 export function standingAfter(standing: Standing, view: View): Standing {
   const loss = lossByPeers(standing, view);
