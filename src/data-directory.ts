@@ -10,6 +10,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -24,6 +25,8 @@ import { join } from 'node:path';
 import { codeOf, KvorumError, messageOf } from './diagnostics/errors.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import type { Durability } from './domain/modes.ts';
+import { StateFile } from './state-file.ts';
+import { parseState, type StoreState } from './store-state.ts';
 
 /** The format that this version writes; it reads this and all older ones. */
 export const storeFormat = 3;
@@ -38,6 +41,10 @@ interface Mark {
 }
 
 const MARK_FILE = 'kvorum.json';
+const STATE_FILE = 'state';
+const STORE_FILE = 'store.mdb';
+/** What makes a store, besides the lock and what the clock keeps. */
+const storeNames = [STORE_FILE, `${STORE_FILE}-lock`, 'log', STATE_FILE, MARK_FILE];
 
 /**
  * Whatever this process and its children create from now on is for its user alone: directories 0700, files 0600. By the
@@ -48,14 +55,19 @@ export function keepFilesPrivate(): void {
 }
 
 export class DataDirectory {
+  /** Whether there is a store in it, and whether its last run ended in a power loss that may have cost its last writes. */
+  readonly hasStore: boolean;
+  readonly lostPower: boolean;
   readonly #path: string;
   readonly #durability: Durability;
   readonly #lock: DirectoryLock;
 
-  private constructor(path: string, durability: Durability, lock: DirectoryLock) {
+  private constructor(path: string, durability: Durability, lock: DirectoryLock, lostPower: boolean) {
     this.#path = path;
     this.#durability = durability;
     this.#lock = lock;
+    this.lostPower = lostPower;
+    this.hasStore = existsSync(join(path, STORE_FILE));
   }
 
   /**
@@ -73,10 +85,49 @@ export class DataDirectory {
     try {
       const mark = readMark(path);
       if (mark !== undefined) assertUsable(path, mark, bootId);
-      return new DataDirectory(path, durability, lock);
+      return new DataDirectory(path, durability, lock, mark !== undefined && lostPower(mark, bootId));
     } catch (error) {
       lock.release();
       throw error;
+    }
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** What is kept of the store; undefined where nothing is. Throws `store-unusable`. */
+  readState(): StoreState | undefined {
+    try {
+      const text = StateFile.read(join(this.#path, STATE_FILE));
+      return text === undefined || text === '' ? undefined : parseState(text);
+    } catch (error) {
+      throw unusable(this.#path, error);
+    }
+  }
+
+  /** Where that is kept from now on. Throws `store-unusable`. */
+  openStateFile(): StateFile {
+    try {
+      return StateFile.open(join(this.#path, STATE_FILE));
+    } catch (error) {
+      throw unusable(this.#path, error);
+    }
+  }
+
+  /** Puts the store out of the way, for people to look at; returns the directory that it is in now. Nothing of it may be open. */
+  setAside(): string {
+    const aside = join(this.#path, `set-aside-${new Date().toISOString().replaceAll(':', '')}`);
+    try {
+      mkdirSync(aside, { mode: 0o700 });
+      for (const name of storeNames) {
+        const from = join(this.#path, name);
+        if (existsSync(from)) renameSync(from, join(aside, name));
+      }
+      syncDirectory(this.#path);
+      return aside;
+    } catch (error) {
+      throw unusable(this.#path, error);
     }
   }
 
@@ -117,13 +168,17 @@ function assertUsable(path: string, mark: Mark, bootId: string): void {
     const text = `it is of format ${mark.format}, this version reads up to ${storeFormat}; use a newer kvorum`;
     throw new KvorumError('store-newer', `Cannot open store "${path}": ${text}`);
   }
-  const isUnclean = mark.durability === 'commit' && !mark.clean && mark.bootId !== bootId;
-  if (mark.format < firstFormatWithLog && isUnclean) {
+  if (mark.format < firstFormatWithLog && lostPower(mark, bootId)) {
     const text =
       `it is of format ${mark.format}, had durability "commit" and was not closed before the machine restarted, so it may ` +
       'be damaged; remove the directory, and the peers refill the node as its keys are read';
     throw new KvorumError('store-unclean', `Cannot open store "${path}": ${text}`);
   }
+}
+
+/** The last writes of durability `commit` were in the system's memory only. */
+function lostPower(mark: Mark, bootId: string): boolean {
+  return mark.durability === 'commit' && !mark.clean && mark.bootId !== bootId;
 }
 
 function readMark(path: string): Mark | undefined {
@@ -170,6 +225,10 @@ function replaceFile(path: string, file: string, text: string): void {
   const fresh = `${file}.new`;
   writeDurably(fresh, 'w', text);
   renameSync(fresh, file);
+  syncDirectory(path);
+}
+
+function syncDirectory(path: string): void {
   const directory = openSync(path, 'r');
   fsyncSync(directory);
   closeSync(directory);

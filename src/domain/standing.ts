@@ -1,0 +1,273 @@
+/**
+ * What a node's store is worth to others: whether its reads are votes. A vote says what this replica knows, so a replica
+ * that may have lost something does not vote until it has merged with enough others. Pure: whoever finds something calls
+ * `standingAtStart` or `standingAfter`, keeps what they return on the disk, and then acts by it.
+ *
+ *            every node of the cluster is there and new, or --new-cluster
+ *   ┌─────────┐ ──────────────────────────────────────────────────► ┌────────┐
+ *   │ forming │                                                     │ voting │
+ *   └─────────┘          ┌────────────┐  merged with enough, or     └────────┘
+ *        └─────────────► │ recovering │  `kvorum recover` ─────────────► │
+ *   another node votes,  └────────────┘ ◄───────────────────────────────┘
+ *   or knew another store here         the store lost something, or its keys' replicas changed
+ *
+ * Each node keeps the store ids of the others, and a write is acknowledged only between nodes that keep each other's. So
+ * a store that was deleted is told from one that never was by any node that took part in one of its writes.
+ */
+import type { Version } from '../formats/record.ts';
+import { isRecovered, sourceOf, type Merged } from './recovery.ts';
+
+/** Random, made with the store. */
+export type StoreId = string;
+
+/** A cluster's nodes and how many of them keep each record. */
+export interface ClusterList {
+  readonly urls: readonly string[];
+  readonly replicationFactor: number;
+}
+
+/** The list that a cluster is leaving. */
+export interface OldList extends ClusterList {
+  /** Whether this node voted in it, so that it has what the old list's quorums count on. */
+  readonly isMember: boolean;
+}
+
+export const lossReasons = ['empty', 'damaged-log', 'power-loss', 'older-store', 'new-topology'] as const;
+/** Why a node recovers. `older-store`: a peer has seen a newer state of it. */
+export type LossReason = (typeof lossReasons)[number];
+
+export interface Forming {
+  readonly kind: 'forming';
+}
+
+export interface Recovering {
+  readonly kind: 'recovering';
+  readonly reason: LossReason;
+  /** When it began, microseconds of this node's wall clock. */
+  readonly since: Version;
+  /** The newest version that each peer knew then or later. */
+  readonly told: Readonly<Record<string, Version>>;
+  /** What has been merged, by the peer's URL. */
+  readonly merged: Readonly<Record<string, Merged>>;
+  /** Only with reason `new-topology`. */
+  readonly old: OldList | undefined;
+}
+
+export interface Voting {
+  readonly kind: 'voting';
+  /** The stores that formed the cluster together with this one, by URL; empty where this node came to vote otherwise. */
+  readonly formed: Readonly<Record<string, StoreId>>;
+  /** Somebody said by hand that this store counts, whatever the peers knew of another one. */
+  readonly isAccepted: boolean;
+}
+
+export type Standing = Forming | Recovering | Voting;
+
+/** What a node keeps of a store that it has met. */
+export interface KnownStore {
+  readonly storeId: StoreId;
+  /** Grows with each start and while writes come; on the disk before a peer hears of it. */
+  readonly counter: number;
+  /** Random, made by the process. */
+  readonly startId: string;
+  /** Earlier stores of the node, the newest first: this one stands in their place. */
+  readonly replaces: readonly StoreId[];
+}
+
+export type KnownStores = Readonly<Record<string, KnownStore>>;
+
+/** A node and its store in this run of its process. */
+export interface OwnStore extends KnownStore {
+  readonly url: string;
+  /** The counter that its start found, before this process raised it. */
+  readonly counterFound: number;
+}
+
+/** What a node says of itself when it meets another. */
+export interface Claim extends OwnStore {
+  readonly standing: Standing;
+  readonly knows: KnownStores;
+  /** No record that this node has is newer. */
+  readonly newest: Version;
+}
+
+/** What a node is and sees when its standing is judged. */
+export interface View {
+  readonly self: OwnStore;
+  readonly list: ClusterList;
+  readonly knows: KnownStores;
+  /** The claims of the peers that are up now. */
+  readonly claims: readonly Claim[];
+  /** `--new-cluster`: who is not there is taken to be new. */
+  readonly isNewCluster: boolean;
+  readonly nowMicros: Version;
+}
+
+/** What a start finds of a store. */
+export interface Found {
+  /** What was kept; undefined: nothing, the store is new or of a version that kept none. */
+  readonly standing: Standing | undefined;
+  readonly hasStore: boolean;
+  readonly lost: 'damaged-log' | 'power-loss' | undefined;
+  /** The list of before, where it is another one. */
+  readonly oldList: ClusterList | undefined;
+  readonly nowMicros: Version;
+}
+
+export const forming: Forming = { kind: 'forming' };
+const voting: Voting = { kind: 'voting', formed: {}, isAccepted: false };
+
+/** The standing that a start begins with. */
+export function standingAtStart({ standing, hasStore, lost, oldList, nowMicros }: Found): Standing {
+  if (standing === undefined && !hasStore) return forming;
+  // A store of a version that kept no standing has voted all along.
+  const before = standing ?? voting;
+  if (!hasStore) return recovering('empty', nowMicros);
+  if (lost !== undefined) return recoverAgain(before, lost, nowMicros);
+  if (oldList === undefined) return before;
+  return { ...recovering('new-topology', nowMicros), old: { ...oldList, isMember: before.kind === 'voting' } };
+}
+
+/** The standing of a node whose log turns out to be damaged. */
+export function lossOfLog(standing: Standing, nowMicros: Version): Standing {
+  return recoverAgain(standing, 'damaged-log', nowMicros);
+}
+
+/** The standing after what is seen now; the same object where nothing changes. */
+export function standingAfter(standing: Standing, view: View): Standing {
+  const loss = lossByPeers(standing, view);
+  if (loss !== undefined) return recovering(loss, view.nowMicros);
+  switch (standing.kind) {
+    case 'forming':
+      return form(standing, view);
+    case 'recovering':
+      return recover(standing, view);
+    case 'voting':
+      return standing;
+    default:
+      return standing satisfies never;
+  }
+}
+
+/** For whom a forming node waits: who is not there, or is no node that begins anew. */
+export function awaited({ self, list, claims }: View): string[] {
+  return list.urls.filter((url) => url !== self.url && !claims.some((claim) => claim.url === url && isForming(claim)));
+}
+
+/** The node's store counts from now on, whatever it has lost: somebody has said so. */
+export function accepted(): Voting {
+  return { ...voting, isAccepted: true };
+}
+
+/** What is known after meeting a node; the same object where nothing changes. */
+export function knownAfter(knows: KnownStores, claim: Claim): KnownStores {
+  const { url, storeId, counter, startId, replaces } = claim;
+  const known = knows[url];
+  if (known?.storeId === storeId && known.counter === counter && known.startId === startId) return knows;
+  const loss = known === undefined ? undefined : lossOf(claim, known);
+  // What says that it has all that it ever had must not make its loss forgotten; it will hear of it and come again.
+  if (loss === 'other' && !admitsLoss(claim.standing)) return knows;
+  if (loss === 'older' && claim.standing.kind !== 'recovering') return knows;
+  return { ...knows, [url]: { storeId, counter, startId, replaces } };
+}
+
+/**
+ * The stores in whose place this one stands, with those that its peers knew of the node. Only what has become of `standing`
+ * by what they know may take theirs as replaced.
+ */
+export function replacedStores(
+  standing: Standing,
+  { self, claims }: Pick<View, 'self' | 'claims'>,
+): readonly StoreId[] {
+  if (!admitsLoss(standing)) return self.replaces;
+  const seen = claims.flatMap(({ knows }) => knows[self.url] ?? []);
+  const others = seen.flatMap(({ storeId, replaces }) => [storeId, ...replaces]);
+  const more = new Set(others.filter((storeId) => storeId !== self.storeId && !self.replaces.includes(storeId)));
+  return more.size === 0 ? self.replaces : [...more, ...self.replaces].slice(0, REPLACED_MAX);
+}
+
+/** Wipes of one node between two meetings with a peer, at most. */
+const REPLACED_MAX = 16;
+
+function admitsLoss(standing: Standing): boolean {
+  return standing.kind === 'recovering' || (standing.kind === 'voting' && standing.isAccepted);
+}
+
+function recovering(reason: LossReason, since: Version): Recovering {
+  return { kind: 'recovering', reason, since, told: {}, merged: {}, old: undefined };
+}
+
+/** What had been merged may be lost as well; a reason that counts for more stays. */
+function recoverAgain(before: Standing, lost: 'damaged-log' | 'power-loss', nowMicros: Version): Recovering {
+  if (before.kind !== 'recovering') return recovering(lost, nowMicros);
+  const { reason, old } = before;
+  const isWorse = lost === 'damaged-log' && reason === 'power-loss';
+  const lostToo = old === undefined ? undefined : { ...old, isMember: false };
+  return { ...recovering(isWorse ? lost : reason, nowMicros), old: lostToo };
+}
+
+/** What the peers' memory says of this store. */
+function lossByPeers(standing: Standing, { self, claims }: View): LossReason | undefined {
+  const losses = claims.flatMap(({ knows }) => {
+    const known = knows[self.url];
+    return known === undefined ? [] : (lossOf(self, known) ?? []);
+  });
+  if (standing.kind === 'recovering') {
+    // What it had merged may be lost, too. Peers take the claim of one that recovers, so this comes once.
+    return losses.includes('older') && standing.reason !== 'older-store' ? 'older-store' : undefined;
+  }
+  const isAccepted = standing.kind === 'voting' && standing.isAccepted;
+  if (losses.length === 0 || (isAccepted && !losses.includes('older'))) return undefined;
+  return standing.kind === 'forming' ? 'empty' : 'older-store';
+}
+
+/** What a store has lost by what a peer knows: `older`: it is an earlier state of what the peer knew; `other`: another store. */
+function lossOf(own: OwnStore, known: KnownStore): 'older' | 'other' | undefined {
+  if (known.startId === own.startId) return undefined;
+  if (known.storeId === own.storeId) return known.counter > own.counterFound ? 'older' : undefined;
+  if (known.replaces.includes(own.storeId)) return 'older';
+  return own.replaces.includes(known.storeId) ? undefined : 'other';
+}
+
+function form(standing: Forming, view: View): Standing {
+  const { self, list, claims, isNewCluster, nowMicros } = view;
+  for (const { standing: other } of claims) {
+    if (other.kind === 'voting' && other.formed[self.url] === self.storeId) return { ...voting, formed: other.formed };
+  }
+  const moving = claims.find(({ standing: other }) => other.kind === 'recovering' && other.old !== undefined);
+  const old = moving?.standing.kind === 'recovering' ? moving.standing.old : undefined;
+  if (old !== undefined) return { ...recovering('new-topology', nowMicros), old: { ...old, isMember: false } };
+  if (!isNewCluster && claims.some(({ standing: other }) => other.kind === 'voting')) {
+    return recovering('empty', nowMicros);
+  }
+  const isWhole = list.urls.every((url) => url === self.url || claims.some((claim) => claim.url === url));
+  const isNew = agree(view);
+  if (!isNewCluster && !(isWhole && isNew && claims.every(isForming))) return standing;
+  const together = isNew ? claims.filter(isForming) : [];
+  const stores = [self, ...together].map(({ url, storeId }) => [url, storeId] as const);
+  return { ...voting, formed: Object.fromEntries(stores) };
+}
+
+/** Whether nobody knows another store of any of them. */
+function agree({ self, knows, claims }: View): boolean {
+  const stores = new Map([self, ...claims].map(({ url, storeId }) => [url, storeId]));
+  return [{ knows }, ...claims].every((one) =>
+    Object.entries(one.knows).every(
+      ([url, { storeId }]) => stores.get(url) === undefined || stores.get(url) === storeId,
+    ),
+  );
+}
+
+function isForming({ standing }: Claim): boolean {
+  return standing.kind === 'forming';
+}
+
+function recover(standing: Recovering, { self, list, claims }: View): Standing {
+  let { told } = standing;
+  for (const claim of claims) {
+    if (sourceOf(standing, claim, self.url) === undefined || told[claim.url] !== undefined) continue;
+    told = { ...told, [claim.url]: claim.newest };
+  }
+  const after = told === standing.told ? standing : { ...standing, told };
+  return isRecovered(after, list, self.url) ? voting : after;
+}

@@ -1,0 +1,335 @@
+/** The rules by which stores form a cluster, lose their vote and get it back, and histories that earlier drafts got wrong. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  accepted,
+  awaited,
+  forming,
+  knownAfter,
+  replacedStores,
+  standingAfter,
+  standingAtStart,
+  type Claim,
+  type ClusterList,
+  type KnownStores,
+  type Recovering,
+  type Standing,
+} from '../../src/domain/standing.ts';
+
+const urls = ['http://a:1', 'http://b:1', 'http://c:1'] as const;
+const list: ClusterList = { urls, replicationFactor: 3 };
+const now = 1_000_000;
+const voting: Standing = { kind: 'voting', formed: {}, isAccepted: false };
+
+/** A node as the rules see it: what it keeps, over starts and wipes. */
+class Node {
+  readonly url: string;
+  list: ClusterList = list;
+  storeId: string;
+  startId = 0;
+  counter = 1;
+  counterFound = 0;
+  replaces: readonly string[] = [];
+  standing: Standing = forming;
+  knows: KnownStores = {};
+  isNewCluster = false;
+  readonly seen = new Map<string, Claim>();
+
+  constructor(url: string) {
+    this.url = url;
+    this.storeId = `${url} 1`;
+  }
+
+  get claim(): Claim {
+    return {
+      ...this.self,
+      standing: this.standing,
+      knows: this.knows,
+      newest: 7,
+    };
+  }
+
+  get self() {
+    const { url, storeId, counter, counterFound, replaces } = this;
+    return { url, storeId, counter, counterFound, startId: `${url} start ${this.startId}`, replaces };
+  }
+
+  take(claim: Claim): void {
+    this.knows = knownAfter(this.knows, claim);
+    this.seen.set(claim.url, claim);
+    const view = {
+      self: this.self,
+      list: this.list,
+      knows: this.knows,
+      claims: [...this.seen.values()],
+      isNewCluster: this.isNewCluster,
+      nowMicros: now,
+    };
+    this.standing = standingAfter(this.standing, view);
+    this.replaces = replacedStores(this.standing, view);
+  }
+
+  restart(): void {
+    this.counterFound = this.counter;
+    this.counter++;
+    this.startId++;
+    this.seen.clear();
+  }
+
+  wipe(): void {
+    this.restart();
+    this.storeId = `${this.url} wiped ${this.startId}`;
+    [this.counterFound, this.counter, this.replaces] = [0, 1, []];
+    [this.standing, this.knows] = [forming, {}];
+  }
+
+  merge(other: Node): void {
+    assert.equal(this.standing.kind, 'recovering');
+    const standing = this.standing as Recovering;
+    const as = other.standing.kind === 'voting' ? 'voting' : 'power-loss';
+    const one = { storeId: other.storeId, as, upTo: '', isDone: true } as const;
+    this.standing = { ...standing, merged: { ...standing.merged, [other.url]: one } };
+    this.take(other.claim);
+  }
+}
+
+/** Both tell each other, and again with what they made of it, as nodes do. */
+function meet(left: Node, right: Node): void {
+  for (let round = 0; round < 3; round++) {
+    right.take(left.claim);
+    left.take(right.claim);
+  }
+}
+
+function three(): [Node, Node, Node] {
+  const [a, b, c] = urls.map((url) => new Node(url));
+  return [a as Node, b as Node, c as Node];
+}
+
+function meetAll(...nodes: readonly Node[]): void {
+  for (const [index, node] of nodes.entries()) for (const other of nodes.slice(index + 1)) meet(node, other);
+}
+
+const kinds = (...nodes: readonly Node[]): string[] =>
+  nodes.map(({ standing }) => (standing.kind === 'recovering' ? standing.reason : standing.kind));
+
+test('new nodes form a cluster when all of them have met, and not before', () => {
+  const [a, b, c] = three();
+  meet(a, b);
+  assert.deepEqual(kinds(a, b, c), ['forming', 'forming', 'forming']);
+  meet(a, c);
+  assert.deepEqual(kinds(a, b, c), ['voting', 'forming', 'voting']);
+  meet(b, c);
+  assert.deepEqual(kinds(b), ['voting'], 'and who hears that it was among them votes, too');
+});
+
+test('a forming node says for whom it waits', () => {
+  const [a, b] = three();
+  meet(a, b);
+  const view = { self: a.self, list, knows: a.knows, isNewCluster: false, nowMicros: now };
+  assert.deepEqual(awaited({ ...view, claims: [b.claim] }), ['http://c:1']);
+  assert.deepEqual(awaited({ ...view, claims: [{ ...b.claim, standing: voting }] }), ['http://b:1', 'http://c:1']);
+});
+
+test('a single node forms its cluster by itself', () => {
+  const node = new Node(urls[0]);
+  const view = { self: node.self, knows: {}, claims: [], isNewCluster: false, nowMicros: now };
+  assert.equal(standingAfter(forming, { ...view, list: { urls: [urls[0]], replicationFactor: 1 } }).kind, 'voting');
+});
+
+test('a node that was wiped recovers, and votes when it has merged with both others', () => {
+  const [a, b, c] = three();
+  meetAll(a, b, c);
+  meetAll(a, b, c);
+  a.wipe();
+  meet(a, b);
+  assert.deepEqual(kinds(a, b, c), ['empty', 'voting', 'voting']);
+  a.merge(b);
+  assert.deepEqual(kinds(a), ['empty']);
+  meet(a, c);
+  a.merge(c);
+  assert.deepEqual(kinds(a), ['voting']);
+});
+
+test('history: a and b without c, then a wiped and c started: the two that are new do not form without what b knows', () => {
+  const [a, b, c] = three();
+  meet(a, b);
+  a.wipe();
+  b.seen.clear();
+  meet(a, c);
+  assert.deepEqual(kinds(a, c), ['forming', 'forming']);
+  meet(b, c);
+  meet(a, c);
+  assert.ok(!kinds(a, b, c).includes('voting'));
+  meet(a, b);
+  assert.deepEqual(kinds(a, b, c), ['empty', 'forming', 'forming']);
+});
+
+test('history: two nodes wiped one after the other do not complete each other', () => {
+  const [a, b, c] = three();
+  meetAll(a, b, c);
+  meetAll(a, b, c);
+  a.wipe();
+  meet(a, c);
+  b.wipe();
+  meetAll(a, b, c);
+  meetAll(a, b, c);
+  a.merge(c);
+  b.merge(c);
+  meetAll(a, b, c);
+  assert.deepEqual(kinds(a, b, c), ['empty', 'empty', 'voting']);
+});
+
+test('a wiped node that finds nobody forms nothing, and recovers as soon as one of the others is there', () => {
+  const [a, b, c] = three();
+  meetAll(a, b, c);
+  meetAll(a, b, c);
+  a.wipe();
+  assert.deepEqual(kinds(a), ['forming']);
+  b.restart();
+  meet(a, b);
+  assert.deepEqual(kinds(a, b), ['empty', 'voting']);
+});
+
+test('a store that is older than a peer has seen recovers, also if nothing but its counter tells', () => {
+  const [a, b, c] = three();
+  meetAll(a, b, c);
+  meetAll(a, b, c);
+  const copied = a.counter;
+  a.restart();
+  meet(a, b);
+  assert.deepEqual(kinds(a), ['voting'], 'a restart is no loss');
+  a.counter = copied;
+  a.restart();
+  meet(a, b);
+  assert.deepEqual(kinds(a), ['older-store']);
+  a.merge(b);
+  meet(a, c);
+  a.merge(c);
+  assert.deepEqual(kinds(a), ['voting']);
+  meet(a, b);
+  assert.deepEqual(kinds(a), ['voting'], 'and what the peers know of it is no loss any more');
+});
+
+test('a peer that slept through a wipe and a recovery takes the new store, and knows the old one as older', () => {
+  const [a, b, c] = three();
+  const d = new Node('http://d:1');
+  const four = { urls: [...urls, d.url], replicationFactor: 3 };
+  for (const node of [a, b, c, d]) node.list = four;
+  meetAll(a, b, c, d);
+  meetAll(a, b, c, d);
+  const old = a.storeId;
+  a.wipe();
+  for (const other of [b, c, d]) meet(a, other);
+  for (const other of [b, c, d]) a.merge(other);
+  a.wipe();
+  for (const other of [b, c]) meet(a, other);
+  assert.deepEqual(a.replaces.includes(old), true);
+  for (const other of [b, c]) a.merge(other);
+  // By the other two the last one is told of as merged, too.
+  a.standing = voting;
+  d.seen.clear();
+  meet(a, d);
+  assert.deepEqual(kinds(a), ['voting']);
+  a.storeId = old;
+  a.replaces = [];
+  a.restart();
+  meet(a, d);
+  assert.deepEqual(kinds(a), ['older-store']);
+});
+
+test('nodes that lost power together merge with each other; one that lost its store stays out', () => {
+  const [a, b, c] = three();
+  for (const node of [a, b, c]) {
+    const found = { standing: voting, hasStore: true, lost: 'power-loss', oldList: undefined, nowMicros: now } as const;
+    node.standing = standingAtStart(found);
+  }
+  meetAll(a, b, c);
+  a.merge(b);
+  assert.deepEqual(kinds(a), ['power-loss']);
+  a.merge(c);
+  assert.deepEqual(kinds(a), ['voting']);
+  b.merge(a);
+  b.merge(c);
+  assert.deepEqual(kinds(b), ['voting']);
+  c.wipe();
+  meetAll(a, b, c);
+  assert.deepEqual(kinds(c), ['empty']);
+});
+
+test('--new-cluster forms with those that are there, and never against what one of them knows', () => {
+  const [a, b, c] = three();
+  [a.isNewCluster, b.isNewCluster] = [true, true];
+  meet(a, b);
+  assert.deepEqual(kinds(a, b), ['voting', 'voting']);
+  meetAll(a, b, c);
+  assert.deepEqual(kinds(c), ['empty'], 'who comes later recovers');
+  a.wipe();
+  meet(a, b);
+  assert.deepEqual(kinds(a), ['empty']);
+});
+
+test('accepted by hand, a store counts whatever the peers knew, until they know a newer state of it', () => {
+  const [a, b, c] = three();
+  meetAll(a, b, c);
+  meetAll(a, b, c);
+  a.wipe();
+  a.standing = accepted();
+  meet(a, b);
+  assert.deepEqual(kinds(a, b), ['voting', 'voting']);
+  const copied = a.counter;
+  a.restart();
+  meet(a, b);
+  a.counter = copied;
+  a.restart();
+  meet(a, b);
+  assert.deepEqual(kinds(a), ['older-store']);
+});
+
+/** What is kept, whether there is a store, what was lost, whether the list changed; what it begins with. */
+const starts: readonly (readonly [
+  Standing | undefined,
+  boolean,
+  'damaged-log' | 'power-loss' | undefined,
+  boolean,
+  string,
+])[] = [
+  [undefined, false, undefined, false, 'forming'],
+  [undefined, true, undefined, false, 'voting'],
+  [undefined, true, 'power-loss', false, 'power-loss'],
+  [voting, false, undefined, false, 'empty'],
+  [forming, true, undefined, false, 'forming'],
+  [forming, true, 'damaged-log', false, 'damaged-log'],
+  [voting, true, 'damaged-log', false, 'damaged-log'],
+  [voting, true, undefined, true, 'new-topology'],
+  [recovering('empty'), true, 'power-loss', false, 'empty'],
+  [recovering('power-loss'), true, 'damaged-log', false, 'damaged-log'],
+  [recovering('older-store'), true, undefined, false, 'older-store'],
+];
+
+function recovering(reason: Recovering['reason']): Recovering {
+  const merged = { 'http://b:1': { storeId: 'b', as: 'voting', upTo: '', isDone: true } } as const;
+  return { kind: 'recovering', reason, since: 1, told: {}, merged, old: undefined };
+}
+
+for (const [standing, hasStore, lost, isMoved, expected] of starts) {
+  const what = `${standing === undefined ? 'nothing kept' : standing.kind}, ${hasStore ? 'a' : 'no'} store, ${lost ?? 'nothing'} lost`;
+  test(`a start with ${what}${isMoved ? ', another list' : ''} begins as ${expected}`, () => {
+    const oldList = isMoved ? { urls: [urls[0]], replicationFactor: 1 } : undefined;
+    const after = standingAtStart({ standing, hasStore, lost, oldList, nowMicros: now });
+    assert.equal(after.kind === 'recovering' ? after.reason : after.kind, expected);
+    if (lost !== undefined) assert.deepEqual((after as Recovering).merged, {}, 'what was merged may be lost');
+  });
+}
+
+test('a new node beside nodes that leave a list takes the old list from them', () => {
+  const [a] = three();
+  const d = new Node('http://d:1');
+  const old = { urls: [...urls], replicationFactor: 3 };
+  const found = { standing: voting, hasStore: true, lost: undefined, oldList: old, nowMicros: now };
+  a.standing = standingAtStart(found);
+  meet(a, d);
+  assert.equal(d.standing.kind, 'recovering');
+  assert.deepEqual((d.standing as Recovering).old, { ...old, isMember: false });
+  assert.deepEqual((a.standing as Recovering).old, { ...old, isMember: true });
+});
