@@ -1,10 +1,18 @@
 /** LMDB as far as checkpoints know it: the newest version by key, and the last segment that is in it. */
-import { tableKey } from '../../workers/store/memtable.ts';
+import type { Buffer } from 'node:buffer';
 import { readSegment, readSegmentHeader } from '../../src/formats/log.ts';
 import { readVersion } from '../../src/formats/record.ts';
-import { NewestRecords } from '../../workers/store/newest-records.ts';
+import { NewestRecords, type SegmentEntry } from '../../workers/store/newest-records.ts';
 import type { WriterEnd } from '../../workers/store/writer.ts';
 import type { FakeLogFiles } from './fake-log-files.ts';
+
+/** Key and record of an entry, as views. */
+export function partsOf({ bytes, keyStart, keyEnd, end }: SegmentEntry): {
+  readonly key: Buffer;
+  readonly record: Buffer;
+} {
+  return { key: bytes.subarray(keyStart, keyEnd), record: bytes.subarray(keyEnd, end) };
+}
 
 export interface RunningCheckpoints {
   checkpoint(name: string, sequence: number): Promise<WriterEnd>;
@@ -17,9 +25,9 @@ export class FakeCheckpoints {
   checkpointed = 0;
 
   take(newest: NewestRecords, sequence: number): void {
-    for (const name of newest.sortedKeys()) {
-      const { key, record } = newest.get(name);
-      const text = tableKey(key, 0, key.length);
+    for (let number = 0; number < newest.size; number++) {
+      const { key, record } = partsOf(newest.at(number));
+      const text = key.toString('latin1');
       this.stored.set(text, Math.max(this.stored.get(text) ?? 0, readVersion(record, 0)));
     }
     this.checkpointed = Math.max(this.checkpointed, sequence);

@@ -89,7 +89,7 @@ function replay(files: LogFiles, writer: StoreWriter): Replayed {
 
 function checkpoint(writer: StoreWriter, newest: NewestRecords, logs: readonly FoundLog[]): void {
   if (newest.size === 0 && logs.every(({ segments }) => segments.length === 0)) return;
-  for (const _ of writer.checkpoint(newest, logs));
+  for (const _ of writer.checkpoint(newest, { upTo: logs, areNewest: false }));
 }
 
 /** Does something, as far as the disk has room for it; false where it has not. */
@@ -177,7 +177,8 @@ class Jobs {
     if (this.#underWay === undefined) {
       this.#startedAt = performance.now();
       const newest = this.#readSegment(job.name);
-      const steps = this.#writer.checkpoint(newest, [{ owner: options.owner, sequence: job.sequence }]);
+      const upTo = [{ owner: options.owner, sequence: job.sequence }];
+      const steps = this.#writer.checkpoint(newest, { upTo, areNewest: true });
       this.#underWay = { job, steps, records: newest.size };
       return undefined;
     }
