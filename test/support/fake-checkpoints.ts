@@ -1,9 +1,9 @@
 /** LMDB as far as checkpoints know it: the newest version by key, and the last segment that is in it. */
 import type { Buffer } from 'node:buffer';
-import { readSegment, readSegmentHeader } from '../../src/formats/log.ts';
 import { readVersion } from '../../src/formats/record.ts';
 import { NewestRecords, type SegmentEntry } from '../../workers/store/newest-records.ts';
 import type { WriterEnd } from '../../workers/store/writer.ts';
+import type { CheckpointJob } from '../../workers/store/writer-protocol.ts';
 import type { FakeLogFiles } from './fake-log-files.ts';
 
 /** Key and record of an entry, as views. */
@@ -15,7 +15,8 @@ export function partsOf({ bytes, keyStart, keyEnd, end }: SegmentEntry): {
 }
 
 export interface RunningCheckpoints {
-  checkpoint(name: string, sequence: number): Promise<WriterEnd>;
+  checkpoint(segment: CheckpointJob): Promise<WriterEnd>;
+  hurry(): void;
   /** The process is gone: what is under way never ends. */
   end(): void;
 }
@@ -37,17 +38,17 @@ export class FakeCheckpoints {
   over(files: FakeLogFiles, isFull: boolean): RunningCheckpoints {
     let isOver = false;
     return {
-      checkpoint: async (name, sequence) => {
+      checkpoint: async ({ name, sequence, offsets }) => {
         await new Promise<void>((resolve) => setImmediate(resolve));
         if (isOver) return new Promise<never>(() => {});
         if (isFull) return { kind: 'full', id: 0 };
         const bytes = files.read(name);
-        const header = readSegmentHeader(bytes);
         const newest = new NewestRecords();
-        if (header !== undefined) readSegment(bytes, header, (place) => newest.add(bytes, place));
+        for (const offset of offsets.newest) newest.add(bytes, offset);
         this.take(newest, sequence);
         return { kind: 'done', id: 0, records: newest.size, seconds: 0 };
       },
+      hurry: () => {},
       end: () => void (isOver = true),
     };
   }

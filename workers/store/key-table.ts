@@ -47,15 +47,26 @@ export class KeyTable {
     return this.#slots[2 * slot + 1] as number;
   }
 
-  /** Puts the entry at `offset` of the image under its key. */
-  put(offset: number): void {
+  /** Puts the entry at `offset` of the image under its key; returns the offset that stood there, 0 where there was none. */
+  put(offset: number): number {
     const { keyStart, keyEnd } = entryAt(this.#image, offset);
     const hash = hashOf(this.#image, keyStart, keyEnd);
     const slot = this.#slotOf(hash, this.#image, keyStart, keyEnd);
-    const isNew = this.#slots[2 * slot + 1] === 0;
+    const before = this.#slots[2 * slot + 1] as number;
     this.#slots[2 * slot] = hash;
     this.#slots[2 * slot + 1] = offset;
-    if (isNew && ++this.#size * 3 > this.#slots.length) this.#grow();
+    if (before === 0 && ++this.#size * 3 > this.#slots.length) this.#grow();
+    return before;
+  }
+
+  /** The offset of each key's entry, in no order. */
+  offsets(): Uint32Array {
+    const offsets = new Uint32Array(this.#size);
+    let count = 0;
+    for (let at = 1; at < this.#slots.length; at += 2) {
+      if (this.#slots[at] !== 0) offsets[count++] = this.#slots[at] as number;
+    }
+    return offsets;
   }
 
   /** The slot of a key: its own, or the empty one where it would stand. */

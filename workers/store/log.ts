@@ -105,6 +105,8 @@ export class Log {
   #synced: number;
   #entriesEnd: number;
   #told: number;
+  /** The image of a segment that was released. */
+  #freeImage: Buffer | undefined;
   #isEnding = false;
   #isFailed = false;
   #timer: NodeJS.Timeout | undefined;
@@ -222,9 +224,13 @@ export class Log {
     return true;
   }
 
-  /** A segment's entries are in LMDB: its file can be used again. */
-  release(file: LogFile): void {
+  /**
+   * A segment's entries are in LMDB: its file can be used again, and the memory of its image where nobody reads it any more:
+   * memory that comes new for each segment costs page faults, and garbage collections that look for what can go.
+   */
+  release(file: LogFile, image?: Buffer): void {
     this.#segments--;
+    if (image?.length === this.#options.segmentBytes) this.#freeImage = image;
     this.#unsyncedFiles.delete(file);
     const reuse = (): void => {
       this.#spare.recycle(file);
@@ -265,7 +271,13 @@ export class Log {
     const { owner, segmentBytes, next } = this.#options;
     file.write(encodeSegmentHeader({ owner, segmentBytes, runStart: next.base, ...place }), 0);
     this.#unsyncedFiles.add(file);
-    return { file, sequence: place.sequence, base: place.base, image: Buffer.allocUnsafeSlow(segmentBytes) };
+    return { file, sequence: place.sequence, base: place.base, image: this.#takeImage() };
+  }
+
+  #takeImage(): Buffer {
+    const image = this.#freeImage ?? Buffer.allocUnsafeSlow(this.#options.segmentBytes);
+    this.#freeImage = undefined;
+    return image;
   }
 
   #nextPlace(full: Segment | undefined): Pick<SegmentHeader, 'sequence' | 'base' | 'previousEnd'> {

@@ -19,7 +19,7 @@ import type { ReplayedLog } from './writer-protocol.ts';
 
 export interface LoggedWritesOptions {
   readonly files: LogFiles;
-  readonly writer: Pick<Writer, 'checkpoint'>;
+  readonly writer: Pick<Writer, 'checkpoint' | 'hurry'>;
   readonly durability: Durability;
   readonly owner: number;
   readonly logSegmentBytes: number;
@@ -71,7 +71,7 @@ export class LoggedWrites {
       onDone: ({ layer, file }) => {
         memtable.remove(layer);
         options.onCheckpointed();
-        log.release(file);
+        log.release(file, layer.isShown ? undefined : layer.image);
       },
       onFull: onRoom,
       onFatal,
@@ -179,6 +179,7 @@ export class LoggedWrites {
 
   /** Brings what there is into LMDB before the segment is full, so that what the store takes is known. */
   checkpointEarly(): void {
+    if (this.#memtable.size > 0) this.#checkpoints.hurry();
     if (this.#checkpoints.waiting > 0 || this.#memtable.size === 0) return;
     if (this.#log.rotate()) this.#log.flush();
   }

@@ -10,6 +10,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import BTreeModule from 'sorted-btree';
+import { hasLargeKind } from '../../src/formats/large-head.ts';
 import { entryAt, type LogEntry } from '../../src/formats/log.ts';
 import { KeyTable, tableKey, type TableKey } from './key-table.ts';
 
@@ -29,6 +30,14 @@ export interface LoggedEntry {
 /** How many entries one step puts in order: 1 to 2 ms. */
 const ORDER_STEP_ENTRIES = 2000;
 
+/** Entries of a segment by their offsets, for its checkpoint. */
+export interface LayerOffsets {
+  /** The newest entry of each key, in no order. */
+  readonly newest: Uint32Array;
+  /** Heads of large values whose place another entry has taken: nothing names their chunks any more. */
+  readonly replacedHeads: Uint32Array;
+}
+
 /** One segment's table. */
 export class MemtableLayer {
   readonly image: Buffer;
@@ -36,6 +45,8 @@ export class MemtableLayer {
   isShown = false;
   readonly #table: KeyTable;
   readonly #ordered = new BTreeModule.default<string, number>(undefined, compareKeys, 64);
+  /** Heads of large values that another entry has replaced; 0.1 MiB each at least, so there are few. */
+  readonly #replacedHeads: number[] = [];
   /** Entries that are not in `#ordered` yet. */
   #unordered: number[] = [];
 
@@ -51,8 +62,14 @@ export class MemtableLayer {
 
   /** Puts an entry under its key, in the place of an older one. */
   put(offset: number): void {
-    this.#table.put(offset);
+    const before = this.#table.put(offset);
+    if (before !== 0 && hasLargeKind(this.image, entryAt(this.image, before).keyEnd)) this.#replacedHeads.push(before);
     this.#unordered.push(offset);
+  }
+
+  /** The offsets of what a checkpoint brings into LMDB, and of the heads of large values that it does not. */
+  toCheckpoint(): LayerOffsets {
+    return { newest: this.#table.offsets(), replacedHeads: Uint32Array.from(this.#replacedHeads) };
   }
 
   /** The offset of the newest entry under a key; 0 where there is none. */

@@ -8,7 +8,7 @@
 import type { Buffer } from 'node:buffer';
 import { endianness } from 'node:os';
 import { compareRecords } from '../../src/domain/merge.ts';
-import { areSameLargeWrite, isLargeHead } from '../../src/formats/large-head.ts';
+import { areSameLargeWrite, hasLargeKind, isLargeHead } from '../../src/formats/large-head.ts';
 import { entryAt, entryRecord, type LogEntry } from '../../src/formats/log.ts';
 import { readVersion, type RecordView } from '../../src/formats/record.ts';
 
@@ -48,17 +48,23 @@ export class NewestRecords {
     return this.#newest.length;
   }
 
-  /** Takes an entry of a segment; segments come one after another. */
-  add(bytes: Buffer, { entry }: LogEntry): void {
+  /** Takes the entry at `offset` of a segment; segments come one after another. */
+  add(bytes: Buffer, offset: number): void {
     if (this.#parts.at(-1)?.bytes !== bytes) this.#parts.push({ bytes, first: this.#offsets.length });
-    this.#offsets.push(entry);
+    this.#offsets.push(offset);
+  }
+
+  /** Takes the head of a large value that is known to be replaced. */
+  addReplacedHead(bytes: Buffer, offset: number): void {
+    this.replacedHeads.push(entryRecord(bytes, offset));
   }
 
   /** The newest entry of the key with this number, from 0 to below `size`, in the order of keys. */
   at(number: number): SegmentEntry {
     const index = this.#newest?.[number] as number;
     const bytes = this.#bytesOf(index);
-    return { bytes, ...entryAt(bytes, this.#offsets[index] as number) };
+    const { entry, keyStart, keyEnd, end } = entryAt(bytes, this.#offsets[index] as number);
+    return { bytes, entry, keyStart, keyEnd, end };
   }
 
   #bytesOf(index: number): Buffer {
@@ -129,10 +135,7 @@ export class NewestRecords {
   }
 
   #compareKeys(left: number, right: number): number {
-    const [leftBytes, rightBytes] = [this.#bytesOf(left), this.#bytesOf(right)];
-    const a = entryAt(leftBytes, this.#offsets[left] as number);
-    const b = entryAt(rightBytes, this.#offsets[right] as number);
-    return leftBytes.compare(rightBytes, b.keyStart, b.keyEnd, a.keyStart, a.keyEnd);
+    return compareKeys(this.#bytesOf(left), this.#offsets[left] as number, this.#bytesOf(right), this.#offsets[right] as number);
   }
 
   #keyAt(index: number): Buffer {
@@ -144,24 +147,49 @@ export class NewestRecords {
   /** Of two with the same stamp, a large value that was written again, the one that comes later stays. */
   #keepNewest(indexes: Uint32Array): number[] {
     const newest: number[] = [];
+    let last = -1;
     for (const index of indexes) {
-      const last = newest.at(-1);
-      if (last === undefined || this.#compareKeys(last, index) !== 0) {
+      if (last < 0 || this.#compareKeys(last, index) !== 0) {
         newest.push(index);
+        last = index;
         continue;
       }
-      const [old, fresh] = [this.#recordAt(last), this.#recordAt(index)];
-      const isReplaced = isReplacedBy(old, fresh);
-      if (isReplaced) newest[newest.length - 1] = index;
-      const lost = isReplaced ? old : fresh;
-      if (isLargeHead(lost)) this.replacedHeads.push(lost);
+      const isReplaced = this.#isReplacedBy(last, index);
+      this.#noteReplaced(isReplaced ? last : index);
+      if (isReplaced) newest[newest.length - 1] = last = index;
     }
     return newest;
   }
 
-  #recordAt(index: number): Buffer {
+  #isReplacedBy(old: number, fresh: number): boolean {
+    const [oldView, freshView] = [this.#viewOf(old), this.#viewOf(fresh)];
+    if (readVersion(freshView.bytes, freshView.offset) > readVersion(oldView.bytes, oldView.offset)) return true;
+    if (areSameLargeWrite(this.#recordOf(old), this.#recordOf(fresh))) return true;
+    return compareRecords(freshView, oldView) >= 0;
+  }
+
+  #noteReplaced(index: number): void {
+    const { bytes, offset } = this.#viewOf(index);
+    if (!hasLargeKind(bytes, offset)) return;
+    const head = this.#recordOf(index);
+    if (isLargeHead(head)) this.replacedHeads.push(head);
+  }
+
+  #viewOf(index: number): RecordView {
+    const bytes = this.#bytesOf(index);
+    const { keyEnd, end } = entryAt(bytes, this.#offsets[index] as number);
+    return { bytes, offset: keyEnd, length: end - keyEnd };
+  }
+
+  #recordOf(index: number): Buffer {
     return entryRecord(this.#bytesOf(index), this.#offsets[index] as number);
   }
+}
+
+/** The order of the keys of two entries; most keys that are compared here are one. */
+function compareKeys(left: Buffer, leftOffset: number, right: Buffer, rightOffset: number): number {
+  const [a, b] = [entryAt(left, leftOffset), entryAt(right, rightOffset)];
+  return left.compare(right, b.keyStart, b.keyEnd, a.keyStart, a.keyEnd);
 }
 
 /** Up to four bytes as a number that has their order; zeros stand for those behind `end`. */
@@ -177,14 +205,4 @@ function beginAlike(halves: Uint32Array, left: number, right: number, indexBits:
   if (indexBits >= HALF_BITS) return true;
   const lower = 1 - UPPER;
   return (halves[2 * left + lower] as number) >>> indexBits === (halves[2 * right + lower] as number) >>> indexBits;
-}
-
-function isReplacedBy(old: Buffer, fresh: Buffer): boolean {
-  if (readVersion(fresh, 0) > readVersion(old, 0)) return true;
-  if (areSameLargeWrite(old, fresh)) return true;
-  return compareRecords(wholeView(fresh), wholeView(old)) >= 0;
-}
-
-function wholeView(bytes: Buffer): RecordView {
-  return { bytes, offset: 0, length: bytes.length };
 }

@@ -80,9 +80,9 @@ export class StoreWriter {
 
   /**
    * Merges records, a transaction a step; they are on the disk at its end. `areNewest`: their owner has compared each with what
-   * LMDB holds, so they replace that without a look at it. Throws what LMDB says.
+   * LMDB holds, so they replace that without a look at it. Yields which share of the keys is done. Throws what LMDB says.
    */
-  *checkpoint(newest: NewestRecords, { upTo, areNewest }: CheckpointOptions): Generator<void, void> {
+  *checkpoint(newest: NewestRecords, { upTo, areNewest }: CheckpointOptions): Generator<number, void> {
     for (let from = 0; from < newest.size;) {
       const { end, bytes } = share(newest, from);
       // Without chunks there is no head whose chunks would have to go.
@@ -99,7 +99,7 @@ export class StoreWriter {
         this.#raiseBound(version);
       });
       from = end;
-      yield;
+      yield end / newest.size;
     }
     const records = newest.replacedHeads.reduce((sum, head) => sum + chunkCount(head) + 1, upTo.length);
     this.#environment.transact({ records, bytes: 0 }, () => {
