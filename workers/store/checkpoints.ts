@@ -15,7 +15,7 @@ export interface SealedSegment {
 }
 
 export interface CheckpointsOptions {
-  readonly writer: Pick<Writer, 'checkpoint'>;
+  readonly writer: Pick<Writer, 'checkpoint' | 'hurry'>;
   /** The segment's entries are in LMDB. */
   readonly onDone: (segment: SealedSegment) => void;
   /** The disk has no room for what waits. */
@@ -44,6 +44,12 @@ interface Hold {
   readonly upTo: number;
 }
 
+/**
+ * Over how much of the time that the segment took to fill its checkpoint is spread, and over how long at most: in one burst
+ * it would take the cores from requests. Another segment that is full ends that.
+ */
+const SPREAD_SHARE = 0.5;
+const SPREAD_MS_MAX = 5000;
 /** How long a segment waits for those who hold it back, milliseconds: far above what it takes a range to begin. */
 const HELD_MS_MAX = 1000;
 /** Time after which a checkpoint is tried again that met a full disk, milliseconds. */
@@ -62,6 +68,10 @@ export class Checkpoints {
   #running: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #isEnding = false;
+  /** When the newest segment came, `performance.now()`. */
+  #addedAt = performance.now();
+  #fillMs = 0;
+  #isHurried = false;
 
   constructor(options: CheckpointsOptions) {
     this.#options = options;
@@ -75,6 +85,9 @@ export class Checkpoints {
   add(segment: SealedSegment): void {
     this.#waiting.push(segment);
     this.#added++;
+    this.#fillMs = performance.now() - this.#addedAt;
+    this.#addedAt += this.#fillMs;
+    if (this.#waiting.length > 1 || this.#isHurried) this.#options.writer.hurry();
     this.#start();
   }
 
@@ -94,11 +107,18 @@ export class Checkpoints {
     };
   }
 
+  /** Lets what waits, or the next segment where none does, be checkpointed as soon as it can. */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#options.writer.hurry();
+  }
+
   /** Resolves when nothing waits any more, or the disk is full; nothing is tried after that, and all files are closed. */
   async end(): Promise<void> {
     this.#isEnding = true;
     clearTimeout(this.#retry);
     this.#onRelease?.();
+    this.hurry();
     if (this.#waiting.length > 0) this.#start();
     await this.#running;
     for (const { file } of this.#waiting) file.close();
@@ -119,16 +139,26 @@ export class Checkpoints {
       const number = this.#added - this.#waiting.length + 1;
       if (this.#isHeld(number)) await this.#untilReleased(number);
       this.#begun = number;
-      const end = await this.#options.writer.checkpoint(segment.file.name, segment.sequence);
+      const end = await this.#options.writer.checkpoint({
+        name: segment.file.name,
+        sequence: segment.sequence,
+        offsets: segment.layer.toCheckpoint(),
+        spreadMs: this.#spreadMs,
+      });
       this.measures.isDiskFull = end.kind === 'full';
       if (end.kind === 'full') return this.#metFullDisk();
       if (end.kind === 'closed') return;
       this.#waiting.shift();
+      if (this.#waiting.length === 0) this.#isHurried = false;
       this.measures.seconds.observe(end.seconds);
       this.measures.records += end.records;
       this.measures.endedAt = performance.now();
       this.#options.onDone(segment);
     }
+  }
+
+  get #spreadMs(): number {
+    return this.#isHurried || this.#waiting.length > 1 ? 0 : Math.min(SPREAD_MS_MAX, SPREAD_SHARE * this.#fillMs);
   }
 
   #isHeld(number: number): boolean {

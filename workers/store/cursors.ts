@@ -11,7 +11,7 @@ import { copyBytes, type RangeEntry } from '../../src/formats/range-format.ts';
 import { hasLargeKind } from '../../src/formats/large-head.ts';
 import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { compareKeys } from '../../src/domain/range-merge.ts';
-import { tableKey, type LayerSnapshot } from './memtable.ts';
+import { orderedKey, type LayerSnapshot } from './memtable.ts';
 
 /** `waiting`: the next entry has to come from elsewhere; whoever hands the cursor out says when to ask again. */
 export type CursorStep = 'entry' | 'waiting' | 'ended';
@@ -199,7 +199,7 @@ export function emptyEntry(bytes: Buffer): RangeEntry {
 }
 
 function textOf(key: Uint8Array): string {
-  return tableKey(Buffer.from(key.buffer, key.byteOffset, key.length), 0, key.length);
+  return orderedKey(Buffer.from(key.buffer, key.byteOffset, key.length), 0, key.length);
 }
 
 /** lmdb sets the `length` property of its reused buffers anew for each entry, and Buffer's methods trip over it. */

@@ -1,5 +1,6 @@
 /** A log's segments, and the groups of writes that become durable together. */
 import type { Buffer } from 'node:buffer';
+import { KeyTable, type TableKey } from './key-table.ts';
 import type { LogFile } from './log-files.ts';
 
 /** A file that is being filled, or full and not checkpointed. */
@@ -15,19 +16,33 @@ export interface Segment {
 export interface Group {
   /** Undefined only before the log's first entry. */
   readonly segment: Segment | undefined;
-  /** Keys and the offsets of their entries in the segment's image, in the order of appending. */
-  readonly keys: string[];
+  /** Where the entries stand in the segment's image, in the order of appending. */
   readonly offsets: number[];
   /** Called when it has ended, after `onGroup`. */
   readonly ends: ((end: GroupEnd, group: Group) => void)[];
   /** When its `write` began and ended, `performance.now()`; 0 before. */
   startedAt: number;
   writtenAt: number;
+  /** Its entries by key, as far as somebody looked for one, and how many of them are there. */
+  table: KeyTable | undefined;
+  indexed: number;
 }
 
 export type GroupEnd = 'durable' | 'full';
 
 /** A group that nothing was appended to yet. */
 export function emptyGroup(segment: Segment | undefined): Group {
-  return { segment, keys: [], offsets: [], ends: [], startedAt: 0, writtenAt: 0 };
+  return { segment, offsets: [], ends: [], startedAt: 0, writtenAt: 0, table: undefined, indexed: 0 };
+}
+
+/**
+ * The offset of a group's newest entry under a key; 0 where there is none. Few merges have to look, so the group's table is
+ * made when the first one does.
+ */
+export function findInGroup(group: Group, key: TableKey): number {
+  const { segment, offsets } = group;
+  if (segment === undefined || offsets.length === 0) return 0;
+  const table = (group.table ??= new KeyTable(segment.image));
+  while (group.indexed < offsets.length) table.put(offsets[group.indexed++] as number);
+  return table.find(key);
 }

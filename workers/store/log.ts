@@ -29,7 +29,8 @@ import {
 import { countBounds, Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import type { Durability } from '../../src/domain/modes.ts';
 import type { LogFile, LogFiles } from './log-files.ts';
-import { emptyGroup, type Group, type GroupEnd, type Segment } from './log-group.ts';
+import { emptyGroup, findInGroup, type Group, type GroupEnd, type Segment } from './log-group.ts';
+import type { TableKey } from './key-table.ts';
 import type { LoggedEntry } from './memtable.ts';
 import { isFull, SpareFile } from './spare-file.ts';
 
@@ -104,6 +105,8 @@ export class Log {
   #synced: number;
   #entriesEnd: number;
   #told: number;
+  /** The image of a segment that was released. */
+  #freeImage: Buffer | undefined;
   #isEnding = false;
   #isFailed = false;
   #timer: NodeJS.Timeout | undefined;
@@ -148,21 +151,18 @@ export class Log {
   }
 
   /**
-   * Adds an entry to the group that the next `flush` writes; returns where it stands. `source` holds the key and the record
-   * behind it. Undefined where there is no room after all.
+   * Adds an entry to the group that the next `flush` writes. `source` holds the key and the record behind it. False where
+   * there is no room after all.
    */
-  append(key: string, source: Buffer, place: EntryPlace): LoggedEntry | undefined {
+  append(source: Buffer, place: EntryPlace): boolean {
     const bytes = logEntryBytes(place.keyEnd - place.keyStart, place.end - place.keyEnd);
     const fits = groupStart(this.#end) + GROUP_HEADER_BYTES + bytes <= this.#options.segmentBytes;
-    if (!fits && !this.rotate()) return undefined;
+    if (!fits && !this.rotate()) return false;
     if (this.#group.offsets.length === 0) this.#openGroup();
-    const { segment, keys, offsets } = this.#group;
-    const image = (segment as Segment).image;
-    const offset = this.#end;
-    this.#end = writeLogEntry(image, offset, source, place);
-    keys.push(key);
-    offsets.push(offset);
-    return { image, offset };
+    const { segment, offsets } = this.#group;
+    offsets.push(this.#end);
+    this.#end = writeLogEntry((segment as Segment).image, this.#end, source, place);
+    return true;
   }
 
   /** The groups that have not ended, the one that `append` fills among them if it holds anything. */
@@ -170,6 +170,18 @@ export class Log {
     const groups = [...this.#syncing, ...this.#written, ...this.#refused];
     if (this.#group.offsets.length > 0) groups.push(this.#group);
     return groups;
+  }
+
+  /** The newest entry under a key in the groups that have not ended. */
+  findUnended(key: TableKey): LoggedEntry | undefined {
+    const offset = findInGroup(this.#group, key);
+    if (offset !== 0) return entryOf(this.#group, offset);
+    // Before a group ends others seldom follow it, so this is empty or short.
+    for (const groups of [this.#refused, this.#written, this.#syncing]) {
+      const found = groups.findLast((group) => findInGroup(group, key) !== 0);
+      if (found !== undefined) return entryOf(found, findInGroup(found, key));
+    }
+    return undefined;
   }
 
   /** Writes what was appended and makes it durable: before this returns, or by a sync that starts now or after another. */
@@ -212,9 +224,13 @@ export class Log {
     return true;
   }
 
-  /** A segment's entries are in LMDB: its file can be used again. */
-  release(file: LogFile): void {
+  /**
+   * A segment's entries are in LMDB: its file can be used again, and the memory of its image where nobody reads it any more:
+   * memory that comes new for each segment costs page faults, and garbage collections that look for what can go.
+   */
+  release(file: LogFile, image?: Buffer): void {
     this.#segments--;
+    if (image?.length === this.#options.segmentBytes) this.#freeImage = image;
     this.#unsyncedFiles.delete(file);
     const reuse = (): void => {
       this.#spare.recycle(file);
@@ -255,7 +271,13 @@ export class Log {
     const { owner, segmentBytes, next } = this.#options;
     file.write(encodeSegmentHeader({ owner, segmentBytes, runStart: next.base, ...place }), 0);
     this.#unsyncedFiles.add(file);
-    return { file, sequence: place.sequence, base: place.base, image: Buffer.allocUnsafeSlow(segmentBytes) };
+    return { file, sequence: place.sequence, base: place.base, image: this.#takeImage() };
+  }
+
+  #takeImage(): Buffer {
+    const image = this.#freeImage ?? Buffer.allocUnsafeSlow(this.#options.segmentBytes);
+    this.#freeImage = undefined;
+    return image;
   }
 
   #nextPlace(full: Segment | undefined): Pick<SegmentHeader, 'sequence' | 'base' | 'previousEnd'> {
@@ -387,4 +409,8 @@ export class Log {
     this.#openGroup();
     this.#write(this.#segment, 0);
   }
+}
+
+function entryOf({ segment }: Group, offset: number): LoggedEntry {
+  return { image: (segment as Segment).image, offset };
 }

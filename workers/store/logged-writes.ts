@@ -12,13 +12,14 @@ import { Checkpoints, type CheckpointHold, type CheckpointMeasures, type SealedS
 import { Log, type LogMeasures, type Room } from './log.ts';
 import type { Group, GroupEnd } from './log-group.ts';
 import { parseLogFileName, type LogFiles } from './log-files.ts';
-import { Memtable, tableKey, type LoggedEntry, type LayerSnapshot } from './memtable.ts';
+import type { TableKey } from './key-table.ts';
+import { Memtable, type LoggedEntry, type LayerSnapshot } from './memtable.ts';
 import type { Writer } from './writer.ts';
 import type { ReplayedLog } from './writer-protocol.ts';
 
 export interface LoggedWritesOptions {
   readonly files: LogFiles;
-  readonly writer: Pick<Writer, 'checkpoint'>;
+  readonly writer: Pick<Writer, 'checkpoint' | 'hurry'>;
   readonly durability: Durability;
   readonly owner: number;
   readonly logSegmentBytes: number;
@@ -70,7 +71,7 @@ export class LoggedWrites {
       onDone: ({ layer, file }) => {
         memtable.remove(layer);
         options.onCheckpointed();
-        log.release(file);
+        log.release(file, layer.isShown ? undefined : layer.image);
       },
       onFull: onRoom,
       onFatal,
@@ -84,8 +85,8 @@ export class LoggedWrites {
         memtableBytesMax,
         waiting: found.waiting.length,
         next: { sequence: found.sequence + 1, base: found.base, fileNumber: fileNumberOf(found) },
-        onGroup: ({ segment, keys, offsets }, end) => {
-          if (segment !== undefined) memtable.end(segment.image, keys, offsets, end === 'durable');
+        onGroup: ({ segment, offsets }, end) => {
+          if (segment !== undefined && end === 'durable') memtable.put(segment.image, offsets);
         },
         onSealed: ({ file, sequence, image }) => checkpoints.add({ file, sequence, layer: memtable.layerOf(image) }),
         onRoom,
@@ -128,10 +129,8 @@ export class LoggedWrites {
   }
 
   /** Appends a record, which stands behind its key in `source`; false where the disk has no room. */
-  append(key: string, source: Buffer, place: EntryPlace): boolean {
-    const entry = this.#log.append(key, source, place);
-    if (entry !== undefined) this.#memtable.append(key, entry);
-    return entry !== undefined;
+  append(source: Buffer, place: EntryPlace): boolean {
+    return this.#log.append(source, place);
   }
 
   /**
@@ -154,13 +153,13 @@ export class LoggedWrites {
   }
 
   /** The newest durable record under a key that is not in LMDB yet. */
-  find(key: string): LoggedEntry | undefined {
+  find(key: TableKey): LoggedEntry | undefined {
     return this.#memtable.find(key);
   }
 
   /** The same, for merges: one that is not durable yet counts, too. */
-  findNewest(key: string): LoggedEntry | undefined {
-    return this.#memtable.findNewest(key);
+  findNewest(key: TableKey): LoggedEntry | undefined {
+    return this.#log.findUnended(key) ?? this.#memtable.find(key);
   }
 
   /** Prepares `snapshot` by a short step; returns whether that is short now, too. */
@@ -180,6 +179,7 @@ export class LoggedWrites {
 
   /** Brings what there is into LMDB before the segment is full, so that what the store takes is known. */
   checkpointEarly(): void {
+    if (this.#memtable.size > 0) this.#checkpoints.hurry();
     if (this.#checkpoints.waiting > 0 || this.#memtable.size === 0) return;
     if (this.#log.rotate()) this.#log.flush();
   }
@@ -231,9 +231,7 @@ function readWaiting(files: LogFiles, { waiting }: ReplayedLog, memtable: Memtab
     const header = readSegmentHeader(image);
     if (header === undefined) throw new Error(`the log's file "${name}" lost its header`);
     const layer = memtable.layerOf(image);
-    readSegment(image, header, (place) => {
-      layer.put(tableKey(image, place.keyStart, place.keyEnd), place.entry);
-    });
+    readSegment(image, header, ({ entry }) => layer.put(entry));
     return { file: files.open(name), sequence: header.sequence, layer };
   });
 }

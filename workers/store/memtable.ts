@@ -3,19 +3,21 @@
  * the segment's image.
  *
  * A segment's image is its file's bytes in memory; entries are encoded straight into it, so an entry is one number, its
- * offset. Keys are strings of one character a byte: their order is that of the bytes. Writes go to a hash table; the order of
- * keys is made only when a range asks for it, in steps, and kept from then on: in a B+ tree that shares nodes with its clones
- * (sorted-btree), so that a range gets all of it as of one moment for nothing. Putting each write into the tree at once costs
- * a replica a seventh of its CPU (docs/decisions/014).
+ * offset. Writes go to a hash table (key-table.ts); the order of keys is made only when a range asks for it, in steps, and
+ * kept from then on: in a B+ tree that shares nodes with its clones (sorted-btree), so that a range gets all of it as of one
+ * moment for nothing. Its keys are strings of one character a byte, whose order is that of the bytes. Putting each write into
+ * the tree at once costs a replica a seventh of its CPU (docs/decisions/014).
  */
 import type { Buffer } from 'node:buffer';
 import BTreeModule from 'sorted-btree';
+import { hasLargeKind } from '../../src/formats/large-head.ts';
 import { entryAt, type LogEntry } from '../../src/formats/log.ts';
+import { KeyTable, tableKey, type TableKey } from './key-table.ts';
 
-type Table = InstanceType<typeof BTreeModule.default<string, number>>;
+type Tree = InstanceType<typeof BTreeModule.default<string, number>>;
 
-/** The key's bytes as the tables know it. */
-export function tableKey(bytes: Buffer, start: number, end: number): string {
+/** The key's bytes as the order of keys knows it. */
+export function orderedKey(bytes: Buffer, start: number, end: number): string {
   return bytes.toString('latin1', start, end);
 }
 
@@ -25,48 +27,75 @@ export interface LoggedEntry {
   readonly offset: number;
 }
 
-/** How many keys one step puts in order: 1 to 2 ms. */
-const ORDER_STEP_KEYS = 2000;
+/** How many entries one step puts in order: 1 to 2 ms. */
+const ORDER_STEP_ENTRIES = 2000;
+
+/** Entries of a segment by their offsets, for its checkpoint. */
+export interface LayerOffsets {
+  /** The newest entry of each key, in no order. */
+  readonly newest: Uint32Array;
+  /** Heads of large values whose place another entry has taken: nothing names their chunks any more. */
+  readonly replacedHeads: Uint32Array;
+}
 
 /** One segment's table. */
 export class MemtableLayer {
   readonly image: Buffer;
-  readonly #offsets = new Map<string, number>();
+  /** Whether somebody may still read the image when the layer is gone. */
+  isShown = false;
+  readonly #table: KeyTable;
   readonly #ordered = new BTreeModule.default<string, number>(undefined, compareKeys, 64);
-  /** Keys whose newest offset is not in `#ordered` yet; one may be there several times. */
-  #unordered: string[] = [];
+  /** Heads of large values that another entry has replaced; 0.1 MiB each at least, so there are few. */
+  readonly #replacedHeads: number[] = [];
+  /** Entries that are not in `#ordered` yet. */
+  #unordered: number[] = [];
 
   constructor(image: Buffer) {
     this.image = image;
+    this.#table = new KeyTable(image);
   }
 
+  /** How many keys it has. */
   get size(): number {
-    return this.#offsets.size;
+    return this.#table.size;
   }
 
-  put(key: string, offset: number): void {
-    this.#offsets.set(key, offset);
-    this.#unordered.push(key);
+  /** Puts an entry under its key, in the place of an older one. */
+  put(offset: number): void {
+    const before = this.#table.put(offset);
+    if (before !== 0 && hasLargeKind(this.image, entryAt(this.image, before).keyEnd)) this.#replacedHeads.push(before);
+    this.#unordered.push(offset);
   }
 
-  offsetOf(key: string): number | undefined {
-    return this.#offsets.get(key);
+  /** The offsets of what a checkpoint brings into LMDB, and of the heads of large values that it does not. */
+  toCheckpoint(): LayerOffsets {
+    return { newest: this.#table.offsets(), replacedHeads: Uint32Array.from(this.#replacedHeads) };
+  }
+
+  /** The offset of the newest entry under a key; 0 where there is none. */
+  find(key: TableKey): number {
+    return this.#table.find(key);
   }
 
   /** Whether `snapshot` would have more to put in order than one step takes. */
   get isUnordered(): boolean {
-    return this.#unordered.length > ORDER_STEP_KEYS;
+    return this.#unordered.length > ORDER_STEP_ENTRIES;
   }
 
-  /** Puts some more keys in order. */
+  /** Puts some more entries in order, the newest of their keys. */
   order(): void {
-    const left = Math.max(0, this.#unordered.length - ORDER_STEP_KEYS);
-    for (const key of this.#unordered.splice(left)) this.#ordered.set(key, this.#offsets.get(key) as number);
+    const left = Math.max(0, this.#unordered.length - ORDER_STEP_ENTRIES);
+    for (const offset of this.#unordered.splice(left)) {
+      const { keyStart, keyEnd } = entryAt(this.image, offset);
+      const newest = this.#table.find(tableKey(this.image, keyStart, keyEnd));
+      this.#ordered.set(orderedKey(this.image, keyStart, keyEnd), newest);
+    }
   }
 
   /** The layer as it is now, whatever is put later. */
   snapshot(): LayerSnapshot {
     while (this.#unordered.length > 0) this.order();
+    this.isShown = true;
     return new LayerSnapshot(this.image, this.#ordered.clone());
   }
 }
@@ -74,16 +103,16 @@ export class MemtableLayer {
 /** A layer as of one moment. */
 export class LayerSnapshot {
   readonly image: Buffer;
-  readonly #table: Table;
+  readonly #tree: Tree;
 
-  constructor(image: Buffer, table: Table) {
+  constructor(image: Buffer, tree: Tree) {
     this.image = image;
-    this.#table = table;
+    this.#tree = tree;
   }
 
   /** Entries from `start` on, before `end` where there is one, in the order of their keys. */
   *entries(start: string, end: string | undefined): Generator<LogEntry> {
-    for (const [key, offset] of this.#table.entries(start)) {
+    for (const [key, offset] of this.#tree.entries(start)) {
       if (end !== undefined && key >= end) return;
       yield entryAt(this.image, offset);
     }
@@ -91,33 +120,22 @@ export class LayerSnapshot {
 }
 
 /**
- * The layers of one owner, and before them what is appended to the log and not durable: merges see that, reads do not.
- * Bounded by the log, which makes no segment past `memtableBytesMax`.
+ * The layers of one owner, all of which is durable: reads see it. Bounded by the log, which makes no segment past
+ * `memtableBytesMax`.
  */
 export class Memtable {
   /** The newest last. */
   #layers: MemtableLayer[] = [];
-  readonly #pending = new Map<string, LoggedEntry>();
 
   /** How many entries all layers have; a key may be in several. */
   get size(): number {
     return this.#layers.reduce((sum, layer) => sum + layer.size, 0);
   }
 
-  /** An entry was appended. */
-  append(key: string, entry: LoggedEntry): void {
-    this.#pending.set(key, entry);
-  }
-
-  /** Entries of one segment are durable, so that reads see them; `isKept` false: they are not in the log after all. */
-  end(image: Buffer, keys: readonly string[], offsets: readonly number[], isKept: boolean): void {
+  /** Entries of one segment are durable, in the order of appending. */
+  put(image: Buffer, offsets: readonly number[]): void {
     const layer = this.layerOf(image);
-    for (let index = 0; index < keys.length; index++) {
-      const [key, offset] = [keys[index] as string, offsets[index] as number];
-      if (isKept) layer.put(key, offset);
-      const pending = this.#pending.get(key);
-      if (pending?.image === image && pending.offset === offset) this.#pending.delete(key);
-    }
+    for (const offset of offsets) layer.put(offset);
   }
 
   /** The layer of a segment; an empty one where there is none yet. */
@@ -134,19 +152,14 @@ export class Memtable {
     this.#layers = this.#layers.filter((one) => one !== layer);
   }
 
-  /** The newest durable entry under a key. */
-  find(key: string): LoggedEntry | undefined {
+  /** The newest entry under a key. */
+  find(key: TableKey): LoggedEntry | undefined {
     for (let index = this.#layers.length - 1; index >= 0; index--) {
       const layer = this.#layers[index] as MemtableLayer;
-      const offset = layer.offsetOf(key);
-      if (offset !== undefined) return { image: layer.image, offset };
+      const offset = layer.find(key);
+      if (offset !== 0) return { image: layer.image, offset };
     }
     return undefined;
-  }
-
-  /** The newest entry under a key, durable or not. */
-  findNewest(key: string): LoggedEntry | undefined {
-    return this.#pending.get(key) ?? this.find(key);
   }
 
   /** Does a step of 1 to 2 ms towards the order of keys; returns whether `snapshot` takes no longer than some of them. */

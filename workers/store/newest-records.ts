@@ -1,72 +1,208 @@
-/** The newest record of each key in one or several segments of the log: what their checkpoint merges. */
+/**
+ * The newest record of each key in one or several segments of the log, in the order of keys: what their checkpoint merges.
+ *
+ * Entries are sorted as numbers of 64 bits: what their keys have behind the bytes that all keys begin with, as far as it fits,
+ * and the entry's index. A typed array sorts numbers without calling back, and no key becomes a string. Keys that are alike
+ * that far are compared byte by byte.
+ */
 import type { Buffer } from 'node:buffer';
+import { endianness } from 'node:os';
 import { compareRecords } from '../../src/domain/merge.ts';
-import { areSameLargeWrite, isLargeHead } from '../../src/formats/large-head.ts';
+import { areSameLargeWrite, hasLargeKind, isLargeHead } from '../../src/formats/large-head.ts';
 import { entryAt, entryRecord, type LogEntry } from '../../src/formats/log.ts';
-import type { RecordView } from '../../src/formats/record.ts';
-import { tableKey } from './memtable.ts';
+import { readVersion, type RecordView } from '../../src/formats/record.ts';
 
-/** Above every offset in a segment: a place is the segment's index times this, and the offset of the entry in it. */
-const PLACE_STEP = 2 ** 32;
+/** A segment's bytes, and the index of its first entry among all. */
+interface Part {
+  readonly bytes: Buffer;
+  readonly first: number;
+}
+
+/** An entry, and the bytes of the segment that it stands in. */
+export interface SegmentEntry extends LogEntry {
+  readonly bytes: Buffer;
+}
+
+/** Which half of a number of 64 bits is the upper one in memory. */
+const UPPER = endianness() === 'LE' ? 1 : 0;
+const HALF_BYTES = 4;
+const HALF_BITS = 32;
 
 export class NewestRecords {
   /** Heads of large values that another record of these segments has replaced: nothing names their chunks any more. */
   readonly replacedHeads: Buffer[] = [];
-  readonly #segments: Buffer[] = [];
-  /** A number for each key, since there are a hundred thousand of them. */
-  readonly #places = new Map<string, number>();
-  entries = 0;
+  readonly #parts: Part[] = [];
+  /** Where each entry stands in its segment, in the order of appending. */
+  readonly #offsets: number[] = [];
+  /** Indexes of the newest entry of each key, in the order of keys; undefined before they are asked for. */
+  #newest: number[] | undefined;
 
-  /** How many keys there are. */
+  /** How many entries were added. */
+  get entries(): number {
+    return this.#offsets.length;
+  }
+
+  /** How many keys there are. No entry may be added once this or `at` was asked. */
   get size(): number {
-    return this.#places.size;
+    this.#newest ??= this.#keepNewest(this.#indexesByKey());
+    return this.#newest.length;
   }
 
-  /** Takes an entry. Of two with the same stamp, a large value that was written again, the one that comes later stays. */
-  add(bytes: Buffer, { entry, keyStart, keyEnd }: LogEntry): void {
-    this.entries++;
-    if (this.#segments.at(-1) !== bytes) this.#segments.push(bytes);
-    const key = tableKey(bytes, keyStart, keyEnd);
-    const known = this.#places.get(key);
-    if (known === undefined || isReplacedBy(this.#recordAt(known), entryRecord(bytes, entry))) {
-      this.#places.set(key, (this.#segments.length - 1) * PLACE_STEP + entry);
-      if (known !== undefined) this.#replaced(this.#recordAt(known));
-    } else {
-      this.#replaced(entryRecord(bytes, entry));
+  /** Takes the entry at `offset` of a segment; segments come one after another. */
+  add(bytes: Buffer, offset: number): void {
+    if (this.#parts.at(-1)?.bytes !== bytes) this.#parts.push({ bytes, first: this.#offsets.length });
+    this.#offsets.push(offset);
+  }
+
+  /** Takes the head of a large value that is known to be replaced. */
+  addReplacedHead(bytes: Buffer, offset: number): void {
+    this.replacedHeads.push(entryRecord(bytes, offset));
+  }
+
+  /** The newest entry of the key with this number, from 0 to below `size`, in the order of keys. */
+  at(number: number): SegmentEntry {
+    const index = this.#newest?.[number] as number;
+    const bytes = this.#bytesOf(index);
+    const { entry, keyStart, keyEnd, end } = entryAt(bytes, this.#offsets[index] as number);
+    return { bytes, entry, keyStart, keyEnd, end };
+  }
+
+  #bytesOf(index: number): Buffer {
+    let part = this.#parts.length - 1;
+    while ((this.#parts[part] as Part).first > index) part--;
+    return (this.#parts[part] as Part).bytes;
+  }
+
+  /** All indexes in the order of keys, and those of one key as they were added. */
+  #indexesByKey(): Uint32Array {
+    const indexBits = Math.ceil(Math.log2(this.entries + 1));
+    const sorted = this.#sortByBeginning(indexBits);
+    const indexMask = 2 ** indexBits - 1;
+    const indexes = new Uint32Array(this.entries);
+    let start = 0;
+    for (let at = 0; at < indexes.length; at++) {
+      indexes[at] = ((sorted[2 * at + 1 - UPPER] as number) & indexMask) >>> 0;
+      if (at > start && !beginAlike(sorted, start, at, indexBits)) {
+        this.#sortAlike(indexes.subarray(start, at));
+        start = at;
+      }
     }
+    this.#sortAlike(indexes.subarray(start));
+    return indexes;
   }
 
-  /** Every key, one character a byte, in the order of the bytes. */
-  sortedKeys(): string[] {
-    return [...this.#places.keys()].sort();
+  /** Numbers of two halves each: what the key has behind the common beginning in the upper bits, the index in the lower. */
+  #sortByBeginning(indexBits: number): Uint32Array {
+    const common = this.#commonBytes();
+    const halves = new Uint32Array(2 * this.entries);
+    const keyMask = indexBits < HALF_BITS ? -1 << indexBits : 0;
+    for (const [number, { bytes, first }] of this.#parts.entries()) {
+      const end = this.#parts[number + 1]?.first ?? this.entries;
+      for (let index = first; index < end; index++) {
+        const { keyStart, keyEnd } = entryAt(bytes, this.#offsets[index] as number);
+        const from = keyStart + common;
+        halves[2 * index + UPPER] = fourBytes(bytes, from, keyEnd);
+        halves[2 * index + 1 - UPPER] = (fourBytes(bytes, from + HALF_BYTES, keyEnd) & keyMask) | index;
+      }
+    }
+    new BigUint64Array(halves.buffer).sort();
+    return halves;
   }
 
-  /** The key and its newest record, as views. */
-  get(key: string): { readonly key: Buffer; readonly record: Buffer } {
-    const place = this.#places.get(key) as number;
-    const bytes = this.#segmentOf(place);
-    const { keyStart, keyEnd, end } = entryAt(bytes, place % PLACE_STEP);
-    return { key: bytes.subarray(keyStart, keyEnd), record: bytes.subarray(keyEnd, end) };
+  /** How many bytes all keys have in common at their beginning. */
+  #commonBytes(): number {
+    if (this.entries === 0) return 0;
+    const first = this.#keyAt(0);
+    let common = first.length;
+    for (let index = 1; index < this.entries && common > 0; index++) {
+      const bytes = this.#bytesOf(index);
+      const { keyStart, keyEnd } = entryAt(bytes, this.#offsets[index] as number);
+      let alike = 0;
+      while (alike < common && keyStart + alike < keyEnd && bytes[keyStart + alike] === first[alike]) alike++;
+      common = alike;
+    }
+    return common;
   }
 
-  #segmentOf(place: number): Buffer {
-    return this.#segments[Math.floor(place / PLACE_STEP)] as Buffer;
+  /** Puts indexes whose keys begin alike into the order of keys; those of one key stay as they are. */
+  #sortAlike(indexes: Uint32Array): void {
+    if (indexes.length < 2) return;
+    let isSorted = true;
+    for (let at = 1; at < indexes.length && isSorted; at++) {
+      isSorted = this.#compareKeys(indexes[at - 1] as number, indexes[at] as number) <= 0;
+    }
+    if (!isSorted) indexes.sort((left, right) => this.#compareKeys(left, right) || left - right);
   }
 
-  #recordAt(place: number): Buffer {
-    return entryRecord(this.#segmentOf(place), place % PLACE_STEP);
+  #compareKeys(left: number, right: number): number {
+    return compareKeys(this.#bytesOf(left), this.#offsets[left] as number, this.#bytesOf(right), this.#offsets[right] as number);
   }
 
-  #replaced(record: Buffer): void {
-    if (isLargeHead(record)) this.replacedHeads.push(record);
+  #keyAt(index: number): Buffer {
+    const bytes = this.#bytesOf(index);
+    const { keyStart, keyEnd } = entryAt(bytes, this.#offsets[index] as number);
+    return bytes.subarray(keyStart, keyEnd);
+  }
+
+  /** Of two with the same stamp, a large value that was written again, the one that comes later stays. */
+  #keepNewest(indexes: Uint32Array): number[] {
+    const newest: number[] = [];
+    let last = -1;
+    for (const index of indexes) {
+      if (last < 0 || this.#compareKeys(last, index) !== 0) {
+        newest.push(index);
+        last = index;
+        continue;
+      }
+      const isReplaced = this.#isReplacedBy(last, index);
+      this.#noteReplaced(isReplaced ? last : index);
+      if (isReplaced) newest[newest.length - 1] = last = index;
+    }
+    return newest;
+  }
+
+  #isReplacedBy(old: number, fresh: number): boolean {
+    const [oldView, freshView] = [this.#viewOf(old), this.#viewOf(fresh)];
+    if (readVersion(freshView.bytes, freshView.offset) > readVersion(oldView.bytes, oldView.offset)) return true;
+    if (areSameLargeWrite(this.#recordOf(old), this.#recordOf(fresh))) return true;
+    return compareRecords(freshView, oldView) >= 0;
+  }
+
+  #noteReplaced(index: number): void {
+    const { bytes, offset } = this.#viewOf(index);
+    if (!hasLargeKind(bytes, offset)) return;
+    const head = this.#recordOf(index);
+    if (isLargeHead(head)) this.replacedHeads.push(head);
+  }
+
+  #viewOf(index: number): RecordView {
+    const bytes = this.#bytesOf(index);
+    const { keyEnd, end } = entryAt(bytes, this.#offsets[index] as number);
+    return { bytes, offset: keyEnd, length: end - keyEnd };
+  }
+
+  #recordOf(index: number): Buffer {
+    return entryRecord(this.#bytesOf(index), this.#offsets[index] as number);
   }
 }
 
-function isReplacedBy(old: Buffer, fresh: Buffer): boolean {
-  if (areSameLargeWrite(old, fresh)) return true;
-  return compareRecords(wholeView(fresh), wholeView(old)) >= 0;
+/** The order of the keys of two entries; most keys that are compared here are one. */
+function compareKeys(left: Buffer, leftOffset: number, right: Buffer, rightOffset: number): number {
+  const [a, b] = [entryAt(left, leftOffset), entryAt(right, rightOffset)];
+  return left.compare(right, b.keyStart, b.keyEnd, a.keyStart, a.keyEnd);
 }
 
-function wholeView(bytes: Buffer): RecordView {
-  return { bytes, offset: 0, length: bytes.length };
+/** Up to four bytes as a number that has their order; zeros stand for those behind `end`. */
+function fourBytes(bytes: Buffer, from: number, end: number): number {
+  let number = 0;
+  for (let at = from; at < from + HALF_BYTES; at++) number = (number << 8) | (at < end ? (bytes[at] as number) : 0);
+  return number;
+}
+
+/** Whether two sorted numbers are alike but for their indexes. */
+function beginAlike(halves: Uint32Array, left: number, right: number, indexBits: number): boolean {
+  if (halves[2 * left + UPPER] !== halves[2 * right + UPPER]) return false;
+  if (indexBits >= HALF_BITS) return true;
+  const lower = 1 - UPPER;
+  return (halves[2 * left + lower] as number) >>> indexBits === (halves[2 * right + lower] as number) >>> indexBits;
 }

@@ -112,10 +112,10 @@ export function newestRecords(logs: readonly FoundLog[]): NewestRecords {
   const newest = new NewestRecords();
   for (const { segments, damage } of logs) {
     for (const { bytes, header } of segments) {
-      readSegment(bytes, header, (place) => newest.add(bytes, place));
+      readSegment(bytes, header, ({ entry }) => newest.add(bytes, entry));
       for (const hole of damage) {
         const isHere = hole.from >= header.base && hole.from < header.base + bytes.length;
-        if (isHere) salvageHole(bytes, header, hole, (place) => newest.add(bytes, place));
+        if (isHere) salvageHole(bytes, header, hole, ({ entry }) => newest.add(bytes, entry));
       }
     }
   }

@@ -40,6 +40,13 @@ export interface Checkpointed {
   readonly sequence: number;
 }
 
+export interface CheckpointOptions {
+  /** What is in LMDB when all records are. */
+  readonly upTo: readonly Checkpointed[];
+  /** Whether each record is known to be the newest under its key. */
+  readonly areNewest: boolean;
+}
+
 export class StoreWriter {
   readonly #environment: StoreEnvironment;
   readonly #records: Database<Buffer, Buffer>;
@@ -71,16 +78,28 @@ export class StoreWriter {
     return this.#meta.getBinary(checkpointKey(owner))?.readDoubleLE() ?? 0;
   }
 
-  /** Merges records, a transaction a step; they are on the disk at its end. Throws what LMDB says. */
-  *checkpoint(newest: NewestRecords, upTo: readonly Checkpointed[]): Generator<void, void> {
-    const keys = newest.sortedKeys();
-    for (let index = 0; index < keys.length;) {
-      const { end, bytes } = share(keys, index, newest);
-      this.#environment.transact({ records: end - index, bytes }, () =>
-        this.#mergeShare(keys.slice(index, end), newest),
-      );
-      index = end;
-      yield;
+  /**
+   * Merges records, a transaction a step; they are on the disk at its end. `areNewest`: their owner has compared each with what
+   * LMDB holds, so they replace that without a look at it. Yields which share of the keys is done. Throws what LMDB says.
+   */
+  *checkpoint(newest: NewestRecords, { upTo, areNewest }: CheckpointOptions): Generator<number, void> {
+    for (let from = 0; from < newest.size;) {
+      const { end, bytes } = share(newest, from);
+      // Without chunks there is no head whose chunks would have to go.
+      const isBlind = areNewest && this.#chunks.getKeysCount({ limit: 1 }) === 0;
+      const merge = isBlind ? this.#put : this.#merge;
+      this.#environment.transact({ records: end - from, bytes }, () => {
+        let version: Version = 0;
+        for (let number = from; number < end; number++) {
+          const entry = newest.at(number);
+          const { bytes: segment, keyStart, keyEnd, end: recordEnd } = entry;
+          merge.call(this, segment.subarray(keyStart, keyEnd), segment.subarray(keyEnd, recordEnd));
+          version = Math.max(version, readVersion(segment, keyEnd));
+        }
+        this.#raiseBound(version);
+      });
+      from = end;
+      yield end / newest.size;
     }
     const records = newest.replacedHeads.reduce((sum, head) => sum + chunkCount(head) + 1, upTo.length);
     this.#environment.transact({ records, bytes: 0 }, () => {
@@ -89,15 +108,13 @@ export class StoreWriter {
     });
   }
 
-  #mergeShare(keys: readonly string[], newest: NewestRecords): void {
-    let version: Version = 0;
-    for (const name of keys) {
-      const { key, record } = newest.get(name);
-      this.#merge(key, record);
-      version = Math.max(version, readVersion(record, 0));
-    }
+  #raiseBound(version: Version): void {
     const { bound } = this;
     if (bound !== undefined && version > bound) this.#putNumber(BOUND, version);
+  }
+
+  #put(key: Buffer, record: Buffer): void {
+    this.#records.putSync(key, record);
   }
 
   #merge(key: Buffer, record: Buffer): void {
@@ -164,12 +181,13 @@ export class StoreWriter {
   }
 }
 
-/** One transaction's share of the keys: its end, and the bytes of its records. */
-function share(keys: readonly string[], from: number, newest: NewestRecords): { end: number; bytes: number } {
+/** One transaction's share: where it ends, and the bytes of its records. */
+function share(newest: NewestRecords, from: number): { end: number; bytes: number } {
   let end = from;
   let bytes = 0;
-  for (; end < keys.length && end - from < TRANSACTION_RECORDS && bytes < TRANSACTION_BYTES; end++) {
-    bytes += newest.get(keys[end] as string).record.length;
+  for (; end < newest.size && end - from < TRANSACTION_RECORDS && bytes < TRANSACTION_BYTES; end++) {
+    const { keyEnd, end: recordEnd } = newest.at(end);
+    bytes += recordEnd - keyEnd;
   }
   return { end, bytes };
 }

@@ -47,7 +47,7 @@ import { LargeValues } from './large-values.ts';
 import type { LogMeasures, Room } from './log.ts';
 import { openLogFiles } from './log-files.ts';
 import { LoggedWrites, type Settled } from './logged-writes.ts';
-import { tableKey } from './memtable.ts';
+import { tableKey } from './key-table.ts';
 import { NewestVersions } from './newest-versions.ts';
 import type { EntryCursor } from './cursors.ts';
 import type { StoreRange } from './range.ts';
@@ -259,19 +259,19 @@ export class Store {
    */
   merge({ bytes, offset, length, keyStart, keyEnd }: Entry, ceiling: Version): ReplyCode {
     const key = bytes.subarray(keyStart, keyEnd);
-    const record = bytes.subarray(keyEnd, offset + length);
+    const end = offset + length;
+    const recordBytes = end - keyEnd;
     const ownKeyChecksum = keyChecksum(key);
-    if (record.length > RECORD_HEADER_BYTES + largeValueBytes || !isAcceptable(record, ceiling))
-      return replyCodes.failed;
-    if (!isIntactUnder(record, 0, record.length, ownKeyChecksum)) return replyCodes.failed;
-    if (!isTombstone(record, 0) && !this.#hasRoomFor(record.length)) return replyCodes.full;
-    const name = tableKey(bytes, keyStart, keyEnd);
-    if (!this.#newest.mustWin(ownKeyChecksum, readVersion(record, 0))) {
-      const current = this.#current(name, key);
-      if (current !== undefined && !wins(record, current, key)) return replyCodes.applied;
+    if (recordBytes > RECORD_HEADER_BYTES + largeValueBytes) return replyCodes.failed;
+    if (!isIntactUnder(bytes, keyEnd, recordBytes, ownKeyChecksum)) return replyCodes.failed;
+    const version = readVersion(bytes, keyEnd);
+    if (!isAcceptable(version, ceiling)) return replyCodes.failed;
+    if (!isTombstone(bytes, keyEnd) && !this.#hasRoomFor(recordBytes)) return replyCodes.full;
+    if (!this.#newest.mustWin(ownKeyChecksum, version)) {
+      const current = this.#current(key);
+      if (current !== undefined && !wins(bytes.subarray(keyEnd, end), current, key)) return replyCodes.applied;
     }
-    const isLogged = this.#logged.append(name, bytes, { keyStart, keyEnd, end: offset + length });
-    return isLogged ? replyCodes.applied : replyCodes.full;
+    return this.#logged.append(bytes, { keyStart, keyEnd, end }) ? replyCodes.applied : replyCodes.full;
   }
 
   /** Calls `done` when all that was merged by now is as durable as the durability says; see `LoggedWrites.settle`. */
@@ -287,7 +287,7 @@ export class Store {
   async mergeLarge(entry: Entry, ceiling: Version): Promise<ReplyCode> {
     const key = Buffer.from(keyOf(entry));
     const record = recordOf(entry);
-    if (!isAcceptable(record, ceiling)) return replyCodes.failed;
+    if (!isAcceptable(readVersion(record, 0), ceiling)) return replyCodes.failed;
     if (!(await runInSteps(isIntactInSteps(record, 0, record.length, key), steps.pause))) return replyCodes.failed;
     if (!this.#hasRoomFor(record.length)) return replyCodes.full;
     const setId = randomBytes(SET_ID_BYTES);
@@ -329,8 +329,7 @@ export class Store {
   }
 
   #mergeHead(key: Buffer, head: Buffer, setId: Buffer): ReplyCode {
-    const name = tableKey(key, 0, key.length);
-    const current = this.#current(name, key);
+    const current = this.#current(key);
     // The same write again is a repair: its chunks were checked just now, those that stand there may be damaged.
     const isAgain = current !== undefined && areSameLargeWrite(head, current);
     if (current !== undefined && !isAgain && !wins(head, current, key)) {
@@ -339,13 +338,13 @@ export class Store {
     }
     this.#newest.mustWin(keyChecksum(key), readVersion(head, 0));
     const entry = Buffer.concat([key, head]);
-    const isLogged = this.#logged.append(name, entry, { keyStart: 0, keyEnd: key.length, end: entry.length });
+    const isLogged = this.#logged.append(entry, { keyStart: 0, keyEnd: key.length, end: entry.length });
     return isLogged ? replyCodes.applied : replyCodes.full;
   }
 
   /** The record that a write under a key has to win over, durable or not. */
-  #current(name: string, key: Buffer): Buffer | undefined {
-    const logged = this.#logged.findNewest(name);
+  #current(key: Buffer): Buffer | undefined {
+    const logged = this.#logged.findNewest(tableKey(key, 0, key.length));
     return logged === undefined ? this.#get(key) : entryRecord(logged.image, logged.offset);
   }
 
@@ -388,9 +387,8 @@ function noLog(owner: number): ReplayedLog {
   return { owner, sequence: 0, base: 0, files: [], strangers: [], waiting: [] };
 }
 
-/** Whether a record's version is a version at all, and not too far in the future. */
-function isAcceptable(record: Buffer, ceiling: Version): boolean {
-  const version = readVersion(record, 0);
+/** Whether a number is a version at all, and not too far in the future. */
+function isAcceptable(version: number, ceiling: Version): boolean {
   return Number.isSafeInteger(version) && version > 0 && version <= ceiling;
 }
 

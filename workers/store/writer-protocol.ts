@@ -1,6 +1,7 @@
 /** What a worker and the thread that writes to LMDB for it say to each other. */
 import type { ErrorCode } from '../../src/diagnostics/errors.ts';
 import type { Version } from '../../src/formats/record.ts';
+import type { LayerOffsets } from './memtable.ts';
 
 /** Which logs a start replays: all that the directory holds, or this owner's, whose worker died. */
 export type ReplayScope = 'all' | 'own';
@@ -52,10 +53,22 @@ export interface WriterFailed {
   readonly message: string;
 }
 
+/** A segment to be brought into LMDB. */
+export interface CheckpointJob {
+  /** Of its file. */
+  readonly name: string;
+  readonly sequence: number;
+  readonly offsets: LayerOffsets;
+  /** Over how long to spread it, milliseconds. */
+  readonly spreadMs: number;
+}
+
 /** What the thread is asked; `id` comes back with the end. */
 export type Job =
   /** Bring a full segment into LMDB. */
-  | { readonly kind: 'checkpoint'; readonly id: number; readonly name: string; readonly sequence: number }
+  | ({ readonly kind: 'checkpoint'; readonly id: number } & CheckpointJob)
+  /** Checkpoints that were asked for by now are not to take their time any more; this has no end of its own. */
+  | { readonly kind: 'hurry'; readonly id: number }
   /** Put chunks of a set, from number `first` on. */
   | {
       readonly kind: 'chunks';

@@ -9,7 +9,6 @@ import { getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
-import { readSegment, readSegmentHeader } from '../../src/formats/log.ts';
 import { osThreadId } from '../../src/metrics/thread-metrics.ts';
 import { StoreEnvironment } from './environment.ts';
 import { openLogFiles, type LogFiles } from './log-files.ts';
@@ -17,7 +16,7 @@ import { NewestRecords } from './newest-records.ts';
 import { describeDamage, findLogs, newestRecords, type FoundLog } from './replay.ts';
 import { isDiskFull } from './room.ts';
 import { StoreWriter } from './store-writer.ts';
-import type { Job, JobEnd, Replayed, WriterFailed, WriterOptions, WriterReady } from './writer-protocol.ts';
+import type { CheckpointJob, Job, JobEnd, Replayed, WriterFailed, WriterOptions, WriterReady } from './writer-protocol.ts';
 
 const port = parentPort as MessagePort;
 const options = workerData as WriterOptions;
@@ -89,7 +88,7 @@ function replay(files: LogFiles, writer: StoreWriter): Replayed {
 
 function checkpoint(writer: StoreWriter, newest: NewestRecords, logs: readonly FoundLog[]): void {
   if (newest.size === 0 && logs.every(({ segments }) => segments.length === 0)) return;
-  for (const _ of writer.checkpoint(newest, logs));
+  for (const _ of writer.checkpoint(newest, { upTo: logs, areNewest: false }));
 }
 
 /** Does something, as far as the disk has room for it; false where it has not. */
@@ -110,16 +109,28 @@ function damagedLog(directory: string, damage: string): KvorumError {
   return new KvorumError('log-damaged', `Cannot open store "${directory}": ${text}`);
 }
 
+/** A checkpoint that is under way. */
+interface RunningCheckpoint {
+  readonly job: Job & { readonly kind: 'checkpoint' };
+  readonly steps: Generator<number, void>;
+  readonly records: number;
+  readonly startedAt: number;
+  /** Which share of it is done. */
+  done: number;
+}
+
 /** The jobs that wait, and the checkpoint that is under way. */
 class Jobs {
   readonly #files: LogFiles;
   readonly #writer: StoreWriter;
   readonly #environment: StoreEnvironment;
   readonly #urgent: Job[] = [];
-  readonly #checkpoints: Job[] = [];
-  #underWay: { readonly job: Job; readonly steps: Generator<void, void>; readonly records: number } | undefined;
-  #startedAt = 0;
-  #isScheduled = false;
+  readonly #checkpoints: (Job & { readonly kind: 'checkpoint' })[] = [];
+  #underWay: RunningCheckpoint | undefined;
+  #rest: NodeJS.Timeout | undefined;
+  #next: NodeJS.Immediate | undefined;
+  /** Checkpoints whose number is below this one do not take their time. */
+  #hurried = 0;
 
   constructor(files: LogFiles, writer: StoreWriter, environment: StoreEnvironment) {
     this.#files = files;
@@ -129,28 +140,37 @@ class Jobs {
 
   listen(): void {
     port.on('message', (job: Job) => {
-      (job.kind === 'checkpoint' ? this.#checkpoints : this.#urgent).push(job);
+      if (job.kind === 'hurry') this.#hurried = job.id;
+      else if (job.kind === 'checkpoint') this.#checkpoints.push(job);
+      else this.#urgent.push(job);
       this.#schedule();
     });
   }
 
+  /** Goes on with what waits, in a turn of its own, so that jobs which came meanwhile are seen. */
   #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(() => {
-      this.#isScheduled = false;
-      this.#step();
-      if (this.#urgent.length + this.#checkpoints.length > 0 || this.#underWay !== undefined) this.#schedule();
-    });
+    clearTimeout(this.#rest);
+    clearImmediate(this.#next);
+    if (this.#urgent.length + this.#checkpoints.length === 0 && this.#underWay === undefined) return;
+    const restMs = this.#urgent.length > 0 ? 0 : this.#restMs();
+    if (restMs > 0) this.#rest = setTimeout(() => this.#step(), restMs);
+    else this.#next = setImmediate(() => this.#step());
+  }
+
+  /** How long the checkpoint that is under way is to rest, so that its work is spread evenly, milliseconds. */
+  #restMs(): number {
+    if (this.#underWay === undefined || this.#underWay.job.id < this.#hurried) return 0;
+    const { job, startedAt, done } = this.#underWay;
+    return Math.max(0, startedAt + job.spreadMs * done - performance.now());
   }
 
   #step(): void {
     const urgent = this.#urgent.shift();
     if (urgent?.kind === 'close') return void this.#close(urgent);
-    if (urgent !== undefined) return this.#run(urgent, () => this.#do(urgent));
-    const next = this.#underWay?.job ?? this.#checkpoints.shift();
-    if (next === undefined) return undefined;
-    return this.#run(next, () => this.#goOn(next));
+    if (urgent !== undefined) this.#run(urgent, () => this.#do(urgent));
+    else if (this.#underWay !== undefined) this.#run(this.#underWay.job, () => this.#goOn());
+    else this.#begin(this.#checkpoints.shift());
+    return this.#schedule();
   }
 
   /** Tells the end of a job, or what made it fail. */
@@ -172,28 +192,35 @@ class Jobs {
     return { id: job.id, kind: 'done', records: 0, seconds: 0 };
   }
 
-  #goOn(job: Job): JobEnd | undefined {
-    if (job.kind !== 'checkpoint') return undefined;
-    if (this.#underWay === undefined) {
-      this.#startedAt = performance.now();
-      const newest = this.#readSegment(job.name);
-      const steps = this.#writer.checkpoint(newest, [{ owner: options.owner, sequence: job.sequence }]);
-      this.#underWay = { job, steps, records: newest.size };
+  #begin(job: (Job & { readonly kind: 'checkpoint' }) | undefined): void {
+    if (job === undefined) return;
+    this.#run(job, () => {
+      const startedAt = performance.now();
+      const newest = this.#recordsOf(job);
+      const upTo = [{ owner: options.owner, sequence: job.sequence }];
+      const steps = this.#writer.checkpoint(newest, { upTo, areNewest: true });
+      this.#underWay = { job, steps, records: newest.size, startedAt, done: 0 };
       return undefined;
-    }
-    if (this.#underWay.steps.next().done !== true) return undefined;
-    const { records } = this.#underWay;
-    this.#underWay = undefined;
-    return { id: job.id, kind: 'done', records, seconds: (performance.now() - this.#startedAt) / 1000 };
+    });
   }
 
-  #readSegment(name: string): NewestRecords {
+  #goOn(): JobEnd | undefined {
+    const { job, steps, records, startedAt } = this.#underWay as RunningCheckpoint;
+    const step = steps.next();
+    if (step.done !== true) {
+      (this.#underWay as RunningCheckpoint).done = step.value;
+      return undefined;
+    }
+    this.#underWay = undefined;
+    return { id: job.id, kind: 'done', records, seconds: (performance.now() - startedAt) / 1000 };
+  }
+
+  #recordsOf({ name, offsets: { newest, replacedHeads } }: CheckpointJob): NewestRecords {
     const bytes = this.#files.read(name);
-    const newest = new NewestRecords();
-    const header = readSegmentHeader(bytes);
-    if (header === undefined) throw new Error(`the log's file "${name}" lost its header`);
-    readSegment(bytes, header, (place) => newest.add(bytes, place));
-    return newest;
+    const records = new NewestRecords();
+    for (const offset of newest) records.add(bytes, offset);
+    for (const offset of replacedHeads) records.addReplacedHead(bytes, offset);
+    return records;
   }
 
   async #close(job: Job): Promise<void> {

@@ -5,7 +5,7 @@
 import type { Buffer } from 'node:buffer';
 import { isMainThread, Worker, type WorkerOptions as WorkerThreadOptions } from 'node:worker_threads';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
-import type { Job, JobEnd, WriterMessage, WriterOptions, WriterReady } from './writer-protocol.ts';
+import type { CheckpointJob, Job, JobEnd, WriterMessage, WriterOptions, WriterReady } from './writer-protocol.ts';
 
 /** The job without the number that this file gives it. */
 type JobToDo = Job extends infer One ? (One extends Job ? Omit<One, 'id'> : never) : never;
@@ -80,9 +80,18 @@ export class Writer {
     return { writer: new Writer(worker, onDied), ready };
   }
 
-  /** Brings a full segment into LMDB. */
-  checkpoint(name: string, sequence: number): Promise<WriterEnd> {
-    return this.#ask({ kind: 'checkpoint', name, sequence });
+  /** Brings a full segment into LMDB; the offsets' memory moves to the thread. */
+  checkpoint(segment: CheckpointJob): Promise<WriterEnd> {
+    const { newest, replacedHeads } = segment.offsets;
+    return this.#ask({ kind: 'checkpoint', ...segment }, [
+      newest.buffer as ArrayBuffer,
+      replacedHeads.buffer as ArrayBuffer,
+    ]);
+  }
+
+  /** Lets the checkpoints that were asked for end as soon as they can. */
+  hurry(): void {
+    if (!this.#isClosing) this.#worker.postMessage({ kind: 'hurry', id: ++this.#jobs } satisfies Job);
   }
 
   /** Puts chunks of a set on the disk; their memory moves to the thread, so each must own its. */

@@ -20,10 +20,11 @@ function bench(): Bench {
   let end: ((end: WriterEnd) => void) | undefined;
   const checkpoints = new Checkpoints({
     writer: {
-      checkpoint: (_name, sequence) => {
+      checkpoint: ({ sequence }) => {
         begun.push(sequence);
         return new Promise((resolve) => (end = resolve));
       },
+      hurry: () => {},
     },
     onDone: () => {},
     onFull: () => {},
