@@ -37,7 +37,7 @@ export const OUTCOME_HEADER_BYTES = 11;
 /** What stands between such a head and a value. */
 export const FOUND_VERSION_BYTES = 8;
 /** Room to leave before a reply, so that an outcome frame can be made around the value of its record (`foundOwn`). */
-const ROOM_BYTES =
+export const REPLY_ROOM_BYTES =
   OUTCOME_FRAME_HEADER_BYTES + OUTCOME_HEADER_BYTES + FOUND_VERSION_BYTES - REPLY_HEADER_BYTES - RECORD_HEADER_BYTES;
 
 /** One replica's reply to one operation, as a view. */
@@ -267,7 +267,7 @@ function foundBytes({ length }: RecordView): number {
 
 /** Memory for a reply frame of so many bytes, with room before it for an outcome frame's head. */
 export function allocateReply(length: number): Buffer {
-  return Buffer.allocUnsafeSlow(ROOM_BYTES + length).subarray(ROOM_BYTES);
+  return Buffer.allocUnsafeSlow(REPLY_ROOM_BYTES + length).subarray(REPLY_ROOM_BYTES);
 }
 
 /** Memory for a record that a reply frame can be made around. */
