@@ -11,6 +11,7 @@ import { setTimeout } from 'node:timers/promises';
 import { DataDirectory } from './data-directory.ts';
 import { NodeClock } from './dispatch/clock.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
+import { Pulse } from './dispatch/pulse.ts';
 import { RangeDispatcher } from './dispatch/range-dispatcher.ts';
 import { WorkerPool, type WorkerPoolHandlers } from './dispatch/worker-pool.ts';
 import { messageOf, type KvorumError } from './diagnostics/errors.ts';
@@ -88,6 +89,7 @@ class Node implements NodeView {
   readonly #directory: DataDirectory;
   readonly #log: Log;
   readonly #clock: NodeClock;
+  readonly #pulse: Pulse;
   readonly #dispatcher: Dispatcher<EntityExchange>;
   readonly #entity: EntityHandler;
   readonly #ranges: RangeDispatcher;
@@ -106,6 +108,10 @@ class Node implements NodeView {
     this.#directory = directory;
     this.#log = log;
     this.#clock = new NodeClock(settings.clockDriftMsMax);
+    this.#pulse = new Pulse({
+      pauseMs: settings.timeoutMs,
+      onPause: (ms) => log.warn('the process stood still; requests that waited meanwhile are refused', { ms }),
+    });
     this.#dispatcher = new Dispatcher<EntityExchange>({
       pool,
       clock: this.#clock,
@@ -113,6 +119,9 @@ class Node implements NodeView {
       batching: settings.mode === 'batched',
       workers: settings.workers,
       operationsInFlightMax: settings.operationsInFlightMax,
+      timeoutMs: settings.timeoutMs,
+      pulse: this.#pulse,
+      isWanted: ({ reply }) => !reply.isGone,
       onOutcome: (exchange, outcome) => {
         const response = this.#entity.answer(exchange, outcome);
         const seconds = (performance.now() - exchange.startedAt) / 1000;
@@ -185,6 +194,7 @@ class Node implements NodeView {
     // What did not stop may still write; the system ends the lock with the process then.
     if (isClosed) this.#directory.close();
     this.#process.close();
+    this.#pulse.close();
     if (isClosed) this.#log.info('stopped');
     else this.#log.error('stopped without closing the store', {});
   }

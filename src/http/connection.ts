@@ -59,6 +59,8 @@ export class Connection {
   #input: Input = nextHead;
   /** Bytes that have come and wait: the beginning of a head, or whatever comes while the pipeline is full. */
   #held: Buffer | undefined;
+  /** `performance.now()` since when something has waited for answers to leave; else 0. */
+  #heldSince = 0;
   /** The client has closed its side behind what is held: a stream tells so even while it is paused. */
   #isEndHeld = false;
   readonly #patience: Patience;
@@ -185,8 +187,14 @@ export class Connection {
     }
     if (this.#isReading && offset < bytes.length) this.#held = offset === 0 ? bytes : bytes.subarray(offset);
     // Whoever does not pipeline is never paused, which would cost a call for each request.
-    if (this.#isBlocked && (this.#held !== undefined || this.#input.kind === 'queued')) this.#socket.pause();
+    if (this.#isBlocked && (this.#held !== undefined || this.#input.kind === 'queued')) this.#pause();
+    else this.#heldSince = 0;
     this.#noteWait();
+  }
+
+  #pause(): void {
+    if (this.#heldSince === 0) this.#heldSince = performance.now();
+    this.#socket.pause();
   }
 
   /** Reads a body's bytes or a head; returns where the next thing starts, or undefined if it needs more input. */
@@ -248,7 +256,9 @@ export class Connection {
     // Until the handler takes the body, the answer says how the connection goes on without it.
     if (!isSkippable(head)) reply.keepAlive = false;
     this.#expect({ kind: 'offered', head });
-    this.#options.onRequest({ head, reply, takeBody: this.#takeBody, arrivedAt: this.#arrivedAt });
+    const arrivedAt = this.#arrivedAt;
+    const heldSince = this.#heldSince;
+    this.#options.onRequest({ head, reply, takeBody: this.#takeBody, arrivedAt, heldSince });
     if (this.#input.kind === 'offered') this.#skipBody(head, reply);
   }
 

@@ -57,6 +57,11 @@ export class Reply {
   readonly #onSend: (reply: Reply) => void;
   #isDropped = false;
 
+  /** Whether the connection is gone: the answer will not leave. */
+  get isGone(): boolean {
+    return this.#isDropped;
+  }
+
   constructor(context: ReplyContext, onSend: (reply: Reply) => void) {
     this.method = context.method;
     this.keepAlive = context.keepAlive;

@@ -10,6 +10,8 @@ import { version } from '../diagnostics/version.ts';
 export interface BytesInFlight {
   /** Of requests. */
   readonly bodyBytes: number;
+  /** Bodies that have not come whole. */
+  readonly bodies: number;
   /** Of large answers. */
   readonly answerBytes: number;
 }
@@ -27,7 +29,7 @@ export class ProcessMetrics {
     this.#pauseObserver.observe({ entryTypes: ['gc'] });
   }
 
-  families({ bodyBytes, answerBytes }: BytesInFlight): MetricFamily[] {
+  families({ bodyBytes, bodies, answerBytes }: BytesInFlight): MetricFamily[] {
     const cpu = process.cpuUsage();
     const memory = process.memoryUsage();
     const labels = { thread: 'main' };
@@ -41,6 +43,7 @@ export class ProcessMetrics {
         'Bytes of bodies received or waiting for their outcome',
         bodyBytes,
       ),
+      family('gauge', 'kvorum_bodies_in_flight', 'Requests whose body has not come whole', bodies),
       family(
         'gauge',
         'kvorum_answer_bytes_in_flight',
