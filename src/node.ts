@@ -18,6 +18,7 @@ import { messageOf, type KvorumError } from './diagnostics/errors.ts';
 import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
 import { replicaProtocol, type NodeDescription } from './protocol/nodes.ts';
 import type { NodeState, NodeView } from './http/admin.ts';
+import { AnswerBytes } from './http/answer-bytes.ts';
 import { EntityHandler } from './http/entity.ts';
 import { HostGuard } from './http/host-guard.ts';
 import type { EntityExchange } from './http/outcome.ts';
@@ -91,6 +92,7 @@ class Node implements NodeView {
   readonly #clock: NodeClock;
   readonly #pulse: Pulse;
   readonly #dispatcher: Dispatcher<EntityExchange>;
+  readonly #answerBytes: AnswerBytes;
   readonly #entity: EntityHandler;
   readonly #ranges: RangeDispatcher;
   readonly #range: RangeHandler;
@@ -129,14 +131,17 @@ class Node implements NodeView {
       },
       log,
     });
-    const { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, answerBytesInFlightMax } = settings;
+    const { keyBytesMax, valueBytesMax, bodyBytesInFlightMax } = settings;
     const nodeCount = topology.nodes.length;
     const replicationFactor = settings.replicationFactor || nodeCount;
-    const bounds = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, answerBytesInFlightMax };
-    const limits = { ...bounds, nodeCount, replicationFactor };
+    const limits = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, nodeCount, replicationFactor };
     const knownMethods = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
-    this.#entity = new EntityHandler(this.#dispatcher, limits, (method, status) => {
-      this.#requests.observe(knownMethods.has(method) ? method : 'other', status, 0);
+    this.#answerBytes = new AnswerBytes(settings.answerBytesInFlightMax);
+    this.#entity = new EntityHandler({
+      dispatcher: this.#dispatcher,
+      answers: this.#answerBytes,
+      limits,
+      onRefused: (method, status) => this.#requests.observe(knownMethods.has(method) ? method : 'other', status, 0),
     });
     this.#profiler = new Profiler({
       clusterSecret: settings.clusterSecret,
@@ -167,7 +172,15 @@ class Node implements NodeView {
     const hosts = new HostGuard({ bindHost: host, selfUrl: this.#self.url, allowedHosts });
     const handlers = { hosts, entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
     const bounds = { keepAliveMs, bodyBytesPerSecondMin, connectionsMax };
-    const options = { host, port, ...bounds, node: this, arrivals: this.#arrivals, ...handlers };
+    const options = {
+      host,
+      port,
+      ...bounds,
+      node: this,
+      arrivals: this.#arrivals,
+      answerBytes: this.#answerBytes,
+      ...handlers,
+    };
     this.#server = await ClientServer.listen(options);
     await this.#pool.announce();
     this.#state = 'ready';

@@ -18,6 +18,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
+import type { AnswerBytes } from './answer-bytes.ts';
 import { AnswerQueue } from './answer-queue.ts';
 import { ChunkedBody, headEnd, SizedBody, skipEmptyLines } from './body.ts';
 import {
@@ -42,6 +43,8 @@ export interface ConnectionOptions extends PatienceRules {
   /** Milliseconds; may be as coarse as the sweep. */
   readonly now: () => number;
   readonly arrivals: Arrivals;
+  /** Counts the bytes of answers that wait on all connections. */
+  readonly answerBytes: Pick<AnswerBytes, 'change'>;
 }
 
 /** Requests of one connection that wait for their answers. */
@@ -73,10 +76,12 @@ export class Connection {
     this.#answers = new AnswerQueue(socket, {
       isClosing: () => this.#phase !== 'open',
       onSent: (isLast) => this.#onSent(isLast),
+      bytes: options.answerBytes,
     });
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => {
       this.#patience.restart(this.#options.now());
+      this.#answers.countWaiting();
       this.#resume();
     });
     socket.on('finish', () => this.#patience.restart(this.#options.now()));
@@ -87,6 +92,7 @@ export class Connection {
 
   /** Ends the connection if it has waited too long, as of the server's clock. To be called from time to time. */
   sweep(): void {
+    this.#answers.countWaiting();
     const now = this.#options.now();
     const { writableLength, bytesWritten } = this.#socket;
     const verdict =

@@ -6,7 +6,7 @@ import type { Buffer } from 'node:buffer';
 import type { Refusal } from '../dispatch/admission.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { AnswerBytes } from './answer-bytes.ts';
+import { tooManyAnswers, type AnswerBytes } from './answer-bytes.ts';
 import { BodyBytes, ValueRoom } from './body-bytes.ts';
 import { isSafe, type Request } from './request.ts';
 import { outcomeResponse, retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
@@ -18,11 +18,17 @@ import type { Reply, Response } from './reply.ts';
 export interface EntityLimits extends QueryLimits {
   readonly valueBytesMax: number;
   readonly bodyBytesInFlightMax: number;
-  readonly answerBytesInFlightMax: number;
 }
 
 /** Called for each request that is refused before it is dispatched. */
 export type OnRefused = (method: string, status: number) => void;
+
+export interface EntityHandlerOptions {
+  readonly dispatcher: Dispatcher<EntityExchange>;
+  readonly answers: AnswerBytes;
+  readonly limits: EntityLimits;
+  readonly onRefused: OnRefused;
+}
 
 export class EntityHandler {
   readonly #dispatcher: Dispatcher<EntityExchange>;
@@ -32,12 +38,12 @@ export class EntityHandler {
   readonly #bodies: BodyBytes;
   #receiving = 0;
 
-  constructor(dispatcher: Dispatcher<EntityExchange>, limits: EntityLimits, onRefused: OnRefused) {
+  constructor({ dispatcher, answers, limits, onRefused }: EntityHandlerOptions) {
     this.#dispatcher = dispatcher;
     this.#limits = limits;
     this.#onRefused = onRefused;
     this.#bodies = new BodyBytes(limits.bodyBytesInFlightMax);
-    this.#answers = new AnswerBytes(limits.answerBytesInFlightMax);
+    this.#answers = answers;
   }
 
   /** Bytes of bodies being received or waiting for their outcome. */
@@ -50,7 +56,7 @@ export class EntityHandler {
     return this.#receiving;
   }
 
-  /** Bytes of large answers that clients have not taken. */
+  /** Bytes of answers that clients have not taken. */
   get answerBytes(): number {
     return this.#answers.inFlight;
   }
@@ -86,7 +92,7 @@ export class EntityHandler {
   /** Answers a request with its outcome; what the request held is free. Returns what was answered. */
   answer(exchange: EntityExchange, outcome: Outcome): Response {
     this.#bodies.release(exchange);
-    const response = this.#answers.hold(outcomeResponse(exchange, outcome));
+    const response = this.#answers.fit(outcomeResponse(exchange, outcome));
     exchange.reply.send(response);
     return response;
   }
@@ -99,6 +105,7 @@ export class EntityHandler {
   /** `length` of the body, undefined if it is not known. */
   #refusal(method: EntityMethod, length: number | undefined, now: number, heldSince: number): Response | undefined {
     const isRead = isSafe(method);
+    if (isRead && this.#answers.isFull) return tooManyAnswers;
     if (!isRead && !this.#dispatcher.takesWrites) return tooManyWrites;
     if (length !== 0 && this.#bodies.isFull) return tooManyBodies;
     const refusal = this.#dispatcher.refusal(isRead ? 'read' : 'write', now, heldSince);

@@ -12,7 +12,7 @@ export interface BytesInFlight {
   readonly bodyBytes: number;
   /** Bodies that have not come whole. */
   readonly bodies: number;
-  /** Of large answers. */
+  /** Of answers. */
   readonly answerBytes: number;
 }
 
@@ -44,12 +44,7 @@ export class ProcessMetrics {
         bodyBytes,
       ),
       family('gauge', 'kvorum_bodies_in_flight', 'Requests whose body has not come whole', bodies),
-      family(
-        'gauge',
-        'kvorum_answer_bytes_in_flight',
-        'Bytes of answers above 16 KiB that clients have not taken yet',
-        answerBytes,
-      ),
+      family('gauge', 'kvorum_answer_bytes_in_flight', 'Bytes of answers that clients have not taken yet', answerBytes),
       family('counter', 'process_cpu_seconds_total', 'User and system CPU time', (cpu.user + cpu.system) / 1e6),
       family('gauge', 'process_resident_memory_bytes', 'Resident memory', memory.rss),
       family('gauge', 'kvorum_heap_used_bytes', "V8 heap in use by the main thread's isolate", memory.heapUsed),

