@@ -12,12 +12,14 @@ import { setTimeout } from 'node:timers/promises';
 import { DataDirectory } from './data-directory.ts';
 import { NodeClock } from './dispatch/clock.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
+import { Pulse } from './dispatch/pulse.ts';
 import { RangeDispatcher } from './dispatch/range-dispatcher.ts';
 import { WorkerPool, type WorkerPoolHandlers } from './dispatch/worker-pool.ts';
 import { messageOf, type KvorumError } from './diagnostics/errors.ts';
 import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
 import { replicaProtocol, type NodeDescription } from './protocol/nodes.ts';
 import type { NodeState, NodeView } from './http/admin.ts';
+import { AnswerBytes } from './http/answer-bytes.ts';
 import { EntityHandler } from './http/entity.ts';
 import { HostGuard } from './http/host-guard.ts';
 import type { EntityExchange } from './http/outcome.ts';
@@ -92,7 +94,9 @@ class Node implements NodeView {
   readonly #directory: DataDirectory;
   readonly #log: Log;
   readonly #clock: NodeClock;
+  readonly #pulse: Pulse;
   readonly #dispatcher: Dispatcher<EntityExchange>;
+  readonly #answerBytes: AnswerBytes;
   readonly #entity: EntityHandler;
   readonly #ranges: RangeDispatcher;
   readonly #range: RangeHandler;
@@ -110,6 +114,10 @@ class Node implements NodeView {
     this.#directory = directory;
     this.#log = log;
     this.#clock = new NodeClock(settings.clockDriftMsMax);
+    this.#pulse = new Pulse({
+      pauseMs: settings.timeoutMs,
+      onPause: (ms) => log.warn('the process stood still; requests that waited meanwhile are refused', { ms }),
+    });
     this.#dispatcher = new Dispatcher<EntityExchange>({
       pool,
       clock: this.#clock,
@@ -117,6 +125,9 @@ class Node implements NodeView {
       batching: settings.mode === 'batched',
       workers: settings.workers,
       operationsInFlightMax: settings.operationsInFlightMax,
+      timeoutMs: settings.timeoutMs,
+      pulse: this.#pulse,
+      isWanted: ({ reply }) => !reply.isGone,
       onOutcome: (exchange, outcome) => {
         const response = this.#entity.answer(exchange, outcome);
         const seconds = (performance.now() - exchange.startedAt) / 1000;
@@ -124,14 +135,17 @@ class Node implements NodeView {
       },
       log,
     });
-    const { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, answerBytesInFlightMax } = settings;
+    const { keyBytesMax, valueBytesMax, bodyBytesInFlightMax } = settings;
     const nodeCount = topology.nodes.length;
     const replicationFactor = settings.replicationFactor || nodeCount;
-    const bounds = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, answerBytesInFlightMax };
-    const limits = { ...bounds, nodeCount, replicationFactor };
+    const limits = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, nodeCount, replicationFactor };
     const knownMethods = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
-    this.#entity = new EntityHandler(this.#dispatcher, limits, (method, status) => {
-      this.#requests.observe(knownMethods.has(method) ? method : 'other', status, 0);
+    this.#answerBytes = new AnswerBytes(settings.answerBytesInFlightMax);
+    this.#entity = new EntityHandler({
+      dispatcher: this.#dispatcher,
+      answers: this.#answerBytes,
+      limits,
+      onRefused: (method, status) => this.#requests.observe(knownMethods.has(method) ? method : 'other', status, 0),
     });
     this.#profiler = new Profiler({
       clusterSecret: settings.clusterSecret,
@@ -162,7 +176,15 @@ class Node implements NodeView {
     const hosts = new HostGuard({ bindHost: host, selfUrl: this.#self.url, allowedHosts });
     const handlers = { hosts, entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
     const bounds = { keepAliveMs, bodyBytesPerSecondMin, connectionsMax };
-    const options = { host, port, ...bounds, node: this, arrivals: this.#arrivals, ...handlers };
+    const options = {
+      host,
+      port,
+      ...bounds,
+      node: this,
+      arrivals: this.#arrivals,
+      answerBytes: this.#answerBytes,
+      ...handlers,
+    };
     this.#server = await ClientServer.listen(options);
     await this.#pool.announce();
     this.#state = 'ready';
@@ -189,6 +211,7 @@ class Node implements NodeView {
     // What did not stop may still write; the system ends the lock with the process then.
     if (isClosed) this.#directory.close();
     this.#process.close();
+    this.#pulse.close();
     if (isClosed) this.#log.info('stopped');
     else this.#log.error('stopped without closing the store', {});
   }

@@ -3,6 +3,7 @@
  */
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { move } from 'piscina';
+import type { FrameTask } from '../src/protocol/frame-task.ts';
 import { workerFailure } from '../src/protocol/workers.ts';
 import type { WorkerData } from '../src/settings/settings.ts';
 import { startWorker, type Worker } from './worker.ts';
@@ -13,9 +14,9 @@ const worker = await start(workerData as WorkerData).catch((error: unknown) => {
 });
 
 /** The pool's task, see `Worker.coordinate`. The outcomes' memory moves to the main thread. */
-export async function coordinate(frame: Uint8Array): Promise<unknown> {
+export async function coordinate(task: FrameTask): Promise<unknown> {
   if (worker === undefined) throw new Error('the worker did not start');
-  const outcomes = await worker.coordinate(frame);
+  const outcomes = await worker.coordinate(task);
   return outcomes === undefined ? undefined : move(outcomes);
 }
 

@@ -12,6 +12,7 @@ import { KvorumError, messageOf } from '../src/diagnostics/errors.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { LogLevel } from '../src/diagnostics/log.ts';
+import { threadTimeMs, type FrameTask } from '../src/protocol/frame-task.ts';
 import type { WorkerCommand, WorkerMessage, WorkerReady } from '../src/protocol/workers.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
 import { frameSender, type FrameSender } from './ground/frame-sender.ts';
@@ -58,7 +59,7 @@ export interface Worker {
    * Coordinates one operation frame. Resolves when every operation in it has an outcome, to the outcome frame that has
    * not left through the control port already.
    */
-  coordinate(frame: Uint8Array): Promise<Buffer | undefined>;
+  coordinate(task: FrameTask): Promise<Buffer | undefined>;
 }
 
 interface Running {
@@ -86,8 +87,10 @@ export async function startWorker(shell: WorkerShell): Promise<Worker> {
   return {
     ready: { kind: 'worker-ready', threadId: shell.threadId, replicaPort: running.listener.port },
     control: mainsEnd,
-    coordinate: (frame) =>
-      running.coordinator.coordinate(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)),
+    coordinate: ({ frame, sentAt }) => {
+      const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
+      return running.coordinator.coordinate(bytes, threadTimeMs() - sentAt);
+    },
   };
 }
 

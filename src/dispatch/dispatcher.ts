@@ -30,13 +30,16 @@ import { TurnShare } from '../domain/turn-share.ts';
 import { slotBits, type DispatchWaits } from '../waits/wait-marks.ts';
 import type { Log } from '../diagnostics/log.ts';
 import type { NodeClock } from './clock.ts';
-import type { TaskOutcome } from './task-queue.ts';
+import { threadTimeMs } from '../protocol/frame-task.ts';
+import { Admission, type Lane, type Refusal } from './admission.ts';
+import type { Pulse } from './pulse.ts';
+import type { Task, TaskOutcome } from './task-queue.ts';
 
 /** What this needs of the pool. */
 export interface FrameRunner {
   readonly hasRoom: boolean;
   readonly takesWrites: boolean;
-  run(worker: number, frame: Buffer, onPosted?: () => void): Promise<TaskOutcome<Uint8Array | undefined>>;
+  run(worker: number, task: Task): Promise<TaskOutcome<Uint8Array | undefined>>;
 }
 
 export interface DispatcherOptions<Context> {
@@ -47,6 +50,11 @@ export interface DispatcherOptions<Context> {
   /** Each owns the keys of its share of the hash space (owners.ts). */
   readonly workers: number;
   readonly operationsInFlightMax: number;
+  /** The deadline of an operation. */
+  readonly timeoutMs: number;
+  readonly pulse: Pick<Pulse, 'isResuming' | 'hasPausedSince'>;
+  /** Whether an operation that has not begun is still to be: not if its client has gone. */
+  readonly isWanted: (context: Context) => boolean;
   /** Called once for each operation. */
   readonly onOutcome: (context: Context, outcome: Outcome) => void;
   readonly log: Log;
@@ -63,6 +71,14 @@ const GENERATIONS = 2 ** (32 - slotBits);
 export function largeFrame(keyBytes: number, valueBytes: number): { bytes: Buffer; value: Buffer } {
   const bytes = allocateFrame(entryBytes(keyBytes, valueBytes));
   return { bytes, value: bytes.subarray(valueOffset(0, keyBytes)) };
+}
+
+/** An operation as its request asked for it. */
+export interface Asked<Context> {
+  readonly quorum: Quorum;
+  readonly context: Context;
+  /** `performance.now()`, about. */
+  readonly now: number;
 }
 
 type TaskFailure = Exclude<TaskOutcome<unknown>, { kind: 'done' }>;
@@ -83,27 +99,33 @@ export class Dispatcher<Context> {
   readonly #contexts: (Context | undefined)[] = [];
   readonly #generations: number[] = [];
   readonly #freeSlots: number[] = [];
+  /** Of the operation in a slot: when it was taken in, and whether it is a write. */
+  readonly #beganAt: number[] = [];
+  readonly #lanes: Lane[] = [];
+  readonly #admission: Admission;
   /** One step of all large writes a turn. */
   readonly #steps = new TurnShare(1, setImmediate);
   readonly #turn = new Turn(() => this.#flushAll(), setImmediate);
-  #admitted = 0;
   /** The turn's frames, by owner. */
   readonly #frames: (Frame | undefined)[] = [];
 
   constructor(options: DispatcherOptions<Context>) {
     this.#options = options;
+    this.#admission = new Admission(options);
   }
 
-  /** Operations admitted and not yet answered. */
+  /** Operations begun and not yet answered. */
   get inFlight(): number {
-    return this.#admitted;
+    return this.#admission.inFlight;
   }
 
-  /** Takes one more operation in, unless a bound is reached. Every admission ends in an outcome or in `withdraw`. */
-  admit(): boolean {
-    if (this.#admitted >= this.#options.operationsInFlightMax || !this.#options.pool.hasRoom) return false;
-    this.#admitted++;
-    return true;
+  /**
+   * Why an operation that began now would be refused; undefined if it would not be. `now` is `performance.now()`, and
+   * `heldSince` when the operation came, if it has waited since, else 0.
+   */
+  refusal(lane: Lane, now: number, heldSince = 0): Refusal | undefined {
+    if (!this.#options.pool.hasRoom) return 'too-many';
+    return this.#admission.refusal(lane, now, heldSince);
   }
 
   /** Whether writes are taken: not while the log has no room, since LMDB cannot keep up. */
@@ -111,36 +133,31 @@ export class Dispatcher<Context> {
     return this.#options.pool.takesWrites;
   }
 
-  /** An admitted operation will not come: its client left, or it was malformed. */
-  withdraw(): void {
-    this.#admitted--;
-  }
-
-  /** Sends an admitted read. */
-  read(key: Uint8Array, quorum: Quorum, context: Context): void {
+  /** Begins a read that would not be refused, at `now`. */
+  read(key: Uint8Array, asked: Asked<Context>): void {
     const frame = this.#frameFor(this.#ownerOf(key), entryBytes(key.length, undefined));
-    const head = this.#head(frame, operationKinds.read, quorum, context);
+    const head = this.#head(frame, operationKinds.read, asked);
     frame.length = writeRead(frame.bytes, frame.length, head, key);
     this.#schedule();
   }
 
-  /** Stamps and sends an admitted write; `value` undefined deletes. A large value goes by `writeLarge`. */
-  write(key: Uint8Array, value: Buffer | undefined, quorum: Quorum, context: Context): void {
+  /** Stamps and begins a write that would not be refused; `value` undefined deletes. A large one goes by `writeLarge`. */
+  write(key: Uint8Array, value: Buffer | undefined, asked: Asked<Context>): void {
     const valueBytes = value?.length ?? 0;
     const frame = this.#frameFor(this.#ownerOf(key), entryBytes(key.length, valueBytes));
-    const head = this.#head(frame, operationKinds.write, quorum, context);
+    const head = this.#head(frame, operationKinds.write, asked);
     if (value !== undefined) frame.bytes.set(value, valueOffset(frame.length, key.length));
     frame.length = writeWrite(frame.bytes, frame.length, head, key, { stamp: this.#stamp(value), valueBytes });
     this.#schedule();
   }
 
   /**
-   * Stamps and sends an admitted write whose value stands in a frame of its own already (`largeFrame`), which may have
+   * Stamps and begins a write whose value stands in a frame of its own already (`largeFrame`), which may have
    * been made for a longer one. Sealed in steps, so that the checksum of a large value does not hold up the event loop.
    */
-  writeLarge(bytes: Buffer, key: Uint8Array, valueBytes: number, quorum: Quorum, context: Context): void {
+  writeLarge(bytes: Buffer, key: Uint8Array, valueBytes: number, asked: Asked<Context>): void {
     const frame: Frame = { owner: this.#ownerOf(key), bytes, length: entryBytes(key.length, valueBytes), tags: [] };
-    const head = this.#head(frame, operationKinds.write, quorum, context);
+    const head = this.#head(frame, operationKinds.write, asked);
     const stamp = { version: this.#options.clock.stamp(), nodeId: this.#options.nodeId, kind: recordKinds.value };
     const sealed = runInSteps(writeWriteInSteps(bytes, head, key, { stamp, valueBytes }), this.#steps.pause);
     sealed.then(
@@ -153,8 +170,9 @@ export class Dispatcher<Context> {
   deliver(bytes: Buffer): void {
     const { waits } = this;
     waits?.delivered();
+    const now = performance.now();
     const newest = visitOutcomes(bytes, (tag, code, tally, value, version) => {
-      this.#settle(tag, asOutcome(code, tally, value, version));
+      this.#settle(tag, asOutcome(code, tally, value, version), now);
       waits?.answered(tag);
     });
     this.#options.clock.see(newest);
@@ -162,7 +180,8 @@ export class Dispatcher<Context> {
 
   metrics(): MetricFamily[] {
     return [
-      family('gauge', 'kvorum_operations_in_flight', 'Operations admitted and not answered', this.#admitted),
+      family('gauge', 'kvorum_operations_in_flight', 'Operations begun and not answered', this.inFlight),
+      this.#admission.metrics(),
       family(
         'histogram',
         'kvorum_frame_operations',
@@ -177,16 +196,19 @@ export class Dispatcher<Context> {
     return { version: this.#options.clock.stamp(), nodeId: this.#options.nodeId, kind };
   }
 
-  #head(frame: Frame, kind: EntryHead['kind'], quorum: Quorum, context: Context): EntryHead {
-    const tag = this.#takeSlot(context);
+  #head(frame: Frame, kind: EntryHead['kind'], { quorum, context, now }: Asked<Context>): EntryHead {
+    const tag = this.#takeSlot(context, kind === operationKinds.read ? 'read' : 'write', now);
     frame.tags.push(tag);
     this.waits?.taken(tag, context);
     return { tag, kind, quorum };
   }
 
-  #takeSlot(context: Context): number {
+  #takeSlot(context: Context, lane: Lane, now: number): number {
     const slot = this.#freeSlots.pop() ?? this.#contexts.length;
     this.#contexts[slot] = context;
+    this.#beganAt[slot] = now;
+    this.#lanes[slot] = lane;
+    this.#admission.begin(lane);
     const generation = ((this.#generations[slot] ?? 0) + 1) % GENERATIONS;
     this.#generations[slot] = generation;
     return generation * (SLOT_MASK + 1) + slot;
@@ -227,9 +249,21 @@ export class Dispatcher<Context> {
   #send(frame: Frame): void {
     this.frameOperations.observe(frame.tags.length);
     const onPosted = this.waits?.flushed(frame.tags);
-    void this.#options.pool.run(frame.owner, frame.bytes.subarray(0, frame.length), onPosted).then((outcome) => {
+    const sentAt = threadTimeMs();
+    const isWanted = (): boolean => this.#isWanted(frame, sentAt);
+    const task = { frame: frame.bytes.subarray(0, frame.length), sentAt, isWanted, onPosted };
+    void this.#options.pool.run(frame.owner, task).then((outcome) => {
       if (outcome.kind !== 'done') this.#failFrame(frame.tags, outcome);
       else if (outcome.result !== undefined) this.deliver(asBuffer(outcome.result));
+    });
+  }
+
+  /** Whether somebody waits for a frame that has waited for its turn, and still can be answered. */
+  #isWanted({ tags }: Frame, sentAt: number): boolean {
+    if (threadTimeMs() - sentAt >= this.#options.timeoutMs) return false;
+    return tags.some((tag) => {
+      const context = this.#contexts[tag & SLOT_MASK];
+      return context !== undefined && this.#options.isWanted(context);
     });
   }
 
@@ -239,18 +273,24 @@ export class Dispatcher<Context> {
       const { error } = outcome;
       this.#options.log.error('a pool task failed', { error: messageOf(error), code: codeOf(error) });
     }
-    for (const tag of tags) this.#settle(tag, { kind: outcome.kind === 'refused' ? 'overloaded' : 'failed' });
+    const now = performance.now();
+    for (const tag of tags) this.#settle(tag, { kind: outcome.kind === 'refused' ? 'overloaded' : 'failed' }, now);
   }
 
-  #settle(tag: number, outcome: Outcome): void {
+  #settle(tag: number, outcome: Outcome, now: number): void {
     const slot = tag & SLOT_MASK;
     const context = this.#contexts[slot];
     if (context === undefined || this.#generations[slot] !== tag >>> slotBits) return;
     this.#contexts[slot] = undefined;
     this.#freeSlots.push(slot);
-    this.#admitted--;
+    this.#admission.end(this.#lanes[slot] as Lane, this.#beganAt[slot] as number, now, isAnswer(outcome));
     this.#options.onOutcome(context, outcome);
   }
+}
+
+/** Whether an operation reached its quorum. */
+function isAnswer({ kind }: Outcome): boolean {
+  return kind === 'written' || kind === 'found' || kind === 'missing';
 }
 
 function growFrame(frame: Frame, size: number): void {

@@ -7,13 +7,14 @@
 import { EventEmitter } from 'node:events';
 import type { MessagePort } from 'node:worker_threads';
 import { KvorumError } from '../diagnostics/errors.ts';
+import type { FrameTask } from '../protocol/frame-task.ts';
 import { workerFailure, type WorkerReady } from '../protocol/workers.ts';
 import type { WorkerSettings } from '../settings/settings.ts';
 
 /** What `WorkerPool` needs of a pool of one worker: a part of Piscina's interface. */
 export interface TaskPool {
   on(event: 'message' | 'error', listener: (message: unknown) => void): unknown;
-  run(frame: Uint8Array, options: { transferList: ArrayBuffer[] }): Promise<Uint8Array | undefined>;
+  run(task: FrameTask, options: { transferList: ArrayBuffer[] }): Promise<Uint8Array | undefined>;
   destroy(): Promise<void>;
 }
 
@@ -25,7 +26,7 @@ interface InlineWorkerModule {
 interface InlineWorker {
   readonly ready: WorkerReady;
   readonly control: MessagePort;
-  coordinate(frame: Uint8Array): Promise<Uint8Array | undefined>;
+  coordinate(task: FrameTask): Promise<Uint8Array | undefined>;
 }
 
 export class InlinePool extends EventEmitter implements TaskPool {
@@ -37,9 +38,9 @@ export class InlinePool extends EventEmitter implements TaskPool {
   }
 
   /** The memory stays where it is: there is no thread for it to move to. */
-  async run(frame: Uint8Array): Promise<Uint8Array | undefined> {
+  async run(task: FrameTask): Promise<Uint8Array | undefined> {
     if (this.#worker === undefined) throw new KvorumError('worker-failed', 'the worker did not start');
-    return this.#worker.coordinate(frame);
+    return this.#worker.coordinate(task);
   }
 
   destroy(): Promise<void> {

@@ -6,18 +6,20 @@
  * refuses by an error that only its message tells from others, and does not say when it posts a task.
  */
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import type { FrameTask } from '../protocol/frame-task.ts';
 import { KvorumError } from '../diagnostics/errors.ts';
 
 /** How a task has ended. */
 export type TaskOutcome<Result> =
   | { readonly kind: 'done'; readonly result: Result }
-  /** Too many tasks wait; nothing was begun. */
+  /** Too many tasks wait, or it was not wanted any more when its turn came; nothing was begun. */
   | { readonly kind: 'refused' }
   /** The worker died with it, or threw. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
-export interface Task {
-  readonly frame: Uint8Array;
+export interface Task extends FrameTask {
+  /** Whether it is still to be begun; asked if it had to wait for its turn. */
+  readonly isWanted: () => boolean;
   /** Called when the worker gets the frame. */
   readonly onPosted: (() => void) | undefined;
 }
@@ -44,7 +46,8 @@ export class TaskBounds {
 }
 
 interface Waiting {
-  readonly start: () => void;
+  /** False if it was not wanted any more. */
+  readonly start: () => boolean;
   readonly cancel: () => void;
 }
 
@@ -67,7 +70,11 @@ export class TaskQueue<Result> {
     if (!this.#bounds.hasRoom) return Promise.resolve({ kind: 'refused' });
     this.#bounds.waiting++;
     return new Promise((resolve) => {
-      const start = (): void => resolve(this.#start(task, submittedAt));
+      const start = (): boolean => {
+        const isWanted = task.isWanted();
+        resolve(isWanted ? this.#start(task, submittedAt) : { kind: 'refused' });
+        return isWanted;
+      };
       const cancel = (): void =>
         resolve({ kind: 'failed', error: new KvorumError('worker-failed', 'the pool is closed') });
       this.#waiting.push({ start, cancel });
@@ -98,10 +105,10 @@ export class TaskQueue<Result> {
   }
 
   #startNext(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) return;
-    this.#bounds.waiting--;
-    next.start();
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      this.#bounds.waiting--;
+      if (next.start()) return;
+    }
   }
 }
 

@@ -18,6 +18,7 @@ import { family, type MetricFamily } from '../metrics/metrics.ts';
 import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
 import type { Dispatch } from '../domain/modes.ts';
+import type { FrameTask } from '../protocol/frame-task.ts';
 import type {
   RangeCommand,
   RangeMessage,
@@ -29,7 +30,7 @@ import type {
 import type { Log } from '../diagnostics/log.ts';
 import type { WorkerData, WorkerSettings } from '../settings/settings.ts';
 import { InlinePool, type TaskPool } from './inline-pool.ts';
-import { TaskBounds, TaskQueue, type TaskOutcome } from './task-queue.ts';
+import { TaskBounds, TaskQueue, type Task, type TaskOutcome } from './task-queue.ts';
 
 export interface WorkerPoolOptions {
   readonly settings: WorkerSettings;
@@ -129,8 +130,8 @@ export class WorkerPool {
   #open(index: number): Place {
     const { settings, dispatch } = this.#options;
     const pool = dispatch === 'inline' ? new InlinePool(settings) : threadPool(index, this.#options);
-    const tasks = new TaskQueue(this.#bounds, ({ frame }) =>
-      pool.run(frame, { transferList: [frame.buffer as ArrayBuffer] }),
+    const tasks = new TaskQueue(this.#bounds, ({ frame, sentAt }) =>
+      pool.run({ frame, sentAt }, { transferList: [frame.buffer as ArrayBuffer] }),
     );
     const place: Place = {
       index,
@@ -178,10 +179,10 @@ export class WorkerPool {
 
   /**
    * Hands a frame to a worker; the frame's memory moves with it. Resolves to the outcomes that have not been given to
-   * `onOutcomes`, or to why there are none; never rejects. `onPosted` is called when the worker gets the frame.
+   * `onOutcomes`, or to why there are none; never rejects.
    */
-  run(worker: number, frame: Buffer, onPosted?: () => void): Promise<TaskOutcome<Uint8Array | undefined>> {
-    return (this.#places[worker] as Place).tasks.submit({ frame, onPosted });
+  run(worker: number, task: Task): Promise<TaskOutcome<Uint8Array | undefined>> {
+    return (this.#places[worker] as Place).tasks.submit(task);
   }
 
   /** Every worker finds its peers and is found by them, later ones too; resolves when that was tried. */
@@ -331,7 +332,7 @@ function introduce(one: Place, other: Place): void {
 }
 
 function threadPool(index: number, { settings, tasksPerWorkerMax }: WorkerPoolOptions): TaskPool {
-  return new Piscina<Uint8Array, Uint8Array | undefined>({
+  return new Piscina<FrameTask, Uint8Array | undefined>({
     filename: new URL('../../workers/entry.js', import.meta.url).href,
     name: 'coordinate',
     minThreads: 1,

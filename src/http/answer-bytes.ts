@@ -1,10 +1,17 @@
 /**
- * Large answers that their clients have not taken yet, bounded together: a client that reads slowly holds its answer in
- * this node's memory for as long as it takes, and there may be many of them.
+ * Answers that their clients have not taken yet, bounded together: a client that reads slowly holds its answers in this
+ * node's memory for as long as it takes, and there may be many of them. Each connection says how many bytes of answers
+ * wait on it (AnswerQueue), small ones too; what the kernel's buffers have taken is not counted.
  */
 import { retryAfter } from './outcome.ts';
 import { problemResponse } from './problem.ts';
-import { copiedBodyBytesMax, type Response } from './reply.ts';
+import type { Response } from './reply.ts';
+
+export const tooManyAnswers = problemResponse(
+  'overloaded',
+  'Clients have not taken too many answer bytes yet; nothing was done',
+  retryAfter,
+);
 
 export class AnswerBytes {
   readonly #bytesMax: number;
@@ -18,22 +25,23 @@ export class AnswerBytes {
     return this.#inFlight;
   }
 
-  /**
-   * The response, counted by the bytes of its body that its client has not taken; if it would pass the bound, 503 in its
-   * place. Small ones are not counted: how many of them a connection holds is bounded by its pipeline.
-   */
-  hold(response: Response): Response {
-    let left = response.body?.length ?? 0;
-    if (left <= copiedBodyBytesMax) return response;
-    if (this.#inFlight + left > this.#bytesMax) {
-      return problemResponse('overloaded', 'Clients have not taken too many answer bytes yet', retryAfter);
-    }
-    this.#inFlight += left;
-    const onTaken = (bytes: number): void => {
-      const taken = Math.min(left, bytes);
-      left -= taken;
-      this.#inFlight -= taken;
-    };
-    return { ...response, onTaken };
+  get isFull(): boolean {
+    return this.#inFlight >= this.#bytesMax;
+  }
+
+  /** Whether so much of the room is taken that clients who read too slowly should give theirs back soon. */
+  get isScarce(): boolean {
+    return this.#inFlight > this.#bytesMax / 2;
+  }
+
+  /** So many bytes more wait on some connection, or fewer. */
+  change(bytes: number): void {
+    this.#inFlight += bytes;
+  }
+
+  /** The response; if its body would pass the bound, 503 in its place. */
+  fit(response: Response): Response {
+    const bytes = response.body?.length ?? 0;
+    return response.status === 200 && this.#inFlight + bytes > this.#bytesMax ? tooManyAnswers : response;
   }
 }

@@ -3,9 +3,13 @@
  *
  * The one place that decides whether an answer says `connection: close`: the answer of a request that asked for it, and
  * the last one of a connection that takes no further requests.
+ *
+ * It also tells how many bytes of answers wait: those of bodies that are not written yet, and what the socket has not passed
+ * on to the kernel. The kernel takes most answers at once, so that nothing is to be told.
  */
 import type { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
+import type { AnswerBytes } from './answer-bytes.ts';
 import {
   encodeHead,
   isInPieces,
@@ -23,6 +27,8 @@ export interface AnswerQueueOptions {
   readonly isClosing: () => boolean;
   /** What was ready has left; `isLast` if the connection ends with it. */
   readonly onSent: (isLast: boolean) => void;
+  /** Where the bytes that wait are counted. */
+  readonly bytes: Pick<AnswerBytes, 'change'>;
 }
 
 export class AnswerQueue {
@@ -31,7 +37,15 @@ export class AnswerQueue {
   /** Oldest first: requests whose answers have not left. */
   readonly #replies: Reply[] = [];
   /** One function for all requests: one made anew for each would be the most expensive part of reading it. */
-  readonly #onReplySent = (): void => this.#sendReady();
+  readonly #onReplySent = (reply: Reply): void => {
+    this.#unwritten += bodyBytes(reply);
+    this.#sendReady();
+    this.countWaiting();
+  };
+  /** Bytes of bodies that have been given and not written. */
+  #unwritten = 0;
+  /** Bytes of answers that wait, as they are counted. */
+  #waiting = 0;
   /** The answer whose body is under way; it is the first of `#replies`. */
   #streaming: Reply | undefined;
 
@@ -61,9 +75,19 @@ export class AnswerQueue {
     this.#replies.pop();
   }
 
-  /** The connection is gone: no answer leaves any more. */
+  /** Counts what waits now; to be called when the socket has passed something on, at least from time to time. */
+  countWaiting(): void {
+    const waiting = this.#socket.destroyed ? 0 : this.#unwritten + this.#socket.writableLength;
+    if (waiting === this.#waiting) return;
+    this.#options.bytes.change(waiting - this.#waiting);
+    this.#waiting = waiting;
+  }
+
+  /** No answer leaves any more; what has been written may still be on its way. */
   drop(): void {
     this.#streaming = undefined;
+    this.#unwritten = 0;
+    this.countWaiting();
     for (const reply of this.#replies.splice(0)) reply.drop();
   }
 
@@ -73,6 +97,7 @@ export class AnswerQueue {
       if (isStreamed(first.response, first)) return this.#stream(first, first.response, first.response.open);
       if (isInPieces(first.response, first)) return this.#sendInPieces(first, first.response);
       this.#replies.shift();
+      this.#unwritten -= bodyBytes(first);
       first.keepAlive = this.#keepsAlive(first);
       writeWhole(this.#socket, first.response, first);
       if (!first.keepAlive) return this.#options.onSent(true);
@@ -87,7 +112,13 @@ export class AnswerQueue {
     this.#streaming = reply;
     this.#socket.write(encodeHead(response, reply), 'latin1');
     open({
-      write: (bytes, onWritten) => this.#socket.write(bytes, onWritten),
+      write: (bytes, onWritten) => {
+        this.#socket.write(bytes, () => {
+          this.countWaiting();
+          onWritten();
+        });
+        this.countWaiting();
+      },
       end: (trailers = '') => this.#endStream(reply, trailers),
       breakOff: () => this.#socket.resetAndDestroy(),
     });
@@ -104,10 +135,11 @@ export class AnswerQueue {
       if (this.#streaming !== reply) return;
       const piece = body.subarray(at, at + pieceBytes);
       at += piece.length;
+      this.#unwritten -= piece.length;
       const isLast = at === body.length;
       this.#socket.write(piece, () => {
-        response.onTaken?.(piece.length);
         if (!isLast) next();
+        this.countWaiting();
       });
       if (isLast) this.#leave(reply);
     };
@@ -131,4 +163,8 @@ export class AnswerQueue {
   #keepsAlive(reply: Reply): boolean {
     return reply.keepAlive && !(this.#replies.length === 0 && this.#options.isClosing());
   }
+}
+
+function bodyBytes({ response }: Reply): number {
+  return response?.body?.length ?? 0;
 }

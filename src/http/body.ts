@@ -33,23 +33,45 @@ export interface LargeRoom {
 /** Reads a body of `length` bytes, a large one into `room`. */
 export class SizedBody implements BodyReader {
   readonly #length: number;
+  /** Set for a large body. */
+  readonly #room: LargeRoom | undefined;
+  /** What has come of a large body that has no place yet: who announces much and sends little holds little. */
+  readonly #beginning: Buffer[] = [];
   #whole: Buffer | undefined;
   #received = 0;
 
   constructor(length: number, room?: LargeRoom) {
     this.#length = length;
-    if (room !== undefined && length > room.above) this.#whole = room.allocate(length);
+    if (room !== undefined && length > room.above) this.#room = room;
   }
 
   read(bytes: Buffer, offset: number): BodyProgress {
     const end = Math.min(bytes.length, offset + this.#length - this.#received);
-    if (this.#whole === undefined && end - offset === this.#length) {
+    if (this.#room === undefined && this.#whole === undefined && end - offset === this.#length) {
       return { kind: 'done', body: bytes.subarray(offset, end), end };
     }
-    this.#whole ??= Buffer.allocUnsafeSlow(this.#length);
-    this.#whole.set(bytes.subarray(offset, end), this.#received);
+    if (this.#whole === undefined && !this.#takePlace(bytes, offset, end)) return more;
+    const whole = this.#whole as Buffer;
+    whole.set(bytes.subarray(offset, end), this.#received);
     this.#received += end - offset;
-    return this.#received === this.#length ? { kind: 'done', body: this.#whole, end } : more;
+    return this.#received === this.#length ? { kind: 'done', body: whole, end } : more;
+  }
+
+  /** Gives the body its place, or keeps what came of it until it is worth one. */
+  #takePlace(bytes: Buffer, offset: number, end: number): boolean {
+    const room = this.#room;
+    if (room === undefined) {
+      this.#whole = Buffer.allocUnsafeSlow(this.#length);
+      return true;
+    }
+    if (this.#received + end - offset <= room.above) {
+      this.#beginning.push(Buffer.from(bytes.subarray(offset, end)));
+      this.#received += end - offset;
+      return false;
+    }
+    this.#whole = room.allocate(this.#length);
+    Buffer.concat(this.#beginning.splice(0)).copy(this.#whole);
+    return true;
   }
 }
 
@@ -93,11 +115,18 @@ export class ChunkedBody implements BodyReader {
   #takeData(bytes: Buffer, offset: number): number {
     const end = Math.min(bytes.length, offset + this.#declared - this.#received);
     const data = bytes.subarray(offset, end);
-    if (this.#large === undefined) this.#chunks.push(Buffer.from(data));
+    if (this.#large === undefined) this.#takeSmall(data);
     else this.#large.set(data, this.#received);
     this.#received += data.length;
     if (this.#received === this.#declared) this.#state = 'data-end';
     return end;
+  }
+
+  #takeSmall(data: Buffer): void {
+    this.#chunks.push(Buffer.from(data));
+    if (this.#room === undefined || this.#received + data.length <= this.#room.above) return;
+    this.#large = this.#room.allocate(this.#bytesMax);
+    Buffer.concat(this.#chunks.splice(0)).copy(this.#large);
   }
 
   /** Reads up to the end of a line; reads its number once the line is whole. */
@@ -125,9 +154,6 @@ export class ChunkedBody implements BodyReader {
     this.#declared += size;
     if (this.#declared > this.#bytesMax) return tooLarge;
     this.#state = size === 0 ? 'trailer' : 'data';
-    if (this.#room === undefined || this.#large !== undefined || this.#declared <= this.#room.above) return undefined;
-    this.#large = this.#room.allocate(this.#bytesMax);
-    Buffer.concat(this.#chunks.splice(0)).copy(this.#large);
     return undefined;
   }
 

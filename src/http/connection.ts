@@ -18,6 +18,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
+import type { AnswerBytes } from './answer-bytes.ts';
 import { AnswerQueue } from './answer-queue.ts';
 import { ChunkedBody, headEnd, SizedBody, skipEmptyLines } from './body.ts';
 import {
@@ -42,6 +43,8 @@ export interface ConnectionOptions extends PatienceRules {
   /** Milliseconds; may be as coarse as the sweep. */
   readonly now: () => number;
   readonly arrivals: Arrivals;
+  /** Counts the bytes of answers that wait on all connections. */
+  readonly answerBytes: Pick<AnswerBytes, 'change'>;
 }
 
 /** Requests of one connection that wait for their answers. */
@@ -59,6 +62,8 @@ export class Connection {
   #input: Input = nextHead;
   /** Bytes that have come and wait: the beginning of a head, or whatever comes while the pipeline is full. */
   #held: Buffer | undefined;
+  /** `performance.now()` since when something has waited for answers to leave; else 0. */
+  #heldSince = 0;
   /** The client has closed its side behind what is held: a stream tells so even while it is paused. */
   #isEndHeld = false;
   readonly #patience: Patience;
@@ -71,10 +76,12 @@ export class Connection {
     this.#answers = new AnswerQueue(socket, {
       isClosing: () => this.#phase !== 'open',
       onSent: (isLast) => this.#onSent(isLast),
+      bytes: options.answerBytes,
     });
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => {
       this.#patience.restart(this.#options.now());
+      this.#answers.countWaiting();
       this.#resume();
     });
     socket.on('finish', () => this.#patience.restart(this.#options.now()));
@@ -85,6 +92,7 @@ export class Connection {
 
   /** Ends the connection if it has waited too long, as of the server's clock. To be called from time to time. */
   sweep(): void {
+    this.#answers.countWaiting();
     const now = this.#options.now();
     const { writableLength, bytesWritten } = this.#socket;
     const verdict =
@@ -185,8 +193,14 @@ export class Connection {
     }
     if (this.#isReading && offset < bytes.length) this.#held = offset === 0 ? bytes : bytes.subarray(offset);
     // Whoever does not pipeline is never paused, which would cost a call for each request.
-    if (this.#isBlocked && (this.#held !== undefined || this.#input.kind === 'queued')) this.#socket.pause();
+    if (this.#isBlocked && (this.#held !== undefined || this.#input.kind === 'queued')) this.#pause();
+    else this.#heldSince = 0;
     this.#noteWait();
+  }
+
+  #pause(): void {
+    if (this.#heldSince === 0) this.#heldSince = performance.now();
+    this.#socket.pause();
   }
 
   /** Reads a body's bytes or a head; returns where the next thing starts, or undefined if it needs more input. */
@@ -248,7 +262,9 @@ export class Connection {
     // Until the handler takes the body, the answer says how the connection goes on without it.
     if (!isSkippable(head)) reply.keepAlive = false;
     this.#expect({ kind: 'offered', head });
-    this.#options.onRequest({ head, reply, takeBody: this.#takeBody, arrivedAt: this.#arrivedAt });
+    const arrivedAt = this.#arrivedAt;
+    const heldSince = this.#heldSince;
+    this.#options.onRequest({ head, reply, takeBody: this.#takeBody, arrivedAt, heldSince });
     if (this.#input.kind === 'offered') this.#skipBody(head, reply);
   }
 

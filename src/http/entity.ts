@@ -1,11 +1,12 @@
 /**
- * `/v0/entity`: parse, validate, admit, dispatch. The head decides on admission, before the body is read and before the
- * pool is touched: an overloaded node can then refuse at little cost.
+ * `/v0/entity`: parse, validate, admit, dispatch. Admission is asked when the head has come, before the body is read and
+ * the pool is touched: an overloaded node can then refuse at little cost.
  */
 import type { Buffer } from 'node:buffer';
+import type { Refusal } from '../dispatch/admission.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { AnswerBytes } from './answer-bytes.ts';
+import { tooManyAnswers, type AnswerBytes } from './answer-bytes.ts';
 import { BodyBytes, ValueRoom } from './body-bytes.ts';
 import { isSafe, type Request } from './request.ts';
 import { outcomeResponse, retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
@@ -17,11 +18,17 @@ import type { Reply, Response } from './reply.ts';
 export interface EntityLimits extends QueryLimits {
   readonly valueBytesMax: number;
   readonly bodyBytesInFlightMax: number;
-  readonly answerBytesInFlightMax: number;
 }
 
 /** Called for each request that is refused before it is dispatched. */
 export type OnRefused = (method: string, status: number) => void;
+
+export interface EntityHandlerOptions {
+  readonly dispatcher: Dispatcher<EntityExchange>;
+  readonly answers: AnswerBytes;
+  readonly limits: EntityLimits;
+  readonly onRefused: OnRefused;
+}
 
 export class EntityHandler {
   readonly #dispatcher: Dispatcher<EntityExchange>;
@@ -29,13 +36,14 @@ export class EntityHandler {
   readonly #onRefused: OnRefused;
   readonly #answers: AnswerBytes;
   readonly #bodies: BodyBytes;
+  #receiving = 0;
 
-  constructor(dispatcher: Dispatcher<EntityExchange>, limits: EntityLimits, onRefused: OnRefused) {
+  constructor({ dispatcher, answers, limits, onRefused }: EntityHandlerOptions) {
     this.#dispatcher = dispatcher;
     this.#limits = limits;
     this.#onRefused = onRefused;
     this.#bodies = new BodyBytes(limits.bodyBytesInFlightMax);
-    this.#answers = new AnswerBytes(limits.answerBytesInFlightMax);
+    this.#answers = answers;
   }
 
   /** Bytes of bodies being received or waiting for their outcome. */
@@ -43,7 +51,12 @@ export class EntityHandler {
     return this.#bodies.inFlight;
   }
 
-  /** Bytes of large answers that clients have not taken. */
+  /** Bodies that have not come whole. */
+  get bodies(): number {
+    return this.#receiving;
+  }
+
+  /** Bytes of answers that clients have not taken. */
   get answerBytes(): number {
     return this.#answers.inFlight;
   }
@@ -58,25 +71,28 @@ export class EntityHandler {
     if (head.condition !== '' && !isSafe(method)) return this.#refuse(reply, conditionRefused(head.condition));
     const length = method === 'PUT' ? head.contentLength : 0;
     if (length !== undefined && length > this.#limits.valueBytesMax) return this.#refuse(reply, this.#tooLarge());
-    const refusal = this.#refusal(method, length);
+    const startedAt = performance.now();
+    const refusal = this.#refusal(method, length, startedAt, request.heldSince);
     if (refusal !== undefined) return this.#refuse(reply, refusal);
     const exchange: EntityExchange = {
       method,
       reply,
       arrivedAt: request.arrivedAt,
-      startedAt: performance.now(),
+      startedAt,
       bodyBytes: 0,
       acksRequired: parsed.quorum.acksRequired,
       preconditions: head.preconditions,
     };
     if (method === 'PUT') return this.#receive(request, parsed, exchange);
-    return this.#dispatch(parsed, exchange, undefined);
+    const asked = { quorum: parsed.quorum, context: exchange, now: startedAt };
+    if (isSafe(method)) return this.#dispatcher.read(parsed.key, asked);
+    return this.#dispatcher.write(parsed.key, undefined, asked);
   }
 
   /** Answers a request with its outcome; what the request held is free. Returns what was answered. */
   answer(exchange: EntityExchange, outcome: Outcome): Response {
     this.#bodies.release(exchange);
-    const response = this.#answers.hold(outcomeResponse(exchange, outcome));
+    const response = this.#answers.fit(outcomeResponse(exchange, outcome));
     exchange.reply.send(response);
     return response;
   }
@@ -87,34 +103,42 @@ export class EntityHandler {
   }
 
   /** `length` of the body, undefined if it is not known. */
-  #refusal(method: EntityMethod, length: number | undefined): Response | undefined {
-    if (!isSafe(method) && !this.#dispatcher.takesWrites) return tooManyWrites;
+  #refusal(method: EntityMethod, length: number | undefined, now: number, heldSince: number): Response | undefined {
+    const isRead = isSafe(method);
+    if (isRead && this.#answers.isFull) return tooManyAnswers;
+    if (!isRead && !this.#dispatcher.takesWrites) return tooManyWrites;
     if (length !== 0 && this.#bodies.isFull) return tooManyBodies;
-    return this.#dispatcher.admit() ? undefined : tooManyOperations;
+    const refusal = this.#dispatcher.refusal(isRead ? 'read' : 'write', now, heldSince);
+    return refusal === undefined ? undefined : refusals[refusal];
   }
 
-  /** Takes the body; a large one comes straight into the frame that carries it on. */
+  /**
+   * Takes the body; a large one comes straight into the frame that carries it on. The operation begins, and is refused if
+   * there is no place for it, when the body has come: a slow one takes no place before.
+   */
   #receive(request: Request, query: EntityQuery, exchange: EntityExchange): void {
     const room = new ValueRoom(this.#bodies, exchange, query.key.length);
+    let hasWaited = false;
+    this.#receiving++;
     const onBody = (body: Buffer | 'too-large' | 'no-room' | 'gone'): void => {
-      if (typeof body === 'string') this.#giveUp(body, exchange);
-      else if (!this.#bodies.hold(exchange, body.length)) this.#giveUp('no-room', exchange);
-      else if (room.frame === undefined) this.#dispatch(query, exchange, body);
-      else this.#dispatcher.writeLarge(room.frame, query.key, body.length, query.quorum, exchange);
+      this.#receiving--;
+      if (body === 'gone') return this.#bodies.release(exchange);
+      if (body === 'too-large') return this.#giveUp(this.#tooLarge(), exchange);
+      if (body === 'no-room' || !this.#bodies.hold(exchange, body.length)) return this.#giveUp(tooManyBodies, exchange);
+      const now = hasWaited ? performance.now() : exchange.startedAt;
+      const refusal = hasWaited ? this.#dispatcher.refusal('write', now) : undefined;
+      if (refusal !== undefined) return this.#giveUp(refusals[refusal], exchange);
+      const asked = { quorum: query.quorum, context: exchange, now };
+      if (room.frame === undefined) return this.#dispatcher.write(query.key, body, asked);
+      return this.#dispatcher.writeLarge(room.frame, query.key, body.length, asked);
     };
     request.takeBody(this.#limits.valueBytesMax, onBody, room);
+    hasWaited = true;
   }
 
-  #giveUp(why: 'too-large' | 'no-room' | 'gone', exchange: EntityExchange): void {
-    this.#dispatcher.withdraw();
+  #giveUp(response: Response, exchange: EntityExchange): void {
     this.#bodies.release(exchange);
-    if (why === 'too-large') this.#refuse(exchange.reply, this.#tooLarge());
-    if (why === 'no-room') this.#refuse(exchange.reply, tooManyBodies);
-  }
-
-  #dispatch({ key, quorum }: EntityQuery, exchange: EntityExchange, value: Buffer | undefined): void {
-    if (isSafe(exchange.method)) this.#dispatcher.read(key, quorum, exchange);
-    else this.#dispatcher.write(key, value, quorum, exchange);
+    this.#refuse(exchange.reply, response);
   }
 
   #tooLarge(): Response {
@@ -126,7 +150,11 @@ const entityMethods = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
 
 const tooManyWrites = overloaded('The store cannot keep up with the writes; nothing was done');
 const tooManyBodies = overloaded('Too many body bytes are in flight; nothing was done');
-const tooManyOperations = overloaded('Too many operations are in flight; nothing was done');
+const refusals: Readonly<Record<Refusal, Response>> = {
+  'too-many': overloaded('Too many operations are in flight; nothing was done'),
+  'too-late': overloaded('This would wait longer than its deadline; nothing was done'),
+  paused: overloaded('The node stood still and cannot tell how old this is; nothing was done'),
+};
 
 function overloaded(detail: string): Response {
   return problemResponse('overloaded', detail, retryAfter);

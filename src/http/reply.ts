@@ -19,11 +19,6 @@ export interface Response {
   readonly body: Buffer | undefined;
   /** Instead of a body: called once the head has left, with the sink that takes the body; not for `HEAD`. */
   readonly open?: (sink: BodySink) => void;
-  /**
-   * Called as the client's socket takes a body above `copiedBodyBytesMax`, with how many bytes; if no more will be taken,
-   * with infinity.
-   */
-  readonly onTaken?: (bytes: number) => void;
 }
 
 /**
@@ -57,6 +52,11 @@ export class Reply {
   readonly #onSend: (reply: Reply) => void;
   #isDropped = false;
 
+  /** Whether the connection is gone: the answer will not leave. */
+  get isGone(): boolean {
+    return this.#isDropped;
+  }
+
   constructor(context: ReplyContext, onSend: (reply: Reply) => void) {
     this.method = context.method;
     this.keepAlive = context.keepAlive;
@@ -66,15 +66,14 @@ export class Reply {
 
   /** Answers the request, once; later calls change nothing. */
   send(response: Response): void {
-    if (this.response !== undefined || this.#isDropped) return response.onTaken?.(Infinity);
+    if (this.response !== undefined || this.#isDropped) return;
     this.response = response;
-    return this.#onSend(this);
+    this.#onSend(this);
   }
 
   /** The connection is gone: no answer leaves any more. */
   drop(): void {
     this.#isDropped = true;
-    this.response?.onTaken?.(Infinity);
     this.onGone?.();
   }
 }
@@ -119,7 +118,6 @@ export function writeWhole(socket: Socket, response: Response, reply: Reply): vo
   const body = reply.method === 'HEAD' ? undefined : response.body;
   if (body === undefined || body.length === 0) {
     socket.write(head, 'latin1');
-    response.onTaken?.(Infinity);
   } else if (body.length <= copiedBodyBytesMax) {
     const whole = Buffer.allocUnsafe(head.length + body.length);
     whole.write(head, 'latin1');
@@ -128,7 +126,7 @@ export function writeWhole(socket: Socket, response: Response, reply: Reply): vo
   } else {
     socket.cork();
     socket.write(head, 'latin1');
-    socket.write(body, () => response.onTaken?.(body.length));
+    socket.write(body);
     socket.uncork();
   }
 }

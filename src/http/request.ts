@@ -22,6 +22,8 @@ export interface Request {
   readonly reply: Reply;
   /** `performance.now()` when its first bytes came; says nothing unless `Arrivals` are noted. */
   readonly arrivedAt: number;
+  /** `performance.now()` when its bytes came, if it has waited behind others of its connection since; else 0. */
+  readonly heldSince: number;
   /**
    * Collects the body, up to `bytesMax`, a large one into `room` if that is given. To be called while the request is
    * handed over, or not at all: then the body is skipped.

@@ -8,6 +8,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { setImmediate as endOfTurn, setTimeout } from 'node:timers/promises';
 import { KvorumError } from '../diagnostics/errors.ts';
 import { ReadBuffer } from './accepted-socket.ts';
+import type { AnswerBytes } from './answer-bytes.ts';
 import { adminRoutes, type NodeView } from './admin.ts';
 import { waitMsMax } from './connection-states.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
@@ -31,6 +32,7 @@ export interface ClientServerOptions {
   readonly entity: EntityHandler;
   readonly range: RangeHandler;
   readonly arrivals: Arrivals;
+  readonly answerBytes: AnswerBytes;
   readonly profile: ProfileHandler;
 }
 
@@ -42,6 +44,8 @@ const SWEEP_MS = 1000;
  * clients send just then is still answered.
  */
 const IDLE_MS_MIN = 100;
+/** How long a client may read too slowly where the room for answers is scarce, milliseconds. */
+const SCARCE_GRACE_MS = 10_000;
 const BUSY_POLL_MS = 20;
 const unknownHost = problemResponse('unknown-host', 'This node has another name; --allowed-hosts gives it more');
 const foreignOrigin = problemResponse('forbidden', 'Pages of another origin may not write; --allowed-hosts names some');
@@ -67,7 +71,8 @@ export class ClientServer {
       arrivals: options.arrivals,
       keepAliveMs: options.keepAliveMs,
       bodyBytesPerSecondMin: options.bodyBytesPerSecondMin,
-      readerGraceMs: () => waitMsMax['rest-of-request'],
+      answerBytes: options.answerBytes,
+      readerGraceMs: () => (options.answerBytes.isScarce ? SCARCE_GRACE_MS : waitMsMax['rest-of-request']),
     };
     const socketOptions = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
     this.#server = createServer(socketOptions, (socket) => this.#accept(socket));

@@ -10,7 +10,9 @@ import { version } from '../diagnostics/version.ts';
 export interface BytesInFlight {
   /** Of requests. */
   readonly bodyBytes: number;
-  /** Of large answers. */
+  /** Bodies that have not come whole. */
+  readonly bodies: number;
+  /** Of answers. */
   readonly answerBytes: number;
 }
 
@@ -27,7 +29,7 @@ export class ProcessMetrics {
     this.#pauseObserver.observe({ entryTypes: ['gc'] });
   }
 
-  families({ bodyBytes, answerBytes }: BytesInFlight): MetricFamily[] {
+  families({ bodyBytes, bodies, answerBytes }: BytesInFlight): MetricFamily[] {
     const cpu = process.cpuUsage();
     const memory = process.memoryUsage();
     const labels = { thread: 'main' };
@@ -41,12 +43,8 @@ export class ProcessMetrics {
         'Bytes of bodies received or waiting for their outcome',
         bodyBytes,
       ),
-      family(
-        'gauge',
-        'kvorum_answer_bytes_in_flight',
-        'Bytes of answers above 16 KiB that clients have not taken yet',
-        answerBytes,
-      ),
+      family('gauge', 'kvorum_bodies_in_flight', 'Requests whose body has not come whole', bodies),
+      family('gauge', 'kvorum_answer_bytes_in_flight', 'Bytes of answers that clients have not taken yet', answerBytes),
       family('counter', 'process_cpu_seconds_total', 'User and system CPU time', (cpu.user + cpu.system) / 1e6),
       family('gauge', 'process_resident_memory_bytes', 'Resident memory', memory.rss),
       family('gauge', 'kvorum_heap_used_bytes', "V8 heap in use by the main thread's isolate", memory.heapUsed),

@@ -33,7 +33,7 @@ test('connections', async (t) => {
         connection.end();
         await connection.closed();
       }
-      await eventually(async () => assert.equal(await metricTotal(url, 'kvorum_operations_in_flight'), 0));
+      await eventually(async () => assert.equal(await metricTotal(url, 'kvorum_bodies_in_flight'), 0));
       assert.equal(await metricTotal(url, 'kvorum_body_bytes_in_flight'), 0);
       assert.equal((await cluster.get(0, 'cut')).status, 404);
     },

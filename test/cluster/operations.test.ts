@@ -14,6 +14,8 @@ import { RawConnection } from '../support/raw-http.ts';
 const promised: Readonly<Record<string, string>> = {
   kvorum_http_request_seconds: 'histogram',
   kvorum_operations_in_flight: 'gauge',
+  kvorum_operations_refused_total: 'counter',
+  kvorum_bodies_in_flight: 'gauge',
   kvorum_body_bytes_in_flight: 'gauge',
   kvorum_answer_bytes_in_flight: 'gauge',
   kvorum_frame_operations: 'histogram',
@@ -132,7 +134,7 @@ test('metrics and logs', async (t) => {
     const node = cluster.node(2);
     const connection = await RawConnection.open(t, node.url);
     connection.send('PUT /v0/entity?id=a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n');
-    await eventually(async () => assert.equal(await metricTotal(node.url, 'kvorum_operations_in_flight'), 1));
+    await eventually(async () => assert.equal(await metricTotal(node.url, 'kvorum_bodies_in_flight'), 1));
     node.signal('SIGTERM');
     await eventually(() => assert.ok(node.stderr.includes('"stopping"')));
     await node.stop('SIGTERM');
@@ -171,7 +173,7 @@ test('a stopping node answers what is in flight, is not ready, and refuses new c
   const node = cluster.node(0);
   const inFlight = await RawConnection.open(t, node.url);
   inFlight.send('PUT /v0/entity?id=a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\nbo');
-  await eventually(async () => assert.equal(await metricTotal(node.url, 'kvorum_operations_in_flight'), 1));
+  await eventually(async () => assert.equal(await metricTotal(node.url, 'kvorum_bodies_in_flight'), 1));
   node.signal('SIGTERM');
   await eventually(() => assert.ok(node.stderr.includes('"stopping"')));
   await eventually(() => assert.rejects(ask(node.url, '/readyz'), { code: 'ECONNREFUSED' }));

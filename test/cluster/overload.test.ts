@@ -13,79 +13,94 @@ import { RawConnection } from '../support/raw-http.ts';
 const putHead = (key: string, bytes: number): string =>
   `PUT /v0/entity?id=${key} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${bytes}\r\n\r\n`;
 
-/** A PUT that holds its place until its body comes. */
-async function held(t: TestContext, cluster: Cluster, key: string, bytes = 4): Promise<RawConnection> {
-  const connection = await RawConnection.open(t, cluster.node(0).url);
-  const before = await metricTotal(cluster.node(0).url, 'kvorum_operations_in_flight');
+/** A PUT whose body has not come. */
+async function slowBody(t: TestContext, cluster: Cluster, key: string, bytes = 4): Promise<RawConnection> {
+  const { url } = cluster.node(0);
+  const connection = await RawConnection.open(t, url);
+  const before = await metricTotal(url, 'kvorum_bodies_in_flight');
   connection.send(putHead(key, bytes));
-  await eventually(async () => {
-    assert.ok((await metricTotal(cluster.node(0).url, 'kvorum_operations_in_flight')) > before);
-  });
+  await eventually(async () => assert.ok((await metricTotal(url, 'kvorum_bodies_in_flight')) > before));
+  return connection;
+}
+
+/** A PUT that waits for an acknowledgement of the other node, which is stopped. */
+async function held(t: TestContext, cluster: Cluster, key: string): Promise<RawConnection> {
+  const { url } = cluster.node(0);
+  const connection = await RawConnection.open(t, url);
+  const before = await metricTotal(url, 'kvorum_operations_in_flight');
+  connection.send(`${putHead(`${key}&ack=2&from=2`, 4)}body`);
+  await eventually(async () => assert.ok((await metricTotal(url, 'kvorum_operations_in_flight')) > before));
   return connection;
 }
 
 test('a bound on operations in flight', async (t) => {
-  const cluster = await startCluster(t, { nodes: 1, flags: ['--operations-in-flight-max', '2'] });
+  const cluster = await startCluster(t, { nodes: 2, flags: ['--operations-in-flight-max', '2'] });
   const { url } = cluster.node(0);
+  const alone = { ack: 1, from: 1 };
 
   await t.test(
-    'past it GET, PUT and DELETE are 503 with Retry-After, and served again when there is room',
+    'bodies that have not come take no place, and are refused if there is none when they have',
     async (sub) => {
-      const first = await held(sub, cluster, 'first');
-      const second = await held(sub, cluster, 'second');
-      for (const method of ['GET', 'PUT', 'DELETE']) {
-        const answer = await ask(url, entityTarget('third'), { method, body: method === 'PUT' ? 'x' : undefined });
-        assert.deepEqual([answer.status, answer.headers['retry-after'], problemCode(answer)], [503, '1', 'overloaded']);
-      }
-      first.send('body');
-      assert.equal((await first.answer()).status, 201);
-      assert.equal((await cluster.put(0, 'third', 'x')).status, 201);
-      second.send('body');
-      assert.equal((await second.answer()).status, 201);
-      for (const key of ['first', 'second']) assert.equal((await cluster.get(0, key)).body.toString(), 'body');
+      const slow = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => slowBody(sub, cluster, key)));
+      assert.equal(await metricTotal(url, 'kvorum_bodies_in_flight'), 5);
+      assert.equal((await cluster.put(0, 'beside', 'x')).status, 201);
+      cluster.node(1).signal('SIGSTOP');
+      sub.after(() => cluster.node(1).signal('SIGCONT'));
+      for (const key of ['first', 'second']) await held(sub, cluster, key);
+      slow[0]?.send('body');
+      assert.equal((await slow[0]?.answer())?.status, 503);
+      cluster.node(1).signal('SIGCONT');
+      await eventually(async () => assert.equal(await metricTotal(url, 'kvorum_operations_in_flight'), 0));
+      slow[1]?.send('body');
+      assert.equal((await slow[1]?.answer())?.status, 201);
+      for (const connection of slow) connection.close();
+      await eventually(async () => assert.equal(await metricTotal(url, 'kvorum_bodies_in_flight'), 0));
+      assert.equal(await metricTotal(url, 'kvorum_body_bytes_in_flight'), 0);
     },
   );
 
-  await t.test('a PUT is refused at its headers, and its connection serves on once the body has come', async (sub) => {
-    const holders = [await held(sub, cluster, 'a'), await held(sub, cluster, 'b')];
-    const refused = await RawConnection.open(sub, url);
+  cluster.node(1).signal('SIGSTOP');
+  const holders = [await held(t, cluster, 'first'), await held(t, cluster, 'second')];
+
+  await t.test('past it GET, PUT and DELETE are 503 with Retry-After', async () => {
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      const body = method === 'PUT' ? 'x' : undefined;
+      const answer = await ask(url, entityTarget('third', alone), { method, body });
+      assert.deepEqual([answer.status, answer.headers['retry-after'], problemCode(answer)], [503, '1', 'overloaded']);
+    }
+  });
+
+  const refused = await RawConnection.open(t, url);
+  await t.test('a PUT is refused at its headers', async () => {
     refused.send(putHead('refused', 5));
     assert.equal((await refused.answer()).status, 503);
-    for (const holder of holders) {
-      holder.send('body');
-      await holder.answer();
-    }
-    refused.send('12345GET /v0/entity?id=refused HTTP/1.1\r\nhost: localhost\r\n\r\n');
-    assert.equal((await refused.answer()).status, 404);
   });
 
   await t.test('Expect: 100-continue is refused without asking for the body', async (sub) => {
-    const holders = [await held(sub, cluster, 'a'), await held(sub, cluster, 'b')];
-    const refused = await RawConnection.open(sub, url);
-    refused.send(
+    const expecting = await RawConnection.open(sub, url);
+    expecting.send(
       'PUT /v0/entity?id=x HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n',
     );
-    assert.equal((await refused.answer()).status, 503);
-    for (const holder of holders) holder.close();
+    assert.equal((await expecting.answer()).status, 503);
   });
 
-  await t.test('clients that leave before their body has come give their place back', async (sub) => {
-    for (let round = 0; round < 3; round++) {
-      const holders = [await held(sub, cluster, 'a', 100_000), await held(sub, cluster, 'b')];
-      for (const holder of holders) holder.close();
-      await eventually(async () => assert.equal(await metricTotal(url, 'kvorum_operations_in_flight'), 0));
-    }
-    assert.equal(await metricTotal(url, 'kvorum_body_bytes_in_flight'), 0);
-    assert.equal((await cluster.put(0, 'a', 'v')).status, 201);
-  });
-
-  await t.test('admin paths answer all the same', async (sub) => {
-    await held(sub, cluster, 'a');
-    await held(sub, cluster, 'b');
+  await t.test('admin paths answer all the same', async () => {
     for (const path of ['/livez', '/readyz', '/metrics', '/v0/status', '/v0/node']) {
       assert.equal((await ask(url, path)).status, 200, path);
     }
   });
+
+  await t.test(
+    'when there is room all are served, on the connection of a refused PUT once its body has come',
+    async () => {
+      cluster.node(1).signal('SIGCONT');
+      for (const holder of holders) assert.equal((await holder.answer()).status, 201);
+      assert.equal((await cluster.put(0, 'third', 'x')).status, 201);
+      for (const key of ['first', 'second']) assert.equal((await cluster.get(0, key)).body.toString(), 'body');
+      refused.send('12345GET /v0/entity?id=refused HTTP/1.1\r\nhost: localhost\r\n\r\n');
+      assert.equal((await refused.answer()).status, 404);
+    },
+  );
 });
 
 test('a bound on body bytes in flight refuses PUTs with 503 and leaves reads alone', async (t) => {
@@ -95,9 +110,9 @@ test('a bound on body bytes in flight refuses PUTs with 503 and leaves reads alo
   const heldBytes = (): Promise<number> => metricTotal(url, 'kvorum_body_bytes_in_flight');
   // Announced bytes need no room, those that have come do.
   for (const key of ['announced 1', 'announced 2', 'announced 3'])
-    await held(t, cluster, encodeURIComponent(key), 1000);
-  const first = await held(t, cluster, 'first', 1000);
-  const second = await held(t, cluster, 'second', 1000);
+    await slowBody(t, cluster, encodeURIComponent(key), 1000);
+  const first = await slowBody(t, cluster, 'first', 1000);
+  const second = await slowBody(t, cluster, 'second', 1000);
   first.send('x'.repeat(999));
   second.send('x'.repeat(900));
   await eventually(async () => assert.equal(await heldBytes(), 1899));
@@ -159,7 +174,7 @@ test('a bound on answer bytes in flight', async (t) => {
   await t.test('an answer behind a range that nobody reads holds nothing when its client leaves', async (sub) => {
     const pipelining = new RangeRequest(sub, url, '/v0/entities?start=a', { connection: 'keep-alive' });
     pipelining.socket.write(`GET ${entityTarget('large')} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
-    await eventually(async () => assert.equal(await heldBytes(), large.length));
+    await eventually(async () => assert.ok((await heldBytes()) >= large.length));
     pipelining.socket.destroy();
     await eventually(async () => assert.equal(await heldBytes(), 0));
   });

@@ -4,8 +4,8 @@ import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { NodeClock } from '../../src/dispatch/clock.ts';
-import { Dispatcher, largeFrame, type FrameRunner } from '../../src/dispatch/dispatcher.ts';
-import type { TaskOutcome } from '../../src/dispatch/task-queue.ts';
+import { Dispatcher, largeFrame, type Asked, type FrameRunner } from '../../src/dispatch/dispatcher.ts';
+import type { Task as FrameToRun, TaskOutcome } from '../../src/dispatch/task-queue.ts';
 import { outcomeCodes, type OutcomeCode } from '../../src/formats/codes.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import { ownerOf } from '../../src/domain/owners.ts';
@@ -17,14 +17,21 @@ import { FrameWriter, OUTCOME_FRAME_HEADER_BYTES } from '../../src/formats/reply
 const quorum = { acksRequired: 2, replicaCount: 3 };
 const tally = { acks: 2, failures: 0 };
 type Task = TaskOutcome<Uint8Array | undefined>;
+const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength);
 
 class FakePool implements FrameRunner {
   hasRoom = true;
   takesWrites = true;
-  readonly frames: { worker: number; entries: Entry[]; end: (outcome: Task) => void }[] = [];
+  readonly frames: {
+    worker: number;
+    entries: Entry[];
+    isWanted: () => boolean;
+    end: (outcome: Task) => void;
+  }[] = [];
 
-  run(worker: number, frame: Buffer): Promise<Task> {
-    return new Promise((end) => this.frames.push({ worker, entries: readEntries(frame), end }));
+  run(worker: number, { frame, isWanted }: FrameToRun): Promise<Task> {
+    return new Promise((end) => this.frames.push({ worker, entries: readEntries(asBuffer(frame)), isWanted, end }));
   }
 
   get keys(): string[][] {
@@ -32,11 +39,15 @@ class FakePool implements FrameRunner {
   }
 }
 
+const asked = (context: string): Asked<string> => ({ quorum, context, now: performance.now() });
+
 interface Started {
   readonly pool: FakePool;
   readonly dispatcher: Dispatcher<string>;
   readonly outcomes: [string, Outcome][];
   readonly errors: string[];
+  /** Whose clients have gone. */
+  readonly gone: Set<string>;
   readonly read: (key: string) => void;
   readonly write: (key: string, value: string) => void;
 }
@@ -45,6 +56,7 @@ function start(options: { batching?: boolean; workers?: number; operationsInFlig
   const pool = new FakePool();
   const outcomes: [string, Outcome][] = [];
   const errors: string[] = [];
+  const gone = new Set<string>();
   const quiet = (): void => {};
   const dispatcher = new Dispatcher<string>({
     pool,
@@ -53,19 +65,16 @@ function start(options: { batching?: boolean; workers?: number; operationsInFlig
     batching: options.batching ?? true,
     workers: options.workers ?? 1,
     operationsInFlightMax: options.operationsInFlightMax ?? 100,
+    timeoutMs: 1000,
+    pulse: { isResuming: () => false, hasPausedSince: () => false },
+    isWanted: (context) => !gone.has(context),
     onOutcome: (context, outcome) => outcomes.push([context, outcome]),
     log: { error: (message) => errors.push(message), warn: quiet, info: quiet, debug: quiet },
   });
-  const admit = (): void => assert.ok(dispatcher.admit());
-  const read = (key: string): void => {
-    admit();
-    dispatcher.read(Buffer.from(key), quorum, key);
-  };
-  const write = (key: string, value: string): void => {
-    admit();
-    dispatcher.write(Buffer.from(key), Buffer.from(value), quorum, key);
-  };
-  return { pool, dispatcher, outcomes, errors, read, write };
+  const read = (key: string): void => dispatcher.read(Buffer.from(key), asked(key));
+  const write = (key: string, value: string): void =>
+    dispatcher.write(Buffer.from(key), Buffer.from(value), asked(key));
+  return { pool, dispatcher, outcomes, errors, gone, read, write };
 }
 
 /** An outcome frame for these entries, all with the same code. */
@@ -118,8 +127,7 @@ test('without batching each operation goes to its owner, at once; a large write 
   const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
   for (const key of keys) read(key);
   const frame = largeFrame(1, 100_000);
-  assert.ok(dispatcher.admit());
-  dispatcher.writeLarge(frame.bytes, Buffer.from('c'), 100_000, quorum, 'large');
+  dispatcher.writeLarge(frame.bytes, Buffer.from('c'), 100_000, asked('large'));
   while (pool.frames.length <= keys.length) await nextTurn();
   assert.deepEqual(
     pool.frames.map(({ worker }) => worker),
@@ -151,8 +159,7 @@ test('a large write has a frame of its own', async () => {
   const { pool, dispatcher, read } = start();
   const frame = largeFrame(5, 100_000);
   frame.value.fill('y');
-  assert.ok(dispatcher.admit());
-  dispatcher.writeLarge(frame.bytes, Buffer.from('large'), 100_000, quorum, 'large');
+  dispatcher.writeLarge(frame.bytes, Buffer.from('large'), 100_000, asked('large'));
   read('a');
   while (pool.frames.length < 2) await nextTurn();
   assert.deepEqual(pool.keys.flat().sort(), ['a', 'large']);
@@ -225,11 +232,26 @@ test('what the pool refuses is overloaded, and no error; what its worker failed 
 });
 
 test('no more is admitted than the bound and the pool have room for', () => {
-  const { pool, dispatcher } = start({ operationsInFlightMax: 2 });
-  assert.deepEqual([dispatcher.admit(), dispatcher.admit(), dispatcher.admit()], [true, true, false]);
-  dispatcher.withdraw();
+  const { pool, dispatcher, read } = start({ operationsInFlightMax: 2 });
+  const refusal = (): unknown => dispatcher.refusal('read', performance.now());
+  read('a');
+  assert.equal(refusal(), undefined);
   pool.hasRoom = false;
-  assert.equal(dispatcher.admit(), false);
+  assert.equal(refusal(), 'too-many');
   pool.hasRoom = true;
-  assert.equal(dispatcher.admit(), true);
+  read('b');
+  assert.equal(refusal(), 'too-many');
+});
+
+test('a frame that waited for its turn is wanted while the client of one of its operations is there', async () => {
+  const { pool, gone, read } = start();
+  read('a');
+  read('b');
+  await nextTurn();
+  const { isWanted } = pool.frames[0] as FakePool['frames'][0];
+  assert.equal(isWanted(), true);
+  gone.add('a');
+  assert.equal(isWanted(), true);
+  gone.add('b');
+  assert.equal(isWanted(), false);
 });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import type { MessagePort } from 'node:worker_threads';
 import { InlinePool } from '../../src/dispatch/inline-pool.ts';
+import { threadTimeMs } from '../../src/protocol/frame-task.ts';
 import type { WorkerReady } from '../../src/protocol/workers.ts';
 import { outcomeCodes } from '../../src/formats/codes.ts';
 import { outcomesIn, writeFrame } from '../support/operation-frames.ts';
@@ -12,12 +13,14 @@ import { workerSettings } from '../support/worker-settings.ts';
 
 test('an inline worker says that it listens, runs tasks here, and leaves their memory where it is', async (t) => {
   const pool = new InlinePool(workerSettings(temporaryDirectory(t), { workers: 1, mode: 'batched' }));
-  await assert.rejects(pool.run(writeFrame(1, 'early', 'x')), { code: 'worker-failed' });
+  await assert.rejects(pool.run({ frame: writeFrame(1, 'early', 'x'), sentAt: threadTimeMs() }), {
+    code: 'worker-failed',
+  });
   const [ready] = (await once(pool, 'message')) as [WorkerReady & { control: MessagePort }];
   assert.deepEqual([ready.kind, ready.threadId, ready.replicaPort > 0], ['worker-ready', 0, true]);
   const stopped = once(ready.control, 'message');
   const frame = writeFrame(2, 'key', 'value');
-  const outcomes = await pool.run(frame);
+  const outcomes = await pool.run({ frame, sentAt: threadTimeMs() });
   assert.deepEqual(outcomesIn(outcomes ?? frame), [{ tag: 2, code: outcomeCodes.written, value: '' }]);
   assert.ok(frame.buffer.byteLength > 0);
   ready.control.postMessage({ kind: 'stop' });

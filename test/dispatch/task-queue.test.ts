@@ -16,11 +16,12 @@ function queueOf(bounds: TaskBounds): { queue: TaskQueue<string>; running: Runni
   const queue = new TaskQueue<string>(bounds, ({ frame }) => {
     return new Promise((end, fail) => running.push({ name: String(frame), end, fail }));
   });
-  const submit: Submit = (name, onPosted) => queue.submit({ frame: Buffer.from(name), onPosted });
+  const submit: Submit = (name, onPosted, isWanted = () => true) =>
+    queue.submit({ frame: Buffer.from(name), sentAt: 0, isWanted, onPosted });
   return { queue, running, submit };
 }
 
-type Submit = (name: string, onPosted?: () => void) => Promise<TaskOutcome<string>>;
+type Submit = (name: string, onPosted?: () => void, isWanted?: () => boolean) => Promise<TaskOutcome<string>>;
 
 const named = (running: readonly Running[]): string[] => running.map(({ name }) => name);
 
@@ -49,6 +50,19 @@ test('what finds the queue full is refused, and nothing of it is run', async () 
   running[1]?.end('B');
   assert.deepEqual(await waiting, { kind: 'done', result: 'B' });
   assert.deepEqual(named(running), ['a', 'b']);
+});
+
+test('what nobody wants any more when its turn comes is refused, and what waits behind it runs', async () => {
+  const bounds = new TaskBounds(1, 10);
+  const { running, submit } = queueOf(bounds);
+  void submit('a');
+  const unwanted = ['b', 'c'].map((name) => submit(name, undefined, () => false));
+  const wanted = submit('d');
+  running[0]?.end('A');
+  for (const outcome of unwanted) assert.deepEqual(await outcome, { kind: 'refused' });
+  running[1]?.end('D');
+  assert.deepEqual(await wanted, { kind: 'done', result: 'D' });
+  assert.deepEqual([named(running), bounds.waiting], [['a', 'd'], 0]);
 });
 
 test('the bound on what waits is one for all queues', async () => {

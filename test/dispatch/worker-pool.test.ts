@@ -7,6 +7,8 @@ import { test, type TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { WorkerPool, type WorkerPoolOptions } from '../../src/dispatch/worker-pool.ts';
 import type { KvorumError } from '../../src/diagnostics/errors.ts';
+import type { Task } from '../../src/dispatch/task-queue.ts';
+import { threadTimeMs } from '../../src/protocol/frame-task.ts';
 import { outcomeCodes } from '../../src/formats/codes.ts';
 import { eventually } from '../support/eventually.ts';
 import { outcomesIn, readFrame, writeFrame, type ReadOutcome } from '../support/operation-frames.ts';
@@ -48,9 +50,13 @@ async function start(t: TestContext, options: Options = {}): Promise<Started> {
   return { pool, ...started };
 }
 
+function taskOf(frame: Buffer, onPosted?: () => void): Task {
+  return { frame, sentAt: threadTimeMs(), isWanted: () => true, onPosted };
+}
+
 /** Runs a frame of one operation; its outcome may come with the task or ahead of it. */
 async function outcomeOf({ pool, ahead }: Started, frame: Buffer): Promise<ReadOutcome> {
-  const outcome = await pool.run(0, frame);
+  const outcome = await pool.run(0, taskOf(frame));
   assert.equal(outcome.kind, 'done');
   const outcomes = outcome.kind === 'done' && outcome.result !== undefined ? outcomesIn(outcome.result) : [];
   return [...outcomes, ...ahead.splice(0)][0] as ReadOutcome;
@@ -66,7 +72,15 @@ for (const dispatch of ['pool', 'inline'] as const) {
       code: outcomeCodes.found,
       value: 'value',
     });
-    assert.equal((await started.pool.run(0, readFrame(5, 'key'), () => posted++)).kind, 'done');
+    assert.equal(
+      (
+        await started.pool.run(
+          0,
+          taskOf(readFrame(5, 'key'), () => posted++),
+        )
+      ).kind,
+      'done',
+    );
     assert.equal(posted, 1);
     assert.deepEqual([started.pool.workers, started.pool.replicaPorts.length], [[0], 1]);
     assert.equal((await started.pool.report()).length, 1);
@@ -74,13 +88,22 @@ for (const dispatch of ['pool', 'inline'] as const) {
 
   test(`a frame that does not parse fails, and the worker goes on, dispatch ${dispatch}`, async (t) => {
     const started = await start(t, { dispatch });
-    assert.equal((await started.pool.run(0, Buffer.from(new Uint8Array(5)))).kind, 'failed');
+    assert.equal((await started.pool.run(0, taskOf(Buffer.from(new Uint8Array(5))))).kind, 'failed');
     assert.equal((await outcomeOf(started, readFrame(1, 'key'))).code, outcomeCodes.missing);
+  });
+
+  test(`a frame that waited past the deadline is refused, and nothing of it is done, dispatch ${dispatch}`, async (t) => {
+    const started = await start(t, { dispatch });
+    const late = { ...taskOf(writeFrame(1, 'key', 'value')), sentAt: threadTimeMs() - 3_600_000 };
+    const outcome = await started.pool.run(0, late);
+    assert.ok(outcome.kind === 'done' && outcome.result !== undefined);
+    assert.deepEqual(outcomesIn(outcome.result), [{ tag: 1, code: outcomeCodes.overloaded, value: '' }]);
+    assert.equal((await outcomeOf(started, readFrame(2, 'key'))).code, outcomeCodes.missing);
   });
 
   test(`what finds its worker busy and the queue full is refused, dispatch ${dispatch}`, async (t) => {
     const { pool } = await start(t, { dispatch, tasksPerWorkerMax: 1, queueMax: 1 });
-    const tasks = [1, 2, 3].map((tag) => pool.run(0, readFrame(tag, 'key')));
+    const tasks = [1, 2, 3].map((tag) => pool.run(0, taskOf(readFrame(tag, 'key'))));
     assert.equal(pool.hasRoom, false);
     assert.deepEqual(
       (await Promise.all(tasks)).map(({ kind }) => kind),

@@ -37,6 +37,7 @@ async function serve(t: TestContext, prepare?: (accepted: Socket) => void): Prom
       keepAliveMs: 1000,
       bodyBytesPerSecondMin: 1000,
       readerGraceMs: () => 30_000,
+      answerBytes: { change: () => {} },
     });
   });
   return { server, url: await listen(t, server), taken: () => taken };

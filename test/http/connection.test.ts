@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AnswerBytes } from '../../src/http/answer-bytes.ts';
 import { Connection, HEAD_BYTES_MAX } from '../../src/http/connection.ts';
 import type { OnBody, Request } from '../../src/http/request.ts';
 import { eventually } from '../support/eventually.ts';
@@ -19,6 +20,7 @@ interface Pair {
   /** Requests that were handed over. */
   readonly requests: Request[];
   readonly clock: { now: number };
+  readonly answerBytes: AnswerBytes;
   readonly socket: Socket;
   /** Resolves when the connection has taken so many bytes. */
   readonly received: (bytes: number) => Promise<void>;
@@ -28,6 +30,7 @@ interface Pair {
 async function connect(t: TestContext, handle: (request: Request) => void = () => {}): Promise<Pair> {
   const requests: Request[] = [];
   const clock = { now: 1000 };
+  const answerBytes = new AnswerBytes(Infinity);
   const accepted: { connection: Connection; socket: Socket }[] = [];
   let taken = 0;
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -41,6 +44,7 @@ async function connect(t: TestContext, handle: (request: Request) => void = () =
       keepAliveMs,
       bodyBytesPerSecondMin: 1000,
       readerGraceMs: () => readerGraceMs,
+      answerBytes,
     });
     socket.on('data', (bytes) => {
       connection.take(bytes);
@@ -58,7 +62,7 @@ async function connect(t: TestContext, handle: (request: Request) => void = () =
   const received = async (bytes: number): Promise<void> => {
     while (taken < bytes) await nextTurn();
   };
-  return { client, connection, requests, clock, socket, received };
+  return { client, connection, requests, clock, socket, received, answerBytes };
 }
 
 const get = (target: string, fields = ''): string => `GET ${target} HTTP/1.1\r\nhost: a\r\n${fields}\r\n`;
@@ -386,6 +390,41 @@ test('a client that does not read its answer is cut when it has made no progress
   connection.sweep();
   assert.equal(socket.destroyed, true);
 });
+
+test('every byte of answers that waits is counted, behind another answer and in the socket, until its client has it', async (t) => {
+  const value = Buffer.alloc(16 * 1024, 'small');
+  const { client, connection, requests, answerBytes, socket } = await connect(t);
+  client.readOnlyUntil(0);
+  client.send(Array.from({ length: 64 }, (_, index) => get(`/${index}`)).join(''));
+  await seen(requests, 64);
+  const answer = ({ reply }: Request, body: Buffer): void => reply.send({ status: 200, fields: '', body });
+  for (const request of requests.slice(1)) answer(request, value);
+  assert.equal(answerBytes.inFlight, 63 * value.length);
+  answer(requests[0] as Request, long);
+  await eventually(() =>
+    assert.ok(socket.writableLength > 0 && answerBytes.inFlight < long.length + 63 * value.length),
+  );
+  connection.sweep();
+  assert.ok(answerBytes.inFlight >= socket.writableLength + 63 * value.length);
+  client.readOnlyUntil(Infinity);
+  for (let index = 0; index < 64; index++) assert.equal((await client.answer()).status, 200);
+  connection.sweep();
+  assert.equal(answerBytes.inFlight, 0);
+});
+
+for (const [what, end] of [
+  ['a client that leaves', ({ client }: Pair) => client.close()],
+  ['a connection that is cut', ({ connection }: Pair) => connection.destroy()],
+] as const) {
+  test(`${what} holds nothing any more`, async (t) => {
+    const pair = await connect(t, answerLong);
+    pair.client.readOnlyUntil(0);
+    pair.client.send(get('/1') + get('/2'));
+    await eventually(() => assert.ok(pair.answerBytes.inFlight > long.length));
+    end(pair);
+    await eventually(() => assert.equal(pair.answerBytes.inFlight, 0));
+  });
+}
 
 test('a body for which there is no room is refused, and its connection ends', async (t) => {
   const bodies: Parameters<OnBody>[0][] = [];

@@ -228,7 +228,7 @@ test('64 PUTs at once without a length are served, and so is a PUT beside 16 tha
   for (const [index, client] of clients.entries()) {
     client.send(request(`PUT /v0/entity?id=at-once-${index}`, chunkedField, '5\r\nhello\r\n'));
   }
-  await eventually(async () => assert.equal(await metricTotal(url, 'kvorum_operations_in_flight'), 80));
+  await eventually(async () => assert.equal(await metricTotal(url, 'kvorum_bodies_in_flight'), 80));
   for (const client of clients) client.send('0\r\n\r\n');
   for (const client of clients) assert.equal((await client.answer()).status, 201);
   assert.equal((await cluster.put(0, 'beside', Buffer.alloc(1_000_000))).status, 201);

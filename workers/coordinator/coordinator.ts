@@ -18,6 +18,7 @@ import type { PeerClient } from '../peers/peer-client.ts';
 import type { Segment } from '../peers/segment-queue.ts';
 import type { Time } from '../ground/time.ts';
 import type { Turn } from '../../src/domain/turn.ts';
+import { refuseLateFrame } from './late-frame.ts';
 import { LargeReads } from './large-reads.ts';
 import { PendingFrame, type Decision, type FrameRules } from './pending-frame.ts';
 import type { PendingOperation } from './pending-operation.ts';
@@ -88,22 +89,27 @@ export class Coordinator {
   }
 
   /**
-   * Coordinates the operations of a frame. Resolves when all of them have an outcome, to the outcomes that have not left
-   * already. Rejects with `corrupt-frame`.
+   * Coordinates the operations of a frame that has waited for so long since the main thread let go of it; past the deadline
+   * none is begun. Resolves when all of them have an outcome, to the outcomes that have not left already. Rejects with
+   * `corrupt-frame`.
    */
-  coordinate(bytes: Buffer): Promise<Buffer | undefined> {
-    return new Promise((resolve) => this.#begin(bytes, resolve));
+  coordinate(bytes: Buffer, waitedMs = 0): Promise<Buffer | undefined> {
+    const { timeoutMs, versions } = this.#options;
+    return new Promise((resolve) => {
+      if (waitedMs < timeoutMs) this.#begin(bytes, waitedMs, resolve);
+      else resolve(refuseLateFrame(bytes, versions.newest));
+    });
   }
 
   close(): void {
     this.#stopTicking?.();
   }
 
-  #begin(bytes: Buffer, end: Task['end']): void {
+  #begin(bytes: Buffer, waitedMs: number, end: Task['end']): void {
     const { time, timeoutMs, versions, readRepair, sequential, topology } = this.#options;
     const now = time.now();
     const frame = new PendingFrame(readEntries(bytes), {
-      deadlineAt: now + timeoutMs,
+      deadlineAt: now + timeoutMs - waitedMs,
       versions,
       readRepair,
       self: topology.selfIndex,

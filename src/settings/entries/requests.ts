@@ -34,7 +34,7 @@ export const requestsEntries = {
     default: 256 * MIB,
   }),
   answerBytesInFlightMax: size({
-    why: 'Bytes of values above 16KiB that clients have asked for and not taken yet, together; past it 503',
+    why: 'Bytes of answers that clients have not taken yet, together; past it reads get 503',
     choose: 'How much memory reads may take: the largest value times the clients that read one at the same time',
     neededBy: 'node',
     range: [1, 64 * GIB],
@@ -42,7 +42,7 @@ export const requestsEntries = {
     default: 256 * MIB,
   }),
   bodyBytesPerSecondMin: size({
-    why: 'Slowest rate of a client; below it for 30 s a body gets 408, and for --keep-alive-ms an answer is cut',
+    why: 'Slowest rate of a client: a slower one for 30 s gets 408 for a body, and an answer is cut (after 10 s if half of the room for answers is taken)',
     choose: 'Below what your slowest clients reach; a slow one holds memory for as long as it takes',
     neededBy: 'node',
     range: [1, GIB],
