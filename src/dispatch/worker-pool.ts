@@ -47,6 +47,12 @@ export interface WorkerPoolOptions {
 const REPORT_MS_MAX = 1000;
 /** How long a worker may take to hand over what it recorded, milliseconds. */
 const WAITS_MS_MAX = 10_000;
+/**
+ * Three times what a worker allocates between two scavenges, MiB. With V8's 48 the frames that pass through between two of
+ * them add up to so much memory outside the heap that V8 marks all of the heap each time: at 10,000 PUT/s four full
+ * collections a second, 10% of the node's CPU (docs/decisions/014).
+ */
+const YOUNG_GENERATION_MIB = 12;
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 5000;
 
@@ -341,6 +347,7 @@ function threadPool(index: number, { settings, tasksPerWorkerMax }: WorkerPoolOp
     concurrentTasksPerWorker: tasksPerWorkerMax,
     atomics: 'disabled',
     recordTiming: false,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     workerData: { settings, index } satisfies WorkerData,
   });
 }

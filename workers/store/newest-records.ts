@@ -111,15 +111,18 @@ export class NewestRecords {
 
   /** How many bytes all keys have in common at their beginning. */
   #commonBytes(): number {
-    if (this.entries === 0) return 0;
-    const first = this.#keyAt(0);
-    let common = first.length;
-    for (let index = 1; index < this.entries && common > 0; index++) {
-      const bytes = this.#bytesOf(index);
-      const { keyStart, keyEnd } = entryAt(bytes, this.#offsets[index] as number);
-      let alike = 0;
-      while (alike < common && keyStart + alike < keyEnd && bytes[keyStart + alike] === first[alike]) alike++;
-      common = alike;
+    let first: Buffer | undefined;
+    let common = 0;
+    for (const [number, { bytes, first: from }] of this.#parts.entries()) {
+      const end = this.#parts[number + 1]?.first ?? this.entries;
+      for (let index = from; index < end; index++) {
+        const { keyStart, keyEnd } = entryAt(bytes, this.#offsets[index] as number);
+        first ??= bytes.subarray(keyStart, keyEnd);
+        if (index === 0) common = first.length;
+        let alike = 0;
+        while (alike < common && keyStart + alike < keyEnd && bytes[keyStart + alike] === first[alike]) alike++;
+        common = alike;
+      }
     }
     return common;
   }
@@ -136,12 +139,6 @@ export class NewestRecords {
 
   #compareKeys(left: number, right: number): number {
     return compareKeys(this.#bytesOf(left), this.#offsets[left] as number, this.#bytesOf(right), this.#offsets[right] as number);
-  }
-
-  #keyAt(index: number): Buffer {
-    const bytes = this.#bytesOf(index);
-    const { keyStart, keyEnd } = entryAt(bytes, this.#offsets[index] as number);
-    return bytes.subarray(keyStart, keyEnd);
   }
 
   /** Of two with the same stamp, a large value that was written again, the one that comes later stays. */

@@ -35,7 +35,7 @@ export const storeEntries = {
     choose: 'Larger where many writes go to few keys, or the store is slow; a start has more to replay then',
     neededBy: 'worker',
     range: [MIB, GIB],
-    default: 8 * MIB,
+    default: 16 * MIB,
   }),
   memtableBytesMax: size({
     why: 'Log files of one worker that are not in the store yet, together, and as much memory; past it writes slow down, then 503',
@@ -43,7 +43,7 @@ export const storeEntries = {
     neededBy: 'worker',
     range: [2 * MIB, 16 * GIB],
     default: ({ logSegmentBytes }) => 3 * logSegmentBytes,
-    defaultWords: '24MiB: 3 times --log-segment-bytes',
+    defaultWords: '48MiB: 3 times --log-segment-bytes',
     check: (bytes, { logSegmentBytes }) =>
       bytes < 2 * logSegmentBytes ? `must hold at least two files of the log, 2 x ${logSegmentBytes} bytes` : undefined,
   }),
