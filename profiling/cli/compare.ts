@@ -47,7 +47,7 @@ export const compareCommand: Command = {
 async function compare({ flags, environment }: Invocation): Promise<ExitCode> {
   const format = outputFormat(flags);
   const order = compareOrder(flags);
-  const files = { json: textFlag(flags, 'json'), report: textFlag(flags, 'report') };
+  const files = { json: textFlag(flags, 'json'), report: textFlag(flags, 'report'), junit: textFlag(flags, 'junit') };
   assertWritable(files);
   const { result, failure } = await carryOut(order, flags, environment);
   await keep(result, files);

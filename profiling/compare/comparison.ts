@@ -132,7 +132,7 @@ async function searchOne({ subject, op, inTurn, tries }: SearchOrder, options: C
   let isCut = false;
   await findMax((rate) => inTurn(() => measure({ subject, op, rate, durationMs, seed: tries.length })), {
     startRate: known === null ? Math.min(...settings.rates) : Math.max(1, Math.round(known * laterStartShare)),
-    p99MsMax,
+    bounds: { p99MsMax },
     precision,
     stepsMax,
     onStep: (step, result) => {

@@ -53,7 +53,7 @@ export type ProfileEvent =
 
 const shareOfMaximum = 0.7;
 const searchMs = { durationMs: 3000, warmupMs: 1000 };
-const search = { startRate: 500, p99MsMax: 50, precision: 0.1, stepsMax: 24 };
+const search = { startRate: 500, bounds: { p99MsMax: 50 }, precision: 0.1, stepsMax: 24 };
 /** Each run's own: connections, and whatever the instrument changed. */
 const runWarmupMsMax = 1000;
 
@@ -150,12 +150,13 @@ class OperationProfile {
       await this.#load(rate, { durationMs: warmupMs, warmupMs: 0 });
       return rate;
     }
-    const { best, steps } = await findMax((tried) => this.#load(tried, searchMs), {
+    const { best, steps, failure } = await findMax((tried) => this.#load(tried, searchMs), {
       ...search,
       onStep: (step) => onEvent?.({ kind: 'step', op, step }),
     });
     const held = steps.filter((step) => step.held).at(-1);
     if (this.#isStopped) return undefined;
+    if (failure !== undefined) throw failure;
     if (best === undefined || held === undefined) {
       throw new KvorumError('profile-failed', `Cannot profile ${op}: no rate from ${search.startRate}/s on was held`);
     }

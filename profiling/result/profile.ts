@@ -6,7 +6,7 @@
  * What was not measured is absent or null, never 0.
  */
 import type { AllocationCosts, CpuCosts, PartCost } from '../attribution/costs.ts';
-import type { BenchEnvironment, BenchResult, LoadOperation } from '../load/result.ts';
+import type { BenchEnvironment, BenchResult, LoadOperation, Verdict } from '../load/result.ts';
 import type { LockProfile } from './locks.ts';
 import type { WaitTable } from './waits.ts';
 
@@ -83,6 +83,7 @@ export interface ObservedLoad {
   readonly cpuUsPerRequest: number | null;
   readonly failed: number;
   readonly verdict: string;
+  readonly kind: Verdict['kind'];
 }
 
 export interface InstrumentOverhead extends ObservedLoad {
