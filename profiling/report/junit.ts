@@ -3,6 +3,7 @@
  * kept, an error is what could not be found out. Pure.
  */
 import type { BenchResult } from '../load/result.ts';
+import type { ComparedStep, CompareResult, Gated } from '../result/compare.ts';
 import { escapeHtml } from './html.ts';
 
 export interface Suite {
@@ -35,6 +36,25 @@ export function junit({ name, startedAt, cases }: Suite): string {
 /** What was asked of a run; of a search, that any rate was held. */
 export function benchJunit(result: BenchResult): string {
   return junit({ name: 'kvorum bench', startedAt: result.startedAt, cases: benchCases(result) });
+}
+
+/** A test case for each load under each step: failures are regressions, where these were asked for. */
+export function compareJunit({ startedAt, steps, gate, failures = [], cutShort }: CompareResult): string {
+  const failed = failures.map((text): Case => ({ group: 'runs', name: text, kind: 'error', text }));
+  const cut: Case[] = cutShort
+    ? [{ group: 'runs', name: 'the comparison ends', kind: 'error', text: 'interrupted' }]
+    : [];
+  const judged = gate === undefined ? steps.map(toldCase) : gate.loads.map(gatedCase);
+  return junit({ name: 'kvorum compare', startedAt, cases: [...failed, ...cut, ...judged] });
+}
+
+function toldCase({ from, to, op, sentences }: ComparedStep): Case {
+  return { group: `${from} → ${to}`, name: op.toUpperCase(), kind: 'passed', text: sentences.join('; ') };
+}
+
+function gatedCase({ step: group, load: name, regressions, undecided }: Gated): Case {
+  if (regressions.length > 0) return { group, name, kind: 'failure', text: regressions.join('; ') };
+  return { group, name, kind: undecided === null ? 'passed' : 'error', text: undecided ?? 'no regression' };
 }
 
 function benchCases(result: BenchResult): Case[] {

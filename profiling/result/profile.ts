@@ -26,6 +26,8 @@ export interface ProfileResult {
   readonly files: readonly ProfileFile[];
   /** True where it was interrupted; what was measured until then is here. */
   readonly cutShort?: boolean;
+  /** What ended an operation's measurements early, a sentence each; what was measured before is here. */
+  readonly failures?: readonly string[];
   /** What clinic drew. */
   readonly clinic?: readonly ClinicPage[];
 }
