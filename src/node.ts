@@ -34,6 +34,7 @@ import { assertSafeBind, bindAddress, isOpenToAll } from './bind-address.ts';
 import type { NodeSettings, WorkerSettings } from './settings/settings.ts';
 import { assertAddressSpace, currentLimits, openFilesProblem } from './resource-limits.ts';
 import { nodeStatus } from './status.ts';
+import { storeFacts } from './store-facts.ts';
 import { version } from './diagnostics/version.ts';
 import type { WaitPoints } from './waits/wait-recording.ts';
 import type { Arrivals } from './http/request.ts';
@@ -48,8 +49,11 @@ export interface RunningNode {
   readonly failed: Promise<KvorumError>;
 }
 
+/** By flag, those that are not at their defaults; the status tells them. */
+type ChangedSettings = Readonly<Record<string, string>>;
+
 /** Starts a node and resolves when it is ready. Throws a `KvorumError` that says what prevents it. */
-export async function startNode(settings: NodeSettings, log: Log): Promise<RunningNode> {
+export async function startNode(settings: NodeSettings, log: Log, changed: ChangedSettings = {}): Promise<RunningNode> {
   assertSafeBind(settings);
   const limits = currentLimits();
   assertAddressSpace(settings, limits);
@@ -69,7 +73,7 @@ export async function startNode(settings: NodeSettings, log: Log): Promise<Runni
     tasksPerWorkerMax: settings.mode === 'sync' ? 1 : settings.operationsInFlightMax,
     log,
   });
-  const node = new Node(settings, topology, pool, directory, log);
+  const node = new Node(settings, topology, pool, directory, log, changed);
   let onFatal!: (error: KvorumError) => void;
   const failed = new Promise<KvorumError>((resolve) => (onFatal = resolve));
   try {
@@ -93,6 +97,7 @@ class Node implements NodeView {
   readonly #pool: WorkerPool;
   readonly #directory: DataDirectory;
   readonly #log: Log;
+  readonly #changed: ChangedSettings;
   readonly #clock: NodeClock;
   readonly #pulse: Pulse;
   readonly #dispatcher: Dispatcher<EntityExchange>;
@@ -107,12 +112,20 @@ class Node implements NodeView {
   #state: NodeState = 'starting';
   #server: ClientServer | undefined;
 
-  constructor(settings: NodeSettings, topology: Topology, pool: WorkerPool, directory: DataDirectory, log: Log) {
+  constructor(
+    settings: NodeSettings,
+    topology: Topology,
+    pool: WorkerPool,
+    directory: DataDirectory,
+    log: Log,
+    changed: ChangedSettings,
+  ) {
     this.#settings = settings;
     this.#topology = topology;
     this.#pool = pool;
     this.#directory = directory;
     this.#log = log;
+    this.#changed = changed;
     this.#clock = new NodeClock(settings.clockDriftMsMax);
     this.#pulse = new Pulse({
       pauseMs: settings.timeoutMs,
@@ -254,6 +267,8 @@ class Node implements NodeView {
       reports,
       operationsInFlight,
       mainOsThreadId,
+      store: await storeFacts(this.#settings.dataDirectory),
+      changedSettings: this.#changed,
     });
   }
 

@@ -1,4 +1,5 @@
 /** What `GET /v0/status` says of a node and of the peers as its workers see them. */
+import type { StoreFacts } from './store-facts.ts';
 import type { Topology } from './domain/topology.ts';
 import type { PeerState, WorkerReport } from './protocol/workers.ts';
 import { version } from './diagnostics/version.ts';
@@ -10,16 +11,22 @@ export interface StatusInput {
   readonly reports: readonly WorkerReport[];
   readonly operationsInFlight: number;
   readonly mainOsThreadId: number | null;
+  /** Null where the directory cannot be read. */
+  readonly store: StoreFacts | null;
+  /** By flag, the settings that are not at their defaults. */
+  readonly changedSettings: Readonly<Record<string, string>>;
 }
 
 /** The status as JSON. */
 export function nodeStatus(input: StatusInput): Record<string, unknown> {
-  const { topology, state, settings, reports, operationsInFlight, mainOsThreadId } = input;
+  const { topology, state, settings, reports, operationsInFlight, mainOsThreadId, store, changedSettings } = input;
   const self = topology.nodes[topology.selfIndex];
   return {
     node: { id: self?.id, url: self?.url, version },
     state,
     ...settings,
+    changedSettings,
+    store,
     uptimeSeconds: Math.round(process.uptime()),
     operationsInFlight,
     // With these numbers a reader finds each thread's account in the system (/proc/PID/task/TID).

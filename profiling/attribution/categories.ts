@@ -112,6 +112,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/node.ts', 'http-front'],
   ['src/diagnostics/log.ts', 'metrics'],
   ['src/status.ts', 'metrics'],
+  ['src/store-facts.ts', 'metrics'],
   ['src/profiler.ts', 'profiler'],
   ['profiling/', 'profiler'],
   // Its functions hand tasks, outcomes and commands between the threads.

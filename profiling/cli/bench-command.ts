@@ -8,9 +8,10 @@ export const benchCommand: Command = {
   usage: '[--target URL,... | --up N] [--rate N | --find-max] [options]',
   details:
     'Requests are sent on a schedule and not when the last one was answered; latency counts from when a request ' +
-    'should have been sent, so that a stall is not hidden. A rate is held where at least 98% of it is answered without ' +
-    'an error. --find-max doubles the rate until it is not held and then halves the interval down to 5%; a rate that is ' +
-    'not held is tried twice. Exit code 0: held; 1: not held, errors, or the generator could not keep the schedule; ' +
+    'should have been sent, so that a stall is not hidden; errors are in percentiles of their own. A rate is held where ' +
+    'at least 98% of it is answered, without an error unless --errors-max allows some, within --p99, --p999 and --mean. ' +
+    '--find-max doubles the rate until it is not held and then halves the interval down to 5%; a rate that is not held ' +
+    'is tried twice. Exit code 0: held; 1: not held, errors, or the generator could not keep the schedule; ' +
     '5: a target cannot be reached or is not ready; 130: interrupted, what was measured is still written. The other ' +
     'options are for the nodes of --up.',
   positionals: { min: 0, max: 0 },
@@ -20,6 +21,7 @@ export const benchCommand: Command = {
     'kvorum bench --up 3 --mode async --op get --fill --report get.html',
     'kvorum bench --op mixed --read-share 0.9 --distribution zipfian --targets all --json mixed.json',
     'kvorum bench --up 3 --find-max --p99 20ms',
+    'kvorum bench --up 3 --rate 2000 --p99 20ms --errors-max 0.1% --junit bench.xml --output markdown',
   ],
   run: async (invocation) => (await import('./bench.ts')).bench(invocation),
 };

@@ -3,7 +3,7 @@
  * accepted.
  */
 import { fillTimeoutMsDefault } from '../load/fill-progress.ts';
-import { arrivals, distributions, loadOperations, type Workload } from '../load/result.ts';
+import { arrivals, distributions, loadOperations, type Bounds, type Workload } from '../load/result.ts';
 import type { EngineChoice } from '../load/select-engine.ts';
 import type { Environment, Flags } from '../../src/settings/sources.ts';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
@@ -12,8 +12,9 @@ import { MIB } from '../../src/domain/units.ts';
 import { settingsTable } from '../../src/settings/settings.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
 import type { Option } from '../../src/cli/command.ts';
-import { choiceFlag, countFlag, outputFormat, refuseFlag, textFlag } from '../../src/cli/parse.ts';
+import { choiceFlag, countFlag, refuseFlag, textFlag } from '../../src/cli/parse.ts';
 import { sharedSettingOptions } from '../../src/cli/setting-options.ts';
+import { junitOption, reportFormat, reportOutputOption, type OutputFiles, type OutputFormat } from './output-files.ts';
 
 export interface BenchPlan {
   /** All but the targets, which an own cluster has only when it runs. */
@@ -23,10 +24,13 @@ export interface BenchPlan {
   readonly engine: EngineChoice;
   /** Null: the keys are not put before. */
   readonly fillTimeoutMs: number | null;
-  readonly search: { readonly p99MsMax: number; readonly stepsMax: number } | undefined;
-  readonly jsonFile: string | undefined;
-  readonly reportFile: string | undefined;
-  readonly output: 'table' | 'json';
+  readonly bounds: Bounds;
+  /** Whether the highest rate within the bounds is looked for. */
+  readonly isSearch: boolean;
+  readonly files: OutputFiles;
+  readonly output: OutputFormat;
+  /** The percentiles in small steps, as wrk2 prints them. */
+  readonly hasSpectrum: boolean;
   /** The line that repeats the run, without secrets. */
   readonly command: string;
 }
@@ -43,7 +47,8 @@ const rateMax = 1_000_000;
 const keysMax = 1_000_000_000;
 const connectionsMax = 10_000;
 const durationMsMax = 24 * 3_600_000;
-const stepsMaxDefault = 40;
+/** Of a search. */
+const p99MsMaxDefault = 50;
 
 /** What the nodes of `--up` may be told; the bench finds them on free ports of loopback. */
 const nodeOptions = sharedSettingOptions(['host', 'replicaPort']);
@@ -77,6 +82,22 @@ export const fillTimeoutOption: Option = {
   about: `Filling gives up when no key was accepted for so long; default ${fillTimeoutMsDefault / 1000}s`,
 };
 
+/** What a run must keep to be held; each decides the exit code. */
+export const boundOptions: readonly Option[] = [
+  {
+    flag: 'p99',
+    placeholder: 'TIME',
+    about: `Held only up to this 99th percentile; default ${p99MsMaxDefault}ms in --find-max, else none`,
+  },
+  { flag: 'p999', placeholder: 'TIME', about: 'Held only up to this 99.9th percentile' },
+  { flag: 'mean', placeholder: 'TIME', about: 'Held only up to this mean latency' },
+  {
+    flag: 'errors-max',
+    placeholder: 'N|N%',
+    about: 'Held with up to so many errors, or this share of what was due; default 0',
+  },
+];
+
 export const benchOptions: readonly Option[] = [
   { flag: 'target', placeholder: 'URL,URL,...', about: `Nodes that get the load (default ${targetDefault})` },
   { flag: 'up', placeholder: 'N', about: 'Start a cluster of N local nodes for the run' },
@@ -86,11 +107,13 @@ export const benchOptions: readonly Option[] = [
   { flag: 'fill', about: 'Put every key once before, at the rate that the nodes take' },
   fillTimeoutOption,
   { flag: 'find-max', about: 'Search for the highest rate that is held, from --rate on' },
-  { flag: 'p99', placeholder: 'TIME', about: 'Bound of the 99th percentile in --find-max; default 50ms' },
+  ...boundOptions,
   ...engineOptions,
+  { flag: 'spectrum', about: "Print the percentiles in small steps, too, in wrk2's shape" },
   { flag: 'json', placeholder: 'FILE', about: 'Write the result as JSON' },
   { flag: 'report', placeholder: 'FILE', about: 'Write an HTML report' },
-  { flag: 'output', placeholder: 'table|json', about: "wrk2's text (table, default) or the result as JSON" },
+  junitOption,
+  reportOutputOption,
   ...nodeOptions,
 ];
 
@@ -109,10 +132,11 @@ export function planBench(flags: Flags, environment: Environment): BenchPlan {
     workload,
     engine: engineOf(flags, workload),
     fillTimeoutMs: flags.get('fill') === true ? fillTimeoutOf(flags) : noFill(flags),
-    search: searchOf(flags),
-    jsonFile: fileFlag(flags, 'json'),
-    reportFile: fileFlag(flags, 'report'),
-    output: outputFormat(flags),
+    bounds: boundsOf(flags),
+    isSearch: flags.get('find-max') === true,
+    files: { json: fileFlag(flags, 'json'), report: fileFlag(flags, 'report'), junit: fileFlag(flags, 'junit') },
+    output: reportFormat(flags),
+    hasSpectrum: flags.get('spectrum') === true,
     command: commandOf('bench', flags),
   };
 }
@@ -258,11 +282,32 @@ export function engineOf(flags: Flags, { arrival }: Pick<Workload, 'arrival'>): 
   return { name: arrival === 'poisson' ? 'built-in' : asked, wrk2Path, requestTimeoutMs };
 }
 
-function searchOf(flags: Flags): BenchPlan['search'] {
-  const p99MsMax = timeFlag(flags, 'p99', { minMs: 1, fallbackMs: 50 });
-  if (flags.get('find-max') === true) return { p99MsMax, stepsMax: stepsMaxDefault };
-  if (flags.has('p99')) throw new KvorumError('bad-setting', '--p99 is the bound of --find-max; give both');
-  return undefined;
+function boundsOf(flags: Flags): Bounds {
+  const ms = (flag: string): number | undefined =>
+    flags.has(flag) ? timeFlag(flags, flag, { minMs: 1, fallbackMs: 0 }) : undefined;
+  const [meanMsMax, p999MsMax] = [ms('mean'), ms('p999')];
+  const p99MsMax = ms('p99') ?? (flags.get('find-max') === true ? p99MsMaxDefault : undefined);
+  const errorsMax = errorsMaxOf(flags);
+  return {
+    ...(meanMsMax !== undefined && { meanMsMax }),
+    ...(p99MsMax !== undefined && { p99MsMax }),
+    ...(p999MsMax !== undefined && { p999MsMax }),
+    ...(errorsMax !== undefined && { errorsMax }),
+  };
+}
+
+function errorsMaxOf(flags: Flags): Bounds['errorsMax'] {
+  const given = textFlag(flags, 'errors-max');
+  if (given === undefined) return undefined;
+  if (/^\d{1,12}$/.test(given)) return { of: 'count', max: Number(given) };
+  return { of: 'share', max: percentOf('errors-max', given, 'a whole number, or a share like 0.1%') };
+}
+
+/** `0.1%` as 0.001. Throws `bad-setting`. */
+export function percentOf(flag: string, given: string, expected: string): number {
+  const [, digits] = /^(\d{1,3}(?:\.\d{1,6})?)%$/.exec(given) ?? [];
+  const share = Number(digits) / 100;
+  return share >= 0 && share <= 1 ? share : refuseFlag(flag, given, expected);
 }
 
 function fileFlag(flags: Flags, flag: string): string | undefined {

@@ -1,12 +1,42 @@
-/** What `kvorum bench` says besides wrk2's text: the table of a search, its sentence, and what the reader should know. */
-import { errorCount, milliseconds, perSecond } from '../load/verdict.ts';
+/**
+ * What `kvorum bench` says at its end, in lines that a terminal of 80 by 24 shows whole: what ran, on what cluster, how fast
+ * good answers and errors were, what it cost, and whether it held, last. Latencies count from when a request was due.
+ */
+import { figuresOf, nodeFiguresOf } from '../compare/figures.ts';
+import { meanUs, percentileUs, type LatencyCounts } from '../load/histogram.ts';
 import type { BenchResult, SearchStep } from '../load/result.ts';
-import { renderTable } from '../../src/cli/output.ts';
+import { milliseconds, perSecond } from '../load/verdict.ts';
+import { wrk2Text } from '../load/wrk2-text.ts';
+import { clusterSentence, loadSentence } from '../report/environment.ts';
+import { plain, quantity } from '../result/quantity.ts';
+import { printable, renderTable } from '../../src/cli/output.ts';
 
-/** Late starts beyond this share are worth a word. */
-const lateShareMax = 0.2;
+/** With the spectrum, wrk2's text stands before it, which plotters of HdrHistogram take. */
+export function benchText(result: BenchResult, { hasSpectrum }: { readonly hasSpectrum: boolean }): string {
+  const { search = [] } = result;
+  const parts = [
+    ...(hasSpectrum ? [`${wrk2Text(result)}\n`] : []),
+    ...(search.length > 0 ? [`${stepsTable(search)}\n`] : []),
+    summary(result),
+  ];
+  return printable(parts.join(''));
+}
 
-export function stepsTable(steps: readonly SearchStep[]): string {
+function summary(result: BenchResult): string {
+  const { failure } = result;
+  const lines = [
+    `Load     ${loadSentence(result)}`,
+    `Cluster  ${clusterSentence(result.environment)}`,
+    ...latencyLines(result),
+    `CPU      ${cpuText(result)}`,
+    `Memory   ${memoryText(result)}`,
+    ...(failure === undefined ? [] : [`FAILED   ${failure}`]),
+    verdictLine(result),
+  ];
+  return lines.map((line) => `${plain(line)}\n`).join('');
+}
+
+function stepsTable(steps: readonly SearchStep[]): string {
   return renderTable({
     head: ['RATE', 'ACHIEVED', 'P50', 'P99', 'ERRORS', 'HELD'],
     rows: steps.map(({ rate, achieved, p50Us, p99Us, failed, held, reason }) => [
@@ -20,34 +50,49 @@ export function stepsTable(steps: readonly SearchStep[]): string {
   });
 }
 
-/** The last line of a search. */
-export function searchSentence(best: BenchResult | undefined, steps: readonly SearchStep[], isCut: boolean): string {
-  const end = isCut ? ' (cut short)' : '';
-  if (best === undefined) return `HELD NONE of the rates tried${end}`;
-  const { rate } = best.workload;
-  const next = steps.filter((step) => !step.held && step.rate > rate).toSorted((a, b) => a.rate - b.rate)[0];
-  const bound = next === undefined ? 'higher rates were not tried' : `not ${perSecond(next.rate)}: ${next.reason}`;
-  return `HELD AT MOST ${perSecond(rate)}; ${bound}${end}`;
+const shares = [50, 90, 99, 99.9, 100];
+const latencyWidth = 9;
+
+/** Good answers and errors apart; what an engine does not tell apart is called all answers. */
+function latencyLines({ latency, errorLatency, totals }: BenchResult): string[] {
+  const head = ['mean', ...shares.map((share) => (share === 100 ? 'max' : `p${share}`))];
+  const rest = [
+    ...(totals.notSent > 0 ? [`not sent ${quantity(totals.notSent, 'count')}`] : []),
+    ...(totals.cut > 0 ? [`cut ${quantity(totals.cut, 'count')}`] : []),
+  ];
+  return [
+    columns('Latency', head, 'requests'),
+    latencyLine(errorLatency === undefined ? 'all' : 'good', latency),
+    ...(errorLatency === undefined || errorLatency.count === 0 ? [] : [latencyLine('errors', errorLatency)]),
+    ...(rest.length === 0 ? [] : [`         ${rest.join(', ')}: in no percentile`]),
+  ];
 }
 
-/** What makes the figures mean something else than they seem to. */
-export function warnings(result: BenchResult): string[] {
-  const { totals, workload, statuses, generator } = result;
-  const found: string[] = [];
-  const notFound = statuses.find(({ status }) => status === '404')?.count ?? 0;
-  const reads = workload.op === 'mixed' ? totals.completed * workload.readShare : totals.completed;
-  if ((workload.op === 'get' || workload.op === 'mixed') && notFound > reads / 2) {
-    found.push('Most GETs found no key; load the keys first with --fill');
-  }
-  const share = totals.due === 0 ? 0 : totals.lateStarts / totals.due;
-  if (share > lateShareMax && result.verdict.kind !== 'invalid') {
-    const part = `${(share * 100).toFixed(0)}% of the requests started over 1 ms late although connections were free`;
-    found.push(`${part}: the ${generator.engine} generator was held up, so latencies are upper bounds`);
-  }
-  const unsent = statuses.find(({ status }) => status === 'not sent')?.count ?? 0;
-  if (unsent > 0) found.push(`${unsent} requests were never sent and are in no percentile`);
-  if (errorCount(result) > 0 && statuses.some(({ status }) => status === '507')) {
-    found.push('A node answered 507: its disk or store is full');
-  }
-  return found;
+function latencyLine(name: string, counts: LatencyCounts): string {
+  const percentiles = shares.map((share) => percentileUs(counts, share));
+  const figures = [meanUs(counts), ...percentiles].map((us) => (counts.count === 0 ? '–' : milliseconds(us)));
+  return columns(`  ${name}`, figures, quantity(counts.count, 'count'));
+}
+
+function columns(name: string, figures: readonly string[], last: string): string {
+  return `${name.padEnd(8)} ${figures.map((figure) => figure.padStart(latencyWidth)).join(' ')} ${plain(last).padStart(10)}`;
+}
+
+function cpuText(result: BenchResult): string {
+  const { cpuUs } = figuresOf(result);
+  if (cpuUs === null) return 'not known: the nodes are not on this machine, or did not tell';
+  const each = nodeFiguresOf(result).map(({ node, cpuUs: us }) => `${node} ${us.toFixed(0)}`);
+  const cores = (cpuUs * result.totals.rate) / 1e6;
+  const { cores: all } = result.environment;
+  return `${quantity(cpuUs, 'us')} a request (${each.join(', ')}), ${cores.toFixed(2)} of ${all} cores`;
+}
+
+function memoryText(result: BenchResult): string {
+  const { residentBytes, peerBytes } = figuresOf(result);
+  return `${quantity(residentBytes, 'bytes')} in all nodes; between them ${quantity(peerBytes, 'bytes')} a request`;
+}
+
+function verdictLine({ verdict, cutShort, totals, search }: BenchResult): string {
+  const isSaid = !cutShort || search !== undefined;
+  return isSaid ? verdict.sentence : `${verdict.sentence} (cut short after ${totals.seconds.toFixed(1)} s)`;
 }

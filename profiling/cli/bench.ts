@@ -7,27 +7,30 @@ import { nodesOf, runBench } from '../load/bench.ts';
 import type { LoadEngine } from '../load/engine.ts';
 import { fillKeys } from '../load/fill.ts';
 import { fillLineMs } from '../load/fill-progress.ts';
-import { findMax } from '../load/find-max.ts';
+import { findMax, searchVerdict } from '../load/find-max.ts';
 import { assertReady } from '../cluster/node-client.ts';
 import type { BenchResult, SearchStep, Workload } from '../load/result.ts';
 import { selectEngine } from '../load/select-engine.ts';
 import { perSecond } from '../load/verdict.ts';
-import { wrk2Text } from '../load/wrk2-text.ts';
-import { assertWritable, writeFiles } from './output-files.ts';
+import { warnings } from '../load/warnings.ts';
+import { assertWritable, writeBenchFiles } from './output-files.ts';
 import { planBench, type BenchPlan } from './bench-flags.ts';
 import { BenchProgress } from './bench-progress.ts';
-import { searchSentence, stepsTable, warnings } from './bench-text.ts';
+import { benchText } from './bench-text.ts';
+import { messageOf } from '../../src/diagnostics/errors.ts';
 import type { Invocation } from '../../src/cli/command.ts';
 import { exitCodes, type ExitCode } from '../../src/cli/exit-codes.ts';
-import { printable, writeNotice, writeResult } from '../../src/cli/output.ts';
+import { reportFailure } from '../../src/cli/failure.ts';
+import { writeNotice, writeResult } from '../../src/cli/output.ts';
 import { stopSignal } from '../../src/cli/signals.ts';
 
 /** How close the found rate comes to the next one that is not held. */
 const searchPrecision = 0.05;
+const searchStepsMax = 40;
 
 export async function bench({ flags, environment }: Invocation): Promise<ExitCode> {
   const plan = planBench(flags, environment);
-  assertWritable({ json: plan.jsonFile, report: plan.reportFile });
+  assertWritable(plan.files);
   const engine = selectEngine(plan.engine);
   const stop = new AbortController();
   void stopSignal().then(() => stop.abort());
@@ -54,14 +57,34 @@ async function benchNodes(plan: BenchPlan, { engine, urls, signal }: Bench): Pro
   if (plan.fillTimeoutMs !== null && !(await fill(workload, plan.fillTimeoutMs, signal))) return exitCodes.interrupted;
   if (signal.aborted) return exitCodes.interrupted;
   const run = (rate: number): Promise<BenchResult> => measure({ ...workload, rate }, { plan, engine, signal });
-  if (plan.search !== undefined) return search(plan, { run, startRate: workload.rate, ...plan.search });
+  if (plan.isSearch) return search(plan, run, workload.rate);
   const result = await run(workload.rate);
-  await writeFiles(plan, result);
+  await tellResult(plan, result);
+  return exitCodeOf(result);
+}
+
+async function tellResult(plan: BenchPlan, result: BenchResult): Promise<void> {
+  await writeBenchFiles(plan.files, result);
   for (const warning of warnings(result)) writeNotice(`kvorum: ${warning}`);
-  if (plan.output === 'json') await writeResult(`${JSON.stringify(result)}\n`);
-  else await writeResult(`${printable(wrk2Text(result))}${verdictLine(result)}\n`);
-  if (result.cutShort) return exitCodes.interrupted;
-  return result.verdict.kind === 'held' ? exitCodes.ok : exitCodes.failure;
+  await writeResult(await textOf(plan, result));
+}
+
+async function textOf({ output, hasSpectrum }: BenchPlan, result: BenchResult): Promise<string> {
+  switch (output) {
+    case 'json':
+      return `${JSON.stringify(result)}\n`;
+    case 'markdown':
+      return (await import('../report/bench-report.ts')).benchMarkdown(result);
+    case 'table':
+      return benchText(result, { hasSpectrum });
+    default:
+      return output satisfies never;
+  }
+}
+
+function exitCodeOf({ cutShort, verdict }: BenchResult): ExitCode {
+  if (cutShort) return exitCodes.interrupted;
+  return verdict.kind === 'held' ? exitCodes.ok : exitCodes.failure;
 }
 
 /** One URL stands for its cluster: `--targets all` means all of its nodes. */
@@ -82,6 +105,7 @@ async function measure(
       engine,
       signal,
       command: plan.command,
+      bounds: plan.bounds,
       onProgress: (seen) => progress.show(seen),
     });
   } finally {
@@ -103,39 +127,38 @@ async function fill(workload: Workload, timeoutMs: number, signal: AbortSignal):
   }
 }
 
-interface Search {
-  readonly run: (rate: number) => Promise<BenchResult>;
-  readonly startRate: number;
-  readonly p99MsMax: number;
-  readonly stepsMax: number;
-}
-
-async function search(plan: BenchPlan, { run, ...options }: Search): Promise<ExitCode> {
+/** A run that fails ends the search, and what was found before is told first. */
+async function search(
+  plan: BenchPlan,
+  run: (rate: number) => Promise<BenchResult>,
+  startRate: number,
+): Promise<ExitCode> {
   const results: BenchResult[] = [];
-  const { best, steps } = await findMax(run, {
-    ...options,
+  const { best, steps, failure } = await findMax(run, {
+    startRate,
+    bounds: plan.bounds,
+    stepsMax: searchStepsMax,
     precision: searchPrecision,
     onStep: (step, result) => {
       results.push(result);
       writeNotice(stepNotice(step));
     },
   });
-  const last = results.at(-1) as BenchResult;
+  const last = results.at(-1);
+  if (last === undefined) throw failure ?? new Error('The search tried no rate');
+  const { cutShort } = last;
   const shown = best ?? last;
-  const isCut = last.cutShort;
-  const result: BenchResult = { ...shown, search: steps, cutShort: isCut };
-  await writeFiles(plan, result);
-  for (const warning of warnings(result)) writeNotice(`kvorum: ${warning}`);
-  if (plan.output === 'json') await writeResult(`${JSON.stringify(result)}\n`);
-  else await writeResult(`${printable(wrk2Text(shown))}\n${stepsTable(steps)}${searchSentence(best, steps, isCut)}\n`);
-  if (isCut) return exitCodes.interrupted;
-  return best === undefined ? exitCodes.failure : exitCodes.ok;
+  const result: BenchResult = {
+    ...shown,
+    verdict: searchVerdict(shown, steps, cutShort),
+    search: steps,
+    cutShort,
+    ...(failure !== undefined && { failure: messageOf(failure) }),
+  };
+  await tellResult(plan, result);
+  return failure === undefined ? exitCodeOf(result) : reportFailure(failure);
 }
 
 function stepNotice({ rate, held, reason }: SearchStep): string {
   return `${perSecond(rate)}: ${held ? 'held' : `not held, ${reason}`}`;
-}
-
-function verdictLine({ verdict, cutShort, totals }: BenchResult): string {
-  return cutShort ? `${verdict.sentence} (cut short after ${totals.seconds.toFixed(1)} s)` : verdict.sentence;
 }

@@ -13,12 +13,14 @@ import {
   fillTimeoutOf,
   fillTimeoutOption,
   listFlag,
+  percentOf,
   timeFlag,
   workloadOf,
   workloadOptions,
   type Choices,
 } from './bench-flags.ts';
-import { outputOption, type Option } from '../../src/cli/command.ts';
+import { junitOption, reportOutputOption } from './output-files.ts';
+import type { Option } from '../../src/cli/command.ts';
 import { choiceFlag, countFlag, refuseFlag, textFlag } from '../../src/cli/parse.ts';
 
 const rateMax = 1_000_000;
@@ -68,9 +70,15 @@ export const compareOptions: readonly Option[] = [
   ...runOptions,
   option('a', 'FILE,...', 'Compare earlier results of bench or compare instead; several files are rounds'),
   option('b', 'FILE,...', 'With what --a is compared'),
+  option(
+    'fail-on-regression',
+    'N%',
+    'Exit code 1 where the later side is worse by more, beyond the ranges of the rounds',
+  ),
   option('json', 'FILE', 'Write the whole result as JSON'),
   option('report', 'FILE', 'Write an HTML report'),
-  outputOption,
+  junitOption,
+  reportOutputOption,
 ];
 
 export type CompareOrder =
@@ -83,6 +91,17 @@ export type CompareOrder =
       readonly fillTimeoutMs: number;
       readonly profileDirectory: string | undefined;
     };
+
+/** 0.1 for `--fail-on-regression 10%`; undefined without it. Throws `bad-setting`. */
+export function regressionShareMax(flags: Flags): number | undefined {
+  const flag = 'fail-on-regression';
+  const given = textFlag(flags, flag);
+  if (given === undefined) return undefined;
+  if (!flags.has('a') && countFlag(flags, 'rounds', roundsMax) === 1) {
+    throw new KvorumError('bad-setting', `--${flag} needs the ranges of rounds: give --rounds 2 or more`);
+  }
+  return percentOf(flag, given, 'a share like 10%');
+}
 
 /** What the flags ask for. Throws `bad-setting`. */
 export function compareOrder(flags: Flags): CompareOrder {

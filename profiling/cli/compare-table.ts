@@ -1,47 +1,13 @@
-/** A comparison for the terminal: the tables of its report, and what each step bought in sentences. */
-import { ruleSentence } from '../compare/sentences.ts';
-import {
-  cellText,
-  list,
-  note,
-  piecesOf,
-  quiet,
-  section,
-  table,
-  unitName,
-  type Block,
-  type Piece,
-  type Table,
-} from '../report/blocks.ts';
-import { maximumTable, measureTables, opsOf, stepsOf } from '../report/compare-tables.ts';
+/** Blocks of a report on a terminal: a comparison's tables, and what each step bought in sentences. */
+import { cellText, piecesOf, unitName, type Block, type Piece, type Table } from '../report/blocks.ts';
+import { compareBlocks } from '../report/compare-text.ts';
 import { Html } from '../report/html.ts';
 import type { CompareResult } from '../result/compare.ts';
 import { plain } from '../result/quantity.ts';
 import { paint, printable, renderTable } from '../../src/cli/output.ts';
 
 export function compareText(result: CompareResult): string {
-  const { summary, settings, cutShort, failures = [], profiles = [], profileSentences = [] } = result;
-  const rule = ruleSentence(summary);
-  const directories = [...new Set(profiles.map(({ directory }) => directory))];
-  return terminalText([
-    cutShort && note('CUT SHORT', 'The figures are of the part that ran.'),
-    failures.map((failure) => note('FAILED', failure)),
-    settings === null && filesTable(result),
-    opsOf(result).map((op) => [maximumTable(result, op), measureTables(result, op, [])]),
-    stepsOf(result).map(({ title, ops }) => section(title, list(ops.flatMap(({ sentences }) => sentences)))),
-    rule !== undefined && quiet(rule),
-    list(profileSentences),
-    directories.length > 0 && quiet(`Reports of the profiles: ${directories.join(', ')}`),
-  ]);
-}
-
-function filesTable({ subjects }: CompareResult): Table {
-  return table('What is compared', subjects, [
-    ['', 'text', ({ name }) => name],
-    ['Mode', 'text', ({ environment }) => String(environment.cluster['mode'] ?? '–')],
-    ['Commit', 'text', ({ environment }) => environment.commit ?? '–'],
-    ['File', 'text', ({ source }) => source],
-  ]);
+  return terminalText(compareBlocks(result));
 }
 
 function terminalText(block: Block): string {

@@ -11,16 +11,18 @@ import type { ProfileEvent } from '../profile/run-profile.ts';
 import { fillLine } from '../load/fill-progress.ts';
 import { perSecond } from '../load/verdict.ts';
 import type { Environment, Flags } from '../../src/settings/sources.ts';
+import { gateOf, gateSentence } from '../compare/gate.ts';
+import { messageOf } from '../../src/diagnostics/errors.ts';
 import { pointName } from '../compare/load-point.ts';
 import type { Command, Invocation } from '../../src/cli/command.ts';
-import { assertWritable, writeFile } from './output-files.ts';
+import { assertWritable, reportFormat, writeFile, type OutputFiles, type OutputFormat } from './output-files.ts';
 import { commandOf } from './bench-flags.ts';
-import { compareOptions, compareOrder, type CompareOrder } from './compare-options.ts';
+import { compareOptions, compareOrder, regressionShareMax, type CompareOrder } from './compare-options.ts';
 import { compareText } from './compare-table.ts';
 import { exitCodes, type ExitCode } from '../../src/cli/exit-codes.ts';
 import { reportFailure } from '../../src/cli/failure.ts';
 import { printable, writeNotice, writeResult } from '../../src/cli/output.ts';
-import { outputFormat, textFlag } from '../../src/cli/parse.ts';
+import { textFlag } from '../../src/cli/parse.ts';
 import { profileProgress } from './profile-progress.ts';
 import { stopSignal } from '../../src/cli/signals.ts';
 
@@ -31,30 +33,48 @@ export const compareCommand: Command = {
   details:
     'Starts a cluster for each mode, looks for the highest rate that each holds, then puts the same rates and 60% of its ' +
     'own maximum on each, round after round, in turns. Says what each step from mode to mode bought. Figures are medians ' +
-    'with their ranges; where ranges overlap there is no verdict. Ctrl-C ends it early, and what was measured is kept. A mode that does not start or ' +
-    'takes no key for --fill-timeout is left out; then, as after any failure, the exit code is not 0.',
+    'with their ranges; where ranges overlap there is no verdict. --fail-on-regression 10% makes the exit code 1 where ' +
+    'the later side is worse by more than that, and where nothing can be said. Ctrl-C ends it early, and what was ' +
+    'measured is kept. A mode that does not start or takes no key for --fill-timeout is left out, and a run that fails is ' +
+    'named while the others go on; then the exit code is not 0.',
   positionals: { min: 0, max: 0 },
   options: compareOptions,
   examples: [
     'kvorum compare --report compare.html',
     'kvorum compare --modes async,batched --op put --rates 2000 --rounds 5 --duration 5s --json compare.json',
     'kvorum compare --a before.json --b after.json',
+    'kvorum compare --a old1.json,old2.json --b new1.json,new2.json --fail-on-regression 10% --output markdown',
     'kvorum compare --a old1.json,old2.json,old3.json --b new1.json,new2.json,new3.json',
   ],
   run: compare,
 };
 
 async function compare({ flags, environment }: Invocation): Promise<ExitCode> {
-  const format = outputFormat(flags);
+  const format = reportFormat(flags);
   const order = compareOrder(flags);
-  const files = { json: textFlag(flags, 'json'), report: textFlag(flags, 'report') };
+  const shareMax = regressionShareMax(flags);
+  const files = { json: textFlag(flags, 'json'), report: textFlag(flags, 'report'), junit: textFlag(flags, 'junit') };
   assertWritable(files);
-  const { result, failure } = await carryOut(order, flags, environment);
+  const { result: compared, failure } = await carryOut(order, flags, environment);
+  const result = shareMax === undefined ? compared : { ...compared, gate: gateOf(compared, shareMax) };
   await keep(result, files);
-  await writeResult(format === 'json' ? `${JSON.stringify(result)}\n` : compareText(result));
+  await writeResult(await textOf(format, result));
   if (failure !== undefined) return reportFailure(failure);
   if (order.kind === 'modes' && result.cutShort) return exitCodes.interrupted;
-  return exitCodes.ok;
+  return result.gate === undefined || gateSentence(result.gate).isPassed ? exitCodes.ok : exitCodes.failure;
+}
+
+async function textOf(format: OutputFormat, result: CompareResult): Promise<string> {
+  switch (format) {
+    case 'json':
+      return `${JSON.stringify(result)}\n`;
+    case 'markdown':
+      return (await import('../report/compare-text.ts')).compareMarkdown(result);
+    case 'table':
+      return compareText(result);
+    default:
+      return format satisfies never;
+  }
 }
 
 async function carryOut(order: CompareOrder, flags: Flags, environment: Environment): Promise<Compared> {
@@ -101,11 +121,12 @@ async function prepareProfiling(directory: string) {
 }
 
 /** The JSON first: the report can be made of it again. */
-async function keep(
-  result: CompareResult,
-  { json, report }: { readonly json: string | undefined; readonly report: string | undefined },
-): Promise<void> {
+async function keep(result: CompareResult, { json, report, junit }: OutputFiles): Promise<void> {
   if (json !== undefined) writeFile('json', json, `${JSON.stringify(result)}\n`);
+  if (junit !== undefined) {
+    const { compareJunit } = await import('../report/junit.ts');
+    writeFile('junit', junit, compareJunit(result));
+  }
   if (report === undefined) return;
   const { renderCompareReport } = await import('../report/compare-report.ts');
   writeFile('report', report, await renderCompareReport(seenFrom(dirname(report), result)));
@@ -139,6 +160,10 @@ function progressLine(event: ModesEvent): string | undefined {
     case 'step': {
       const { subject, op, step } = event;
       return `maximum of ${op}, ${subject}: ${perSecond(step.rate)} ${step.held ? 'held' : step.reason}`;
+    }
+    case 'failed': {
+      const { order, error } = event.failure;
+      return `failed: ${order.subject}, ${order.op} at ${perSecond(order.rate)}: ${messageOf(error)}`;
     }
     case 'run': {
       const { run, index, count } = event;

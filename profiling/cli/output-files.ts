@@ -1,8 +1,34 @@
-/** The files of `--json` and `--report`: whether they can be written is asked before the run, not after it. */
+/** What a measurement is written as, on stdout and in files; whether these can be written is asked before the run. */
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import type { BenchResult } from '../load/result.ts';
 import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import type { Option } from '../../src/cli/command.ts';
 import { writeNotice } from '../../src/cli/output.ts';
+import { choiceFlag } from '../../src/cli/parse.ts';
+import type { Flags } from '../../src/settings/sources.ts';
+
+export const junitOption: Option = {
+  flag: 'junit',
+  placeholder: 'FILE',
+  about: 'Write what was asked and whether it was kept as a JUnit file, for CI',
+};
+
+const formats = ['table', 'json', 'markdown'] as const;
+export type OutputFormat = (typeof formats)[number];
+
+export const reportOutputOption: Option = {
+  flag: 'output',
+  placeholder: formats.join('|'),
+  about: 'What stdout gets: text (table, default), the whole result, or Markdown for a pull request',
+};
+
+/** Throws `bad-setting`. */
+export function reportFormat(flags: Flags): OutputFormat {
+  return choiceFlag(flags, reportOutputOption.flag, formats, 'table');
+}
+
+/** By flag. */
+export type OutputFiles = Readonly<Record<'json' | 'report' | 'junit', string | undefined>>;
 
 /** Throws `output-unwritable` with the flag and the path of the first file that cannot be written. */
 export function assertWritable(files: Readonly<Record<string, string | undefined>>): void {
@@ -18,14 +44,16 @@ export function assertWritable(files: Readonly<Record<string, string | undefined
   }
 }
 
-export async function writeFiles(
-  { jsonFile, reportFile }: { readonly jsonFile: string | undefined; readonly reportFile: string | undefined },
-  result: BenchResult,
-): Promise<void> {
-  if (jsonFile !== undefined) writeFile('json', jsonFile, `${JSON.stringify(result)}\n`);
-  if (reportFile === undefined) return;
+/** The JSON first: the others can be made of it again. Throws `output-unwritable`. */
+export async function writeBenchFiles({ json, junit, report }: OutputFiles, result: BenchResult): Promise<void> {
+  if (json !== undefined) writeFile('json', json, `${JSON.stringify(result)}\n`);
+  if (junit !== undefined) {
+    const { benchJunit } = await import('../report/junit.ts');
+    writeFile('junit', junit, benchJunit(result));
+  }
+  if (report === undefined) return;
   const { renderBenchReport } = await import('../report/bench-report.ts');
-  writeFile('report', reportFile, await renderBenchReport([result]));
+  writeFile('report', report, await renderBenchReport([result]));
 }
 
 /** Throws `output-unwritable`. */

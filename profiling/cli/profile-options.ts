@@ -8,6 +8,7 @@ import { settingsTable } from '../../src/settings/settings.ts';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
 import {
   benchOptions,
+  boundOptions,
   choicesFlag,
   clusterOf,
   commandOf,
@@ -17,6 +18,7 @@ import {
   workloadOf,
   type ClusterChoice,
 } from './bench-flags.ts';
+import { reportFormat, type OutputFormat } from './output-files.ts';
 import type { Option } from '../../src/cli/command.ts';
 import { choiceFlag, textFlag } from '../../src/cli/parse.ts';
 
@@ -37,6 +39,7 @@ export interface ProfilePlan {
   readonly directory: string;
   readonly baseline: string | undefined;
   readonly secretFile: string | undefined;
+  readonly output: OutputFormat;
   readonly command: string;
 }
 
@@ -47,9 +50,8 @@ const opsDefault = ['put', 'get'] as const;
 
 /** Those of the bench that mean the same here. */
 const sharedFlags = new Set(benchOptions.map(({ flag }) => flag));
-for (const flag of ['op', 'rate', 'duration', 'warmup', 'find-max', 'p99', 'json', 'report', 'output', 'fill']) {
-  sharedFlags.delete(flag);
-}
+const ownFlags = ['op', 'rate', 'duration', 'warmup', 'find-max', 'json', 'report', 'junit', 'spectrum', 'fill'];
+for (const flag of [...ownFlags, ...boundOptions.map(({ flag: bound }) => bound)]) sharedFlags.delete(flag);
 
 export const profileOptions: readonly Option[] = [
   {
@@ -112,6 +114,7 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
     directory: textFlag(flags, 'out') ?? directoryPrefix + timeStamp(),
     baseline: textFlag(flags, 'baseline'),
     secretFile: textFlag(flags, 'secret-file'),
+    output: reportFormat(flags),
     command: commandOf('profile', flags),
   };
 }

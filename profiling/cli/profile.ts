@@ -61,9 +61,12 @@ async function profile({ flags, environment }: Invocation): Promise<ExitCode> {
   return exitCodeOf(result);
 }
 
-function exitCodeOf({ cutShort, runs, clinic = [] }: ProfileResult): ExitCode {
+function exitCodeOf({ cutShort, runs, failures = [], clinic = [] }: ProfileResult): ExitCode {
   if (cutShort === true) return exitCodes.interrupted;
-  const hasFailed = runs.some(({ failed = [] }) => failed.length > 0) || clinic.some(({ path }) => path === null);
+  const hasFailed =
+    failures.length > 0 ||
+    runs.some(({ failed = [] }) => failed.length > 0) ||
+    clinic.some(({ path }) => path === null);
   return hasFailed ? exitCodes.failure : exitCodes.ok;
 }
 

@@ -20,6 +20,9 @@ export interface MetricsReading {
   readonly peerBytesReceived: number | null;
   readonly cpuSeconds: number | null;
   readonly residentBytes: number | null;
+  /** Records in the store, and those that only the log has. */
+  readonly storeRecords: number | null;
+  readonly loggedRecords: number | null;
 }
 
 export interface LoopSeconds {
@@ -64,6 +67,8 @@ export function readMetrics(text: string, atMs: number): MetricsReading | null {
     const all = samples.get(name);
     return all === undefined ? null : all.reduce((sum, { value }) => sum + value, 0);
   };
+  // All workers of a node share one store, and each tells of all of it.
+  const stored = samples.get('kvorum_store_records')?.map(({ value }) => value) ?? [];
   const commit = 'kvorum_log_settle_seconds';
   return {
     atMs,
@@ -77,6 +82,8 @@ export function readMetrics(text: string, atMs: number): MetricsReading | null {
     peerBytesReceived: total('kvorum_peer_received_bytes_total'),
     cpuSeconds: total('process_cpu_seconds_total'),
     residentBytes: total('process_resident_memory_bytes'),
+    storeRecords: stored.length === 0 ? null : Math.max(...stored),
+    loggedRecords: total('kvorum_memtable_records'),
   };
 }
 

@@ -19,7 +19,7 @@ import { fillLineMs, type FillProgress } from '../load/fill-progress.ts';
 import { fillKeys } from '../load/fill.ts';
 import type { BenchEnvironment, Workload } from '../load/result.ts';
 import { perSecond } from '../load/verdict.ts';
-import { runComparison, type CompareEvent, type Measured, type RunOrder } from './comparison.ts';
+import { runComparison, type CompareEvent, type Measured, type RunFailure, type RunOrder } from './comparison.ts';
 import { compareSchema, type CompareResult, type CompareSettings, type Subject } from '../result/compare.ts';
 import { compareSteps, neighbours, summarise } from './summary.ts';
 
@@ -54,7 +54,7 @@ export type ModesEvent =
 
 export interface Compared {
   readonly result: CompareResult;
-  /** What ended it early, or kept a mode out; undefined where nothing did or it was interrupted. */
+  /** The first run or profile that failed, or what kept a mode out; undefined where nothing did. */
   readonly failure: unknown;
 }
 
@@ -81,7 +81,7 @@ export async function compareModes(options: CompareModesOptions): Promise<Compar
       subjects: subjects.map(({ name }) => name),
       measure: (order) => measureRun(order, contenders, options),
     });
-    const failures = [...leftOut, ...(measured.failure === undefined ? [] : [measured.failure])];
+    const failures = [...leftOut, ...measured.failures.map(namingRun)];
     const result = resultOf(measured, { ...options, startedAt, subjects, failures: failures.map(messageOf) });
     return await finished({ result, failure: failures[0] }, contenders, options);
   } finally {
@@ -98,11 +98,9 @@ async function finished(
 ): Promise<Compared> {
   const { result, failure } = compared;
   if (result.cutShort || afterwards === undefined) return compared;
-  try {
-    return { result: await afterwards(contenders, result), failure };
-  } catch (error) {
-    return { result: { ...result, failures: [...(result.failures ?? []), messageOf(error)] }, failure: error };
-  }
+  const told = await afterwards(contenders, result).catch((error: unknown) => withFailure(result, error));
+  const news = (told.failures ?? []).slice(result.failures?.length ?? 0);
+  return { result: told, failure: failure ?? news.map((text) => new KvorumError('profile-failed', text))[0] };
 }
 
 /** Adds each cluster that is up and filled to `contenders`; the result says why the others are not. */
@@ -128,7 +126,6 @@ async function startOne(mode: string, options: CompareModesOptions, directory: s
   const flags = ['--mode', mode, '--durability', settings.durability];
   const cluster = await startCluster({ count: settings.nodes, flags, directory });
   try {
-    const environment = await benchEnvironment(cluster.nodes[0]?.url ?? '');
     onEvent?.({ kind: 'started', mode });
     const targets = cluster.nodes.map(({ url }) => url);
     const { connections, keys, valueBytes, ack, from } = settings;
@@ -141,11 +138,15 @@ async function startOne(mode: string, options: CompareModesOptions, directory: s
         onProgress: (progress) => onEvent?.({ kind: 'filling', mode, progress }),
       },
     );
-    return { mode, cluster, environment };
+    return { mode, cluster, environment: await benchEnvironment(targets[0] ?? '') };
   } catch (error) {
     await cluster[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function namingRun({ order: { subject, op, rate }, error }: RunFailure): KvorumError {
+  return namingMode(`${subject}, ${op} at ${perSecond(rate)}`, error);
 }
 
 function namingMode(mode: string, error: unknown): KvorumError {
@@ -190,15 +191,11 @@ async function measureRun(order: RunOrder, contenders: readonly Contender[], opt
   const urls = contenders.find(({ mode }) => mode === subject)?.cluster.nodes.map(({ url }) => url) ?? [];
   const { durationMs, seed } = order;
   const workload = { ...commonLoad(settings), op, rate, durationMs, targets: targetsOf(settings, urls), seed };
-  try {
-    return await runBench(workload, {
-      label: `${subject} ${op} ${perSecond(rate)}`,
-      command,
-      ...(signal && { signal }),
-    });
-  } catch (error) {
-    throw namingMode(subject, error);
-  }
+  return runBench(workload, { label: `${subject} ${op} ${perSecond(rate)}`, command, ...(signal && { signal }) });
+}
+
+function withFailure(result: CompareResult, error: unknown): CompareResult {
+  return { ...result, failures: [...(result.failures ?? []), messageOf(error)] };
 }
 
 function resultOf(

@@ -57,6 +57,15 @@ export function threadFiguresOf(result: BenchResult): readonly ThreadFigures[] {
   );
 }
 
+/** CPU of each node, per request of the whole cluster; empty where it is not known of each. */
+export function nodeFiguresOf(result: BenchResult): readonly { readonly node: string; readonly cpuUs: number }[] {
+  const threads = threadFiguresOf(result);
+  return [...new Set(threads.map(({ node }) => node))].map((node) => ({
+    node,
+    cpuUs: sum(threads.filter((thread) => thread.node === node).map(({ cpuUs }) => cpuUs)),
+  }));
+}
+
 /** Requests answered within the measured window. */
 function answeredIn({ totals }: BenchResult): number {
   return Math.round(totals.rate * totals.seconds);

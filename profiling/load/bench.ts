@@ -10,12 +10,14 @@ import { builtInEngine } from './built-in-engine.ts';
 import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
 import { benchEnvironment } from './environment.ts';
 import { askNode, assertReady } from '../cluster/node-client.ts';
-import { benchSchema, type BenchResult, type Workload } from './result.ts';
+import { benchSchema, type BenchResult, type Bounds, type Workload } from './result.ts';
 import { judgeRun, perSecond } from './verdict.ts';
 
 export interface BenchOptions extends Pick<LoadOptions, 'signal' | 'onProgress'> {
   /** Default: the built-in generator. */
   readonly engine?: LoadEngine;
+  /** What the run must keep besides its rate; default none but to be without errors. */
+  readonly bounds?: Bounds;
   /** Default: the cluster's mode, the operation and the rate. */
   readonly label?: string;
   /** Default: a `kvorum bench` line for the workload. */
@@ -24,7 +26,7 @@ export interface BenchOptions extends Pick<LoadOptions, 'signal' | 'onProgress'>
 
 /** Throws `KvorumError`: `node-unreachable` where a target does not answer or is not ready. */
 export async function runBench(workload: Workload, options: BenchOptions = {}): Promise<BenchResult> {
-  const { engine = builtInEngine(), signal, onProgress } = options;
+  const { engine = builtInEngine(), bounds = {}, signal, onProgress } = options;
   const [first] = workload.targets;
   if (first === undefined) throw new KvorumError('bad-setting', 'No target: give at least one URL');
   await assertReady(workload.targets);
@@ -50,7 +52,8 @@ export async function runBench(workload: Workload, options: BenchOptions = {}): 
     label:
       options.label ?? [mode, workload.op, perSecond(workload.rate)].filter((part) => part !== undefined).join(' '),
     workload,
-    verdict: judgeRun({ ...run, workload, saturated }),
+    bounds,
+    verdict: judgeRun({ ...run, workload, bounds, saturated }),
     ...run,
     nodes,
     environment,

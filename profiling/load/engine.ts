@@ -6,7 +6,16 @@ import type { Workload, BenchResult } from './result.ts';
 /** What an engine knows of a run; the rest of a `BenchResult` comes from whoever asked for the run. */
 export type LoadResult = Pick<
   BenchResult,
-  'startedAt' | 'cutShort' | 'totals' | 'latency' | 'service' | 'statuses' | 'targets' | 'seconds' | 'generator'
+  | 'startedAt'
+  | 'cutShort'
+  | 'totals'
+  | 'latency'
+  | 'errorLatency'
+  | 'service'
+  | 'statuses'
+  | 'targets'
+  | 'seconds'
+  | 'generator'
 > & {
   /** The generator could not keep the schedule; why. Null where it did. */
   readonly saturated: string | null;

@@ -2,16 +2,20 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { fieldOf, parseJson } from '../../src/formats/foreign-json.ts';
+import { fieldOf, numberFieldOf, parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 import { version } from '../../src/diagnostics/version.ts';
 import { askNode } from '../cluster/node-client.ts';
+import { readMetrics } from '../cluster/node-metrics.ts';
 import type { BenchEnvironment } from './result.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Throws `node-unreachable`. What the target does not tell, since it is no Kvorum node, is left out. */
 export async function benchEnvironment(url: string): Promise<BenchEnvironment> {
-  const status = parseJson((await askNode(url, '/v0/status')).body);
+  const [status, metrics] = await Promise.all([
+    askNode(url, '/v0/status').then(({ body }) => parseJson(body)),
+    askNode(url, '/metrics').then(({ body }) => readMetrics(body, 0)),
+  ]);
   const told = ['mode', 'durability', 'workers'].map((name) => [name, fieldOf(status, name)] as const);
   const settings = [...told, ['version', fieldOf(fieldOf(status, 'node'), 'version')] as const];
   const cluster = fieldOf(status, 'cluster');
@@ -25,7 +29,19 @@ export async function benchEnvironment(url: string): Promise<BenchEnvironment> {
     commit: commit(),
     cluster: Object.fromEntries(settings.filter(isSetting)),
     nodeCount: Array.isArray(cluster) ? cluster.length : 1,
+    store: {
+      records: metrics?.storeRecords ?? null,
+      loggedRecords: metrics?.loggedRecords ?? null,
+      bytes: numberFieldOf(fieldOf(status, 'store'), 'bytes') ?? null,
+      fileSystem: textFieldOf(fieldOf(status, 'store'), 'fileSystem') ?? null,
+    },
+    changedSettings: changedIn(fieldOf(status, 'changedSettings')),
   };
+}
+
+function changedIn(told: unknown): BenchEnvironment['changedSettings'] {
+  if (typeof told !== 'object' || told === null) return null;
+  return Object.fromEntries(Object.entries(told).map(([flag, value]) => [flag, String(value)]));
 }
 
 function isSetting(entry: readonly [string, unknown]): entry is readonly [string, string | number] {

@@ -3,17 +3,17 @@
  * between the highest held and the lowest not held, until it is no wider than `precision` of the held one. Pure, over
  * whatever measures a rate.
  *
- * A rate is held where it is answered at 98% or more, without an error, with p99 within the bound. One noisy run must not
+ * A rate is held where it is answered at 98% or more and keeps the bounds. One noisy run must not
  * decide: a rate that is not held is measured again, and counts as not held when it fails twice, or once where less than
  * 80% of it was answered. A rate that is held counts at once, since noise makes a cluster look slower and not faster.
  */
 import { percentileUs } from './histogram.ts';
-import type { BenchResult, SearchStep } from './result.ts';
-import { errorCount, milliseconds } from './verdict.ts';
+import type { BenchResult, Bounds, SearchStep, Verdict } from './result.ts';
+import { checksOf, errorCount, perSecond } from './verdict.ts';
 
 export interface FindMaxOptions {
   readonly startRate: number;
-  readonly p99MsMax: number;
+  readonly bounds: Bounds;
   /** Relative: 0.05 ends where the found rate and the next that failed are 5% apart. */
   readonly precision: number;
   /** Bound of the measurements, second tries included. */
@@ -25,6 +25,8 @@ export interface FoundMax {
   /** The run of the highest rate that was held; undefined where none was. */
   readonly best: BenchResult | undefined;
   readonly steps: readonly SearchStep[];
+  /** What ended the search early by being thrown; undefined where nothing was. */
+  readonly failure: Error | undefined;
 }
 
 /** No noise makes a rate look held by so little. */
@@ -32,6 +34,7 @@ const clearlyMissedShare = 0.8;
 /** Below this nothing is searched: one request a second. */
 const rateMin = 1;
 
+/** Never throws: a run that fails ends the search with what was found before. */
 export async function findMax(
   measure: (rate: number) => Promise<BenchResult>,
   options: FindMaxOptions,
@@ -46,7 +49,7 @@ export async function findMax(
 
   const tryOnce = async (rate: number): Promise<boolean> => {
     const result = await measure(rate);
-    const step = stepOf(rate, result, options.p99MsMax);
+    const step = stepOf(rate, result, options.bounds);
     steps.push(step);
     isOver = result.cutShort || steps.length >= stepsMax;
     isClear = step.achieved < clearlyMissedShare * rate;
@@ -56,32 +59,53 @@ export async function findMax(
   };
 
   let rate = startRate;
-  while (!isOver) {
-    const isHeld = (await tryOnce(rate)) || (!isOver && !isClear && (await tryOnce(rate)));
-    if (isHeld) held = rate;
-    else missed = rate;
-    if (missed - held <= Math.max(precision * held, rateMin)) break;
-    rate = nextRate(held, missed);
+  try {
+    while (!isOver) {
+      const isHeld = (await tryOnce(rate)) || (!isOver && !isClear && (await tryOnce(rate)));
+      if (isHeld) held = rate;
+      else missed = rate;
+      if (missed - held <= Math.max(precision * held, rateMin)) break;
+      rate = nextRate(held, missed);
+    }
+  } catch (error) {
+    return { best, steps, failure: error instanceof Error ? error : new Error(String(error)) };
   }
-  return { best, steps };
+  return { best, steps, failure: undefined };
 }
 
-/** Whether a run held its rate, and why not. */
-export function stepOf(rate: number, result: BenchResult, p99MsMax: number): SearchStep {
+/** Whether a run held its rate within the bounds, and why not. */
+export function stepOf(rate: number, result: BenchResult, bounds: Bounds): SearchStep {
   const { totals, latency, verdict, cutShort } = result;
-  const p99Us = percentileUs(latency, 99);
-  const failed = errorCount(result);
-  const reasons: string[] = [];
-  if (cutShort) reasons.push('interrupted');
-  if (verdict.kind === 'invalid') reasons.push('generator saturated');
-  if (failed > 0) reasons.push(`${failed} errors`);
-  const offered = totals.seconds === 0 ? 0 : totals.due / totals.seconds;
-  if (verdict.kind === 'missed') {
-    reasons.push(`achieved ${offered === 0 ? 0 : Math.floor((totals.rate / offered) * 100)}% of the rate`);
+  const reasons = [
+    ...(cutShort ? ['interrupted'] : []),
+    ...(verdict.kind === 'invalid' ? ['generator saturated'] : []),
+    ...checksOf(result, bounds).flatMap(({ reason }) => reason ?? []),
+  ];
+  return {
+    rate,
+    achieved: totals.rate,
+    p50Us: percentileUs(latency, 50),
+    p99Us: percentileUs(latency, 99),
+    failed: errorCount(result),
+    held: reasons.length === 0,
+    reason: reasons.join(', '),
+  };
+}
+
+/** What a search came to: the rate found, and why the next one was not held. `run` is of that rate, or the last tried. */
+export function searchVerdict(run: BenchResult, steps: readonly SearchStep[], isCut: boolean): Verdict {
+  const { checks, kind } = run.verdict;
+  const end = isCut ? ' (cut short)' : '';
+  const held = steps.filter((step) => step.held).map(({ rate }) => rate);
+  if (held.length === 0) {
+    const tried = steps.map(({ rate, reason }) => `${perSecond(rate)}: ${reason}`).at(-1) ?? 'none';
+    const sentence = `HELD NONE of the rates tried; not ${tried}${end}`;
+    return { kind: kind === 'held' ? 'missed' : kind, sentence, checks };
   }
-  if (p99Us > p99MsMax * 1000) reasons.push(`p99 ${milliseconds(p99Us)} over ${p99MsMax} ms`);
-  const p50Us = percentileUs(latency, 50);
-  return { rate, achieved: totals.rate, p50Us, p99Us, failed, held: reasons.length === 0, reason: reasons.join(', ') };
+  const best = Math.max(...held);
+  const next = steps.filter((step) => !step.held && step.rate > best).toSorted((a, b) => a.rate - b.rate)[0];
+  const bound = next === undefined ? 'higher rates were not tried' : `not ${perSecond(next.rate)}: ${next.reason}`;
+  return { kind: 'held', sentence: `HELD AT MOST ${perSecond(best)}; ${bound}${end}`, checks };
 }
 
 /** Rates are whole, so that they can be given on a command line. */

@@ -8,7 +8,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { LoadProgress, LoadResult } from './engine.ts';
-import { percentileUs } from './histogram.ts';
+import { percentileUs, sumOf } from './histogram.ts';
 import { HttpConnection, reach, type Address, type ConnectionEvents } from './http-connection.ts';
 import { cutOff, Ledger } from './ledger.ts';
 import { LoopWatch } from './loop-watch.ts';
@@ -105,7 +105,8 @@ class Generator {
     for (const connection of this.#connections) connection.close();
     const { lateness, ...result } = this.#ledger.result();
     const generator = this.#watch.result();
-    const saturated = saturation({ totals: result.totals, latency: result.latency, lateness, generator });
+    const latency = sumOf([result.latency, result.errorLatency]);
+    const saturated = saturation({ totals: result.totals, latency, lateness, generator });
     return { ...result, startedAt, cutShort: this.#isCut, generator, saturated };
   }
 

@@ -2,7 +2,8 @@
  * The books of a run: which requests are due, which were taken, what came of each. Pure: the time comes in with every
  * call and nothing is sent here, so that a test can run hours of load on a clock of its own.
  *
- * Latency counts from the intended start, service time from the sending. What is due and not yet sent is not kept
+ * Latency counts from the intended start, service time from the sending; both are of good answers, and errors have a
+ * histogram of their own, so that a cluster that refuses quickly does not look quick. What is due and not yet sent is not kept
  * anywhere: the schedule is drawn twice, once by what is due and once by what is taken, and the distance between the two
  * is the queue, as long as it may become.
  *
@@ -34,7 +35,7 @@ export interface SentRequest {
 
 /** No answer because nobody waited for it any longer; these are no errors of the nodes. */
 export const notSent = 'not sent';
-export const cutOff = 'cut off';
+export const cutOff = 'cut';
 
 /** A request that starts later than this although a connection was free is late. */
 const lateUs = 1000;
@@ -43,6 +44,7 @@ interface Tally {
   completed: number;
   failed: number;
   unanswered: number;
+  /** Of good answers. */
   readonly latency: LatencyHistogram;
 }
 
@@ -67,12 +69,14 @@ export class Ledger {
   #inSecond = emptyTally();
   readonly #seconds: SecondResult[] = [];
   readonly #targets: readonly Tally[];
+  readonly #errors = new LatencyHistogram();
   readonly #service = new LatencyHistogram();
   readonly #lateness = new LatencyHistogram();
   #lateStarts = 0;
   #freeSinceUs = Number.NEGATIVE_INFINITY;
   readonly #statuses = new Float64Array(1000);
   readonly #unanswered = new Map<string, number>();
+  #isCut = false;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -121,24 +125,30 @@ export class Ledger {
     const latencyUs = nowUs - request.intendedUs;
     this.#inSecond.completed++;
     if (isFailure) this.#inSecond.failed++;
-    this.#inSecond.latency.record(latencyUs);
+    else this.#inSecond.latency.record(latencyUs);
     if (nowUs >= 0 && nowUs < this.#endUs) this.#answeredInWindow++;
     if (request.intendedUs < 0) return;
     this.#statuses[status] = (this.#statuses[status] ?? 0) + 1;
-    this.#service.record(nowUs - request.sentUs);
     const target = this.#targets[request.target] as Tally;
     target.completed++;
-    if (isFailure) target.failed++;
+    if (isFailure) {
+      target.failed++;
+      this.#errors.record(latencyUs);
+      return;
+    }
+    this.#service.record(nowUs - request.sentUs);
     target.latency.record(latencyUs);
   }
 
-  /** No answer will come; `why` is what stands in the place of a status. */
+  /** No answer will come; `why` is what stands in the place of a status. Only `cutOff` is no error. */
   lost(request: SentRequest, why: string, nowUs: number): void {
     this.#settle(nowUs);
-    this.#inSecond.unanswered++;
+    if (why !== cutOff) this.#inSecond.unanswered++;
     if (request.intendedUs < 0) return;
     this.#unanswered.set(why, (this.#unanswered.get(why) ?? 0) + 1);
+    if (why === cutOff) return;
     (this.#targets[request.target] as Tally).unanswered++;
+    this.#errors.record(nowUs - request.intendedUs);
   }
 
   /** Brings the books up to now. Each call that settles a request does so first. */
@@ -149,16 +159,18 @@ export class Ledger {
 
   /** The window ends now: nothing that is due later is sent or counted. */
   cut(nowUs: number): void {
+    this.#isCut = true;
     this.#endUs = Math.max(0, Math.min(this.#endUs, nowUs));
     this.advance(nowUs);
   }
 
-  /** Where no more comes. What was due and never taken counts as unanswered. */
+  /** Where no more comes. What was due and never taken was not sent, or was cut by the interruption. */
   result(): LedgerResult {
     this.advance(this.#endUs);
     const seconds = this.#endUs / 1e6;
     const unsent = this.#windowDue - this.#windowTaken;
-    if (unsent > 0) this.#unanswered.set(notSent, unsent);
+    const why = this.#isCut ? cutOff : notSent;
+    if (unsent > 0) this.#unanswered.set(why, (this.#unanswered.get(why) ?? 0) + unsent);
     const sum = (count: 'completed' | 'failed' | 'unanswered'): number =>
       this.#targets.reduce((total, target) => total + target[count], 0);
     const latency = new LatencyHistogram();
@@ -168,13 +180,16 @@ export class Ledger {
         due: this.#windowDue,
         completed: sum('completed'),
         failed: sum('failed'),
-        unanswered: sum('unanswered') + unsent,
+        unanswered: sum('unanswered'),
+        notSent: this.#unanswered.get(notSent) ?? 0,
+        cut: this.#unanswered.get(cutOff) ?? 0,
         lateStarts: this.#lateStarts,
         pendingMax: this.#pendingMax,
         seconds,
         rate: seconds === 0 ? 0 : this.#answeredInWindow / seconds,
       },
       latency: latency.snapshot(),
+      errorLatency: this.#errors.snapshot(),
       service: this.#service.snapshot(),
       statuses: this.#statusCounts(),
       targets: this.#targets.map((target, index) => ({
@@ -235,6 +250,7 @@ export class Ledger {
 }
 
 export type LedgerResult = Pick<LoadResult, 'totals' | 'latency' | 'service' | 'statuses' | 'targets' | 'seconds'> & {
+  readonly errorLatency: LoadResult['latency'];
   /** How late requests started although a connection was free. */
   readonly lateness: LoadResult['latency'];
 };

@@ -47,13 +47,23 @@ export interface BenchResult {
   /** What the reader is to call this run in an overlay: `batched put 6,000/s`. */
   readonly label: string;
   readonly workload: Workload;
+  /** What the run had to keep besides its rate. */
+  readonly bounds: Bounds;
   readonly verdict: Verdict;
   /** True where the run was interrupted; all counts are of the part that ran. */
   readonly cutShort: boolean;
   readonly totals: Totals;
-  /** From when each request should have been sent (corrected for coordinated omission). */
+  /**
+   * Of good answers, from when each request should have been sent (corrected for coordinated omission). Without
+   * `errorLatency` it is of all answers.
+   */
   readonly latency: LatencyCounts;
-  /** From when it was sent; null where the engine does not tell. */
+  /**
+   * Of errors, from when each request should have been sent until it was refused or given up; absent where the engine does
+   * not tell them apart.
+   */
+  readonly errorLatency?: LatencyCounts;
+  /** Of good answers, from when they were sent; null where the engine does not tell. */
   readonly service: LatencyCounts | null;
   readonly statuses: readonly StatusCount[];
   readonly targets: readonly TargetResult[];
@@ -63,18 +73,41 @@ export interface BenchResult {
   /** What the nodes said and what the system says of their processes; empty where nothing could be learnt. */
   readonly nodes: readonly NodeObservation[];
   readonly environment: BenchEnvironment;
-  /** The runs that `--find-max` tried, in order, the found one last; absent in plain runs. */
+  /** The runs that `--find-max` tried, in order; absent in plain runs. All else but the verdict is of the run found. */
   readonly search?: readonly SearchStep[];
+  /** What ended a search early by failing. */
+  readonly failure?: string;
+}
+
+/** Absent ones bound nothing; errors may not be at all unless `errorsMax` allows some. */
+export interface Bounds {
+  readonly meanMsMax?: number;
+  readonly p99MsMax?: number;
+  readonly p999MsMax?: number;
+  /** Of `share`, 0 to 1 of the requests that were due. */
+  readonly errorsMax?: { readonly of: 'count' | 'share'; readonly max: number };
 }
 
 /**
- * `held`: at least 98% of the rate, no errors. `invalid`: the generator could not keep the schedule, so no figure of the
- * run says anything about the cluster.
+ * `held`: at least 98% of the rate, all bounds kept. `failed`: more errors than allowed. `missed`: too little of the rate,
+ * or a bound of latency passed. `invalid`: the generator could not keep the schedule, so no figure of the run says anything
+ * about the cluster.
  */
 export interface Verdict {
   readonly kind: 'held' | 'missed' | 'failed' | 'invalid';
   /** One sentence for people, without a final period: `INVALID: generator saturated, ...`. */
   readonly sentence: string;
+  /** What was asked of the run, one by one. */
+  readonly checks: readonly Check[];
+}
+
+export interface Check {
+  /** `p99 of at most 20 ms`. */
+  readonly asked: string;
+  /** What was found: `p99 31.0 ms`. */
+  readonly found: string;
+  /** Why it is not met: `p99 31.0 ms over 20 ms`; null where it is. */
+  readonly reason: string | null;
 }
 
 export interface Totals {
@@ -85,6 +118,10 @@ export interface Totals {
   readonly failed: number;
   /** Requests without an answer: connection lost, refused, or timed out. */
   readonly unanswered: number;
+  /** Requests for which no connection was free until the end: a matter of the rate, no error. */
+  readonly notSent: number;
+  /** Requests due that an interruption left without an answer; no error. */
+  readonly cut: number;
   /** Sent more than 1 ms after the intended start although a connection was free. */
   readonly lateStarts: number;
   readonly pendingMax: number;
@@ -97,7 +134,7 @@ export interface Totals {
 export interface StatusCount {
   /**
    * `201`, or what happened instead of an answer: `connection lost`, `timeout`, `not HTTP`; `not sent` where no connection
-   * was free until the end, `cut off` where an interrupted run did not wait for the answer.
+   * was free until the end, `cut` where an interrupted run did not wait for the answer.
    */
   readonly status: string;
   readonly count: number;
@@ -108,6 +145,7 @@ export interface TargetResult {
   readonly completed: number;
   readonly failed: number;
   readonly unanswered: number;
+  /** Of good answers. */
   readonly latency: LatencyCounts;
 }
 
@@ -119,6 +157,7 @@ export interface SecondResult {
   readonly unanswered: number;
   /** Requests due and not answered at the end of the second. */
   readonly pending: number;
+  /** Of good answers. */
   readonly latency: LatencyCounts;
   readonly generatorDelayMsMax: number;
 }
@@ -148,6 +187,22 @@ export interface BenchEnvironment {
   /** The cluster's settings, as `GET /v0/status` gives them: `mode`, `durability`, `workers`. */
   readonly cluster: Readonly<Record<string, string | number>>;
   readonly nodeCount: number;
+  /** Of the first node that gets the load, before the load. */
+  readonly store: StoreState;
+  /** By flag, the node's settings that are not at their defaults; null where it does not tell. */
+  readonly changedSettings: Readonly<Record<string, string>> | null;
+}
+
+/** Null is what the node does not tell. */
+export interface StoreState {
+  /** In LMDB, tombstones too. */
+  readonly records: number | null;
+  /** In the log and not yet in LMDB; some of them are newer versions of records there. */
+  readonly loggedRecords: number | null;
+  /** Of the disk, log included. */
+  readonly bytes: number | null;
+  /** `ext4`. */
+  readonly fileSystem: string | null;
 }
 
 /** One run that find-max tried. */

@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
 import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
 import { sumOf } from './histogram.ts';
+import { cutOff, notSent } from './ledger.ts';
 import type { StatusCount, Totals, Workload } from './result.ts';
 import { parseWrk2Output, type Wrk2Part } from './wrk2-output.ts';
 
@@ -169,7 +170,7 @@ function resultOf({ version }: Wrk2, workload: Workload, { parts, startedAt, cut
   const due = Math.max(completed, Math.round(workload.rate * seconds));
   const lost = parts.reduce((sum, part) => sum + part.unanswered, 0);
   const unsent = Math.max(0, due - completed - lost);
-  add('not sent', unsent);
+  add(cutShort ? cutOff : notSent, unsent);
   const targets = parts.map((part, index) => ({
     url: workload.targets[index] as string,
     completed: part.latency.count,
@@ -181,7 +182,9 @@ function resultOf({ version }: Wrk2, workload: Workload, { parts, startedAt, cut
     due,
     completed,
     failed: targets.reduce((sum, { failed }) => sum + failed, 0),
-    unanswered: lost + unsent,
+    unanswered: lost,
+    notSent: cutShort ? 0 : unsent,
+    cut: cutShort ? unsent : 0,
     // wrk2 counts neither late starts nor what waits.
     lateStarts: 0,
     pendingMax: unsent,

@@ -3,6 +3,7 @@
  */
 import { figuresOf } from '../compare/figures.ts';
 import type { BenchResult } from '../load/result.ts';
+import { errorCount } from '../load/verdict.ts';
 import type { ObservedLoad, Overhead } from '../result/profile.ts';
 
 export const withoutInstrument = 'none';
@@ -16,8 +17,9 @@ export function observedLoad(instrument: string, result: BenchResult): ObservedL
     p50Us: p50Us ?? 0,
     p99Us: p99Us ?? 0,
     cpuUsPerRequest: cpuUs,
-    failed: totals.failed + totals.unanswered,
+    failed: errorCount({ totals }),
     verdict: verdict.sentence,
+    kind: verdict.kind,
   };
 }
 

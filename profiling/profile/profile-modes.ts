@@ -7,6 +7,7 @@ import { comparisonSentences } from '../report/profile-sentences.ts';
 import { clusterSecret } from '../capture/profile-client.ts';
 import { commonLoad, targetsOf, type ComparedCluster } from '../compare/compare-modes.ts';
 import type { CompareResult, CompareSettings, ModeProfile } from '../result/compare.ts';
+import { messageOf } from '../../src/diagnostics/errors.ts';
 import { builtInEngine } from '../load/built-in-engine.ts';
 import type { LoadOperation } from '../load/result.ts';
 import { instrumentNames, type InstrumentName } from '../result/profile.ts';
@@ -30,24 +31,31 @@ export interface ProfileModesOptions {
 /** As of `kvorum profile`; the comparison's own is shorter, since its nodes are warm from a search. */
 const warmUpMs = 10_000;
 
-/** The result of the comparison with what the profiles say. */
+/** The result of the comparison with what the profiles say; a mode that cannot be profiled is one of its failures. */
 export async function profileModes(options: ProfileModesOptions): Promise<CompareResult> {
   const { clusters, result, signal } = options;
   // The nodes were not started for perf's stacks; futex calls need nothing of them.
   const obstacles = await instrumentObstacles(instrumentNames, 'running');
   const instruments = instrumentNames.filter((name) => !obstacles.has(name));
   const profiles: ModeProfile[] = [];
+  const failures = [...(result.failures ?? [])];
   for (const cluster of clusters) {
     if (signal?.aborted === true) break;
-    profiles.push(...(await profileMode(cluster, { ...options, instruments })));
+    try {
+      profiles.push(...(await profileMode(cluster, { ...options, instruments }, failures)));
+    } catch (error) {
+      failures.push(`${cluster.mode}, profile: ${messageOf(error)}`);
+    }
   }
   const sentences = options.settings.ops.flatMap((op) => comparisonSentences(profiles.filter((one) => one.op === op)));
-  return { ...result, profiles, profileSentences: sentences, cutShort: signal?.aborted === true };
+  const told = { ...result, profiles, profileSentences: sentences, cutShort: signal?.aborted === true };
+  return failures.length === 0 ? told : { ...told, failures };
 }
 
 async function profileMode(
   { mode, cluster }: ComparedCluster,
   options: ProfileModesOptions & { readonly instruments: readonly InstrumentName[] },
+  failures: string[],
 ): Promise<ModeProfile[]> {
   const { result, settings, instruments, signal, onEvent, environment } = options;
   const directory = join(options.directory, mode);
@@ -68,6 +76,7 @@ async function profileMode(
     ...(signal && { signal }),
     onEvent: (event) => onEvent?.(mode, event),
   });
+  failures.push(...(profile.failures ?? []).map((failure) => `${mode}, profile: ${failure}`));
   await writeProfile(directory, profile, undefined);
   return profile.runs.map((run) => ({ mode, op: run.op, rate: run.rateAsked, directory, costs: costsOf(run) }));
 }

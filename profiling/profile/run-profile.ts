@@ -53,24 +53,36 @@ export type ProfileEvent =
 
 const shareOfMaximum = 0.7;
 const searchMs = { durationMs: 3000, warmupMs: 1000 };
-const search = { startRate: 500, p99MsMax: 50, precision: 0.1, stepsMax: 24 };
+const search = { startRate: 500, bounds: { p99MsMax: 50 }, precision: 0.1, stepsMax: 24 };
 /** Each run's own: connections, and whatever the instrument changed. */
 const runWarmupMsMax = 1000;
 
-/** Throws `KvorumError` where the cluster cannot be measured at all; an instrument that fails is left out and told of. */
+/**
+ * Throws `KvorumError` where nothing could be measured at all. An instrument that fails is left out and told of, and so is
+ * what else of an operation fails.
+ */
 export async function profileCluster(options: ProfileOptions): Promise<ProfileResult> {
   const startedAt = new Date().toISOString();
-  const environment = await benchEnvironment(options.targets[0] ?? '');
   const files: ProfileFile[] = [];
   const runs: ProfileRun[] = [];
+  const failures: unknown[] = [];
+  const told: string[] = [];
   if (options.fillTimeoutMs !== null) await fill(options, options.fillTimeoutMs);
+  const environment = await benchEnvironment(options.targets[0] ?? '');
   for (const op of options.ops) {
     if (options.signal?.aborted === true) break;
-    const profiled = await new OperationProfile(options, op, String(environment.cluster['mode'] ?? '')).run();
-    if (profiled === undefined) break;
-    runs.push(profiled.run);
-    files.push(...profiled.files);
+    const profile = new OperationProfile(options, op, String(environment.cluster['mode'] ?? ''));
+    try {
+      await profile.measure();
+    } catch (error) {
+      failures.push(error);
+      told.push(`${op}: ${messageOf(error)}`);
+    }
+    if (profile.run === undefined) continue;
+    runs.push(profile.run);
+    files.push(...profile.files);
   }
+  if (runs.length === 0 && failures.length > 0) throw failures[0];
   writeIndex(options.directory, files);
   return {
     schema: profileSchema,
@@ -79,6 +91,7 @@ export async function profileCluster(options: ProfileOptions): Promise<ProfileRe
     label: String(environment.cluster['mode'] ?? 'cluster'),
     environment,
     cutShort: options.signal?.aborted === true,
+    ...(told.length > 0 && { failures: told }),
     runs,
     files,
   };
@@ -97,11 +110,14 @@ async function fill({ workload, targets, signal, onEvent }: ProfileOptions, time
 }
 
 class OperationProfile {
+  readonly files: ProfileFile[] = [];
   readonly #options: ProfileOptions;
   readonly #op: LoadOperation;
   readonly #mode: string;
   readonly #loads: ObservedLoad[] = [];
   readonly #failed: { instrument: string; reason: string }[] = [];
+  readonly #measured: Partial<ProfileRun> = {};
+  #bench: BenchResult | undefined;
 
   constructor(options: ProfileOptions, op: LoadOperation, mode: string) {
     this.#options = options;
@@ -109,25 +125,30 @@ class OperationProfile {
     this.#mode = mode;
   }
 
-  /** Undefined where it was stopped before anything was measured. */
-  async run(): Promise<{ run: ProfileRun; files: ProfileFile[] } | undefined> {
+  /** What was measured until now; undefined where nothing was. */
+  get run(): ProfileRun | undefined {
+    const bench = this.#bench;
+    if (bench === undefined) return undefined;
+    const overhead = overheadOf(this.#loads);
+    const { rate } = bench.workload;
+    const known = { op: this.#op, mode: this.#mode, rateAsked: rate, bench, overhead, failed: this.#failed };
+    return { ...known, ...this.#measured };
+  }
+
+  /** Throws what ends it; `run` has what was measured until then. */
+  async measure(): Promise<void> {
     const rate = await this.#rate();
-    if (this.#isStopped || rate === undefined) return undefined;
-    const files: ProfileFile[] = [];
-    const measured: Partial<ProfileRun> = {};
-    const bench = await this.#load(rate);
-    this.#note(withoutInstrument, bench);
+    if (this.#isStopped || rate === undefined) return;
+    this.#bench = await this.#load(rate);
+    this.#note(withoutInstrument, this.#bench);
     for (const instrument of this.#options.instruments) {
-      if (this.#isStopped) break;
+      if (this.#isStopped) return;
       const found = await this.#record(instrument, rate);
       if (found === undefined) continue;
-      Object.assign(measured, found.measured);
-      files.push(...found.files);
+      Object.assign(this.#measured, found.measured);
+      this.files.push(...found.files);
     }
     if (!this.#isStopped) this.#note(withoutInstrument, await this.#load(rate));
-    const overhead = overheadOf(this.#loads);
-    const run = { op: this.#op, mode: this.#mode, rateAsked: rate, bench, overhead, failed: this.#failed, ...measured };
-    return { run, files };
   }
 
   get #isStopped(): boolean {
@@ -150,12 +171,13 @@ class OperationProfile {
       await this.#load(rate, { durationMs: warmupMs, warmupMs: 0 });
       return rate;
     }
-    const { best, steps } = await findMax((tried) => this.#load(tried, searchMs), {
+    const { best, steps, failure } = await findMax((tried) => this.#load(tried, searchMs), {
       ...search,
       onStep: (step) => onEvent?.({ kind: 'step', op, step }),
     });
     const held = steps.filter((step) => step.held).at(-1);
     if (this.#isStopped) return undefined;
+    if (failure !== undefined) throw failure;
     if (best === undefined || held === undefined) {
       throw new KvorumError('profile-failed', `Cannot profile ${op}: no rate from ${search.startRate}/s on was held`);
     }

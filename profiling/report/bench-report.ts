@@ -3,18 +3,28 @@
  * and the tables of nodes are): one HTML file without network, the verdict first.
  */
 import type { BenchResult } from '../load/result.ts';
+import { warnings } from '../load/warnings.ts';
 import { quantity } from '../result/quantity.ts';
-import { command, quiet, section, text, type Block } from './blocks.ts';
+import { command, details, note, quiet, section, table, text, type Block, type Table } from './blocks.ts';
 import { htmlOf } from './blocks-html.ts';
-import { describedTable, describeEnvironment, describeLoad, describeOp, type Described } from './environment.ts';
+import {
+  clusterSentence,
+  describedTable,
+  describeEnvironment,
+  describeLoad,
+  describeOp,
+  loadSentence,
+  type Described,
+} from './environment.ts';
 import { chartFigure } from './figure.ts';
 import { latencyHeatMap } from './latency-heat-map.ts';
 import { generatorTable, nodeTables, outcomeTables } from './node-tables.ts';
 import { renderPage } from './page.ts';
 import { percentileChart } from './percentile-chart.ts';
-import { searchSteps } from './search.ts';
+import { markdownOf } from './markdown.ts';
+import { searchSteps, searchTable } from './search.ts';
 import { timeCharts } from './time-charts.ts';
-import { percentileTable, rateAndFigures, runTable, verdicts } from './verdict.ts';
+import { hasErrors, percentileTable, rateAndFigures, runTable, verdicts } from './verdict.ts';
 
 /** Throws where there is no result. */
 export async function renderBenchReport(results: readonly BenchResult[]): Promise<string> {
@@ -26,16 +36,54 @@ export async function renderBenchReport(results: readonly BenchResult[]): Promis
     script: 'charts',
     body: htmlOf([
       verdicts(results),
+      notes(main),
       rateAndFigures(main),
+      quiet(`The cluster before the load: ${clusterSentence(main.environment)}.`),
       results.length > 1 && runTable(results),
+      searchSection(main),
       latencySection(main, results),
       timeSection(main, results.length > 1),
       section('Nodes', nodeTables(main)),
       section('Requests', outcomeTables(main)),
-      main.search !== undefined && section('Search for the highest rate', searchSteps('Highest rate', main.search)),
       environmentSection(main, results),
     ]),
   });
+}
+
+/** For a pull request: the verdict and the figures that people quote, and the rest folded away. */
+export function benchMarkdown(result: BenchResult): string {
+  const { verdict, cutShort, environment } = result;
+  return markdownOf(`Load bench: ${result.label}`, [
+    text(`**${verdict.sentence}**${cutShort ? ' (cut short)' : ''}`),
+    notes(result),
+    rateAndFigures(result),
+    text(`${loadSentence(result)}; ${clusterSentence(environment)}`),
+    result.search !== undefined && searchTable('Highest rate', result.search),
+    checkTable(result),
+    percentileTable([result]),
+    details('Nodes and requests', nodeTables(result), outcomeTables(result)),
+    details('Environment and settings', environmentBlocks([result])),
+    command(result.command),
+  ]);
+}
+
+/** What a reader must know before the figures. */
+function notes(result: BenchResult): Block {
+  const { failure } = result;
+  return [
+    failure !== undefined && note('FAILED', failure),
+    warnings(result).map((warning) => note('NOTE', `${warning}.`)),
+  ];
+}
+
+function searchSection({ search, workload }: BenchResult): Block {
+  if (search === undefined) return null;
+  const rate = quantity(workload.rate, 'rate');
+  return section(
+    'Search for the highest rate',
+    quiet(`All other figures of this page are of the run at ${rate}.`),
+    searchSteps('Highest rate', search),
+  );
 }
 
 function latencySection({ label, seconds }: BenchResult, results: readonly BenchResult[]): Block {
@@ -45,7 +93,10 @@ function latencySection({ label, seconds }: BenchResult, results: readonly Bench
     'Latency',
     text(
       'Latency counts from when a request should have been sent, so that a stall of the cluster counts for all who had ' +
-        `to wait${hasService ? '; service time (dashed) only from when it was sent' : ''}.`,
+        `to wait${hasService ? '; service time (dashed) only from when it was sent' : ''}.` +
+        (results.some(({ errorLatency }) => hasErrors(errorLatency))
+          ? ' Requests that were refused, failed or got no answer are a curve of their own (dotted).'
+          : ''),
     ),
     chartFigure({
       title: 'Latency by percentile',
@@ -82,16 +133,10 @@ function timeSection(main: BenchResult, isOverlay: boolean): Block {
 
 function environmentSection(main: BenchResult, results: readonly BenchResult[]): Block {
   const isOne = results.length === 1;
-  const columns = (describe: (result: BenchResult) => Described['entries']): Described[] =>
-    results.map((result) => ({ name: isOne ? 'Value' : result.label, entries: describe(result) }));
   return section(
     'Environment and settings',
-    describedTable(
-      'Where it ran',
-      columns(({ environment }) => describeEnvironment(environment)),
-    ),
-    describedTable('What was sent', columns(describeWorkload)),
-    generatorTable(results),
+    checkTable(main),
+    environmentBlocks(results),
     section(
       `To repeat ${isOne ? 'it' : 'them'}`,
       results.map((result) => command(result.command)),
@@ -100,6 +145,27 @@ function environmentSection(main: BenchResult, results: readonly BenchResult[]):
       ),
     ),
   );
+}
+
+function environmentBlocks(results: readonly BenchResult[]): Block {
+  const columns = (describe: (result: BenchResult) => Described['entries']): Described[] =>
+    results.map((result) => ({ name: results.length === 1 ? 'Value' : result.label, entries: describe(result) }));
+  return [
+    describedTable(
+      'Where it ran',
+      columns(({ environment }) => describeEnvironment(environment)),
+    ),
+    describedTable('What was sent', columns(describeWorkload)),
+    generatorTable(results),
+  ];
+}
+
+function checkTable({ verdict }: BenchResult): Table {
+  return table('What was asked of the run', verdict.checks, [
+    ['Asked', 'text', ({ asked }) => asked],
+    ['Found', 'text', ({ found }) => found],
+    ['Kept', 'text', ({ reason }) => (reason === null ? '✓ kept' : '✕ not kept')],
+  ]);
 }
 
 function describeWorkload({ workload, generator, startedAt }: BenchResult): Described['entries'] {

@@ -2,14 +2,17 @@
  * The report of a comparison as one HTML file without network: what each step bought in sentences first, then pictures and
  * tables for each operation, then how it was measured.
  */
+import { gateSentence } from '../compare/gate.ts';
 import { ruleSentence } from '../compare/sentences.ts';
 import type { LoadOperation } from '../load/result.ts';
-import type { ComparedStep, CompareResult, CompareSettings } from '../result/compare.ts';
+import type { ComparedStep, CompareResult, CompareSettings, Gate } from '../result/compare.ts';
 import { quantity, typeset } from '../result/quantity.ts';
-import { command, details, list, note, quiet, section, type Block } from './blocks.ts';
+import { command, details, list, quiet, section, type Block } from './blocks.ts';
 import { htmlOf } from './blocks-html.ts';
 import { costCharts, latencyCharts, maximumChart } from './compare-charts.ts';
 import {
+  compareNotes,
+  gateTable,
   maximumTable,
   measureTables,
   opsOf,
@@ -40,25 +43,26 @@ export async function renderCompareReport(result: CompareResult): Promise<string
 }
 
 function verdictSection(result: CompareResult): Html {
-  const { cutShort, summary, failures = [] } = result;
+  const { summary, gate } = result;
   const rule = ruleSentence(summary);
-  const invalid = summary.reduce((sum, { verdicts }) => sum + verdicts.invalid, 0);
   const steps = stepsOf(result);
   return html`<section class="bought" aria-label="What each step bought">
     ${htmlOf([
-      cutShort && note('CUT SHORT', 'The comparison was interrupted: all figures are of the part that ran.'),
-      failures.map((failure) => note('FAILED', failure)),
-      invalid > 0 &&
-        note(
-          'INVALID',
-          `In ${invalid} ${invalid === 1 ? 'run' : 'runs'} the load generator could not keep the rate; they count for ` +
-            'nothing here.',
-        ),
+      gate !== undefined && gateBlock(gate),
+      compareNotes(result),
       steps.map(stepBlock),
       steps.length === 0 && html`<p class="note">Nothing to compare: no two subjects were measured.</p>`,
       rule !== undefined && quiet(`${rule}.`),
     ])}
   </section> `;
+}
+
+function gateBlock(gate: Gate): Html {
+  const { isPassed, sentence } = gateSentence(gate);
+  return html`<div class="verdict ${isPassed ? 'held' : 'failed'} main">
+      <p class="verdict-sentence">${sentence}</p>
+    </div>
+    ${htmlOf(gateTable(gate))}`;
 }
 
 function stepBlock({ title, ops }: Step): Html {

@@ -11,6 +11,7 @@ import {
   type ComparedStep,
   type CompareResult,
   type CompareRun,
+  type Gate,
   type LoadPoint,
   type MeasureName,
   type ModeProfile,
@@ -21,8 +22,47 @@ import {
 } from '../result/compare.ts';
 import { threadLabel } from '../result/profile.ts';
 import { quantity, typeset, type Unit } from '../result/quantity.ts';
-import { list, table, type Block, type Cell, type Table } from './blocks.ts';
+import { list, note, table, type Block, type Cell, type Table } from './blocks.ts';
 import { percentileColumns } from './verdict.ts';
+
+/** What a reader must know before the figures: what failed, and which runs say nothing or missed their rate. */
+export function compareNotes({ cutShort, failures = [], summary }: CompareResult): Block {
+  const named = (kind: 'invalid' | 'missed' | 'failed'): string =>
+    summary
+      .filter(({ verdicts }) => verdicts[kind] > 0)
+      .map(({ subject, op, point, verdicts }) => {
+        const { held, missed, failed, invalid } = verdicts;
+        const rounds = `${verdicts[kind]} of ${held + missed + failed + invalid} rounds`;
+        return `${subject} ${op.toUpperCase()} at ${pointName(point)} (${rounds})`;
+      })
+      .join(', ');
+  const [invalid, missed, failed] = [named('invalid'), named('missed'), named('failed')];
+  return [
+    cutShort && note('CUT SHORT', 'The comparison was interrupted: all figures are of the part that ran.'),
+    failures.map((failure) => note('FAILED', failure)),
+    invalid !== '' &&
+      note('INVALID', `The load generator could not keep the rate, and these runs count for nothing: ${invalid}.`),
+    failed !== '' && note('ERRORS', `Not all requests were successful: ${failed}.`),
+    missed !== '' && note('MISSED', `The rate was not held, so latencies there say how long the run was: ${missed}.`),
+  ];
+}
+
+/** What got worse, and what nothing can be said of; nothing where all is well. */
+export function gateTable({ loads }: Gate): Block {
+  const told = loads.filter(({ regressions, undecided }) => regressions.length > 0 || undecided !== null);
+  return (
+    told.length > 0 &&
+    table('What got worse beyond the bound and the ranges, or could not be judged', told, [
+      ['Step', 'text', ({ step }) => step],
+      ['Load', 'text', ({ load }) => load],
+      [
+        'Found',
+        'text',
+        ({ regressions, undecided }) => (regressions.length > 0 ? regressions.join('; ') : `no verdict: ${undecided}`),
+      ],
+    ])
+  );
+}
 
 /** What the maxima are, and what the next higher rates failed on; nothing where none was looked for. */
 export function maximumTable({ searches }: CompareResult, op: LoadOperation): Block {
@@ -151,7 +191,7 @@ export interface Step {
   readonly ops: readonly ComparedStep[];
 }
 
-export function stepsOf({ steps }: CompareResult): Step[] {
+export function stepsOf({ steps }: Pick<CompareResult, 'steps'>): Step[] {
   const titleOf = ({ from, to }: ComparedStep): string => `${from} → ${to}`;
   const titles = [...new Set(steps.map(titleOf))];
   return titles.map((title) => ({ title, ops: steps.filter((step) => titleOf(step) === title) }));

@@ -1,6 +1,7 @@
 /** Where and how it was measured: without this a figure is an anecdote. */
-import type { BenchEnvironment, Workload } from '../load/result.ts';
-import { quantity } from '../result/quantity.ts';
+import type { BenchEnvironment, BenchResult, Workload } from '../load/result.ts';
+import { perSecond } from '../load/verdict.ts';
+import { notMeasured, quantity } from '../result/quantity.ts';
 import { table, type ColumnOf, type Table } from './blocks.ts';
 
 /** One column of settings or surroundings. */
@@ -29,6 +30,7 @@ export function describedTable(caption: string, columns: readonly Described[]): 
 
 export function describeEnvironment(environment: BenchEnvironment): Described['entries'] {
   const { machine, cores, memoryBytes, kernel, node, kvorum, commit, cluster, nodeCount } = environment;
+  const { bytes, fileSystem } = storeOf(environment);
   return [
     ['Machine', machine],
     ['Cores', quantity(cores, 'count')],
@@ -39,7 +41,58 @@ export function describeEnvironment(environment: BenchEnvironment): Described['e
     ['Commit', commit ?? 'not in a checkout'],
     ['Nodes', quantity(nodeCount, 'count')],
     ...Object.entries(cluster).map(([name, value]) => [`Cluster: ${name}`, String(value)] as const),
+    ['Store: keys', keysText(environment)],
+    ['Store: bytes on disk', quantity(bytes, 'bytes')],
+    ['Store: file system', fileSystem ?? notMeasured],
+    ['Settings not at their defaults', changedText(environment)],
   ];
+}
+
+/** State of the cluster before the load, in one line: what it runs as, and what it holds. */
+export function clusterSentence(environment: BenchEnvironment): string {
+  const { cluster, nodeCount, changedSettings } = environment;
+  const { bytes, fileSystem } = storeOf(environment);
+  const isOne = nodeCount === 1;
+  const named = ['mode', 'durability'].flatMap((name) => (cluster[name] === undefined ? [] : [String(cluster[name])]));
+  const others = Object.entries(changedSettings ?? {}).filter(([flag]) => flag !== 'mode' && flag !== 'durability');
+  const parts = [
+    `${nodeCount} node${isOne ? '' : 's'}`,
+    ...named,
+    ...(bytes === null ? [] : [`n1: ${keysText(environment)}, ${quantity(bytes, 'bytes')} on ${fileSystem ?? 'disk'}`]),
+    ...others.map(([flag, value]) => `${flag} ${value}`),
+  ];
+  return parts.join(', ');
+}
+
+/** What was sent, in one line. */
+export function loadSentence({ workload, generator }: BenchResult): string {
+  const { op, readShare, rate, keys, distribution, valueBytes, connections, durationMs } = workload;
+  const engine = generator.engine === 'wrk2' ? ', wrk2' : '';
+  return (
+    `${describeOp(op, readShare)} at ${perSecond(rate)}, ${quantity(durationMs / 1000, 'seconds')}, ` +
+    `${quantity(connections, 'count')} connections; ${quantity(keys, 'count')} keys ${distribution}, ` +
+    `${quantity(valueBytes, 'bytes')}${engine}`
+  );
+}
+
+function storeOf({ store }: BenchEnvironment): BenchEnvironment['store'] {
+  // Files of earlier versions do not tell.
+  return store ?? { records: null, loggedRecords: null, bytes: null, fileSystem: null };
+}
+
+function keysText(environment: BenchEnvironment): string {
+  const { records, loggedRecords } = storeOf(environment);
+  if (records === null) return notMeasured;
+  const logged = quantity(loggedRecords, 'count');
+  if (records === 0 && loggedRecords !== null) return `${logged} keys${loggedRecords === 0 ? '' : ' (in the log)'}`;
+  return `${quantity(records, 'count')} keys${loggedRecords === null || loggedRecords === 0 ? '' : ` and ${logged} in the log`}`;
+}
+
+function changedText({ changedSettings }: BenchEnvironment): string {
+  const entries = Object.entries(changedSettings ?? {});
+  if (entries.length > 0) return entries.map(([flag, value]) => `--${flag} ${value}`).join(' ');
+  // Neither do they tell this.
+  return (changedSettings ?? null) === null ? notMeasured : 'none';
 }
 
 type CommonLoad = Omit<Workload, 'op' | 'rate' | 'durationMs' | 'readShare' | 'targets' | 'seed'>;

@@ -10,7 +10,7 @@ import {
   type Piece,
   type Table,
 } from './blocks.ts';
-import { Html } from './html.ts';
+import { escapeHtml, Html } from './html.ts';
 
 export function markdownOf(title: string, block: Block): string {
   return `${[`# ${title}`, ...blocksOf(block, 2)].join('\n\n')}\n`;
@@ -32,8 +32,10 @@ function pieceBlocks(piece: Piece, level: number): string[] {
       return [piece.figures.map(keyFigure).join('\n')];
     case 'list':
       return [piece.items.map(listItem).join('\n')];
-    case 'details':
-      return [`**${piece.summary}**`, ...blocksOf(piece.blocks, level + 1)];
+    case 'details': {
+      const inside = blocksOf(piece.blocks, level + 1);
+      return [`<details><summary>${escapeHtml(piece.summary)}</summary>`, ...inside, '</details>'];
+    }
     case 'command':
       return [`    ${piece.command}`];
     case 'table':

@@ -16,7 +16,7 @@ const meanings: Readonly<Record<string, string>> = {
   '504': 'quorum not met: outcome unknown',
   '507': 'disk full',
   'not sent': 'no connection was free until the end',
-  'cut off': 'the run ended before the answer',
+  cut: 'the run was interrupted before the answer',
 };
 
 export function nodeTables({ nodes, totals, environment }: BenchResult): Block {

@@ -3,14 +3,17 @@
  * each nine of the percentile takes the same room, and the slowest request in a thousand is as visible as the median.
  */
 import { percentileUs, type LatencyCounts } from '../load/histogram.ts';
-import type { LineChart, LineSeries } from './chart.ts';
+import type { Dash, LineChart, LineSeries } from './chart.ts';
 import { dashOf, seriesColours } from './palette.ts';
+import { hasErrors } from './verdict.ts';
 
 export interface LatencyRun {
   readonly label: string;
   readonly latency: LatencyCounts;
   /** Drawn in the same colour, dashed; null where not measured. */
   readonly service?: LatencyCounts | null;
+  /** Dotted. */
+  readonly errorLatency?: LatencyCounts | undefined;
 }
 
 const pointsPerNine = 12;
@@ -18,17 +21,24 @@ const pointsPerNine = 12;
 const ninesMax = 12;
 
 export function percentileChart(runs: readonly LatencyRun[]): LineChart {
-  const countMax = Math.max(1, ...runs.map(({ latency }) => latency.count));
+  const countMax = Math.max(
+    1,
+    ...runs.map(({ latency, errorLatency }) => Math.max(latency.count, errorLatency?.count ?? 0)),
+  );
   const values = percentileAxis(countMax);
   return {
     kind: 'lines',
     x: { kind: 'percentile', title: 'Percentile', values, max: values.at(-1) ?? 1 },
     y: { unit: 'latency', scale: 'logarithmic' },
-    series: runs.flatMap(({ label, latency, service = null }, index): LineSeries[] => {
+    series: runs.flatMap(({ label, latency, service = null, errorLatency }, index): LineSeries[] => {
       const colour = (index % seriesColours) + 1;
-      const corrected = { label, colour, dash: dashOf(index, 'solid'), values: curve(latency, values) };
-      if (service === null) return [corrected];
-      return [corrected, { label: `${label}, service time`, colour, dash: 'dashed', values: curve(service, values) }];
+      const line = (title: string, dash: Dash, of: LatencyCounts | null | undefined): LineSeries[] =>
+        of === null || of === undefined ? [] : [{ label: title, colour, dash, values: curve(of, values) }];
+      return [
+        ...line(label, dashOf(index, 'solid'), latency),
+        ...line(`${label}, service time`, 'dashed', service),
+        ...line(`${label}, errors`, 'dotted', hasErrors(errorLatency) ? errorLatency : null),
+      ];
     }),
   };
 }

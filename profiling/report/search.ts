@@ -16,7 +16,7 @@ export function searchTable(caption: string, steps: readonly SearchStep[]): Tabl
     ['p50', 'latency', ({ p50Us }) => p50Us],
     ['p99', 'latency', ({ p99Us }) => p99Us],
     ['Failed', 'count', ({ failed }) => failed],
-    ['Held', 'text', ({ held }) => (held ? '✓ held' : '✕ not held')],
+    ['Held', 'text', ({ held }) => (held ? '✓ yes' : '✕ no')],
     ['Why not', 'text', ({ reason }) => reason],
   ]);
 }

@@ -7,7 +7,8 @@ import { meanUs, percentileUs, type LatencyCounts } from '../load/histogram.ts';
 import type { BenchResult, Verdict } from '../load/result.ts';
 import { heldShare } from '../load/saturation.ts';
 import { errorCount } from '../load/verdict.ts';
-import { keyFigures, table, type Block, type ColumnOf, type Table } from './blocks.ts';
+import { figuresOf } from '../compare/figures.ts';
+import { keyFigures, table, type Block, type ColumnOf, type KeyFigure, type Table } from './blocks.ts';
 import { html, type Html } from './html.ts';
 import { quantity, typeset } from '../result/quantity.ts';
 
@@ -50,7 +51,10 @@ function verdictBlock(result: BenchResult, { isMain, isAlone }: { isMain: boolea
 function sentence({ kind, sentence: text }: Verdict): string {
   const word = words[kind];
   if (!text.startsWith(word)) return text;
-  const rest = text.slice(word.length).replace(/^[:,]?\s+/, '');
+  const rest = text
+    .slice(word.length)
+    .replace(/^[:,]?\s+/, '')
+    .replace(/^AT MOST|^NONE/, (shout) => shout.toLowerCase());
   return rest === '' ? text : rest.charAt(0).toUpperCase() + rest.slice(1);
 }
 
@@ -59,10 +63,10 @@ export function rateAndFigures(result: BenchResult): Block {
   const { workload, totals, latency } = result;
   const share = workload.rate === 0 ? 0 : totals.rate / workload.rate;
   const errors = errorCount(result);
-  const unsent = totals.failed + totals.unanswered - errors;
   const text = `${quantity(Math.round(totals.rate), 'rate')} of ${quantity(workload.rate, 'rate')}`;
   const shown = (percent: number): string => quantity(percentileOf(latency, percent), 'latency');
-  const sent = unsent > 0 ? `, ${quantity(unsent, 'count')} not sent or cut off` : '';
+  const sent = totals.notSent > 0 ? `, ${quantity(totals.notSent, 'count')} not sent` : '';
+  const cut = totals.cut > 0 ? `, ${quantity(totals.cut, 'count')} cut` : '';
   return [
     html`<div class="rate-bar" role="img" aria-label="Achieved ${text}, ${quantity(share, 'share')}">
       <div class="rate-track">
@@ -88,10 +92,17 @@ export function rateAndFigures(result: BenchResult): Block {
       ['Latency p99', shown(99), '1 in 100 is slower'],
       ['Latency p99.9', shown(99.9), '1 in 1 000 is slower'],
       ['Slowest', shown(100)],
-      ['Errors', quantity(errors, 'count'), `of ${quantity(totals.due, 'count')} due${sent}`],
-      ['CPU a request', quantity(cpuPerRequestUs(result), 'us'), 'all nodes together'],
+      ['Errors', quantity(errors, 'count'), `of ${quantity(totals.due, 'count')} due${sent}${cut}`],
+      ...(errors > 0 ? [errorFigure(result)] : []),
+      ['CPU a request', quantity(figuresOf(result).cpuUs, 'us'), 'all nodes together'],
     ]),
   ];
+}
+
+function errorFigure({ errorLatency }: BenchResult): KeyFigure {
+  if (errorLatency === undefined) return ['Errors, latency', quantity(null, 'latency'), 'they are in the percentiles'];
+  const shown = quantity(percentileOf(errorLatency, 50), 'latency');
+  return ['Errors, latency p50', shown, 'in no percentile of the good answers'];
 }
 
 /** The runs of an overlay beside each other. */
@@ -108,7 +119,7 @@ export function runTable(results: readonly BenchResult[]): Table {
     ],
     ...percentileColumns(({ latency }: BenchResult) => latency, [50, 90, 99, 99.9]),
     ['Errors', 'count', errorCount],
-    ['CPU a request, all nodes', 'us', cpuPerRequestUs],
+    ['CPU a request, all nodes', 'us', (result) => figuresOf(result).cpuUs],
   ]);
 }
 
@@ -127,10 +138,11 @@ export function percentileColumns<Row>(
 
 /** The percentiles that people quote, corrected latency and service time, for every run. */
 export function percentileTable(results: readonly BenchResult[]): Table {
-  const counts = results.flatMap(({ label, latency, service }) => {
+  const counts = results.flatMap(({ label, latency, errorLatency, service }) => {
     const name = results.length === 1 ? '' : `${label}, `;
     return [
       { title: `${name}latency`, of: latency },
+      ...(hasErrors(errorLatency) ? [{ title: `${name}errors`, of: errorLatency }] : []),
       ...(service === null ? [] : [{ title: `${name}service time`, of: service }]),
     ];
   });
@@ -140,7 +152,7 @@ export function percentileTable(results: readonly BenchResult[]): Table {
   }));
   const mean = { title: 'mean', value: (of: LatencyCounts) => (of.count === 0 ? null : meanUs(of)) };
   return table(
-    'Latency counts from when a request should have been sent, service time from when it was sent',
+    'Latency of good answers, and of errors, counts from when a request should have been sent, service time from when it was sent',
     [...shares, mean],
     [
       ['Percentile', 'text', ({ title }) => title],
@@ -149,15 +161,9 @@ export function percentileTable(results: readonly BenchResult[]): Table {
   );
 }
 
-/** Of all threads of all nodes; null where that is not known of every node. */
-function cpuPerRequestUs({ nodes, totals }: BenchResult): number | null {
-  if (nodes.length === 0 || totals.completed === 0) return null;
-  let cpuUs = 0;
-  for (const { threads } of nodes) {
-    if (threads === null) return null;
-    cpuUs += threads.reduce((sum, thread) => sum + thread.cpuUs, 0);
-  }
-  return cpuUs / totals.completed;
+/** Whether there is a histogram of errors with something in it. */
+export function hasErrors(errorLatency: LatencyCounts | undefined): errorLatency is LatencyCounts {
+  return errorLatency !== undefined && errorLatency.count > 0;
 }
 
 function percentileOf(counts: LatencyCounts, share: number): number | null {

@@ -30,10 +30,30 @@ export interface CompareResult {
   readonly runs: readonly CompareRun[];
   readonly summary: readonly SummaryRow[];
   readonly steps: readonly ComparedStep[];
+  /** Where `--fail-on-regression` was asked for. */
+  readonly gate?: Gate;
   /** Where `--profile` was asked for. */
   readonly profiles?: readonly ModeProfile[];
   /** What they say of the modes, each against the first. */
   readonly profileSentences?: readonly string[];
+}
+
+/** What was compared, and what got worse by more than `shareMax` (0.1: 10%) beyond the ranges of the rounds. */
+export interface Gate {
+  readonly shareMax: number;
+  readonly loads: readonly Gated[];
+}
+
+/** One load under one step. */
+export interface Gated {
+  /** `async → batched`, `a → b`. */
+  readonly step: string;
+  /** `PUT at 1,000/s`. */
+  readonly load: string;
+  /** `Latency p99 31% more (13.1 ms after 10.0 ms)`. */
+  readonly regressions: readonly string[];
+  /** Why nothing can be said; null where something can. */
+  readonly undecided: string | null;
 }
 
 /** What a request of one mode cost under a load that every mode met. */
@@ -125,23 +145,29 @@ export interface Spread {
 }
 
 /**
- * What is measured of each run. Per request: divided by the requests that were answered. All nodes: the sum over the
+ * What is measured of each run, and which way it gets worse; without that it is told and not judged. Per request: divided by the requests that were answered. All nodes: the sum over the
  * cluster. A `latency` grows with the length of a run that misses its rate, so it says little there.
  */
 export const measureKinds = {
-  achieved: { title: 'Rate achieved', unit: 'rate' },
-  p50Us: { title: 'Latency p50', unit: 'latency' },
-  p90Us: { title: 'Latency p90', unit: 'latency' },
-  p99Us: { title: 'Latency p99', unit: 'latency' },
-  p999Us: { title: 'Latency p99.9', unit: 'latency' },
+  achieved: { title: 'Rate achieved', unit: 'rate', worse: 'less' },
+  p50Us: { title: 'Latency p50', unit: 'latency', worse: 'more' },
+  p90Us: { title: 'Latency p90', unit: 'latency', worse: 'more' },
+  p99Us: { title: 'Latency p99', unit: 'latency', worse: 'more' },
+  p999Us: { title: 'Latency p99.9', unit: 'latency', worse: 'more' },
   maxUs: { title: 'Latency max', unit: 'latency' },
-  cpuUs: { title: 'CPU a request, all nodes', unit: 'us' },
+  cpuUs: { title: 'CPU a request, all nodes', unit: 'us', worse: 'more' },
   runQueueUs: { title: 'Waiting for a core a request, all nodes', unit: 'us' },
   voluntarySwitches: { title: 'Voluntary context switches a request', unit: 'count' },
   involuntarySwitches: { title: 'Involuntary context switches a request', unit: 'count' },
-  peerBytes: { title: 'Bytes between nodes a request', unit: 'bytes' },
-  residentBytes: { title: 'Resident memory, all nodes', unit: 'bytes' },
-} as const satisfies Readonly<Record<string, { readonly title: string; readonly unit: Unit }>>;
+  peerBytes: { title: 'Bytes between nodes a request', unit: 'bytes', worse: 'more' },
+  residentBytes: { title: 'Resident memory, all nodes', unit: 'bytes', worse: 'more' },
+} as const satisfies Readonly<Record<string, MeasureKind>>;
+
+export interface MeasureKind {
+  readonly title: string;
+  readonly unit: Unit;
+  readonly worse?: 'more' | 'less';
+}
 
 export type MeasureName = keyof typeof measureKinds;
 

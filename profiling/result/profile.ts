@@ -6,7 +6,7 @@
  * What was not measured is absent or null, never 0.
  */
 import type { AllocationCosts, CpuCosts, PartCost } from '../attribution/costs.ts';
-import type { BenchEnvironment, BenchResult, LoadOperation } from '../load/result.ts';
+import type { BenchEnvironment, BenchResult, LoadOperation, Verdict } from '../load/result.ts';
 import type { LockProfile } from './locks.ts';
 import type { WaitTable } from './waits.ts';
 
@@ -26,6 +26,8 @@ export interface ProfileResult {
   readonly files: readonly ProfileFile[];
   /** True where it was interrupted; what was measured until then is here. */
   readonly cutShort?: boolean;
+  /** What ended an operation's measurements early, a sentence each; what was measured before is here. */
+  readonly failures?: readonly string[];
   /** What clinic drew. */
   readonly clinic?: readonly ClinicPage[];
 }
@@ -83,6 +85,7 @@ export interface ObservedLoad {
   readonly cpuUsPerRequest: number | null;
   readonly failed: number;
   readonly verdict: string;
+  readonly kind: Verdict['kind'];
 }
 
 export interface InstrumentOverhead extends ObservedLoad {

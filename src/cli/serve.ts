@@ -7,7 +7,7 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
-import { resolveSettings } from '../settings/config.ts';
+import { changedSettings, resolveSettings } from '../settings/config.ts';
 import type { NodeSettings } from '../settings/settings.ts';
 import type { Environment } from '../settings/sources.ts';
 import { keepFilesPrivate } from '../data-directory.ts';
@@ -58,7 +58,7 @@ async function serve({ flags, environment }: Invocation): Promise<ExitCode> {
 async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): Promise<ExitCode> {
   // Loaded here, since the other commands need neither storage nor threads.
   const [{ startNode }, { createLog }] = await Promise.all([import('../node.ts'), import('../diagnostics/log.ts')]);
-  const node = await startNode(settings, createLog(settings.logLevel));
+  const node = await startNode(settings, createLog(settings.logLevel), changedSettings(settings));
   // Not earlier: V8 does not use Node's code cache if its flags differ from those that the cache was built with.
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${inlinedBytecodeBytesMax}`);
   await writeResult(`Listening on ${node.url}\n`);

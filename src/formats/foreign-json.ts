@@ -21,6 +21,11 @@ export function textFieldOf(value: unknown, name: string): string | undefined {
   return typeof field === 'string' ? field : undefined;
 }
 
+export function numberFieldOf(value: unknown, name: string): number | undefined {
+  const field = fieldOf(value, name);
+  return typeof field === 'number' ? field : undefined;
+}
+
 /** Empty where there is no list. */
 export function listFieldOf(value: unknown, name: string): readonly unknown[] {
   const field = fieldOf(value, name);

@@ -49,14 +49,26 @@ export function resolveSettings(sources: SettingSources): ResolvedSettings {
  * `serveEnvironment`.
  */
 export function serveArguments(settings: NodeSettings): string[] {
-  const others: Others = { ...settings, selfAsGiven: settings.self };
+  const changed = changedSettings(settings);
   return settingNames.flatMap((name) => {
-    const { flag, isSecret, isPerNode, placeholder } = settingsTable[name];
-    const value = formatValue(name, settings);
-    if (isSecret || (!isPerNode && value === formatDefault(name, others))) return [];
+    const { flag, isPerNode, placeholder } = settingsTable[name];
+    const value = isPerNode ? formatValue(name, settings) : changed[flag];
+    if (value === undefined) return [];
     if (placeholder === '') return [value === 'true' ? `--${flag}` : `--no-${flag}`];
     return [`--${flag}=${value}`];
   });
+}
+
+/** By flag, the settings that differ from their defaults; neither secrets nor what tells nodes apart. */
+export function changedSettings(settings: NodeSettings): Record<string, string> {
+  const others: Others = { ...settings, selfAsGiven: settings.self };
+  const changed = settingNames.flatMap((name) => {
+    const { flag, isSecret, isPerNode } = settingsTable[name];
+    const value = formatValue(name, settings);
+    const isToTell = !isSecret && !isPerNode && value !== formatDefault(name, others);
+    return isToTell ? [[flag, value] as const] : [];
+  });
+  return Object.fromEntries(changed);
 }
 
 /** The environment that completes `serveArguments`: what must not show in a process list. */

@@ -240,8 +240,12 @@ for (const mode of modes) {
         const status = JSON.parse((await ask(node.url, '/v0/status')).body.toString()) as {
           state: string;
           cluster: { url: string; state: string }[];
+          changedSettings: Record<string, string>;
+          store: { bytes: number; fileSystem: string };
         };
         assert.equal(status.state, 'ready');
+        assert.ok(status.store.bytes > 0 && status.store.fileSystem !== '', JSON.stringify(status.store));
+        assert.equal(typeof status.changedSettings, 'object');
         const urls = cluster.nodes.map(({ url }) => url).sort();
         assert.deepEqual(
           status.cluster.map(({ url }) => url),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { parseLine } from '../../src/cli/parse.ts';
 import { serveCommand } from '../../src/cli/serve.ts';
-import { resolveSettings, serveArguments, serveEnvironment } from '../../src/settings/config.ts';
+import { changedSettings, resolveSettings, serveArguments, serveEnvironment } from '../../src/settings/config.ts';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { settingsTable, type NodeSettings, type SettingName } from '../../src/settings/settings.ts';
 import type { Environment } from '../../src/settings/sources.ts';
@@ -247,6 +247,16 @@ test('serveArguments() keeps the secret out of process lists, and defaults out o
     '--cluster=http://localhost:8080',
     '--data=data/8080',
   ]);
+});
+
+test('changedSettings() tells what is not at its default, and neither secrets nor what tells nodes apart', () => {
+  const { settings } = resolve({
+    'cluster-secret': 's3cret',
+    port: '9090',
+    durability: 'commit',
+    'read-repair': false,
+  });
+  assert.deepEqual(changedSettings(settings), { durability: 'commit', 'read-repair': 'false' });
 });
 
 function resolveArguments(settings: NodeSettings): NodeSettings {

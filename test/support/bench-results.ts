@@ -43,13 +43,16 @@ export function bareRun(run: BareRun = {}): BenchResult {
     command: `kvorum bench --up 3 --mode ${mode} --op ${op} --rate ${rate} --duration ${seconds}s`,
     label: `${mode} ${op} ${rate}/s`,
     workload: workloadOf({ op, rate, durationMs: seconds * 1000, targets: ['http://127.0.0.1:8080'] }),
-    verdict: { kind, sentence: kind.toUpperCase() },
+    bounds: {},
+    verdict: { kind, sentence: kind.toUpperCase(), checks: [] },
     cutShort: run.cutShort ?? false,
     totals: {
       due: rate * seconds,
       completed: achieved * seconds,
       failed: 0,
       unanswered: 0,
+      notSent: 0,
+      cut: 0,
       lateStarts: 0,
       pendingMax: 0,
       seconds,
@@ -57,6 +60,7 @@ export function bareRun(run: BareRun = {}): BenchResult {
       ...run.totals,
     },
     latency: latency.snapshot(),
+    errorLatency: new LatencyHistogram().snapshot(),
     service: null,
     statuses: [],
     targets: [],
@@ -80,6 +84,8 @@ export function bareRun(run: BareRun = {}): BenchResult {
       commit: '84f3c3c+',
       cluster: { mode, durability: 'fsync', workers: mode === 'sync' ? 3 : 1 },
       nodeCount: 3,
+      store: { records: 90_000, loggedRecords: 10_000, bytes: 34_603_008, fileSystem: 'ext4' },
+      changedSettings: { 'log-segment-bytes': '8MiB' },
     },
     ...(run.search !== undefined && { search: run.search }),
   };
@@ -139,6 +145,7 @@ export function heldRun(options: FixtureOptions = {}): BenchResult {
     verdict: {
       kind: 'held',
       sentence: `HELD ${rate}/s: p99 ${(percentileUs(latency, 99) / 1000).toFixed(2)} ms, no errors`,
+      checks: [{ asked: `at least 98% of ${rate}/s`, found: `${rate}/s answered (100%)`, reason: null }],
     },
     totals: { ...run.totals, due, completed, failed, lateStarts: 3, pendingMax, rate: completed / seconds.length },
     latency,
@@ -160,7 +167,7 @@ export function heldRun(options: FixtureOptions = {}): BenchResult {
 }
 
 export function withVerdict(result: BenchResult, kind: Verdict['kind'], sentence: string): BenchResult {
-  return { ...result, verdict: { kind, sentence } };
+  return { ...result, verdict: { ...result.verdict, kind, sentence } };
 }
 
 /** The generator itself was the bottleneck. */

@@ -9,7 +9,8 @@ export function storeFamilies(store: Store, labels: Labels): MetricFamily[] {
 }
 
 function logFamilies({ measures }: Store, labels: Labels): MetricFamily[] {
-  const { log, settleSeconds, logBytesHeld, memtableEntries } = measures;
+  const { log, settleSeconds, logBytesHeld, memtableEntries, storedRecords } = measures;
+  const stored = 'Records in the store, tombstones too, those of all workers; not those that only the log has';
   const bytes = 'Bytes of the log that are not in the store yet; they are held in memory, too';
   const settle = 'Runs of writes from the end of their merging until they are as durable as the durability says';
   return [
@@ -18,6 +19,7 @@ function logFamilies({ measures }: Store, labels: Labels): MetricFamily[] {
     family('histogram', 'kvorum_log_sync_seconds', 'Syncs of the log', log.syncSeconds.snapshot(), labels),
     family('histogram', 'kvorum_log_group_writes', 'Writes that one append took', log.groupWrites.snapshot(), labels),
     family('histogram', 'kvorum_log_settle_seconds', settle, settleSeconds.snapshot(), labels),
+    family('gauge', 'kvorum_store_records', stored, storedRecords, labels),
     family('gauge', 'kvorum_memtable_bytes', bytes, logBytesHeld, labels),
     family(
       'gauge',

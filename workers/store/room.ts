@@ -8,7 +8,13 @@ import { messageOf } from '../../src/diagnostics/errors.ts';
 import { freeBytes } from './disk-space.ts';
 import type { Database } from './environment.ts';
 
+/** What LMDB holds, of all workers of the process. */
+export interface RoomMeasures {
+  readonly storedRecords: number;
+}
+
 interface PageStatistics {
+  readonly entryCount: number;
   readonly pageSize: number;
   readonly treeBranchPageCount: number;
   readonly treeLeafPageCount: number;
@@ -26,11 +32,16 @@ export class StoreRoom {
   readonly #bytesLogged: () => number;
   #left = 0;
 
-  /** `bytesLogged` tells what waits in the log to be brought into the databases. */
+  /** The first of the databases holds the records. `bytesLogged` tells what waits in the log to be brought into the databases. */
   constructor(databases: readonly Database[], bytesMax: number, bytesLogged: () => number) {
     this.#databases = databases;
     this.#bytesMax = bytesMax;
     this.#bytesLogged = bytesLogged;
+  }
+
+  get measures(): RoomMeasures {
+    const [records] = this.#databases;
+    return { storedRecords: (records?.getStats() as PageStatistics | undefined)?.entryCount ?? 0 };
   }
 
   /** Whether a write of so many bytes stays within the bound. */

@@ -52,7 +52,7 @@ import { NewestVersions } from './newest-versions.ts';
 import type { EntryCursor } from './cursors.ts';
 import type { StoreRange } from './range.ts';
 import { StoreRanges, type LoggedSnapshot } from './ranges.ts';
-import { StoreRoom } from './room.ts';
+import { StoreRoom, type RoomMeasures } from './room.ts';
 import { wins } from './wins.ts';
 import { Writer } from './writer.ts';
 import type { Replayed, ReplayedLog, ReplayScope, WriterReady } from './writer-protocol.ts';
@@ -85,7 +85,7 @@ export interface LargeRecord {
 }
 
 /** What the store measures of itself; the owner exposes it. */
-export interface StoreMeasures {
+export interface StoreMeasures extends RoomMeasures {
   readonly log: LogMeasures;
   readonly checkpoints: CheckpointMeasures;
   /** Bytes of the log that are not in LMDB, and entries of the memtable. */
@@ -158,8 +158,8 @@ export class Store {
 
   /** What the log and the checkpoints measure of themselves, and how much there is of both. */
   get measures(): StoreMeasures {
-    const { bytesHeld, size, measures } = this.#logged;
-    return { ...measures, logBytesHeld: bytesHeld, memtableEntries: size, settleSeconds: this.settleSeconds };
+    const { bytesHeld: logBytesHeld, size: memtableEntries, measures } = this.#logged;
+    return { ...measures, ...this.#room.measures, logBytesHeld, memtableEntries, settleSeconds: this.settleSeconds };
   }
 
   /** Reads of LMDB see what is committed from now on; without this a snapshot may be as old as the event-loop turn. */

@@ -27,7 +27,10 @@ const wrongLines: readonly (readonly [args: readonly string[], message: RegExp])
   [['--target', 'http://a', '--up', '3'], /^Two clusters: give --target or --up, not both$/],
   [['--mode', 'sync'], /^--mode is for the nodes of --up; /m],
   [['--up', '3', '--mode', 'fast'], /^Bad --mode "fast": expected sync, async or batched$/],
-  [['--p99', '10ms'], /^--p99 is the bound of --find-max; give both$/],
+  [['--p99', '10'], /^Bad --p99 "10": expected a time like 500ms, 30s or 3m, from 1ms to 24h$/],
+  [['--errors-max', 'few'], /^Bad --errors-max "few": expected a whole number, or a share like 0.1%$/],
+  [['--errors-max', '101%'], /^Bad --errors-max "101%": expected/],
+  [['--output', 'html'], /^Bad --output "html": expected table, json or markdown$/],
   [['--engine', 'wrk'], /^Bad --engine "wrk": expected auto, wrk2 or built-in$/],
   [['--arrival', 'poisson', '--engine', 'wrk2'], /^Bad --arrival "poisson": expected constant together with wrk2$/],
 ];
@@ -39,20 +42,37 @@ for (const [args, message] of wrongLines) {
 }
 
 test('without flags it puts 1,000/s on the default node for 30 s', () => {
-  const { workload, cluster, engine, search, command } = planOf();
+  const { workload, cluster, engine, isSearch, bounds, command } = planOf();
   assert.deepEqual(cluster, { kind: 'running', urls: ['http://localhost:8080'] });
   assert.deepEqual(
     [workload.op, workload.rate, workload.connections, workload.durationMs, workload.warmupMs],
     ['put', 1000, 64, 30_000, 5000],
   );
   assert.deepEqual(engine, { name: 'auto', wrk2Path: undefined, requestTimeoutMs: 10_000 });
-  assert.equal(search, undefined);
+  assert.deepEqual([isSearch, bounds], [false, {}]);
   assert.equal(command, 'kvorum bench');
 });
 
 test('times are milliseconds, seconds, minutes and hours', () => {
   const times = ['500ms', '30s', '3m', '1.5h'].map((time) => planOf('--duration', time).workload.durationMs);
   assert.deepEqual(times, [500, 30_000, 180_000, 5_400_000]);
+});
+
+test('bounds go with a rate as with a search, which has one of its own', () => {
+  assert.deepEqual(planOf('--p99', '20ms', '--errors-max', '7').bounds, {
+    p99MsMax: 20,
+    errorsMax: { of: 'count', max: 7 },
+  });
+  assert.deepEqual(planOf('--find-max').bounds, { p99MsMax: 50 });
+  assert.deepEqual(
+    planOf('--find-max', '--p99', '1s', '--p999', '2s', '--mean', '5ms', '--errors-max', '0.1%').bounds,
+    {
+      meanMsMax: 5,
+      p99MsMax: 1000,
+      p999MsMax: 2000,
+      errorsMax: { of: 'share', max: 0.001 },
+    },
+  );
 });
 
 test('settings of nodes are passed on to --up, and the command that repeats the run keeps secrets', () => {

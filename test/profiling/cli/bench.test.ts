@@ -61,11 +61,11 @@ test('a wrong flag is named with what is accepted, in one line, exit code 2', as
   }
 });
 
-test('a rate that is held: wrk2’s text, the verdict last, exit code 0, and the files', async (t) => {
+test('a rate that is held: with --spectrum wrk2’s text, the verdict last, exit code 0, and the files', async (t) => {
   const directory = temporaryDirectory(t);
   const [json, report] = [join(directory, 'run.json'), join(directory, 'run.html')];
   const url = await node(t);
-  const args = ['--target', url, ...short, '--json', json, '--report', report];
+  const args = ['--target', url, ...short, '--json', json, '--report', report, '--spectrum'];
   const { stdout, stderr } = await runUntilHeld(args, /^HELD 100\/s: p99 .* ms, no errors$/);
   const text = stdout.toString();
   for (const expected of [
@@ -90,6 +90,58 @@ test('a rate that is held: wrk2’s text, the verdict last, exit code 0, and the
   assert.equal(result.label, 'batched put 100/s');
   assert.ok(result.command.startsWith(`kvorum bench --target ${url} --engine built-in --warmup 0s`), result.command);
   assert.match(readFileSync(report, 'utf8'), /<!doctype html>/i);
+});
+
+test('the last ten lines say what ran, where, how fast and whether it held, in 80 columns', async (t) => {
+  const url = await node(t, (count) => (count % 10 === 0 ? '503 Service Unavailable' : '201 Created'));
+  const { code, stdout } = await kvorum(['bench', '--target', url, ...short, '--errors-max', '10%']);
+  const lines = stdout.toString().trimEnd().split('\n');
+  assert.ok(lines.length <= 10 && lines.every((line) => line.length <= 100), lines.join('\n'));
+  assert.match(lines[0] ?? '', /^Load     put at 100\/s, 0.3 s, 4 connections; 100,000 keys uniform, 64 B$/);
+  assert.match(lines[1] ?? '', /^Cluster  1 node, batched, commit$/);
+  assert.match(lines[2] ?? '', /^Latency +mean +p50 +p90 +p99 +p99.9 +max +requests$/);
+  assert.match(lines[3] ?? '', /^ {2}good( +\S+ ms){6} +27$/);
+  assert.match(lines[4] ?? '', /^ {2}errors( +\S+ ms){6} +3$/);
+  assert.equal(
+    lines.some((line) => line.startsWith('CPU      ')),
+    true,
+  );
+  const verdict = lines.at(-1) ?? '';
+  assert.match(verdict, /^(?:HELD 100\/s: p99 \S+ ms, 3 errors$|MISSED|INVALID)/);
+  assert.equal(code, verdict.startsWith('HELD') ? 0 : 1);
+});
+
+test('--p99 decides verdict, exit code and the JUnit file without --find-max', async (t) => {
+  const junit = join(temporaryDirectory(t), 'bench.xml');
+  const url = await requestServer(t, ({ line, reply }) => {
+    if (line.includes('/v0/entity')) setTimeout(() => reply(), 5);
+    else reply(`HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}`);
+  });
+  const args = ['--target', url, ...short, '--p99', '1ms', '--junit', junit, '--output', 'markdown'];
+  const { code, stdout } = await kvorum(['bench', ...args]);
+  assert.equal(code, 1);
+  assert.match(stdout.toString(), /^\*\*(?:MISSED 100\/s: .*p99 \S+ ms over 1 ms.*|INVALID.*)\*\*$/m);
+  assert.match(
+    readFileSync(junit, 'utf8'),
+    /name="p99 of at most 1 ms"><(?:failure message="p99 \S+ ms over 1 ms"|skipped)/,
+  );
+});
+
+test('a search that loses its cluster tells and writes what it found before, exit code not 0', async (t) => {
+  const json = join(temporaryDirectory(t), 'max.json');
+  let rounds = 0;
+  const url = await requestServer(t, ({ line, reply }) => {
+    if (line.includes('/readyz') && ++rounds > 3) return reply('HTTP/1.1 503 Gone\r\ncontent-length: 0\r\n\r\n');
+    return reply(`HTTP/1.1 ${line.includes('/v0/entity') ? '201 Created' : '200 OK'}\r\ncontent-length: 2\r\n\r\n{}`);
+  });
+  const { code, stdout, stderr } = await kvorum(['bench', '--target', url, ...short, '--find-max', '--json', json]);
+  assert.equal(code, 5);
+  const { search = [], failure } = JSON.parse(readFileSync(json, 'utf8')) as BenchResult;
+  // One question before the search, one before each of its runs.
+  assert.equal(search.length, 2, stderr);
+  assert.match(failure ?? '', /is not ready/);
+  assert.match(stdout.toString(), /^FAILED   http.* is not ready/m);
+  assert.match(stderr, /^kvorum: http.* is not ready/m);
 });
 
 test('errors are a failure, and a full disk is called so', async (t) => {

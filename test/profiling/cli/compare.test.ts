@@ -40,7 +40,7 @@ test('a short comparison of two modes, from the clusters to the files', async (t
 
   await t.test('stdout has the tables and what the step bought, stderr the progress', () => {
     const text = stopped.stdout.toString();
-    assert.match(text, /^Highest rates held and what is above them, PUT\n +Held +Lowest rate not held, \/s +What/);
+    assert.match(text, /^Highest rates held and what is above them, PUT\n +Held +Lowest rate not held, \/s +What/m);
     const table = 'PUT at 50/s: median and range of the rounds';
     assert.match(text, new RegExp(`\n${table}\n +async +batched\nRate asked for +50/s +50/s\nRounds +\\d of 1`));
     assert.match(text, /\nLatency p99\.9 +\S+ ms/);
@@ -176,6 +176,34 @@ test('earlier results are compared, with verdicts where there are several a side
   assert.match(stdout.toString(), /with 2 rounds chance alone does that in 1 of 3 measures/);
 });
 
+test('--fail-on-regression decides the exit code, and JUnit and Markdown say the same', async (t) => {
+  const directory = temporaryDirectory(t);
+  const save = (name: string, latencyUs: number): string => {
+    const path = join(directory, name);
+    writeFileSync(path, JSON.stringify(bareRun({ latencyUs })));
+    return path;
+  };
+  const before = [save('a1', 1000), save('a2', 1100)].join(',');
+  const after = [save('b1', 4000), save('b2', 4400)].join(',');
+  const junit = join(directory, 'compare.xml');
+  const gated = (a: string, b: string, ...args: readonly string[]) =>
+    kvorumInProcess(['compare', '--a', a, '--b', b, '--fail-on-regression', '10%', '--junit', junit, ...args]);
+  const worse = await gated(before, after);
+  assert.equal(worse.code, 1, worse.stderr);
+  assert.match(worse.stdout.toString(), /\nREGRESSED by more than 10% under 1 of 1 loads\n$/);
+  assert.match(
+    readFileSync(junit, 'utf8'),
+    /name="PUT at 1,000\/s"><failure message="[^"]*Latency p99 4 times as much/,
+  );
+  const better = await gated(after, before, '--output', 'markdown');
+  assert.equal(better.code, 0, better.stderr);
+  assert.match(better.stdout.toString(), /^# Comparison: a, b\n\nNO REGRESSION by more than 10%/);
+  assert.match(readFileSync(junit, 'utf8'), /tests="1" failures="0" errors="0"/);
+  const single = await gated(save('once', 1000), save('twice', 1000));
+  assert.equal(single.code, 1);
+  assert.match(single.stdout.toString(), /no verdict: measured only once.*\n+UNDECIDED under 1 of 1 loads\n$/s);
+});
+
 test('what is wrong is said in one line that names the flag, with exit code 2', async (t) => {
   const directory = temporaryDirectory(t);
   const missing = join(directory, 'missing.json');
@@ -199,11 +227,16 @@ test('what is wrong is said in one line that names the flag, with exit code 2', 
     ],
     [['--ack', '4'], 'Bad --ack "4": expected at most --nodes, which is 3'],
     [['--durability', 'never'], 'Bad --durability "never": expected fsync or commit'],
-    [['--output', 'xml'], 'Bad --output "xml": expected table or json'],
+    [['--output', 'xml'], 'Bad --output "xml": expected table, json or markdown'],
     [['--a', missing], '--a needs --b: the file to compare with'],
     [['--b', missing], '--b needs --a: the file to compare with'],
     [['--a', missing, '--b', missing, '--rounds', '2'], '--rounds says how to run clusters, which --a and --b do not'],
     [['--a', missing, '--b', missing], `Bad --a "${missing}": cannot be read`],
+    [['--fail-on-regression', 'ten'], 'Bad --fail-on-regression "ten": expected a share like 10%'],
+    [
+      ['--fail-on-regression', '10%', '--rounds', '1'],
+      '--fail-on-regression needs the ranges of rounds: give --rounds 2 or more',
+    ],
     [['--profile'], 'Option "--profile" needs a value: DIR'],
   ];
   const outcomes = await Promise.all(wrong.map(([args]) => kvorumInProcess(['compare', ...args])));

@@ -24,6 +24,12 @@ kvorum_gc_seconds_total{thread="worker-1",kind="major"} 0.5
 kvorum_log_settle_seconds_bucket{thread="worker-1",le="+Inf"} 10
 kvorum_log_settle_seconds_sum{thread="worker-1"} 0.02
 kvorum_log_settle_seconds_count{thread="worker-1"} 10
+# TYPE kvorum_store_records gauge
+kvorum_store_records{thread="worker-1"} 70
+kvorum_store_records{thread="worker-2"} 70
+# TYPE kvorum_memtable_records gauge
+kvorum_memtable_records{thread="worker-1"} 4
+kvorum_memtable_records{thread="worker-2"} 3
 # TYPE kvorum_peer_sent_bytes_total counter
 kvorum_peer_sent_bytes_total{peer="a"} 100
 kvorum_peer_sent_bytes_total{peer="b"} 200
@@ -51,6 +57,8 @@ test('readMetrics() sums over threads, kinds and peers; what is not there is nul
     peerBytesReceived: null,
     cpuSeconds: null,
     residentBytes: null,
+    storeRecords: 70,
+    loggedRecords: 7,
   });
 });
 

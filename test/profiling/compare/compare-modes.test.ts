@@ -117,3 +117,29 @@ test('compareModes() keeps the comparison where what comes afterwards fails', as
   assert.deepEqual(result.failures, ['no profile']);
   assert.ok(result.runs.length > 0);
 });
+
+test('compareModes() names a run that fails, keeps those of the others, and says that something failed', async (t) => {
+  const good = await node(t, () => '201 Created');
+  let isUp = true;
+  const dying = await requestServer(t, ({ line, reply, socket }) => {
+    if (!isUp) return void socket.destroy();
+    const isPut = line.startsWith('PUT');
+    return reply(`HTTP/1.1 ${isPut ? '201 Created' : '200 OK'}\r\ncontent-length: 2\r\n\r\n{}`);
+  });
+  const { result, failure } = await compareModes({
+    modes: ['sync', 'async'],
+    settings,
+    fillTimeoutMs: 60_000,
+    dataDirectory: temporaryDirectory(t),
+    command: 'kvorum compare',
+    startCluster: fakeClusters({ sync: good, async: dying }).start,
+    onEvent: ({ kind }) => {
+      if (kind === 'idle') isUp = false;
+    },
+  });
+  assert.equal(result.failures?.length, 2);
+  assert.match(result.failures[0] ?? '', /^async, put at 1\/s: Cannot reach /);
+  assert.equal((failure as Error).message, result.failures[0]);
+  assert.equal(result.cutShort, false);
+  assert.deepEqual([...new Set(result.runs.map(({ subject }) => subject))], ['sync']);
+});

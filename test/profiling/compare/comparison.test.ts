@@ -41,8 +41,8 @@ function comparison(changes: Partial<ComparisonOptions> = {}) {
 }
 
 test('runComparison() finds what each subject holds, in each round anew', async () => {
-  const { searches, cutShort, failure } = await comparison().outcome;
-  assert.deepEqual([cutShort, failure], [false, undefined]);
+  const { searches, cutShort, failures } = await comparison().outcome;
+  assert.deepEqual([cutShort, failures], [false, []]);
   assert.deepEqual(
     searches.map(({ op, subject }) => `${op} ${subject}`),
     ['put sync', 'put async', 'put batched', 'get sync', 'get async', 'get batched'],
@@ -104,8 +104,8 @@ test('runComparison() keeps what it has when it is stopped, and starts nothing m
     stop.abort();
     return bareRun({ rate: order.rate, cutShort: true });
   };
-  const { searches, runs, cutShort, failure } = await comparison({ measure, signal: stop.signal }).outcome;
-  assert.deepEqual([cutShort, failure, searches.length, runs.length], [true, undefined, 6, 4]);
+  const { searches, runs, cutShort, failures } = await comparison({ measure, signal: stop.signal }).outcome;
+  assert.deepEqual([cutShort, failures, searches.length, runs.length], [true, [], 6, 4]);
   assert.equal(runs.at(-1)?.result.cutShort, true);
   assert.equal(orders.at(-1)?.durationMs, 10_000);
 });
@@ -130,14 +130,34 @@ test('runComparison() stopped while it searches keeps the steps so far', async (
   );
 });
 
-test('runComparison() that fails says with what, keeps what it has, and begins no other run', async () => {
+test('runComparison() names a run that fails and goes on with the others', async () => {
+  let count = 0;
+  const isDue = ({ durationMs, subject }: RunOrder): boolean => durationMs === 10_000 && subject === 'async';
+  const measure = async (order: RunOrder): Promise<BenchResult> => {
+    await setImmediate();
+    if (isDue(order) && ++count === 2) throw new Error('the node stalled');
+    return underLimit(order);
+  };
+  const { runs, cutShort, failures } = await comparison({ measure }).outcome;
+  assert.equal(cutShort, false);
+  assert.deepEqual(
+    failures.map(({ order, error }) => [order.subject, order.op, (error as Error).message]),
+    [['async', 'put', 'the node stalled']],
+  );
+  assert.equal(runs.length, 2 * 2 * 3 * 3 - 1);
+});
+
+test('runComparison() gives a subject up whose runs fail one after another, and a search that failed is no maximum', async () => {
   let count = 0;
   const measure = async (order: RunOrder): Promise<BenchResult> => {
     await setImmediate();
-    if (++count === 4) throw new Error('the node died');
+    if (order.subject === 'async' && ++count > 2) throw new Error('the node died');
     return underLimit(order);
   };
-  const { searches, cutShort, failure } = await comparison({ measure }).outcome;
-  assert.deepEqual([cutShort, (failure as Error).message, count], [true, 'the node died', 4]);
-  assert.equal(searches.flatMap(({ steps }) => steps).length, 3);
+  const { searches, runs, cutShort, failures } = await comparison({ measure }).outcome;
+  assert.deepEqual([cutShort, failures.length, count], [false, 2, 4]);
+  const lost = searches.find(({ subject, op }) => subject === 'async' && op === 'put');
+  assert.deepEqual([lost?.best, lost?.steps.length], [null, 2]);
+  assert.deepEqual([...new Set(runs.map(({ subject }) => subject))].toSorted(), ['batched', 'sync']);
+  assert.equal(runs.length, 2 * 2 * 3 * 2);
 });

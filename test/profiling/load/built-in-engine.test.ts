@@ -101,12 +101,13 @@ test('answers are counted by status; 404 of a GET is none of the failures', asyn
   const result = await builtInEngine().run(workload);
   assert.equal(result.totals.completed, 100);
   assert.equal(result.totals.failed, 50);
+  assert.deepEqual([result.latency.count, result.service?.count, result.errorLatency?.count], [50, 50, 50]);
   assert.deepEqual(
     result.statuses.map(({ status, count: n }) => [status, n]),
     ['200', '404', '503', '504'].map((status) => [status, 25]),
   );
   // Whether the generator itself was on time depends on what else the machine does.
-  const { kind, sentence } = judgeRun({ ...result, workload, saturated: null });
+  const { kind, sentence } = judgeRun({ ...result, workload, bounds: {}, saturated: null });
   assert.equal(kind, 'failed');
   assert.match(sentence, /50 of 100 .* 25 times 503 \(overloaded or not ready\), 25 times 504 \(quorum not met\)/);
 });

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { findMax, stepOf, type FindMaxOptions } from '../../../profiling/load/find-max.ts';
+import { findMax, searchVerdict, stepOf, type FindMaxOptions } from '../../../profiling/load/find-max.ts';
 import type { BenchResult } from '../../../profiling/load/result.ts';
 import { bareRun, type BareRun } from '../../support/bench-results.ts';
 
-const options: FindMaxOptions = { startRate: 1000, p99MsMax: 50, precision: 0.05, stepsMax: 60 };
+const options: FindMaxOptions = { startRate: 1000, bounds: { p99MsMax: 50 }, precision: 0.05, stepsMax: 60 };
 
 /** A cluster that holds up to `limit`, and from there on answers just that many. */
 function clusterOf(limit: number): (rate: number) => Promise<BenchResult> {
@@ -59,10 +59,38 @@ test('the number of runs is bounded, and an interrupted run ends the search', as
 });
 
 test('a step says why its rate was not held', () => {
-  const reason = (run: BareRun): string => stepOf(100, bareRun({ rate: 100, ...run }), 50).reason;
+  const reason = (run: BareRun): string => stepOf(100, bareRun({ rate: 100, ...run }), { p99MsMax: 50 }).reason;
   assert.equal(reason({}), '');
   assert.equal(reason({ achieved: 91 }), 'achieved 91% of the rate');
   assert.equal(reason({ latencyUs: 80_000 }), 'p99 80.0 ms over 50 ms');
   assert.equal(reason({ verdict: 'failed', totals: { failed: 12 } }), '12 errors');
   assert.equal(reason({ verdict: 'invalid' }), 'generator saturated');
+});
+
+test('a run that fails ends the search with the steps before it, and says with what', async () => {
+  const failing = (rate: number): Promise<BenchResult> =>
+    rate > 4000 ? Promise.reject(new Error('the node died')) : clusterOf(1e6)(rate);
+  const { best, steps, failure } = await findMax(failing, options);
+  assert.equal(failure?.message, 'the node died');
+  assert.equal(best?.workload.rate, 4000);
+  assert.deepEqual(
+    steps.map(({ rate }) => rate),
+    [1000, 2000, 4000],
+  );
+});
+
+test('the verdict of a search says the rate found and why the next one was not held', async () => {
+  const { best, steps } = await findMax(clusterOf(3000), options);
+  assert.ok(best !== undefined);
+  const { kind, sentence } = searchVerdict(best, steps, false);
+  assert.deepEqual([kind, sentence], ['held', 'HELD AT MOST 3,000/s; not 3,125/s: achieved 96% of the rate']);
+  const [first] = steps;
+  assert.ok(first !== undefined);
+  assert.match(
+    searchVerdict(best, [first], true).sentence,
+    /^HELD AT MOST 1,000\/s; higher .* not tried \(cut short\)$/,
+  );
+  const none = bareRun({ verdict: 'failed' });
+  const missed = searchVerdict(none, [{ ...first, held: false, reason: '12 errors' }], false);
+  assert.deepEqual([missed.kind, missed.sentence], ['failed', 'HELD NONE of the rates tried; not 1,000/s: 12 errors']);
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { percentileUs } from '../../../profiling/load/histogram.ts';
-import { Ledger, type LedgerResult } from '../../../profiling/load/ledger.ts';
+import { cutOff, Ledger, type LedgerResult } from '../../../profiling/load/ledger.ts';
 import { seededRandom } from '../../../profiling/load/random.ts';
 import type { SecondResult } from '../../../profiling/load/result.ts';
 import { schedule } from '../../../profiling/load/schedule.ts';
@@ -15,6 +15,8 @@ interface Simulated {
   readonly arrival?: 'constant' | 'poisson';
   /** When a request that the server gets at `atUs` is answered. */
   readonly answerAtUs: (atUs: number) => number;
+  /** Whether the answer to what was sent then is a refusal; default none is. */
+  readonly isRefused?: (sentUs: number) => boolean;
   /** The run is cut short here. */
   readonly cutUs?: number;
   readonly onSecond?: (second: SecondResult) => void;
@@ -55,7 +57,8 @@ function simulate(simulated: Simulated): LedgerResult {
     if (answer !== undefined && answer.endUs <= nowUs) {
       if (inFlight.length === connections) ledger.freed(nowUs);
       inFlight.shift();
-      ledger.answered(answer, 201, false, nowUs);
+      const isRefused = simulated.isRefused?.(answer.sentUs) ?? false;
+      ledger.answered(answer, isRefused ? 503 : 201, isRefused, nowUs);
     }
   }
 }
@@ -151,6 +154,49 @@ test('a run that is cut short is about the part that ran', () => {
     seconds.map(({ due }) => due),
     [100, 100, 50],
   );
+});
+
+test('errors have a histogram of their own: who refuses quickly does not look quick', () => {
+  const isRefused = (sentUs: number): boolean => Math.round(sentUs / 10_000) % 2 === 1;
+  const { latency, errorLatency, service, totals, seconds } = simulate({
+    rate: 100,
+    seconds: 2,
+    connections: 4,
+    answerAtUs: (atUs) => atUs + (isRefused(atUs) ? 100 : 8000),
+    isRefused,
+  });
+  assert.deepEqual([totals.completed, totals.failed], [200, 100]);
+  assert.deepEqual([latency.count, service?.count, latency.minUs], [100, 100, 8000]);
+  assert.deepEqual([errorLatency.count, errorLatency.maxUs], [100, 100]);
+  assert.deepEqual(
+    seconds.map((second) => second.latency.count),
+    [50, 50],
+  );
+});
+
+test('what an interruption cut is cut, in flight or not yet sent, and no error', () => {
+  const ledger = new Ledger({
+    schedule: () => schedule({ arrival: 'constant', rate: 1000, warmupUs: 0 }, seededRandom(1)),
+    warmupUs: 0,
+    durationUs: 1e6,
+    targets: ['http://a'],
+    delayMsMax: () => 0,
+    onSecond: () => {},
+  });
+  const sent = [0, 1000].map((atUs) => ({ target: 0, intendedUs: ledger.take(atUs) ?? NaN, sentUs: atUs }));
+  // No connection is free for the three that are due until 4 ms.
+  ledger.cut(4500);
+  const [answered, dropped] = sent;
+  assert.ok(answered !== undefined && dropped !== undefined);
+  ledger.answered(answered, 201, false, 5000);
+  ledger.lost(dropped, cutOff, 6000);
+  const { totals, statuses, errorLatency, targets } = ledger.result();
+  assert.deepEqual([totals.due, totals.completed, totals.cut, totals.notSent, totals.unanswered], [5, 1, 4, 0, 0]);
+  assert.deepEqual([errorLatency.count, targets[0]?.unanswered], [0, 0]);
+  assert.deepEqual(statuses, [
+    { status: '201', count: 1 },
+    { status: 'cut', count: 4 },
+  ]);
 });
 
 test('a generator that starts late although a connection is free says so; a stalled server does not make it late', () => {

@@ -6,7 +6,7 @@ import { observedLoad, overheadOf } from '../../../profiling/profile/overhead.ts
 import { heldRun } from '../../support/bench-results.ts';
 
 function load(instrument: string, rate: number, p99Us: number, cpuUsPerRequest: number | null): ObservedLoad {
-  return { instrument, rate, p50Us: 1, p99Us, cpuUsPerRequest, failed: 0, verdict: 'HELD' };
+  return { instrument, rate, p50Us: 1, p99Us, cpuUsPerRequest, failed: 0, verdict: 'HELD', kind: 'held' };
 }
 
 const cases: readonly {

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Page } from 'playwright-core';
 import type { BenchResult } from '../../../profiling/load/result.ts';
-import { renderBenchReport } from '../../../profiling/report/bench-report.ts';
+import { searchVerdict } from '../../../profiling/load/find-max.ts';
+import { sumOf } from '../../../profiling/load/histogram.ts';
+import { benchMarkdown, renderBenchReport } from '../../../profiling/report/bench-report.ts';
 import { cutShortRun, heldRun, invalidRun, searchedRun, sparseRun, withVerdict } from '../../support/bench-results.ts';
 import { sharedBrowser, skipWithoutChromium } from '../../support/browser.ts';
 import { assertDrawn, assertFits, assertReadable, assertStructured, tableCells } from '../../support/report-page.ts';
@@ -97,6 +99,54 @@ test('a search shows its runs by rate and in a table', { skip }, async () => {
   assert.deepEqual(rows[6]?.slice(1, 3), ['12 000', '10 800']);
   assert.equal(rows[6]?.at(-1), 'p99 180 ms over 50 ms');
   assert.match(await page.locator('main').innerText(), /The highest rate held is 8.000\/s/);
+});
+
+test(
+  'the page of a search leads with the rate found and why the next was not, then with the runs tried',
+  { skip },
+  async () => {
+    const run = searchedRun();
+    const verdict = searchVerdict(run, run.search ?? [], false);
+    const page = await openReport([{ ...run, verdict, failure: 'the node died' }]);
+    const text = (await page.locator('main').innerText()).replaceAll('\u202f', ' ');
+    assert.match(text, /^\s*✓ HELD\s+At most 8 000\/s; not 10 000\/s: p99 64 ms over 50 ms\s+FAILED the node died/);
+    assert.ok(text.indexOf('Search for the highest rate') < text.indexOf('Latency by percentile'));
+  },
+);
+
+test('errors have a curve, a column and a figure of their own', { skip }, async () => {
+  const run = heldRun({ seconds, failedPerSecond: 2 });
+  const errorLatency = sumOf([{ count: 12, minUs: 300, maxUs: 300, sumUs: 3600, buckets: [300, 12] }]);
+  const page = await openReport([{ ...run, errorLatency, totals: { ...run.totals, cut: 3 } }]);
+  const text = (await page.locator('main').innerText()).replaceAll('\u202f', ' ');
+  assert.match(text, /Errors\s+12\s+of 12 000 due, 3 cut\s+Errors, latency p50\s+300 µs/);
+  const percentiles = await tableCells(page, 'Latency of good answers');
+  assert.deepEqual(percentiles[0], ['Percentile', 'latency ms', 'errors ms', 'service time ms']);
+  assert.equal(percentiles[1]?.[2], '0.300');
+  assert.equal((await tableCells(page, 'Latency by percentile'))[0]?.length, 4);
+});
+
+test('the state of the cluster and what was asked are told', { skip }, async () => {
+  const page = await openReport([heldRun({ seconds })]);
+  const text = (await page.locator('main').innerText()).replaceAll('\u202f', ' ');
+  assert.match(
+    text,
+    /The cluster before the load: 3 nodes, batched, fsync, n1: 90 000 keys and 10 000 in the log, 33 MiB on ext4, log-segment-bytes 8MiB\./,
+  );
+  assert.deepEqual(await tableCells(page, 'What was asked'), [
+    ['Asked', 'Found', 'Kept'],
+    ['at least 98% of 2000/s', '2000/s answered (100%)', '✓ kept'],
+  ]);
+});
+
+test('benchMarkdown() has the verdict and its figures first, and folds the rest away', () => {
+  const markdown = benchMarkdown(heldRun({ seconds, failedPerSecond: 2 }));
+  assert.match(
+    markdown,
+    /^# Load bench: batched put 2000\/s\n\n\*\*HELD 2000\/s: p99 .* ms, no errors\*\*\n\n- Target rate: 2,000\/s/,
+  );
+  assert.match(markdown, /<details><summary>Nodes and requests<\/summary>\n\nNodes over the 6 s/);
+  assert.equal(markdown.split('<details>').length, markdown.split('</details>').length);
 });
 
 test('hostile labels, commands and URLs are text', { skip }, async () => {

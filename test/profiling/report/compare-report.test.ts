@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { gateOf } from '../../../profiling/compare/gate.ts';
 import { formatRatio } from '../../../profiling/compare/format.ts';
 import { measureKinds, type CompareResult, type Spread } from '../../../profiling/result/compare.ts';
 import { percentileUs, sumOf } from '../../../profiling/load/histogram.ts';
@@ -234,8 +235,8 @@ test('what was not measured says so, and invalid rounds are left out', { skip },
   ]);
   assert.equal((await row(page, caption, 'Rounds'))[2], '2 of 3 held, 1 INVALID');
   assert.match(
-    await page.locator('.note').innerText(),
-    /^INVALID In 6 runs the load generator could not keep the rate/,
+    await page.locator('.note').first().innerText(),
+    /^INVALID The load generator could not keep the rate, .*: batched PUT at 200\/s \(1 of 3 rounds\), batched PUT at 600/,
   );
   assert.equal(await page.getByText('Rounds pooled: sync 3, async 3, batched 2.').count(), 6);
   assert.equal(
@@ -247,11 +248,29 @@ test('what was not measured says so, and invalid rounds are left out', { skip },
 
 test('one that was interrupted says so, also where nothing can be compared', { skip }, async () => {
   const { page } = await open(await renderCompareReport(comparison({ cutShort: true })));
-  assert.match(await page.locator('.note').innerText(), /^CUT SHORT /);
+  assert.match(await page.locator('.note').first().innerText(), /^CUT SHORT /);
   const empty = { ...comparison({ cutShort: true }), searches: [], runs: [], summary: [], steps: [] };
   const opened = await open(await renderCompareReport(empty));
   assert.match(await opened.page.locator('main').innerText(), /Nothing to compare/);
   assert.deepEqual(opened.complaints, []);
+});
+
+test('a regression is the first thing said, with what got worse', { skip }, async () => {
+  const result = comparison();
+  const gate = gateOf(result, 0.1);
+  const { page, complaints } = await open(await renderCompareReport({ ...result, gate }));
+  assert.match(
+    await page.locator('.verdict.held').innerText(),
+    /^NO REGRESSION by more than 10% beyond the ranges, 16 loads$/,
+  );
+  const [first, ...others] = gate.loads;
+  assert.ok(first !== undefined);
+  const worse = { ...gate, loads: [{ ...first, regressions: ['Latency p99 31% more'] }, ...others] };
+  const opened = await open(await renderCompareReport({ ...result, gate: worse }));
+  assert.match(await opened.page.locator('main').innerText(), /^\s*REGRESSED by more than 10% under 1 of 16 loads/);
+  const told = await cells(opened.page, 'What got worse beyond the bound and the ranges, or could not be judged');
+  assert.deepEqual(told[1], ['sync → async', 'PUT, highest rate', 'Latency p99 31% more']);
+  assert.deepEqual([...complaints, ...opened.complaints], []);
 });
 
 test('what failed is said first, with the mode', { skip }, async () => {

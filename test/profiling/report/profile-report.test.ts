@@ -141,6 +141,8 @@ test('profileMarkdown() has PUT beside GET, every thread, and what was not recor
       commit: null,
       cluster: { mode: 'async' },
       nodeCount: 1,
+      store: { records: null, loggedRecords: null, bytes: null, fileSystem: null },
+      changedSettings: null,
     },
     runs: [run, { ...run, op: 'get' }],
     files: [],

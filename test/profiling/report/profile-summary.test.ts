@@ -8,7 +8,7 @@ import { profileSummary, runSentences, runTitle, signed } from '../../../profili
 const run: ProfileRun = { op: 'put', mode: 'batched', rateAsked: 4200 };
 
 function load(instrument: string, cpuUsPerRequest: number | null): ObservedLoad {
-  return { instrument, rate: 1, p50Us: 1, p99Us: 1, cpuUsPerRequest, failed: 0, verdict: 'HELD' };
+  return { instrument, rate: 1, p50Us: 1, p99Us: 1, cpuUsPerRequest, failed: 0, verdict: 'HELD', kind: 'held' };
 }
 
 function result(parts: Partial<ProfileResult>): ProfileResult {

@@ -1,0 +1,64 @@
+/**
+ * A comparison in words and tables, for terminals and for pull requests: what must be known first, the tables of its
+ * report, what each step bought, and last whether there is a regression.
+ */
+import { gateSentence } from '../compare/gate.ts';
+import { ruleSentence } from '../compare/sentences.ts';
+import type { CompareResult } from '../result/compare.ts';
+import { command, details, list, quiet, section, table, text, type Block, type Table } from './blocks.ts';
+import { compareNotes, gateTable, maximumTable, measureTables, opsOf, stepsOf } from './compare-tables.ts';
+import { clusterSentence } from './environment.ts';
+import { markdownOf } from './markdown.ts';
+
+/** The verdict stands last, where a terminal ends. */
+export function compareBlocks(result: CompareResult): Block {
+  return [compareNotes(result), tables(result), words(result), clusters(result), gateBlocks(result)];
+}
+
+/** The verdict stands first, and the tables are folded away. */
+export function compareMarkdown(result: CompareResult): string {
+  return markdownOf(`Comparison: ${result.subjects.map(({ name }) => name).join(', ')}`, [
+    gateBlocks(result),
+    compareNotes(result),
+    words(result),
+    details('All measures', tables(result)),
+    clusters(result),
+    command(result.command),
+  ]);
+}
+
+function words({ steps, summary, profiles = [], profileSentences = [] }: CompareResult): Block {
+  const rule = ruleSentence(summary);
+  const directories = [...new Set(profiles.map(({ directory }) => directory))];
+  return [
+    stepsOf({ steps }).map(({ title, ops }) => section(title, list(ops.flatMap(({ sentences }) => sentences)))),
+    rule !== undefined && quiet(rule),
+    list(profileSentences),
+    directories.length > 0 && quiet(`Reports of the profiles: ${directories.join(', ')}`),
+  ];
+}
+
+function tables(result: CompareResult): Block {
+  return [
+    result.settings === null && filesTable(result),
+    opsOf(result).map((op) => [maximumTable(result, op), measureTables(result, op, [])]),
+  ];
+}
+
+function clusters({ subjects }: CompareResult): Block {
+  return list(subjects.map(({ name, environment }) => `${name}: ${clusterSentence(environment)}`));
+}
+
+function gateBlocks({ gate }: CompareResult): Block {
+  if (gate === undefined) return null;
+  return [gateTable(gate), text(gateSentence(gate).sentence)];
+}
+
+function filesTable({ subjects }: CompareResult): Table {
+  return table('What is compared', subjects, [
+    ['', 'text', ({ name }) => name],
+    ['Mode', 'text', ({ environment }) => String(environment.cluster['mode'] ?? '–')],
+    ['Commit', 'text', ({ environment }) => environment.commit ?? '–'],
+    ['File', 'text', ({ source }) => source],
+  ]);
+}

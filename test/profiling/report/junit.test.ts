@@ -1,0 +1,58 @@
+/** JUnit files: what was asked as test cases, told apart as CI servers tell them, and XML whatever a label holds. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Check } from '../../../profiling/load/result.ts';
+import { benchJunit, junit } from '../../../profiling/report/junit.ts';
+import { bareRun, searchedRun, withVerdict } from '../../support/bench-results.ts';
+
+const checks: readonly Check[] = [
+  { asked: 'no errors', found: 'no errors', reason: null },
+  { asked: 'p99 of at most 20 ms', found: 'p99 31.0 ms', reason: 'p99 31.0 ms over 20 ms' },
+];
+
+function casesOf(xml: string): (readonly [name: string | undefined, outcome: string | undefined])[] {
+  const cases = xml.matchAll(/<testcase classname="[^"]*" name="([^"]*)"[^>]*>(?:<(failure|error|skipped))?/g);
+  return [...cases].map(([, name, outcome]) => [name, outcome]);
+}
+
+test('benchJunit() has a case for each thing asked', () => {
+  const run = bareRun();
+  const xml = benchJunit({ ...run, verdict: { kind: 'missed', sentence: 'MISSED', checks } });
+  assert.deepEqual(casesOf(xml), [
+    ['the load generator keeps up', undefined],
+    ['no errors', undefined],
+    ['p99 of at most 20 ms', 'failure'],
+  ]);
+  assert.match(
+    xml,
+    /^<\?xml version="1.0" encoding="UTF-8"\?>\n<testsuites tests="3" failures="1" errors="0" skipped="0">\n/,
+  );
+  assert.match(xml, /<failure message="p99 31.0 ms over 20 ms"\/>/);
+});
+
+test('benchJunit() of an invalid run is an error and says nothing of the rest', () => {
+  const xml = benchJunit({ ...bareRun(), verdict: { kind: 'invalid', sentence: 'INVALID', checks } });
+  assert.deepEqual(
+    casesOf(xml).map(([, outcome]) => outcome),
+    ['error', 'skipped', 'skipped'],
+  );
+});
+
+test('benchJunit() of a search asks for a rate held, and for runs that end', () => {
+  const held = casesOf(benchJunit(searchedRun()));
+  assert.deepEqual(held, [['a rate is held', undefined]]);
+  const failed = withVerdict({ ...searchedRun(), failure: 'the node died' }, 'missed', 'HELD NONE');
+  assert.deepEqual(casesOf(benchJunit(failed)), [
+    ['a rate is held', 'failure'],
+    ['all runs end', 'error'],
+  ]);
+  assert.deepEqual(casesOf(benchJunit(bareRun({ cutShort: true }))), [['the run ends', 'error']]);
+});
+
+test('junit() is XML whatever stands in it', () => {
+  const text = '"<&>\u0007\u0000';
+  const xml = junit({ name: text, startedAt: '', cases: [{ group: text, name: text, kind: 'failure', text }] });
+  // eslint-disable-next-line no-control-regex
+  assert.doesNotMatch(xml, /[\u0000-\u0008]/);
+  assert.match(xml, /message="&#34;&#60;&#38;&#62;\ufffd\ufffd"/);
+});
