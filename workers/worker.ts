@@ -17,13 +17,16 @@ import type { WorkerCommand, WorkerMessage, WorkerReady } from '../src/protocol/
 import type { WorkerSettings } from '../src/settings/settings.ts';
 import { frameSender, type FrameSender } from './ground/frame-sender.ts';
 import { SeenVersions } from './ground/seen-versions.ts';
-import { wholeStanding } from './ground/standing.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { LocalReplica } from './replica/local-replica.ts';
 import { PeerClient } from './peers/peer-client.ts';
 import type { ClusterMember } from './peers/handshake.ts';
 import { connectToPeer } from './peers/peer-connection.ts';
 import { PeerRefusals } from './peers/peer-refusals.ts';
+import { MainThread } from './recovery/main-thread.ts';
+import { Recovery } from './recovery/recovery.ts';
+import { WorkerStanding } from './recovery/worker-standing.ts';
+import { impostorProblem } from './peers/introduction.ts';
 import { RangeDesk } from './ranges/desk.ts';
 import { OtherOwners } from './ranges/node-range.ts';
 import { OwnerSnapshots } from './ranges/owner-snapshots.ts';
@@ -74,6 +77,10 @@ interface Running {
   readonly report: ThreadReport;
   readonly waits: WaitsSwitch;
   readonly refusals: PeerRefusals;
+  readonly main: MainThread;
+  readonly standing: WorkerStanding;
+  /** Where this worker is the one of its node that merges. */
+  readonly recovery: Recovery | undefined;
   readonly send: Send;
 }
 
@@ -85,7 +92,12 @@ export async function startWorker(shell: WorkerShell): Promise<Worker> {
   const running = await start(shell, control);
   takeCommands(control, running);
   return {
-    ready: { kind: 'worker-ready', threadId: shell.threadId, replicaPort: running.listener.port },
+    ready: {
+      kind: 'worker-ready',
+      threadId: shell.threadId,
+      replicaPort: running.listener.port,
+      logDamage: running.store.replayed.damage,
+    },
     control: mainsEnd,
     coordinate: ({ frame, sentAt }) => {
       const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
@@ -105,13 +117,15 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
   const onRefused = (): void => refusals.note('entry', 'A write fails its checksum or is from too far in the future');
   const onBehind = (isBehind: boolean): void => send({ kind: 'behind', isBehind });
-  const replica = new LocalReplica({ store, versions, standing: wholeStanding, turn, onRefused, onBehind, onFatal });
+  const standing = new WorkerStanding(standingOptions(settings));
+  const replica = new LocalReplica({ store, versions, standing, turn, onRefused, onBehind, onFatal });
   const snapshots = createSnapshots(store, settings);
   const siblings = new Siblings({ operations: executeForSibling(replica), range: snapshots.answer }, (worker) =>
     snapshots.forget(worker),
   );
   const sender = frameSender(versions, settings.start);
-  const peers = createPeers(shell, { send, refusals, sender });
+  const main = new MainThread(send);
+  const peers = createPeers(shell, { send, refusals, sender, main });
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
     replica.run();
@@ -128,6 +142,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     peerScansMax: peerScansMax(settings),
     operationsSoFar: () => replica.batches,
   });
+  const asked = forPeers(replica, siblings, shell);
   const listener = await listenForPeers({
     host: settings.host,
     port: settings.replicaPort === 0 ? 0 : settings.replicaPort + shell.index,
@@ -135,10 +150,11 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     connectionsMax: peerConnectionsBound(settings),
     frameBytesMax: settings.frameBytesMax,
     bounds: { keyBytesMax: settings.keyBytesMax, valueBytesMax: settings.valueBytesMax },
-    replica: forPeers(replica, siblings, shell),
+    replica: asked,
     refusals,
     sender,
     ranges,
+    onIntroduction: async (claim) => (await impostorProblem(claim)) ?? main.visited(claim),
     onHello: (url) => peerAt(peers, url)?.greet() ?? Promise.resolve(),
   });
   const sequential = settings.mode === 'sync';
@@ -157,7 +173,37 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   });
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
-  return { settings, coordinator, peers, listener, store, ranges, desk, siblings, report, waits, refusals, send };
+  const recovery = shell.index === 0 ? createRecovery({ settings, peers, replica, asked, send }) : undefined;
+  const parts = { settings, coordinator, peers, listener, store, ranges, desk, siblings, report, waits, refusals };
+  return { ...parts, main, standing, recovery, send };
+}
+
+function standingOptions({ topology, replicationFactor, clockDriftMsMax }: WorkerSettings) {
+  const list = { urls: topology.nodes.map(({ url }) => url), replicationFactor };
+  const self = topology.nodes[topology.selfIndex]?.url ?? '';
+  return { list, self, clockDriftMsMax, nowMicros: () => Date.now() * 1000 };
+}
+
+function createRecovery({
+  settings,
+  peers,
+  replica,
+  asked,
+  send,
+}: Pick<Running, 'settings' | 'peers' | 'send'> & {
+  readonly replica: LocalReplica;
+  readonly asked: Replica;
+}): Recovery {
+  return new Recovery({
+    ...standingOptions(settings),
+    keyBytesMax: settings.keyBytesMax,
+    timeoutMs: settings.timeoutMs,
+    peerAt: (url) => peerAt(peers, url),
+    replica: asked,
+    operationsSoFar: () => replica.batches,
+    onMerged: (progress) => send({ kind: 'merged', progress }),
+    onRefused: (url) => log(send, 'error', 'a record of a peer cannot be merged', { url }),
+  });
 }
 
 /** The replica as peers reach it: what they ask of the wrong worker goes to the right one. */
@@ -184,7 +230,7 @@ function otherOwners(siblings: Siblings, { index, settings: { workers } }: Worke
 
 function createPeers(
   { settings, index: workerIndex }: WorkerShell,
-  { send, refusals, sender }: Pick<Running, 'send' | 'refusals'> & { readonly sender: FrameSender },
+  { send, refusals, sender, main }: Pick<Running, 'send' | 'refusals' | 'main'> & { readonly sender: FrameSender },
 ): (PeerClient | undefined)[] {
   const self = member(settings);
   return settings.topology.nodes.map((node, index) => {
@@ -195,7 +241,17 @@ function createPeers(
     return new PeerClient({
       url: node.url,
       connect: (onLost) =>
-        connectToPeer({ identity, self, sender, workerIndex, connectionsMax, protocol, frameBytesMax, onLost }),
+        connectToPeer({
+          identity,
+          self,
+          sender,
+          introducer: main,
+          workerIndex,
+          connectionsMax,
+          protocol,
+          frameBytesMax,
+          onLost,
+        }),
       batchesInFlightMax: batching ? settings.peerBatchesInFlightMax : connectionsMax,
       batchBytesMax: batching ? settings.batchBytesMax : 0,
       queueBytesMax: settings.peerQueueBytesMax,
@@ -204,6 +260,7 @@ function createPeers(
       onStateChange: ({ url, state, error }, before) => {
         // Nodes that start together find each other absent at first; that is no warning.
         log(send, before === 'up' ? 'warn' : 'info', `peer is ${state}`, { url, error });
+        if (state !== 'up') send({ kind: 'peer-left', url });
       },
       onSilent: (url) => send({ kind: 'peer-silent', url }),
     });
@@ -237,8 +294,21 @@ function takeCommands(port: MessagePort, running: Running): void {
     else if (command.kind === 'peer-silent') peerAt(running.peers, command.url)?.doubt();
     else if (command.kind === 'waits-start') void startWaits(running, command.options, command.module);
     else if (command.kind === 'waits-stop') running.send({ kind: 'waits', recording: running.waits.stop() });
+    else if (command.kind === 'own-claim') running.main.take(command);
+    else if (command.kind === 'standing') takeStanding(running, command);
+    else if (command.kind === 'introduce') introduceAgain(running);
     else running.desk.take(command);
   });
+}
+
+function takeStanding({ standing, recovery }: Running, command: Extract<WorkerCommand, { kind: 'standing' }>): void {
+  standing.take(command.standing);
+  recovery?.take(command.sources);
+}
+
+/** What this node says of itself has changed. */
+function introduceAgain({ peers }: Running): void {
+  for (const peer of peers) void peer?.introduce();
 }
 
 /**

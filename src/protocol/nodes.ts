@@ -6,6 +6,7 @@
  *   GET /link         is upgraded (RFC 9110 section 7.8) to `kvorum-link`: messages of link-message.ts, whose questions are
  *                     operation frames and whose answers are reply frames
  *   POST /hello       takes a node's URL, and answers once that node has been probed
+ *   POST /introduction takes what a node says of itself, and answers what this one says (workers/peers/introduction.ts)
  *   POST /range       takes {"start": base64, "end": base64 or null, "keysOnly": boolean} and streams range entries
  *                     (range-format.ts), tombstones included
  *
@@ -35,7 +36,13 @@ export interface NodeDescription {
  */
 export const replicaProtocol = 6;
 
-export const replicaPaths = { operations: '/operations', link: '/link', hello: '/hello', range: '/range' } as const;
+export const replicaPaths = {
+  operations: '/operations',
+  link: '/link',
+  hello: '/hello',
+  introduction: '/introduction',
+  range: '/range',
+} as const;
 /** What `replicaPaths.link` is upgraded to (link-message.ts). */
 export const linkProtocol = 'kvorum-link';
 /** The field of `/operations` that says what its sender is (src/formats/sender.ts). */

@@ -9,6 +9,8 @@ import { codeOf, messageOf } from '../diagnostics/errors.ts';
 import type { LogLevel } from '../diagnostics/log.ts';
 import type { MetricFamily } from '../metrics/metrics.ts';
 import type { RangeEnd, RangeRequest } from '../domain/range.ts';
+import type { Source } from '../domain/recovery.ts';
+import type { Claim, Standing } from '../domain/standing.ts';
 import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
 
@@ -26,6 +28,8 @@ export interface WorkerReady {
   readonly kind: 'worker-ready';
   readonly threadId: number;
   readonly replicaPort: number;
+  /** What of its log could not be read, in words. */
+  readonly logDamage: string | undefined;
 }
 
 /** Worker to main, instead: the worker cannot start. */
@@ -59,7 +63,52 @@ export type WorkerMessage =
   | { readonly kind: 'report'; readonly id: number; readonly report: WorkerReport }
   | { readonly kind: 'waits-started' }
   | { readonly kind: 'waits'; readonly recording: WorkerRecording | undefined }
+  | StandingMessage
   | RangeMessage;
+
+/** Worker to main: what bears on the node's standing (src/domain/standing.ts). */
+export type StandingMessage =
+  /**
+   * A claim that came, from a peer that this worker has connected to or from one that visits us; none: the node's own is
+   * wanted, as it is in every answer.
+   */
+  | {
+      readonly kind: 'introduction';
+      readonly id: number;
+      readonly claim: Claim | undefined;
+      readonly isConnected: boolean;
+    }
+  | { readonly kind: 'peer-left'; readonly url: string }
+  | { readonly kind: 'node-refused'; readonly reason: string }
+  /** So much of a source has been merged and is durable. */
+  | { readonly kind: 'merged'; readonly progress: MergeProgress }
+  /** Writes have come. */
+  | { readonly kind: 'wrote' };
+
+/** How far a source has been merged. */
+export interface MergeProgress {
+  readonly source: Source;
+  /** The last key, in base64. */
+  readonly upTo: string;
+  readonly isDone: boolean;
+  /** Read of the source since the worker began. */
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** Main to worker: the answer to an `introduction`, or why there is none. */
+export interface StandingAnswer {
+  readonly kind: 'own-claim';
+  readonly id: number;
+  readonly claim: Claim | undefined;
+  readonly error: string | undefined;
+}
+
+/** Main to worker: what the node's standing is from now on; the peers are to be introduced to again. */
+export type StandingCommand =
+  | StandingAnswer
+  | { readonly kind: 'standing'; readonly standing: Standing; readonly sources: readonly Source[] }
+  | { readonly kind: 'introduce' };
 
 /** Worker to main: what a scan has read (the page's memory moves with it), and how it ended. */
 export type RangeMessage =
@@ -80,6 +129,7 @@ export type WorkerCommand =
   | { readonly kind: 'waits-start'; readonly options: WaitOptions; readonly module: string }
   | { readonly kind: 'waits-stop' }
   | PeerSilent
+  | StandingCommand
   /** The end of a channel to another worker of this node, the port transferred (workers/ground/siblings.ts). */
   | { readonly kind: 'sibling'; readonly worker: number; readonly port: MessagePort }
   | RangeCommand;

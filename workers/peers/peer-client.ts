@@ -23,7 +23,10 @@ import type { PeerStream, PeerStreamHandler } from './question.ts';
 import { SegmentQueue, type Segment, type SegmentBatch } from './segment-queue.ts';
 
 /** What the client needs of a connection. */
-export type Connection = Pick<PeerConnection, 'post' | 'stream' | 'hello' | 'isCurrent' | 'oldestStart' | 'destroy'>;
+export type Connection = Pick<
+  PeerConnection,
+  'post' | 'stream' | 'hello' | 'introduce' | 'isCurrent' | 'oldestStart' | 'destroy'
+>;
 
 export interface PeerClientOptions {
   readonly url: string;
@@ -122,6 +125,14 @@ export class PeerClient {
   /** Tells the peer that this node has started; resolves when it has probed us, or cannot. */
   announce(selfUrl: string): Promise<void> {
     return this.#state.kind === 'up' ? this.#state.connection.hello(selfUrl) : Promise.resolve();
+  }
+
+  /** Tells the peer of this node's store again, and hears of its; resolves when both are done, or cannot be. */
+  async introduce(): Promise<void> {
+    if (this.#state.kind !== 'up') return;
+    const { connection } = this.#state;
+    const refused = await connection.introduce();
+    if (refused !== undefined) this.#take({ kind: 'failed', connection, error: new Error(refused) });
   }
 
   /** Gives the peer up where a request has been under way for longer than the deadline; `now` is `performance.now()`. */

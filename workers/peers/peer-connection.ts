@@ -25,6 +25,7 @@ import { waitsField } from '../../src/waits/wait-marks.ts';
 import type { FrameSender } from '../ground/frame-sender.ts';
 import { FrameExchange, StreamExchange } from './exchange.ts';
 import { proveToListener, type ClusterMember } from './handshake.ts';
+import { introduce, type Introducer } from './introduction.ts';
 import { PeerLink } from './peer-link.ts';
 import { awaitSending } from './peer-sending.ts';
 import type { FrameSize, PeerStream, PeerStreamHandler, Question } from './question.ts';
@@ -41,6 +42,8 @@ export interface PeerConnectionOptions {
   readonly self: ClusterMember;
   /** What goes with each frame, and what sees what comes with answers. */
   readonly sender: FrameSender;
+  /** Whom the peer is told of; none where nodes need not know each other's stores. */
+  readonly introducer?: Introducer;
   /** Which of the peer's replica ports to prefer. */
   readonly workerIndex: number;
   readonly connectionsMax: number;
@@ -203,7 +206,7 @@ export class PeerConnection {
 
   /** Makes the connection fit for frames; resolves to why the peer refuses it, or undefined where it does not. */
   async open(): Promise<string | undefined> {
-    const refused = await this.#check();
+    const refused = (await this.#check()) ?? (await this.introduce());
     if (refused !== undefined || this.#options.protocol === 'http') return refused;
     try {
       const { socket } = await this.#pool.upgrade({
@@ -222,6 +225,12 @@ export class PeerConnection {
     } catch (error) {
       return messageOf(error);
     }
+  }
+
+  /** Tells the peer of this node's store, and hears of its; resolves to why it cannot be used, or undefined where it can. */
+  async introduce(): Promise<string | undefined> {
+    const { introducer, identity } = this.#options;
+    return introducer === undefined ? undefined : introduce(this.#pool, identity.url, introducer);
   }
 
   /** Sends an empty frame; resolves to why the peer refuses it (a wrong secret), or undefined where it does not. */

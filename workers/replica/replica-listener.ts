@@ -12,15 +12,19 @@ import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse }
 import type { AddressInfo, Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { parseClaim } from '../../src/domain/claim.ts';
 import { pagesInFlight } from '../../src/domain/range.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
 import { decodeBounds } from '../../src/formats/range-bounds.ts';
+import type { Claim } from '../../src/domain/standing.ts';
+import { parseJson } from '../../src/formats/foreign-json.ts';
 import { formatSender, parseSender } from '../../src/formats/sender.ts';
 import { linkProtocol, replicaPaths, seenField } from '../../src/protocol/nodes.ts';
 import { executeFrame, type FrameTarget } from './frame-execution.ts';
 import { peerGate, type PeerGate } from './peer-gate.ts';
 import { acceptLink } from './replica-link.ts';
 import type { ClusterMember } from '../peers/handshake.ts';
+import { INTRODUCTION_BYTES_MAX } from '../peers/introduction.ts';
 import type { PeerRefusals } from '../peers/peer-refusals.ts';
 import type { RangeScans } from '../ranges/scans.ts';
 import { wholePage } from '../ranges/page.ts';
@@ -35,6 +39,8 @@ export interface ReplicaListenerOptions extends FrameTarget {
   /** Bound of one frame, bytes. */
   readonly frameBytesMax: number;
   readonly ranges: RangeScans;
+  /** A node tells of its store; resolves to what this one says, or to why the node is refused. */
+  readonly onIntroduction: (claim: Claim) => Promise<Claim | string>;
   /** A peer has started and asks to be probed; resolves when that was done. */
   readonly onHello: (url: string) => Promise<void>;
 }
@@ -57,6 +63,7 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
     if (request.method !== 'POST') return refuse(response, 405, 'only POST');
     if (request.url === replicaPaths.operations) return receiveOperations(request, response, options);
     if (request.url === replicaPaths.hello) return receiveHello(request, response, options);
+    if (request.url === replicaPaths.introduction) return receiveIntroduction(request, response, options);
     if (request.url === replicaPaths.range) return receiveRange(request, response, options);
     return refuse(response, 404, 'no such path');
   });
@@ -96,6 +103,26 @@ function receiveHello(request: IncomingMessage, response: ServerResponse, option
       () => refuse(response, 500, 'the probe failed'),
     );
   });
+}
+
+function receiveIntroduction(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { refusals, onIntroduction }: ReplicaListenerOptions,
+): void {
+  receiveBody(request, response, { bytesMax: INTRODUCTION_BYTES_MAX, refusals }, (body) => {
+    const claim = parseClaim(parseJson(body.toString('utf8')));
+    if (claim === undefined) return refuse(response, 400, 'not what a node says of itself');
+    onIntroduction(claim).then(
+      (answer) => (typeof answer === 'string' ? refuse(response, 409, answer) : respondJson(response, answer)),
+      (error: unknown) => refuse(response, 500, messageOf(error)),
+    );
+    return undefined;
+  });
+}
+
+function respondJson(response: ServerResponse, value: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
 }
 
 /** Streams a range as fast as the peer takes it. Only a range that was read to its end ends the answer properly. */
