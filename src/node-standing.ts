@@ -21,6 +21,7 @@ import {
   type View,
 } from './domain/standing.ts';
 import type { DataDirectory } from './data-directory.ts';
+import type { MergeProgress } from './protocol/workers.ts';
 import type { StateFile } from './state-file.ts';
 import { encodeState, listLeft, newId, STATE_FORMAT, type Identity, type StoreState } from './store-state.ts';
 
@@ -29,6 +30,8 @@ export interface NodeStandingOptions {
   readonly identity: Identity;
   readonly isNewTopology: boolean;
   readonly isNewCluster: boolean;
+  /** Of this process. */
+  readonly startId: string;
   readonly log: Log;
   /** Above every version that this node has. */
   readonly newest: () => Version;
@@ -43,6 +46,24 @@ export interface StandingListeners {
   readonly onNews: () => void;
 }
 
+/** A standing as `/v0/status` shows it. */
+export interface StandingDescription {
+  readonly state: Standing['kind'];
+  readonly reason?: string;
+  readonly since?: string;
+  readonly awaited?: readonly string[] | undefined;
+  readonly refusal: string | undefined;
+  /** Of a node that recovers: `counts`: what the peer has is worth merging; records and bytes read of it by this process. */
+  readonly peers?: readonly {
+    readonly url: string;
+    readonly isUp: boolean;
+    readonly counts: boolean;
+    readonly isMerged: boolean;
+    readonly records: number;
+    readonly bytes: number;
+  }[];
+}
+
 interface Acquaintance {
   claim: Claim;
   /** The workers that have the peer up. */
@@ -50,7 +71,6 @@ interface Acquaintance {
 }
 
 export class NodeStanding {
-  readonly startId = newId();
   /** Why a peer refuses this node, where one does. */
   refusal: string | undefined;
   readonly #options: NodeStandingOptions;
@@ -62,6 +82,8 @@ export class NodeStanding {
   /** What is under way, one after the other. */
   #queue: Promise<void> = Promise.resolve();
   #onFormed: (() => void)[] = [];
+  /** What this process has read of each source. */
+  readonly #read = new Map<string, Pick<MergeProgress, 'records' | 'bytes'>>();
   /** What the workers go by. */
   #told: { readonly standing: Standing | undefined; readonly sources: readonly Source[] } = {
     standing: undefined,
@@ -117,9 +139,34 @@ export class NodeStanding {
     });
   }
 
-  /** For whom a forming node waits. */
-  get awaited(): readonly string[] {
-    return this.standing.kind === 'forming' ? awaited(this.#view) : [];
+  /** Why the node is not ready, as far as its standing goes; undefined where it is. */
+  get hindrance(): 'recovering' | 'refused' | undefined {
+    if (this.refusal !== undefined) return 'refused';
+    return this.standing.kind === 'recovering' ? 'recovering' : undefined;
+  }
+
+  /** Whether the peers have seen a newer state of the store. */
+  get isOlder(): boolean {
+    return this.standing.kind === 'recovering' && this.standing.reason === 'older-store';
+  }
+
+  /** The standing for people: for whom a forming node waits, and how far one that recovers has come. */
+  describe(): StandingDescription {
+    const { standing, refusal } = this;
+    if (standing.kind !== 'recovering') {
+      const waiting = standing.kind === 'forming' ? awaited(this.#view) : undefined;
+      return { state: standing.kind, awaited: waiting, refusal };
+    }
+    const { list, url: self } = this.#state;
+    const urls = new Set([...list.urls, ...(standing.old?.urls ?? [])].filter((url) => url !== self));
+    const peers = [...urls].map((url) => {
+      const isUp = this.#peers.has(url);
+      const isMerged = standing.merged[url]?.isDone === true;
+      const counts = isMerged || this.sources.some((source) => source.url === url);
+      return { url, isUp, counts, isMerged, ...(this.#read.get(url) ?? { records: 0, bytes: 0 }) };
+    });
+    const since = new Date(standing.since / 1000).toISOString();
+    return { state: 'recovering', reason: standing.reason, since, refusal, peers };
   }
 
   /** What this node says of itself. */
@@ -183,8 +230,9 @@ export class NodeStanding {
   }
 
   /** So much of a source has been merged. The end of it counts only if the source still counts now. */
-  merged({ url, storeId, as }: Source, upTo: string, isDone: boolean): Promise<void> {
+  merged({ source: { url, storeId, as }, upTo, isDone, records, bytes }: MergeProgress): Promise<void> {
     return this.#inTurn(async () => {
+      this.#read.set(url, { records, bytes });
       const { standing, url: self } = this.#state;
       const claim = this.#peers.get(url)?.claim;
       if (standing.kind !== 'recovering' || claim?.storeId !== storeId) return;
@@ -209,13 +257,14 @@ export class NodeStanding {
   }
 
   async close(): Promise<void> {
+    this.#listeners = { onStanding: () => {}, onNews: () => {} };
     await this.#queue;
     await this.#file.close();
   }
 
   get #self() {
     const { storeId, counter, replaces, url } = this.#state;
-    return { storeId, counter, replaces, url, startId: this.startId, counterFound: this.#counterFound };
+    return { storeId, counter, replaces, url, startId: this.#options.startId, counterFound: this.#counterFound };
   }
 
   get #view(): View {
@@ -272,7 +321,7 @@ export class NodeStanding {
         reason: standing.reason,
       });
     } else if (standing.kind === 'forming') {
-      log.info('this node waits for the others to form a cluster with', { awaited: this.awaited });
+      log.info('this node waits for the others to form a cluster with', { awaited: awaited(this.#view) });
     } else if (before !== undefined) {
       log.info(before.kind === 'forming' ? 'the cluster is formed' : 'this node has recovered', {});
     }

@@ -15,8 +15,11 @@ import { Dispatcher } from './dispatch/dispatcher.ts';
 import { Pulse } from './dispatch/pulse.ts';
 import { RangeDispatcher } from './dispatch/range-dispatcher.ts';
 import { WorkerPool, type WorkerPoolHandlers } from './dispatch/worker-pool.ts';
-import { messageOf, type KvorumError } from './diagnostics/errors.ts';
+import { KvorumError, messageOf } from './diagnostics/errors.ts';
 import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
+import type { ClusterList } from './domain/standing.ts';
+import { NodeStanding } from './node-standing.ts';
+import { StandingLink } from './standing-link.ts';
 import { replicaProtocol, type NodeDescription } from './protocol/nodes.ts';
 import type { NodeState, NodeView } from './http/admin.ts';
 import { AnswerBytes } from './http/answer-bytes.ts';
@@ -58,7 +61,7 @@ export async function startNode(settings: NodeSettings, log: Log, changed: Chang
   const limits = currentLimits();
   assertAddressSpace(settings, limits);
   const topology = parseTopology(settings.self, settings.cluster);
-  const directory = DataDirectory.open(settings.dataDirectory, settings.durability);
+  let directory = DataDirectory.open(settings.dataDirectory, settings.durability);
   const openFiles = openFilesProblem(settings, limits);
   if (openFiles !== undefined) log.warn('clients can use up all open files that this process may have', openFiles);
   const { openMode } = directory;
@@ -66,6 +69,36 @@ export async function startNode(settings: NodeSettings, log: Log, changed: Chang
     const fields = { directory: settings.dataDirectory, mode: openMode };
     log.warn('other users of this machine have access to the data directory; chmod 700 ends that', fields);
   }
+  const first = await tryStart({ settings, topology, directory, log, changed });
+  if (first !== 'older-store') return first;
+  const older = DataDirectory.open(settings.dataDirectory, settings.durability);
+  const aside = older.setAside();
+  older.close();
+  log.warn('the peers have seen a newer state of the store: it is set aside, and the node recovers without it', {
+    aside,
+  });
+  directory = DataDirectory.open(settings.dataDirectory, settings.durability);
+  const second = await tryStart({ settings, topology, directory, log, changed });
+  if (second === 'older-store') throw new KvorumError('store-foreign', 'The peers know a store that was made just now');
+  return second;
+}
+
+interface Beginning {
+  readonly settings: NodeSettings;
+  readonly topology: Topology;
+  readonly directory: DataDirectory;
+  readonly log: Log;
+  readonly changed: ChangedSettings;
+}
+
+/** Starts the node; `older-store`: its peers have seen a newer state of its store, and nothing of it is open any more. */
+async function tryStart({
+  settings,
+  topology,
+  directory,
+  log,
+  changed,
+}: Beginning): Promise<RunningNode | 'older-store'> {
   const pool = new WorkerPool({
     settings: workerSettings(settings, topology),
     dispatch: settings.dispatch,
@@ -73,13 +106,15 @@ export async function startNode(settings: NodeSettings, log: Log, changed: Chang
     tasksPerWorkerMax: settings.mode === 'sync' ? 1 : settings.operationsInFlightMax,
     log,
   });
-  const node = new Node(settings, topology, pool, directory, log, changed);
   let onFatal!: (error: KvorumError) => void;
   const failed = new Promise<KvorumError>((resolve) => (onFatal = resolve));
   try {
+    const node: Node = new Node({ settings, topology, pool, directory, log, changed });
     await pool.start({ ...node.poolHandlers(), onFatal });
-    directory.markOpen();
-    await node.start();
+    if (!(await node.start())) {
+      await node.stop(0);
+      return 'older-store';
+    }
     return { url: settings.self, failed, stop: (delayMs) => node.stop(delayMs) };
   } catch (error) {
     if (await pool.stop()) directory.markClean();
@@ -91,11 +126,20 @@ export async function startNode(settings: NodeSettings, log: Log, changed: Chang
 /** The number of this process: what it acknowledges counts as long as peers see the same one. */
 const startNumber = randomInt(1, 2 ** 32);
 
+/** How long a start waits for the nodes that it is to form a cluster with, milliseconds. */
+const FORMING_MS_MAX = 1000;
+
+interface NodeParts extends Beginning {
+  readonly pool: WorkerPool;
+}
+
 class Node implements NodeView {
   readonly #settings: NodeSettings;
   readonly #topology: Topology;
   readonly #pool: WorkerPool;
   readonly #directory: DataDirectory;
+  readonly #standing: NodeStanding;
+  readonly #link: StandingLink;
   readonly #log: Log;
   readonly #changed: ChangedSettings;
   readonly #clock: NodeClock;
@@ -112,20 +156,24 @@ class Node implements NodeView {
   #state: NodeState = 'starting';
   #server: ClientServer | undefined;
 
-  constructor(
-    settings: NodeSettings,
-    topology: Topology,
-    pool: WorkerPool,
-    directory: DataDirectory,
-    log: Log,
-    changed: ChangedSettings,
-  ) {
+  constructor({ settings, topology, pool, directory, log, changed }: NodeParts) {
     this.#settings = settings;
     this.#topology = topology;
     this.#pool = pool;
     this.#directory = directory;
     this.#log = log;
     this.#changed = changed;
+    this.#standing = NodeStanding.open({
+      directory,
+      identity: { url: this.#self.url, list: clusterList(settings, topology) },
+      isNewTopology: settings.newTopology,
+      isNewCluster: settings.newCluster,
+      startId: String(startNumber),
+      log,
+      newest: () => Math.max(this.#clock.newest, Date.now() * 1000),
+      nowMicros: () => Date.now() * 1000,
+    });
+    this.#link = new StandingLink(this.#standing, pool);
     this.#clock = new NodeClock(settings.clockDriftMsMax);
     this.#pulse = new Pulse({
       pauseMs: settings.timeoutMs,
@@ -150,7 +198,7 @@ class Node implements NodeView {
     });
     const { keyBytesMax, valueBytesMax, bodyBytesInFlightMax } = settings;
     const nodeCount = topology.nodes.length;
-    const replicationFactor = settings.replicationFactor || nodeCount;
+    const { replicationFactor } = clusterList(settings, topology);
     const limits = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, nodeCount, replicationFactor };
     const knownMethods = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
     this.#answerBytes = new AnswerBytes(settings.answerBytesInFlightMax);
@@ -162,7 +210,7 @@ class Node implements NodeView {
     });
     this.#profiler = new Profiler({
       clusterSecret: settings.clusterSecret,
-      topology: topologyDigest(topology),
+      topology: topologyDigest(topology, replicationFactor),
       url: this.#self.url,
       workerOf: (threadId) => pool.workerOf(threadId),
       durationMsMax: settings.profileMsMax,
@@ -178,11 +226,19 @@ class Node implements NodeView {
       onOutcomes: (frame) => this.#dispatcher.deliver(frame),
       onVersion: (newest) => this.#clock.see(newest),
       onRange: (message) => this.#ranges.onMessage(message),
-      onWorkerGone: (worker) => this.#ranges.onWorkerGone(worker),
+      ...this.#link.handlers,
+      onWorkerGone: (worker) => {
+        this.#ranges.onWorkerGone(worker);
+        this.#link.onWorkerGone(worker);
+      },
     };
   }
 
-  async start(): Promise<void> {
+  /** Resolves to false where the peers have seen a newer state of the store: then it must not serve. */
+  async start(): Promise<boolean> {
+    await this.#link.begin();
+    this.#directory.markOpen();
+    const begunAs = this.#standing.standing;
     const { port, keepAliveMs, bodyBytesPerSecondMin, connectionsMax } = this.#settings;
     const host = bindAddress(this.#settings);
     const { allowedHosts } = this.#settings;
@@ -200,13 +256,17 @@ class Node implements NodeView {
     };
     this.#server = await ClientServer.listen(options);
     await this.#pool.announce();
+    if (begunAs.kind !== 'recovering' && this.#standing.isOlder) return false;
+    await this.#standing.formed(setTimeout(FORMING_MS_MAX));
     this.#state = 'ready';
     this.#process.reset();
     const { mode, durability, workers, dispatch } = this.#settings;
-    this.#log.info('ready', { url: this.#self.url, mode, durability, workers, version });
+    const standing = this.#standing.standing.kind;
+    this.#log.info('ready', { url: this.#self.url, mode, durability, workers, standing, version });
     if (isOpenToAll(this.#settings))
       this.#log.warn('no cluster secret: any machine that reaches the node can act as its peer');
     if (dispatch === 'inline') this.#log.warn('dispatch is inline, for profiling: the main thread does all the work');
+    return true;
   }
 
   async stop(delayMs: number): Promise<void> {
@@ -220,6 +280,7 @@ class Node implements NodeView {
     clearTimeout(timer);
     await this.#profiler.close();
     const isClosed = await this.#pool.stop();
+    await this.#standing.close();
     if (isClosed) this.#markClean();
     // What did not stop may still write; the system ends the lock with the process then.
     if (isClosed) this.#directory.close();
@@ -239,7 +300,7 @@ class Node implements NodeView {
   }
 
   state(): NodeState {
-    return this.#state;
+    return this.#state === 'ready' ? (this.#standing.hindrance ?? 'ready') : this.#state;
   }
 
   describe(): NodeDescription {
@@ -248,7 +309,7 @@ class Node implements NodeView {
       url: this.#self.url,
       version,
       protocol: replicaProtocol,
-      topology: topologyDigest(this.#topology),
+      topology: topologyDigest(this.#topology, clusterList(this.#settings, this.#topology).replicationFactor),
       start: startNumber,
       replicaPorts: this.#pool.replicaPorts,
     };
@@ -262,7 +323,8 @@ class Node implements NodeView {
     const mainOsThreadId = this.#process.osThreadId;
     return nodeStatus({
       topology: this.#topology,
-      state: this.#state,
+      state: this.state(),
+      standing: this.#standing.describe(),
       settings,
       reports,
       operationsInFlight,
@@ -308,6 +370,10 @@ class Node implements NodeView {
 
 /** The compiler lets workers read only their own settings; the others go along and cost nothing. */
 function workerSettings(settings: NodeSettings, topology: Topology): WorkerSettings {
-  const replicationFactor = settings.replicationFactor || topology.nodes.length;
+  const { replicationFactor } = clusterList(settings, topology);
   return { ...settings, topology, version, start: startNumber, host: bindAddress(settings), replicationFactor };
+}
+
+function clusterList(settings: NodeSettings, { nodes }: Topology): ClusterList {
+  return { urls: nodes.map(({ url }) => url), replicationFactor: settings.replicationFactor || nodes.length };
 }

@@ -1,12 +1,14 @@
 /** What `GET /v0/status` says of a node and of the peers as its workers see them. */
 import type { StoreFacts } from './store-facts.ts';
 import type { Topology } from './domain/topology.ts';
+import type { StandingDescription } from './node-standing.ts';
 import type { PeerState, WorkerReport } from './protocol/workers.ts';
 import { version } from './diagnostics/version.ts';
 
 export interface StatusInput {
   readonly topology: Topology;
   readonly state: string;
+  readonly standing: StandingDescription;
   readonly settings: { readonly mode: string; readonly durability: string; readonly workers: number };
   readonly reports: readonly WorkerReport[];
   readonly operationsInFlight: number;
@@ -19,11 +21,13 @@ export interface StatusInput {
 
 /** The status as JSON. */
 export function nodeStatus(input: StatusInput): Record<string, unknown> {
-  const { topology, state, settings, reports, operationsInFlight, mainOsThreadId, store, changedSettings } = input;
+  const { topology, state, standing, settings, reports, operationsInFlight, mainOsThreadId, store, changedSettings } =
+    input;
   const self = topology.nodes[topology.selfIndex];
   return {
     node: { id: self?.id, url: self?.url, version },
     state,
+    standing,
     ...settings,
     changedSettings,
     store,

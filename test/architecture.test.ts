@@ -41,10 +41,11 @@ const rooms: Readonly<Record<string, string>> = {
   'workers/peers': `${shared}, workers/ground`,
   'workers/ranges': `${shared}, workers/ground, workers/store, workers/peers`,
   'workers/replica': `${shared}, workers/ground, workers/store, workers/peers, workers/ranges`,
+  'workers/recovery': `${shared}, type src/settings, workers/ground, workers/peers, workers/ranges, workers/replica`,
   'workers/coordinator': `${shared}, workers/ground, workers/peers, workers/replica`,
   workers:
     `${shared}, type src/settings, workers/ground, workers/store, workers/peers, workers/ranges, workers/replica, ` +
-    'workers/coordinator',
+    'workers/recovery, workers/coordinator',
 
   // The main thread. Of profiling it knows what records inside a node, by one file that loads it when it is asked for.
   'profiling/inside': 'src/diagnostics, src/waits',
@@ -96,6 +97,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   undici: [
     'src/cli/client.ts',
     'workers/peers/exchange.ts',
+    'workers/peers/introduction.ts',
     'workers/peers/peer-connection.ts',
     'scripts/http-clients.mjs',
   ],

@@ -13,7 +13,12 @@ import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { LogLevel } from '../src/diagnostics/log.ts';
 import { threadTimeMs, type FrameTask } from '../src/protocol/frame-task.ts';
-import type { WorkerCommand, WorkerMessage, WorkerReady } from '../src/protocol/workers.ts';
+import {
+  isStandingCommand,
+  type WorkerCommand,
+  type WorkerMessage,
+  type WorkerReady,
+} from '../src/protocol/workers.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
 import { frameSender, type FrameSender } from './ground/frame-sender.ts';
 import { SeenVersions } from './ground/seen-versions.ts';
@@ -23,9 +28,7 @@ import { PeerClient } from './peers/peer-client.ts';
 import type { ClusterMember } from './peers/handshake.ts';
 import { connectToPeer } from './peers/peer-connection.ts';
 import { PeerRefusals } from './peers/peer-refusals.ts';
-import { MainThread } from './recovery/main-thread.ts';
-import { Recovery } from './recovery/recovery.ts';
-import { WorkerStanding } from './recovery/worker-standing.ts';
+import { StandingDesk } from './recovery/standing-desk.ts';
 import { impostorProblem } from './peers/introduction.ts';
 import { RangeDesk } from './ranges/desk.ts';
 import { OtherOwners } from './ranges/node-range.ts';
@@ -77,10 +80,7 @@ interface Running {
   readonly report: ThreadReport;
   readonly waits: WaitsSwitch;
   readonly refusals: PeerRefusals;
-  readonly main: MainThread;
-  readonly standing: WorkerStanding;
-  /** Where this worker is the one of its node that merges. */
-  readonly recovery: Recovery | undefined;
+  readonly standing: StandingDesk;
   readonly send: Send;
 }
 
@@ -117,15 +117,22 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
   const onRefused = (): void => refusals.note('entry', 'A write fails its checksum or is from too far in the future');
   const onBehind = (isBehind: boolean): void => send({ kind: 'behind', isBehind });
-  const standing = new WorkerStanding(standingOptions(settings));
-  const replica = new LocalReplica({ store, versions, standing, turn, onRefused, onBehind, onFatal });
+  const standing = new StandingDesk(settings, send);
+  const replica = new LocalReplica({
+    store,
+    versions,
+    standing: standing.standing,
+    turn,
+    onRefused,
+    onBehind,
+    onFatal,
+  });
   const snapshots = createSnapshots(store, settings);
   const siblings = new Siblings({ operations: executeForSibling(replica), range: snapshots.answer }, (worker) =>
     snapshots.forget(worker),
   );
   const sender = frameSender(versions, settings.start);
-  const main = new MainThread(send);
-  const peers = createPeers(shell, { send, refusals, sender, main });
+  const peers = createPeers(shell, { send, refusals, sender, standing });
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
     replica.run();
@@ -154,7 +161,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     refusals,
     sender,
     ranges,
-    onIntroduction: async (claim) => (await impostorProblem(claim)) ?? main.visited(claim),
+    onIntroduction: async (claim) => (await impostorProblem(claim)) ?? standing.main.visited(claim),
     onHello: (url) => peerAt(peers, url)?.greet() ?? Promise.resolve(),
   });
   const sequential = settings.mode === 'sync';
@@ -173,37 +180,12 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   });
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
-  const recovery = shell.index === 0 ? createRecovery({ settings, peers, replica, asked, send }) : undefined;
+  if (shell.index === 0) {
+    const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
+    standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
+  }
   const parts = { settings, coordinator, peers, listener, store, ranges, desk, siblings, report, waits, refusals };
-  return { ...parts, main, standing, recovery, send };
-}
-
-function standingOptions({ topology, replicationFactor, clockDriftMsMax }: WorkerSettings) {
-  const list = { urls: topology.nodes.map(({ url }) => url), replicationFactor };
-  const self = topology.nodes[topology.selfIndex]?.url ?? '';
-  return { list, self, clockDriftMsMax, nowMicros: () => Date.now() * 1000 };
-}
-
-function createRecovery({
-  settings,
-  peers,
-  replica,
-  asked,
-  send,
-}: Pick<Running, 'settings' | 'peers' | 'send'> & {
-  readonly replica: LocalReplica;
-  readonly asked: Replica;
-}): Recovery {
-  return new Recovery({
-    ...standingOptions(settings),
-    keyBytesMax: settings.keyBytesMax,
-    timeoutMs: settings.timeoutMs,
-    peerAt: (url) => peerAt(peers, url),
-    replica: asked,
-    operationsSoFar: () => replica.batches,
-    onMerged: (progress) => send({ kind: 'merged', progress }),
-    onRefused: (url) => log(send, 'error', 'a record of a peer cannot be merged', { url }),
-  });
+  return { ...parts, standing, send };
 }
 
 /** The replica as peers reach it: what they ask of the wrong worker goes to the right one. */
@@ -230,7 +212,12 @@ function otherOwners(siblings: Siblings, { index, settings: { workers } }: Worke
 
 function createPeers(
   { settings, index: workerIndex }: WorkerShell,
-  { send, refusals, sender, main }: Pick<Running, 'send' | 'refusals' | 'main'> & { readonly sender: FrameSender },
+  {
+    send,
+    refusals,
+    sender,
+    standing,
+  }: Pick<Running, 'send' | 'refusals' | 'standing'> & { readonly sender: FrameSender },
 ): (PeerClient | undefined)[] {
   const self = member(settings);
   return settings.topology.nodes.map((node, index) => {
@@ -245,7 +232,7 @@ function createPeers(
           identity,
           self,
           sender,
-          introducer: main,
+          introducer: standing.main,
           workerIndex,
           connectionsMax,
           protocol,
@@ -272,9 +259,9 @@ function peerAt(peers: readonly (PeerClient | undefined)[], url: string): PeerCl
 }
 
 /** As whom this node proves the cluster secret. */
-function member({ topology, clusterSecret }: WorkerSettings): ClusterMember {
+function member({ topology, replicationFactor, clusterSecret }: WorkerSettings): ClusterMember {
   const id = topology.nodes[topology.selfIndex]?.id ?? 0;
-  return { id, topology: topologyDigest(topology), secret: clusterSecret };
+  return { id, topology: topologyDigest(topology, replicationFactor), secret: clusterSecret };
 }
 
 /**
@@ -294,21 +281,9 @@ function takeCommands(port: MessagePort, running: Running): void {
     else if (command.kind === 'peer-silent') peerAt(running.peers, command.url)?.doubt();
     else if (command.kind === 'waits-start') void startWaits(running, command.options, command.module);
     else if (command.kind === 'waits-stop') running.send({ kind: 'waits', recording: running.waits.stop() });
-    else if (command.kind === 'own-claim') running.main.take(command);
-    else if (command.kind === 'standing') takeStanding(running, command);
-    else if (command.kind === 'introduce') introduceAgain(running);
+    else if (isStandingCommand(command)) running.standing.take(command);
     else running.desk.take(command);
   });
-}
-
-function takeStanding({ standing, recovery }: Running, command: Extract<WorkerCommand, { kind: 'standing' }>): void {
-  standing.take(command.standing);
-  recovery?.take(command.sources);
-}
-
-/** What this node says of itself has changed. */
-function introduceAgain({ peers }: Running): void {
-  for (const peer of peers) void peer?.introduce();
 }
 
 /**
@@ -346,7 +321,18 @@ async function startWaits({ waits, send }: Running, options: WaitOptions, module
   send({ kind: 'waits-started' });
 }
 
-async function stop({ listener, peers, store, coordinator, ranges, siblings, report, send }: Running): Promise<void> {
+async function stop({
+  standing,
+  listener,
+  peers,
+  store,
+  coordinator,
+  ranges,
+  siblings,
+  report,
+  send,
+}: Running): Promise<void> {
+  standing.close();
   coordinator.close();
   ranges.close();
   report.close();

@@ -23,6 +23,11 @@ export class NodeClock {
     this.#clockDriftMsMax = clockDriftMsMax;
   }
 
+  /** The newest version that was given or seen. */
+  get newest(): Version {
+    return this.#last;
+  }
+
   /** The version for the next write. */
   stamp(): Version {
     this.#last = nextVersion(this.#last, this.#nowMicros());

@@ -22,6 +22,8 @@ import type { FrameTask } from '../protocol/frame-task.ts';
 import type {
   RangeCommand,
   RangeMessage,
+  StandingCommand,
+  StandingMessage,
   WorkerCommand,
   WorkerMessage,
   WorkerReady,
@@ -64,6 +66,10 @@ export interface WorkerPoolHandlers {
   readonly onVersion: (newest: number) => void;
   /** Takes what the workers' scans say. */
   readonly onRange: (message: RangeMessage) => void;
+  /** Takes what bears on the node's standing. */
+  readonly onStanding: (message: StandingMessage, worker: number) => void;
+  /** A worker listens, the first one in its place or another. `logDamage`: what of its log could not be read. */
+  readonly onWorkerReady: (worker: number, logDamage: string | undefined) => void;
   /** A worker has ended, and its scans with it. */
   readonly onWorkerGone: (worker: number) => void;
   /** The node cannot go on: a store failed or a worker does not start. */
@@ -168,8 +174,8 @@ export class WorkerPool {
     return this.#places.find((place) => place.threadId === threadId)?.index;
   }
 
-  /** Sends a range command to one worker; the memory in `transfer` moves with it. */
-  tell(worker: number, command: RangeCommand, transfer: ArrayBuffer[] = []): void {
+  /** Sends a command to one worker; the memory in `transfer` moves with it. */
+  tell(worker: number, command: RangeCommand | StandingCommand, transfer: ArrayBuffer[] = []): void {
     this.#places[worker]?.control?.postMessage(command, transfer);
   }
 
@@ -275,7 +281,10 @@ export class WorkerPool {
     else if (kind === 'worker-failed') this.#onWorkerFailed(message as { code: string; message: string });
   }
 
-  #addThread({ threadId, replicaPort, control }: WorkerReady & { control: MessagePort }, place: Place): void {
+  #addThread(
+    { threadId, replicaPort, logDamage, control }: WorkerReady & { control: MessagePort },
+    place: Place,
+  ): void {
     place.control = control;
     place.threadId = threadId;
     place.replicaPort = replicaPort;
@@ -287,6 +296,7 @@ export class WorkerPool {
     control.on('close', () => this.#onGone(threadId, control, place));
     control.unref();
     for (const other of this.#places) if (other !== place) introduce(place, other);
+    this.#handlers?.onWorkerReady(place.index, logDamage);
     if (this.#isAnnounced) control.postMessage({ kind: 'announce' } satisfies WorkerCommand);
     this.#onReady();
   }
@@ -312,6 +322,8 @@ export class WorkerPool {
       this.#handlers?.onVersion(message.newest);
     } else if (message.kind === 'range-page' || message.kind === 'range-end') {
       this.#handlers?.onRange(message);
+    } else if (isStandingMessage(message)) {
+      this.#handlers?.onStanding(message, place.index);
     } else if (message.kind === 'fatal') {
       this.#fail('store-failed', message.message);
     } else {
@@ -327,6 +339,18 @@ export class WorkerPool {
     this.#failure ??= new KvorumError(code, message);
     this.#handlers?.onFatal(this.#failure);
   }
+}
+
+const standingKinds: Readonly<Record<StandingMessage['kind'], true>> = {
+  introduction: true,
+  'peer-left': true,
+  'node-refused': true,
+  merged: true,
+  wrote: true,
+};
+
+function isStandingMessage(message: WorkerMessage): message is StandingMessage {
+  return Object.hasOwn(standingKinds, message.kind);
 }
 
 /** Opens a channel between two workers that listen. */

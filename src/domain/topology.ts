@@ -53,10 +53,13 @@ export function nodeIdOf(url: string): NodeId {
   return createHash('sha256').update(url).digest().readUInt32BE(0) || 1;
 }
 
-/** A short name for the whole list; peers that disagree on it refuse each other. */
-export function topologyDigest(topology: Topology): string {
+/**
+ * A short name for the whole list and how many nodes of it keep each record; peers that disagree on it refuse each other:
+ * they would look for a key in different places.
+ */
+export function topologyDigest(topology: Topology, replicationFactor: number): string {
   const urls = topology.nodes.map((node) => node.url).join(',');
-  return createHash('sha256').update(urls).digest('hex').slice(0, 16);
+  return createHash('sha256').update(`${replicationFactor} of ${urls}`).digest('hex').slice(0, 16);
 }
 
 function parseNodeUrl(text: string, setting: 'self' | 'cluster'): string {

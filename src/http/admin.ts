@@ -11,7 +11,7 @@ import { renderMetrics } from './prometheus.ts';
 import type { Response } from './reply.ts';
 
 /** Where a node is in its life. */
-export type NodeState = 'starting' | 'ready' | 'draining';
+export type NodeState = 'starting' | 'ready' | 'draining' | 'recovering' | 'refused';
 
 /** What the client port may know of its node. */
 export interface NodeView {

@@ -29,6 +29,8 @@ export const problems = {
   'condition-unknown': { status: 501, title: 'Not implemented' },
   overloaded: { status: 503, title: 'Overloaded' },
   draining: { status: 503, title: 'Stopping' },
+  recovering: { status: 503, title: 'Recovering' },
+  refused: { status: 503, title: 'Refused by a peer' },
   starting: { status: 503, title: 'Starting' },
   'not-enough-replicas': { status: 504, title: 'Not Enough Replicas' },
   timeout: { status: 504, title: 'Not Enough Replicas' },

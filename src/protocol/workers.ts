@@ -110,6 +110,10 @@ export type StandingCommand =
   | { readonly kind: 'standing'; readonly standing: Standing; readonly sources: readonly Source[] }
   | { readonly kind: 'introduce' };
 
+export function isStandingCommand(command: WorkerCommand): command is StandingCommand {
+  return command.kind === 'own-claim' || command.kind === 'standing' || command.kind === 'introduce';
+}
+
 /** Worker to main: what a scan has read (the page's memory moves with it), and how it ended. */
 export type RangeMessage =
   | { readonly kind: 'range-page'; readonly id: number; readonly page: Uint8Array }

@@ -146,7 +146,7 @@ test("an impostor at a peer's address is told a nonce and nothing more", async (
   const { port, url } = cluster.node(1);
   const asked: string[] = [];
   const mine = cluster.node(0).url;
-  const topology = topologyDigest(parseTopology(mine, [mine, url]));
+  const topology = topologyDigest(parseTopology(mine, [mine, url]), 2);
   const front = createServer((request, response) => {
     asked.push(`${request.url} ${request.headers.authorization ?? ''}`);
     const said = { id: nodeIdOf(url), url, protocol: replicaProtocol, topology, replicaPorts: [portOf(impostor)] };

@@ -44,6 +44,8 @@ async function start(t: TestContext, options: Options = {}): Promise<Started> {
     onOutcomes: (bytes) => started.ahead.push(...outcomesIn(bytes)),
     onVersion: () => {},
     onRange: () => {},
+    onStanding: () => {},
+    onWorkerReady: () => {},
     onWorkerGone: (worker) => started.gone.push(worker),
     onFatal: (error) => started.errors.push(error.message),
   });
@@ -117,7 +119,14 @@ for (const dispatch of ['pool', 'inline'] as const) {
     writeFileSync(join(directory, 'store.mdb'), 'no store of ours');
     const pool = poolIn(directory, [], { dispatch });
     const ignored = (): void => {};
-    const handlers = { onOutcomes: ignored, onVersion: ignored, onRange: ignored, onWorkerGone: ignored };
+    const handlers = {
+      onOutcomes: ignored,
+      onVersion: ignored,
+      onRange: ignored,
+      onWorkerGone: ignored,
+      onStanding: ignored,
+      onWorkerReady: ignored,
+    };
     const fatal: KvorumError[] = [];
     await assert.rejects(pool.start({ ...handlers, onFatal: (error) => fatal.push(error) }), {
       code: 'store-unusable',

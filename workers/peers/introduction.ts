@@ -18,6 +18,8 @@ export interface Introducer {
   claim(): Promise<Claim>;
   /** A peer that we have connected to has said this. Resolves when it is kept; rejects where the disk fails. */
   met(claim: Claim): Promise<void>;
+  /** A peer that was met cannot be used after all. */
+  left(url: string): void;
   /** A peer refuses this node. */
   refused(reason: string): void;
 }

@@ -93,7 +93,7 @@ async function probe({ identity, self }: Who): Promise<readonly number[] | strin
 function mismatch(node: NodeDescription, identity: PeerIdentity, topology: string): string | undefined {
   if (node.protocol !== replicaProtocol) return `speaks replica protocol ${node.protocol}, not ${replicaProtocol}`;
   if (node.id !== identity.id) return `is node ${node.id}, not ${identity.id}: its --self differs`;
-  if (node.topology !== topology) return 'has another --cluster list';
+  if (node.topology !== topology) return 'has another --cluster list or --replication-factor';
   if (!Array.isArray(node.replicaPorts) || node.replicaPorts.length === 0) return 'names no replica port';
   if (!node.replicaPorts.every(isPort)) return 'names a replica port that is none';
   return undefined;
@@ -122,6 +122,7 @@ export async function connectToPeer(options: PeerConnectionOptions): Promise<Pee
   const connection = new PeerConnection(options, ports);
   const refused = await connection.open();
   if (refused === undefined) return connection;
+  options.introducer?.left(options.identity.url);
   await connection.destroy(new Error(refused));
   return refused;
 }

@@ -31,6 +31,10 @@ export class MainThread implements Introducer {
     return this.#ask(claim, false);
   }
 
+  left(url: string): void {
+    this.#send({ kind: 'peer-left', url });
+  }
+
   refused(reason: string): void {
     this.#send({ kind: 'node-refused', reason });
   }

@@ -37,6 +37,19 @@ export const addressEntries = {
     defaultWords: '--self alone',
     defaultNote: () => '--self alone',
   }),
+  newCluster: toggle({
+    why: 'Begin a new cluster without the nodes that are not there: who begins anew votes at once, unless a peer knows better',
+    choose:
+      'Off; on for the first start of nodes whose cluster is to begin before all of them are there, and not later',
+    neededBy: 'node',
+    default: false,
+  }),
+  newTopology: toggle({
+    why: 'Take --cluster and --replication-factor as the new ones of the store, and move the data that they move',
+    choose: 'Off; on for the first start of all nodes of a new list together',
+    neededBy: 'node',
+    default: false,
+  }),
   host: optionalText({
     why: 'Address to listen on; unset: loopback if --self is a loopback name, else all interfaces',
     choose: 'One address where a machine has several and only one of them is for the cluster and its clients',

@@ -35,6 +35,8 @@ class TestConnection implements Connection {
     this.hellos.push(selfUrl);
   }
 
+  async introduce(): Promise<undefined> {}
+
   async isCurrent(): Promise<boolean> {
     return !this.hasRestarted;
   }

@@ -1,0 +1,74 @@
+/** What a worker does about its node's standing: takes the main thread's word for it, and merges where it is the one that does. */
+import type { StandingCommand, StandingMessage } from '../../src/protocol/workers.ts';
+import type { WorkerSettings } from '../../src/settings/settings.ts';
+import type { PeerClient } from '../peers/peer-client.ts';
+import type { LocalReplica } from '../replica/local-replica.ts';
+import type { Replica } from '../replica/owned-replica.ts';
+import { MainThread } from './main-thread.ts';
+import { Recovery } from './recovery.ts';
+import { WorkerStanding } from './worker-standing.ts';
+
+export interface RecoveryParts {
+  readonly peers: readonly (PeerClient | undefined)[];
+  /** This worker's own replica, and that of all workers together. */
+  readonly own: LocalReplica;
+  readonly all: Replica;
+  readonly onRefused: (url: string) => void;
+}
+
+export class StandingDesk {
+  readonly main: MainThread;
+  readonly standing: WorkerStanding;
+  readonly #settings: WorkerSettings;
+  readonly #send: (message: StandingMessage) => void;
+  #peers: readonly (PeerClient | undefined)[] = [];
+  #recovery: Recovery | undefined;
+
+  constructor(settings: WorkerSettings, send: (message: StandingMessage) => void) {
+    this.#settings = settings;
+    this.#send = send;
+    this.main = new MainThread(send);
+    this.standing = new WorkerStanding({ ...this.#place, nowMicros: () => Date.now() * 1000 });
+  }
+
+  /** This worker is the one that merges. */
+  merges({ peers, own, all, onRefused }: RecoveryParts): void {
+    const { keyBytesMax, timeoutMs } = this.#settings;
+    this.#peers = peers;
+    this.#recovery = new Recovery({
+      ...this.#place,
+      keyBytesMax,
+      timeoutMs,
+      peerAt: (url) => peers.find((peer) => peer?.status.url === url),
+      replica: all,
+      operationsSoFar: () => own.batches,
+      onMerged: (progress) => this.#send({ kind: 'merged', progress }),
+      onRefused,
+    });
+  }
+
+  take(command: StandingCommand): void {
+    switch (command.kind) {
+      case 'own-claim':
+        return this.main.take(command);
+      case 'introduce':
+        for (const peer of this.#peers) void peer?.introduce();
+        return undefined;
+      case 'standing':
+        this.standing.take(command.standing);
+        return this.#recovery?.take(command.sources);
+      default:
+        return command satisfies never;
+    }
+  }
+
+  close(): void {
+    this.#recovery?.take([]);
+  }
+
+  get #place() {
+    const { topology, replicationFactor, clockDriftMsMax } = this.#settings;
+    const urls = topology.nodes.map(({ url }) => url);
+    return { list: { urls, replicationFactor }, self: urls[topology.selfIndex] ?? '', clockDriftMsMax };
+  }
+}
