@@ -25,6 +25,7 @@ import { join } from 'node:path';
 import { codeOf, KvorumError, messageOf } from './diagnostics/errors.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import type { Durability } from './domain/modes.ts';
+import { logDamageFile } from './protocol/workers.ts';
 import { StateFile } from './state-file.ts';
 import { parseState, type StoreState } from './store-state.ts';
 
@@ -44,7 +45,7 @@ const MARK_FILE = 'kvorum.json';
 const STATE_FILE = 'state';
 const STORE_FILE = 'store.mdb';
 /** What makes a store, besides the lock and what the clock keeps. */
-const storeNames = [STORE_FILE, `${STORE_FILE}-lock`, 'log', STATE_FILE, MARK_FILE];
+const storeNames = [STORE_FILE, `${STORE_FILE}-lock`, 'log', logDamageFile, STATE_FILE, MARK_FILE];
 
 /**
  * Whatever this process and its children create from now on is for its user alone: directories 0700, files 0600. By the
@@ -55,18 +56,19 @@ export function keepFilesPrivate(): void {
 }
 
 export class DataDirectory {
-  /** Whether there is a store in it, and whether its last run ended in a power loss that may have cost its last writes. */
   readonly hasStore: boolean;
-  readonly lostPower: boolean;
+  /** What the store has lost by what stands beside it: a power loss may have cost its last writes. */
+  readonly lost: 'damaged-log' | 'power-loss' | undefined;
   readonly #path: string;
   readonly #durability: Durability;
   readonly #lock: DirectoryLock;
 
-  private constructor(path: string, durability: Durability, lock: DirectoryLock, lostPower: boolean) {
+  private constructor(path: string, durability: Durability, lock: DirectoryLock, hasLostPower: boolean) {
     this.#path = path;
     this.#durability = durability;
     this.#lock = lock;
-    this.lostPower = lostPower;
+    const isDamaged = existsSync(join(path, logDamageFile));
+    this.lost = isDamaged ? 'damaged-log' : hasLostPower ? 'power-loss' : undefined;
     this.hasStore = existsSync(join(path, STORE_FILE));
   }
 
@@ -85,7 +87,7 @@ export class DataDirectory {
     try {
       const mark = readMark(path);
       if (mark !== undefined) assertUsable(path, mark, bootId);
-      return new DataDirectory(path, durability, lock, mark !== undefined && lostPower(mark, bootId));
+      return new DataDirectory(path, durability, lock, mark !== undefined && hasLostPower(mark, bootId));
     } catch (error) {
       lock.release();
       throw error;
@@ -113,6 +115,11 @@ export class DataDirectory {
     } catch (error) {
       throw unusable(this.#path, error);
     }
+  }
+
+  /** That the log was damaged is kept elsewhere now. */
+  forgetLogDamage(): void {
+    rmSync(join(this.#path, logDamageFile), { force: true });
   }
 
   /** Puts the store out of the way, for people to look at; returns the directory that it is in now. Nothing of it may be open. */
@@ -168,7 +175,7 @@ function assertUsable(path: string, mark: Mark, bootId: string): void {
     const text = `it is of format ${mark.format}, this version reads up to ${storeFormat}; use a newer kvorum`;
     throw new KvorumError('store-newer', `Cannot open store "${path}": ${text}`);
   }
-  if (mark.format < firstFormatWithLog && lostPower(mark, bootId)) {
+  if (mark.format < firstFormatWithLog && hasLostPower(mark, bootId)) {
     const text =
       `it is of format ${mark.format}, had durability "commit" and was not closed before the machine restarted, so it may ` +
       'be damaged; remove the directory, and the peers refill the node as its keys are read';
@@ -177,7 +184,7 @@ function assertUsable(path: string, mark: Mark, bootId: string): void {
 }
 
 /** The last writes of durability `commit` were in the system's memory only. */
-function lostPower(mark: Mark, bootId: string): boolean {
+function hasLostPower(mark: Mark, bootId: string): boolean {
   return mark.durability === 'commit' && !mark.clean && mark.bootId !== bootId;
 }
 

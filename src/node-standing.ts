@@ -103,7 +103,7 @@ export class NodeStanding {
     const { hasStore } = directory;
     const kept = directory.readState();
     const oldList = kept === undefined ? undefined : listLeft(directory.path, kept, identity, isNewTopology);
-    const lost = directory.lostPower ? 'power-loss' : undefined;
+    const { lost } = directory;
     const found = { standing: kept?.standing, hasStore, lost, oldList, nowMicros: nowMicros() } as const;
     const standing = standingAtStart(found);
     // A store that is gone has taken its id with it.
@@ -182,6 +182,7 @@ export class NodeStanding {
       const now = this.#options.nowMicros();
       const after = isLogDamaged ? lossOfLog(standing, now) : standingAfter(standing, this.#view);
       await this.#take({ ...this.#state, standing: after, counter: counter + 1 });
+      this.#options.directory.forgetLogDamage();
       listeners.onStanding(this.standing, this.sources);
       this.#tell(undefined);
     });
@@ -192,6 +193,7 @@ export class NodeStanding {
     return this.#inTurn(async () => {
       const standing = lossOfLog(this.standing, this.#options.nowMicros());
       await this.#judge({ ...this.#state, standing }, []);
+      this.#options.directory.forgetLogDamage();
     });
   }
 

@@ -36,7 +36,7 @@ import { Profiler } from './profiler.ts';
 import { assertSafeBind, bindAddress, isOpenToAll } from './bind-address.ts';
 import type { NodeSettings, WorkerSettings } from './settings/settings.ts';
 import { assertAddressSpace, currentLimits, openFilesProblem } from './resource-limits.ts';
-import { nodeStatus } from './status.ts';
+import { explainStanding, nodeStatus } from './status.ts';
 import { storeFacts } from './store-facts.ts';
 import { version } from './diagnostics/version.ts';
 import type { WaitPoints } from './waits/wait-recording.ts';
@@ -301,6 +301,10 @@ class Node implements NodeView {
 
   state(): NodeState {
     return this.#state === 'ready' ? (this.#standing.hindrance ?? 'ready') : this.#state;
+  }
+
+  explain(): string {
+    return explainStanding(this.#standing.describe());
   }
 
   describe(): NodeDescription {

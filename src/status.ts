@@ -50,6 +50,19 @@ export function nodeStatus(input: StatusInput): Record<string, unknown> {
   };
 }
 
+/** A standing in lines. */
+export function explainStanding(standing: StandingDescription): string {
+  const { state, reason, awaited = [], refusal, peers = [] } = standing;
+  const lines = [`standing: ${state}${reason === undefined ? '' : ` (${reason})`}`];
+  if (refusal !== undefined) lines.push(`refused: ${refusal}`);
+  if (awaited.length > 0) lines.push(`waits for: ${awaited.join(', ')}`);
+  for (const { url, isUp, counts, isMerged, records, bytes } of peers) {
+    const from = counts ? `${records} records, ${bytes} bytes read` : isUp ? 'recovers or forms itself' : 'down';
+    lines.push(`${url}: ${isMerged ? 'merged' : from}`);
+  }
+  return lines.map((line) => `${line}\n`).join('');
+}
+
 /** The worst that any worker sees: a peer is up only if every worker reaches it. */
 function peerAsSeen(url: string, reports: readonly WorkerReport[]): { state: PeerState; error: string | undefined } {
   const seen = reports.flatMap((report) => report.peers.filter((peer) => peer.url === url));

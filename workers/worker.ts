@@ -180,6 +180,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   });
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
+  standing.watch(() => store.measures.log.bytes);
   if (shell.index === 0) {
     const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
     standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
@@ -368,14 +369,14 @@ async function openStore(
   onFatal: (error: unknown) => void,
 ): Promise<Store> {
   const { dataDirectory: directory, durability, storeBytesMax, workers } = settings;
-  const { acceptLogDamage, logSegmentBytes, memtableBytesMax } = settings;
+  const { logSegmentBytes, memtableBytesMax } = settings;
   const sizes = { storeBytesMax, logSegmentBytes, memtableBytesMax };
   const replay = isFirst ? 'all' : 'own';
   const onCorrupt = (key: Buffer): void => {
     report.corruptRecords++;
     log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
   };
-  const options = { directory, durability, owner: index, workers, replay, acceptLogDamage, ...sizes } as const;
+  const options = { directory, durability, owner: index, workers, replay, ...sizes } as const;
   const store = await Store.open(options, { onCorrupt, onFatal });
   logReplay(send, store.replayed);
   return store;
@@ -384,8 +385,7 @@ async function openStore(
 /** Says what the start found in the log, if it found anything. */
 function logReplay(send: Send, { records, seconds, damage, logs }: Replayed): void {
   const fields = { records, seconds: Math.round(seconds * 1000) / 1000 };
-  if (damage !== undefined)
-    log(send, 'error', 'the log was damaged and what could not be read is given up', { damage });
+  if (damage !== undefined) log(send, 'error', 'the log was damaged, and what could not be read is gone', { damage });
   if (records > 0) log(send, 'info', 'the log was replayed', fields);
   const isFull = logs.some(({ waiting }) => waiting.length > 0);
   if (isFull) log(send, 'warn', 'the disk is full: the log waits for room in the store', {});

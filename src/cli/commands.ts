@@ -5,6 +5,7 @@ import { compareCommand } from '../../profiling/cli/compare.ts';
 import { configCommand } from './config-command.ts';
 import { helpCommand } from './help.ts';
 import { profileCommand } from '../../profiling/cli/profile.ts';
+import { recoverCommand } from './recover.ts';
 import { delCommand, getCommand, putCommand } from './record-commands.ts';
 import { scanCommand } from './scan.ts';
 import { serveCommand } from './serve.ts';
@@ -19,6 +20,7 @@ const ownCommands: readonly Command[] = [
   delCommand,
   scanCommand,
   statusCommand,
+  recoverCommand,
   benchCommand,
   compareCommand,
   profileCommand,

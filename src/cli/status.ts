@@ -36,6 +36,8 @@ interface NodeStatus {
   /** Digest of the node's list of nodes. */
   readonly topology?: string | undefined;
   readonly peers: readonly PeerView[];
+  /** Why it is not ready or does not vote, where it says so. */
+  readonly standing?: string | undefined;
   readonly error?: string;
 }
 
@@ -59,6 +61,9 @@ async function showStatus({ flags, environment }: Invocation): Promise<ExitCode>
   const statuses = [asked.status, ...(await Promise.all(others.map((url) => statusOf(url, flags))))];
   statuses.sort((a, b) => (a.url < b.url ? -1 : 1));
   await writeResult(format === 'json' ? `${JSON.stringify({ nodes: statuses })}\n` : renderTable(tableOf(statuses)));
+  for (const { url, standing } of statuses) {
+    if (standing !== undefined) writeNotice(printable(`kvorum: ${url} ${standing}`));
+  }
   noticeDisagreement(statuses);
   return statuses.every(isReady) ? exitCodes.ok : exitCodes.failure;
 }
@@ -99,8 +104,22 @@ function nodeStatus(url: string, json: unknown, description: unknown): NodeStatu
     uptimeSeconds: numberField(json, 'uptimeSeconds'),
     version: textField(fieldOf(json, 'node'), 'version') ?? textField(description, 'version'),
     topology: textField(description, 'topology'),
+    standing: standingOf(fieldOf(json, 'standing')),
     peers: entries.filter((entry) => fieldOf(entry, 'self') !== true).flatMap(peerView),
   };
+}
+
+/** What a node that does not vote says of that; undefined of one that does. */
+function standingOf(standing: unknown): string | undefined {
+  const refusal = textField(standing, 'refusal');
+  if (refusal !== undefined) return `is refused: ${refusal}`;
+  const state = textField(standing, 'state');
+  if (state === undefined || state === 'voting') return undefined;
+  if (state === 'forming') return `waits for ${listFieldOf(standing, 'awaited').join(', ')} to form a cluster`;
+  const peers = listFieldOf(standing, 'peers');
+  const merged = peers.filter((peer) => fieldOf(peer, 'isMerged') === true);
+  const records = peers.reduce<number>((sum, peer) => sum + (numberField(peer, 'records') ?? 0), 0);
+  return `recovers (${textField(standing, 'reason')}): has merged ${merged.length} of ${peers.length} nodes, read ${records} records`;
 }
 
 function peerView(entry: unknown): PeerView[] {

@@ -5,14 +5,16 @@
  * others running: to go on without it is what the cluster is for.
  */
 import { mkdirSync } from 'node:fs';
+import { Buffer } from 'node:buffer';
 import { setTimeout } from 'node:timers/promises';
+import { parseJson, textFieldOf } from '../formats/foreign-json.ts';
 import { takenPort } from '../free-ports.ts';
 import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { keepFilesPrivate } from '../data-directory.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { defaultPort } from '../settings/entries/address.ts';
 import { settingsTable } from '../settings/settings.ts';
-import { clientOf } from './client.ts';
+import { clientOf, readBody, type Answer } from './client.ts';
 import { directoryDefault, drainDelayMsDefault, planCluster, type ClusterPlan } from './cluster-plan.ts';
 import { keepClusterSecret } from './cluster-secret.ts';
 import { outputOption, type Command, type Invocation } from './command.ts';
@@ -123,7 +125,14 @@ async function waitUntilReady(nodes: readonly NodeProcess[]): Promise<'ready' | 
 async function isReady(node: NodeProcess): Promise<boolean> {
   await using client = await clientOf(node.url, 1000);
   const answer = await client.request({ method: 'GET', path: '/readyz' });
-  return answer.kind === 'answered' && answer.status === 200;
+  if (answer.kind === 'unreachable') return false;
+  // A node that recovers takes writes and goes on by itself, for as long as it takes.
+  return answer.status === 200 || (await isRecovering(answer));
+}
+
+async function isRecovering(answer: Answer): Promise<boolean> {
+  const body = await readBody(answer);
+  return Buffer.isBuffer(body) && textFieldOf(parseJson(body.toString()), 'code') === 'recovering';
 }
 
 function endedEarly(node: NodeProcess): string {

@@ -13,7 +13,6 @@ export const errorCodes = {
   'store-locked': 'another process has this data directory open',
   'store-unusable': 'the data directory cannot be created, read or written',
   'store-newer': 'the data directory was written by a newer format',
-  'log-damaged': 'records in the write-ahead log that were on the disk cannot be read any more',
   'store-unclean': 'a store without a log, of durability commit, met an unclean stop and then a reboot',
   'store-foreign': 'the data directory belongs to another node',
   'listen-failed': 'a port cannot be listened on',

@@ -86,13 +86,13 @@ export function votingRule(standing: Recovering, list: ClusterList, self: string
 
 /**
  * Writes that clients stamp below this are refused while a node recovers: a newer one may be among what it lost. The newest
- * version that enough peers knew; until they have told, what no clock within the allowed drift can have stamped before the
- * recovery began.
+ * version that enough peers knew; until they have told, what no clock that differs by less than may be can have stamped
+ * before the recovery began.
  */
 export function floorOf(standing: Recovering, list: ClusterList, self: string, clockDriftMsMax: number): Version {
   const newest = Math.max(0, ...Object.values(standing.told));
   if (hasTold(standing, list, self)) return newest;
-  return Math.max(newest, standing.since + 2 * clockDriftMsMax * 1000);
+  return Math.max(newest, standing.since + clockDriftMsMax * 1000);
 }
 
 /** Whether a key belongs to this node, by its hash. */

@@ -17,17 +17,22 @@ export type NodeState = 'starting' | 'ready' | 'draining' | 'recovering' | 'refu
 export interface NodeView {
   state(): NodeState;
   describe(): NodeDescription;
+  /** What the node's store is worth and why, in lines. */
+  explain(): string;
   status(): Promise<Record<string, unknown>>;
   metrics(): Promise<readonly MetricFamily[]>;
 }
 
-type Answer = (node: NodeView) => Response | Promise<Response>;
+type Answer = (node: NodeView, query: string) => Response | Promise<Response>;
 
 /** The admin paths; all take GET and HEAD. */
 export const adminRoutes: Readonly<Record<string, Answer>> = {
   '/livez': () => text('live\n'),
-  '/readyz': (node) => {
+  '/readyz': (node, query) => {
     const state = node.state();
+    if (new URLSearchParams(query).has('verbose')) {
+      return { ...text(`${state}\n${node.explain()}`), status: state === 'ready' ? 200 : 503 };
+    }
     return state === 'ready' ? text('ready\n') : problemResponse(state, `The node is ${state}`, retryAfter);
   },
   '/v0/status': async (node) => json(node.state() === 'ready' ? 200 : 503, await node.status()),

@@ -146,16 +146,16 @@ export class ClientServer {
     if (path === ENTITY_PATH) this.#options.entity.handle(request, query);
     else if (path === RANGE_PATH) this.#options.range.handle(request, query);
     else if (profilePaths.includes(path)) this.#options.profile.handle(request, path, query);
-    else this.#routeAdmin(request, path);
+    else this.#routeAdmin(request, path, query);
     return undefined;
   }
 
-  #routeAdmin({ head, reply }: Request, path: string): void {
+  #routeAdmin({ head, reply }: Request, path: string, query: string): void {
     if (path === '*' && head.method === 'OPTIONS') return reply.send(otherMethod(serverMethods, head.method));
     const answer = Object.hasOwn(adminRoutes, path) ? adminRoutes[path] : undefined;
     if (answer === undefined) return reply.send(problemResponse('unknown-path', 'No such path'));
     if (!adminMethods.includes(head.method)) return reply.send(otherMethod(adminMethods, head.method));
-    Promise.resolve(answer(this.#options.node)).then(
+    Promise.resolve(answer(this.#options.node, query)).then(
       (response) => reply.send(response),
       () => reply.send(problemResponse('failed', 'The node could not answer')),
     );

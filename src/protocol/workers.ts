@@ -85,6 +85,9 @@ export type StandingMessage =
   /** Writes have come. */
   | { readonly kind: 'wrote' };
 
+/** The note in a data directory that its log was found to be damaged. */
+export const logDamageFile = 'log-damaged';
+
 /** How far a source has been merged. */
 export interface MergeProgress {
   readonly source: Source;

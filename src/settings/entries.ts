@@ -43,6 +43,8 @@ export const entries = {
  * that is still given is refused with that word, since a node that ignored it would not do what was asked.
  */
 export const goneSettings: Readonly<Record<string, string>> = {
+  acceptLogDamage:
+    'a node whose log is damaged starts and recovers from its peers; without peers say kvorum recover --accept-loss',
   mapWrites: 'writes go to a log first, and LMDB is never written through memory',
   trustStore: 'the log keeps a store of durability "commit" whole when the machine goes down',
 };

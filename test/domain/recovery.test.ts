@@ -136,8 +136,8 @@ test('the floor is what enough peers knew, and until they have told what no cloc
   const told = (urls: readonly string[]) => Object.fromEntries(urls.map((url, index) => [url, 500 + index]));
   const floor = (urls: readonly string[]) =>
     floorOf(recovering('empty', {}, { since, told: told(urls) }), cluster, self, 10);
-  assert.equal(floor([]), since + 20_000);
-  assert.equal(floor(['http://b:1']), since + 20_000);
+  assert.equal(floor([]), since + 10_000);
+  assert.equal(floor(['http://b:1']), since + 10_000);
   assert.equal(floor(['http://b:1', 'http://c:1']), 501);
   const old = { ...cluster, isMember: true };
   const moving = recovering('new-topology', {}, { since, told: told(['http://b:1']), old });

@@ -109,9 +109,9 @@ for (const [flag, text, name, value] of accepted) {
 
 test('resolveSettings() reads switches from flags, environment and file', (t) => {
   assert.equal(resolve({ 'read-repair': false }).settings.readRepair, false);
-  assert.equal(resolve({ 'accept-log-damage': true }).settings.acceptLogDamage, true);
+  assert.equal(resolve({ 'new-cluster': true }).settings.newCluster, true);
   assert.equal(resolve({}, { KVORUM_READ_REPAIR: 'false' }).settings.readRepair, false);
-  assert.equal(resolve({}, { KVORUM_ACCEPT_LOG_DAMAGE: '1' }).settings.acceptLogDamage, true);
+  assert.equal(resolve({}, { KVORUM_NEW_CLUSTER: '1' }).settings.newCluster, true);
   assert.equal(resolve({ config: settingsFile(t, { readRepair: false }) }).settings.readRepair, false);
 });
 
@@ -225,7 +225,7 @@ const roundTrips: readonly FlagValues[] = [
   { host: '0.0.0.0', cluster, 'replication-factor': '2', data: '--odd', 'cluster-secret': '-s' },
   {
     'read-repair': false,
-    'accept-log-damage': true,
+    'new-topology': true,
     'timeout-ms': '2s',
     'value-bytes-max': '1MiB',
     durability: 'commit',

@@ -10,6 +10,8 @@ const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 
 export interface NodeProcessOptions {
   readonly port: number;
+  /** Its own URL; by default that of its port. */
+  readonly self?: string;
   readonly cluster: readonly string[];
   readonly dataDirectory: string;
   /** Further arguments of `kvorum serve`. */
@@ -62,8 +64,8 @@ export class NodeProcess {
 
   /** Starts the process and does not wait for it. */
   spawn(moreFlags: readonly string[] = []): void {
-    const { cluster, flags, environment } = this.#options;
-    const own = ['serve', '--port', String(this.port), '--self', this.url, '--cluster', cluster.join(',')];
+    const { cluster, flags, environment, self = this.url } = this.#options;
+    const own = ['serve', '--port', String(this.port), '--self', self, '--cluster', cluster.join(',')];
     const serve = [program, ...own, '--data', this.dataDirectory, ...flags, ...moreFlags];
     const child = spawn(process.execPath, serve, {
       // The channel ends with this process, and the node with the channel, however this process ends.

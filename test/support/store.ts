@@ -43,7 +43,6 @@ export function storeOptions(directory: string, own: Partial<StoreOptions> = {})
     owner: 0,
     workers: 1,
     replay: 'all',
-    acceptLogDamage: false,
     logSegmentBytes: 4 * MIB,
     memtableBytesMax: 16 * MIB,
     storeBytesMax: 256 * MIB,

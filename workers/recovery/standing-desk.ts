@@ -16,6 +16,9 @@ export interface RecoveryParts {
   readonly onRefused: (url: string) => void;
 }
 
+/** A copy of the store that is older than this, milliseconds, is told from the store by its peers. */
+const WROTE_MS = 5000;
+
 export class StandingDesk {
   readonly main: MainThread;
   readonly standing: WorkerStanding;
@@ -23,6 +26,7 @@ export class StandingDesk {
   readonly #send: (message: StandingMessage) => void;
   #peers: readonly (PeerClient | undefined)[] = [];
   #recovery: Recovery | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(settings: WorkerSettings, send: (message: StandingMessage) => void) {
     this.#settings = settings;
@@ -47,6 +51,17 @@ export class StandingDesk {
     });
   }
 
+  /** Tells the main thread now and then that writes have come. */
+  watch(bytesLogged: () => number): void {
+    if (this.#settings.topology.nodes.length === 1) return;
+    let told = bytesLogged();
+    this.#timer = setInterval(() => {
+      if (bytesLogged() === told) return;
+      told = bytesLogged();
+      this.#send({ kind: 'wrote' });
+    }, WROTE_MS).unref();
+  }
+
   take(command: StandingCommand): void {
     switch (command.kind) {
       case 'own-claim':
@@ -63,6 +78,7 @@ export class StandingDesk {
   }
 
   close(): void {
+    clearInterval(this.#timer);
     this.#recovery?.take([]);
   }
 

@@ -20,7 +20,7 @@ export class WorkerStanding implements Standing {
   /** Until it is told otherwise nothing is known of what the store is worth. */
   constructor(options: WorkerStandingOptions) {
     this.#options = options;
-    this.#floor = options.nowMicros() + 2 * options.clockDriftMsMax * 1000;
+    this.#floor = options.nowMicros() + options.clockDriftMsMax * 1000;
   }
 
   get isWhole(): boolean {

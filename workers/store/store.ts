@@ -64,7 +64,6 @@ export interface StoreOptions extends EnvironmentOptions {
   /** Workers of the node. */
   readonly workers: number;
   readonly replay: ReplayScope;
-  readonly acceptLogDamage: boolean;
   readonly logSegmentBytes: number;
   readonly memtableBytesMax: number;
 }
@@ -130,12 +129,12 @@ export class Store {
 
   /**
    * Opens the store, creating it where there is none, and brings what the log holds into LMDB before it returns.
-   * Throws `store-unusable` and `log-damaged`.
+   * Throws `store-unusable`. A damaged log is opened as far as it can be read; see `replayed`.
    */
   static async open(options: StoreOptions, { onCorrupt, onFatal }: StoreEvents): Promise<Store> {
-    const { directory, storeBytesMax, owner, workers, replay, acceptLogDamage } = options;
+    const { directory, storeBytesMax, owner, workers, replay } = options;
     const { writer, ready } = await Writer.open(
-      { directory, storeBytesMax, owner, workers, replay, acceptLogDamage },
+      { directory, storeBytesMax, owner, workers, replay },
       (error: unknown) => onFatal(storeFailure(error)),
     );
     try {

@@ -14,8 +14,6 @@ export interface WriterOptions {
   /** Workers of the node: logs of owners past them are removed once they are replayed. */
   readonly workers: number;
   readonly replay: ReplayScope;
-  /** Whether to go on with what can be read of a damaged log. */
-  readonly acceptLogDamage: boolean;
 }
 
 /** What the replay found of one owner's log. */

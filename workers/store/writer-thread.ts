@@ -4,11 +4,12 @@
  * since a client waits for them.
  */
 import { Buffer } from 'node:buffer';
-import { readlinkSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readlinkSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { logDamageFile } from '../../src/protocol/workers.ts';
 import { osThreadId } from '../../src/metrics/thread-metrics.ts';
 import { StoreEnvironment } from './environment.ts';
 import { openLogFiles, type LogFiles } from './log-files.ts';
@@ -62,14 +63,14 @@ function giveWay(): void {
 
 /**
  * Brings what the log holds into LMDB. On a full disk nothing is lost: the segments are handed back as they were found.
- * Throws `log-damaged` where records that were on the disk are gone, unless that was accepted.
+ * Where records that were on the disk are gone, that is noted on the disk before the checkpoint removes the trace of it.
  */
 function replay(files: LogFiles, writer: StoreWriter): Replayed {
   const started = performance.now();
   const only = options.replay === 'all' ? undefined : options.owner;
   const logs = findLogs(files, (owner) => writer.checkpointed(owner), only);
   const damage = describeDamage(logs);
-  if (damage !== undefined && !options.acceptLogDamage) throw damagedLog(options.directory, damage);
+  if (damage !== undefined) noteDamage(options.directory);
   const newest = newestRecords(logs);
   const isFull = !withRoom(() => checkpoint(writer, newest, logs));
   if (!isFull && options.replay === 'all') {
@@ -110,11 +111,13 @@ function withRoom(work: () => void): boolean {
   }
 }
 
-function damagedLog(directory: string, damage: string): KvorumError {
-  const text =
-    `${damage} were on the disk and cannot be read any more; remove the directory and let the node be refilled by its ` +
-    'peers, or start it once with --accept-log-damage, which keeps what can be read and gives up the rest';
-  return new KvorumError('log-damaged', `Cannot open store "${directory}": ${text}`);
+/** The main thread takes the note away when it has kept what follows from it. */
+function noteDamage(directory: string): void {
+  for (const path of [join(directory, logDamageFile), directory]) {
+    const descriptor = openSync(path, path === directory ? 'r' : 'w', 0o600);
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+  }
 }
 
 /** A checkpoint that is under way. */

@@ -1,7 +1,7 @@
 /** Settings: where records are kept, and how much of disk and memory they take. */
 import { GIB, MIB } from '../../domain/units.ts';
 import { durabilities } from '../../domain/modes.ts';
-import { choice, size, text, toggle } from '../kinds.ts';
+import { choice, size, text } from '../kinds.ts';
 
 export const storeEntries = {
   dataDirectory: text({
@@ -46,11 +46,5 @@ export const storeEntries = {
     defaultWords: '48MiB: 3 times --log-segment-bytes',
     check: (bytes, { logSegmentBytes }) =>
       bytes < 2 * logSegmentBytes ? `must hold at least two files of the log, 2 x ${logSegmentBytes} bytes` : undefined,
-  }),
-  acceptLogDamage: toggle({
-    why: 'Start although records in the log that were on the disk cannot be read any more, and give those up',
-    choose: 'Off; on for one start, where the node cannot be refilled by its peers',
-    neededBy: 'worker',
-    default: false,
   }),
 };
