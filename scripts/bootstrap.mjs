@@ -6,6 +6,7 @@
  *   node scripts/bootstrap.mjs ok                           npm test
  *   node scripts/bootstrap.mjs test [words] [node options]  npm run test:only -- words: test files whose path has one
  *   node scripts/bootstrap.mjs torture [options]            npm run torture: power loss, see test/torture/main.ts
+ *   node scripts/bootstrap.mjs fuzz [options]               npm run fuzz: hostile bytes, see test/fuzz/main.ts
  *   node scripts/bootstrap.mjs unit [node options]          npm run test:unit: the tests that start no process
  *
  * A second run finds nothing to do by two stamps: `node_modules/.kvorum-lock-hash` (the lock file and the platform) and
@@ -49,8 +50,8 @@ const commands = {
   format: () => install() || tool('prettier/bin/prettier.cjs', ['--write', '--log-level', 'warn', '.']),
   'format-check': () => install() || checkFormat(),
   test: (args) => build() || test(args),
-  torture: (args) =>
-    build() || run(process.execPath, ['--enable-source-maps', at('dist/test/torture/main.js'), ...args]),
+  torture: (args) => build() || runTests('torture', args),
+  fuzz: (args) => build() || runTests('fuzz', args),
   unit: (args) => build() || run(process.execPath, testCommand(args, unitTests())),
   ok: (args) => build() || checkAll(args),
   coverage: (args) => build() || coverage(args),
@@ -225,6 +226,11 @@ function checkFormat() {
 
 function test(args) {
   return run(process.execPath, testCommand(args));
+}
+
+/** What tests without the test runner, for as long as it is told. */
+function runTests(name, args) {
+  return run(process.execPath, ['--enable-source-maps', at(`dist/test/${name}/main.js`), ...args]);
 }
 
 function testCommand(args, files = filesUnder('dist/test', '.test.js')) {

@@ -81,8 +81,11 @@ const TRAILERS_MAX = 64;
 const CR = 13;
 const LF = 10;
 
-/** A chunk's size and extensions, in which no control character but a tab may stand. */
-const sizePattern = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n$/;
+/** A chunk's size and its extensions, by the grammar of RFC 9112 section 7.1.1. */
+const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const quoted = '"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*"';
+const extension = `[ \\t]*;[ \\t]*${token}(?:[ \\t]*=[ \\t]*(?:${token}|${quoted}))?`;
+const sizePattern = new RegExp(`^([0-9A-Fa-f]{1,12})(?:${extension})*\\r\\n$`);
 
 /** Reads a chunked body of at most `bytesMax` bytes, a long one into `room`. Checks and skips extensions and trailers. */
 export class ChunkedBody implements BodyReader {
@@ -162,9 +165,14 @@ export class ChunkedBody implements BodyReader {
   }
 }
 
+const framingFields = new Set(['content-length', 'transfer-encoding']);
+
 function isTrailer(line: string): boolean {
   const colon = line.indexOf(':');
-  return colon > 0 && isField(line.slice(0, colon), line.slice(colon + 1, -2));
+  const name = line.slice(0, colon);
+  // What says how long a message is comes before it, or another reader may take it for the next message's.
+  if (framingFields.has(name.toLowerCase())) return false;
+  return colon > 0 && isField(name, line.slice(colon + 1, -2));
 }
 
 /** Where the empty line that ends a head starts, or -1: the `\r\n\r\n` at or after `from`. */

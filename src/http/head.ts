@@ -63,9 +63,12 @@ const namePattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Field values may hold tabs and any visible byte, and no other control character. */
 // oxlint-disable-next-line no-control-regex
 const forbiddenInValue = /[\0-\x08\x0a-\x1f\x7f]/;
-/** A target has no fragment: what follows `#` stays with the client (RFC 9110 section 4.1). */
+/**
+ * A target is in origin form, in absolute form, or the one that `OPTIONS` of the server has; nobody opens a tunnel here. It
+ * has no fragment: what follows `#` stays with the client (RFC 9110 section 4.1).
+ */
 // oxlint-disable-next-line no-control-regex
-const forbiddenInTarget = /[\0-\x20#\x7f]/;
+const targetPattern = /^(?:\/[^\0-\x20#\x7f]*|https?:\/\/[^\0-\x20#\x7f]*|\*)$/i;
 const versionPattern = /^HTTP\/\d\.\d$/;
 /** A name or address, and a port (RFC 3986 section 3.2.2); no list, and no user. */
 const authorityPattern = /^(?:\[[\da-f:.]+\]|[\w.~%!$&'()*+;=-]*)(?::\d{0,5})?$/i;
@@ -93,7 +96,7 @@ export function requestLineProblem(line: string): MalformedHead | undefined {
   const targetEnd = line.length - 9;
   if (methodEnd < 1 || targetEnd <= methodEnd || line[targetEnd] !== ' ') return malformed('request line');
   if (!methodPattern.test(line.slice(0, methodEnd))) return malformed('request line');
-  if (forbiddenInTarget.test(line.slice(methodEnd + 1, targetEnd))) return malformed('request line');
+  if (!targetPattern.test(line.slice(methodEnd + 1, targetEnd))) return malformed('request line');
   if (line.endsWith('HTTP/1.1') || line.endsWith('HTTP/1.0')) return undefined;
   if (!versionPattern.test(line.slice(targetEnd + 1))) return malformed('request line');
   return { malformed: 'HTTP versions 1.0 and 1.1 are known', problem: 'version-not-supported' };
@@ -115,7 +118,7 @@ function finishHead(
     method,
     target,
     contentLength: fields.chunked ? undefined : (fields.contentLength ?? 0),
-    keepAlive: minor === 1 ? !hasToken(fields.connection, 'close') : hasToken(fields.connection, 'keep-alive'),
+    keepAlive: !hasToken(fields.connection, 'close') && (minor === 1 || hasToken(fields.connection, 'keep-alive')),
     isHttp10: minor === 0,
     expectsContinue: fields.expectsContinue && minor === 1,
     accept,
@@ -243,7 +246,7 @@ const unknownExpectation: MalformedHead = {
 
 function takeContentLength(fields: Fields, value: string): string | undefined {
   if (!/^\d{1,15}$/.test(value)) return 'content-length';
-  if (fields.contentLength !== undefined && fields.contentLength !== Number(value)) return 'content-length: two values';
+  if (fields.contentLength !== undefined) return 'content-length: more than one';
   fields.contentLength = Number(value);
   return undefined;
 }

@@ -25,11 +25,11 @@ test('a plain request is understood', () => {
 
 for (const [what, text, expected] of [
   ['content-length', lines('PUT /a HTTP/1.1', 'Host: x', 'Content-Length:  12 '), { contentLength: 12 }],
-  ['the same content-length twice', lines('PUT /a HTTP/1.1', 'host:x', 'content-length:1', 'content-length:1'), {}],
   ['chunked', lines('PUT /a HTTP/1.1', 'Host: x', 'Transfer-Encoding: Chunked'), { contentLength: undefined }],
   ['connection: close', lines('GET /a HTTP/1.1', 'Host: x', 'Connection: foo, Close'), { keepAlive: false }],
   ['HTTP/1.0', 'GET /a HTTP/1.0', { keepAlive: false, isHttp10: true }],
   ['HTTP/1.0 that stays', lines('GET /a HTTP/1.0', 'Connection: keep-alive'), { keepAlive: true }],
+  ['HTTP/1.0 that stays and does not', lines('GET /a HTTP/1.0', 'Connection: keep-alive, close'), { keepAlive: false }],
   ['100-continue', lines('PUT /a HTTP/1.1', 'Host: x', 'Expect: 100-continue'), { expectsContinue: true }],
   ['the absolute form', lines('GET http://other/a?id=b HTTP/1.1', 'Host: x'), { target: '/a?id=b' }],
   ['the absolute form without a path', lines('GET http://other HTTP/1.1', 'Host: x'), { target: '/' }],
@@ -62,6 +62,11 @@ for (const [what, text, expected] of [
 
 for (const [what, text] of [
   ['an empty line', ''],
+  ['the same content-length twice', lines('PUT /a HTTP/1.1', 'host:x', 'content-length:1', 'content-length:1')],
+  ['an empty target', lines('GET  HTTP/1.1', 'Host: x')],
+  ['a target without a slash', lines('GET a HTTP/1.1', 'Host: x')],
+  ['a target of another scheme', lines('GET ftp://x/a HTTP/1.1', 'Host: x')],
+  ['a tunnel', lines('CONNECT x:80 HTTP/1.1', 'Host: x')],
   ['no target', lines('GET HTTP/1.1', 'Host: x')],
   ['two spaces', lines('GET  /a HTTP/1.1', 'Host: x')],
   ['a space in the target', lines('GET /a b HTTP/1.1', 'Host: x')],
