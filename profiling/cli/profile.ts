@@ -11,6 +11,7 @@ import { nodeName } from '../../src/domain/topology.ts';
 import type { Command, Invocation } from '../../src/cli/command.ts';
 import { exitCodes, type ExitCode } from '../../src/cli/exit-codes.ts';
 import { printable, writeNotice, writeResult } from '../../src/cli/output.ts';
+import type { OutputFormat } from './output-files.ts';
 import { profileProgress } from './profile-progress.ts';
 import { planProfile, profileOptions, type ProfilePlan } from './profile-options.ts';
 import { stopSignal } from '../../src/cli/signals.ts';
@@ -56,9 +57,21 @@ async function profile({ flags, environment }: Invocation): Promise<ExitCode> {
   const result = await measure({ ...plan, instruments, secret, clinicProgram }, stop.signal);
   const written = await files.writeProfile(plan.directory, result, baseline);
   for (const path of written) writeNotice(printable(`Wrote ${path}`));
-  const { profileSummary } = await import('../report/profile-summary.ts');
-  await writeResult(printable(profileSummary(result)));
+  await writeResult(await textOf(plan.output, result));
   return exitCodeOf(result);
+}
+
+async function textOf(output: OutputFormat, result: ProfileResult): Promise<string> {
+  switch (output) {
+    case 'json':
+      return `${JSON.stringify(result)}\n`;
+    case 'markdown':
+      return (await import('../report/profile-report.ts')).profileMarkdown(result);
+    case 'table':
+      return printable((await import('../report/profile-summary.ts')).profileSummary(result));
+    default:
+      return output satisfies never;
+  }
 }
 
 function exitCodeOf({ cutShort, runs, failures = [], clinic = [] }: ProfileResult): ExitCode {

@@ -17,7 +17,11 @@ const rowsShown = 15;
  * `key` tells them apart: `put`.
  */
 export function flameBlocks(key: string, data: FlameData, about: Block = null): Block {
-  return [reading(data), about, html`<div class="flame" data-flame="${key}">${htmlOf(heaviest(data))}</div>`];
+  return [
+    reading(data),
+    about,
+    html`<div class="flame" id="flame-${key}" data-flame="${key}">${htmlOf(heaviest(data))}</div>`,
+  ];
 }
 
 /** How the graphs are read, in a few sentences. */

@@ -5,19 +5,17 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { sumOfParts } from '../attribution/costs.ts';
 import { flameData, type FlameData, type FlameRun } from '../flame/flame-data.ts';
 import { readFlameSources } from '../flame/flame-files.ts';
 import type { ProfileResult, ProfileRun } from '../result/profile.ts';
-import { quantity } from '../result/quantity.ts';
-import { command, keyFigures, list, note, quiet, section, text, type Block } from './blocks.ts';
+import { command, details, list, quiet, section, text, type Block } from './blocks.ts';
 import { htmlOf } from './blocks-html.ts';
-import { describedTable, describeEnvironment } from './environment.ts';
+import { clusterSentence, describedTable, describeEnvironment } from './environment.ts';
 import { flameBlocks } from './flame-section.ts';
 import { markdownOf } from './markdown.ts';
 import { renderPage } from './page.ts';
 import { costSections } from './profile-costs.ts';
-import { replicationOf, requestCosts, showBytes, wholeCpuUs } from './profile-sentences.ts';
+import { leadBlocks, stateLine, validityBlocks } from './profile-lead.ts';
 import { runSentences, runTitle } from './profile-summary.ts';
 import { clinicSection, failedList, filesList, lockBlocks, overheadBlocks } from './profile-tables.ts';
 import { waitsBlocks } from './waits-section.ts';
@@ -49,8 +47,16 @@ export function profileMarkdown(result: ProfileResult): string {
 function profileBlocks(result: ProfileResult, flames: ReadonlyMap<string, FlameData>): Block {
   const { runs, environment } = result;
   return [
-    result.cutShort === true && note('CUT SHORT', 'Only a part was measured.'),
-    runs.map((run) => section(runTitle(run), keyFiguresOf(run), list(runSentences(run)), failedList(run))),
+    validityBlocks(result),
+    stateLine(clusterSentence(environment)),
+    runs.map((run) =>
+      section(
+        runTitle(run),
+        leadBlocks(run, flames.get(run.op)),
+        failedList(run),
+        details('What was found, in sentences', list(runSentences(run))),
+      ),
+    ),
     runs.length > 0 && costSections(runs),
     runs.map((run) => runSections(run, flames.get(run.op))),
     clinicSection(result),
@@ -71,28 +77,6 @@ function runSections({ op, waits, locks, overhead }: ProfileRun, flame: FlameDat
     locks !== undefined && section(`Locks: ${name}`, lockBlocks(locks)),
     overhead !== undefined && section(`What the instruments cost: ${name}`, overheadBlocks(overhead)),
   ];
-}
-
-/** The figures that people quote, before the sentences: what one request costs and where it waits. */
-function keyFiguresOf(run: ProfileRun): Block {
-  const { cpuUs, heapBytes, offHeapBytes } = requestCosts(run);
-  const [all] = run.waits?.operations ?? [];
-  const timed = all !== undefined && all.count > 0 ? all : null;
-  const bytes = (value: number | null): string => (value === null ? quantity(null, 'bytes') : showBytes(value));
-  return keyFigures([
-    ['CPU a request', quantity(cpuUs, 'us'), 'all threads of all nodes'],
-    ['Replication', quantity(replicationShare(run), 'share'), 'of CPU'],
-    ['Heap a request', bytes(heapBytes), 'allocated, all nodes'],
-    ['Off the heap', bytes(offHeapBytes), 'at least, a request'],
-    ['Mean time in the node', quantity(timed?.meanUs, 'latency'), 'from request to answer'],
-    ['Explained by stages', quantity(timed?.accountedShare, 'share'), 'of that time'],
-  ]);
-}
-
-/** Coordination, the client between nodes and the replica listener, of the CPU of all threads. */
-function replicationShare({ cpu }: ProfileRun): number | null {
-  const wholeUs = cpu === undefined ? 0 : wholeCpuUs(cpu);
-  return cpu === undefined || wholeUs === 0 ? null : replicationOf(sumOfParts(cpu.threads)) / wholeUs;
 }
 
 /** By operation, with the graphs of a baseline of the same operation laid under them. */

@@ -2,16 +2,32 @@
 import { profileSentences, requestCosts, showMicros, showNumber, showShare } from './profile-sentences.ts';
 import { instrumentTitle, type InstrumentOverhead, type ProfileResult, type ProfileRun } from '../result/profile.ts';
 import { perSecond } from '../load/verdict.ts';
+import { plain } from '../result/quantity.ts';
+import { piecesOf } from './blocks.ts';
+import { clusterSentence } from './environment.ts';
+import { Html } from './html.ts';
+import { adviceOf } from './profile-advice.ts';
+import { costSentence, validityBlocks } from './profile-lead.ts';
 
-/** For a terminal: a heading for each operation, its sentences below. */
-export function profileSummary({ runs, clinic = [], cutShort }: ProfileResult): string {
+/**
+ * For a terminal: first whether it is valid, then for each operation what it costs without instruments and the advice, and
+ * below that what was found.
+ */
+export function profileSummary(result: ProfileResult): string {
+  const { runs, clinic = [], environment } = result;
+  const validity = piecesOf(validityBlocks(result)).flatMap((piece) => {
+    if (piece instanceof Html) return [];
+    if (piece.kind === 'note') return [`${piece.word}: ${piece.text}`];
+    return piece.kind === 'text' ? [piece.text] : [];
+  });
   const sections = runs.map((run) => {
-    const lines = [...runSentences(run), ...failureLines(run)];
+    const lead = [costSentence(run) ?? [], adviceOf(run)].flat();
+    const lines = [...lead, ...runSentences(run), ...failureLines(run)];
     return [`${runTitle(run)}:`, ...lines.map((line) => `  ${line}`)];
   });
   const pages = clinic.map(({ title, path, note }) => `clinic ${title}: ${path ?? 'no page'} (${note})`);
-  const end = cutShort === true ? ['Cut short: only what is said above was measured'] : [];
-  return [...sections.flat(), ...pages, ...end].map((line) => `${line}\n`).join('');
+  const cluster = runs.length === 0 ? [] : [`Cluster: ${clusterSentence(environment)}`];
+  return [...validity, ...cluster, ...sections.flat(), ...pages].map((line) => `${plain(line)}\n`).join('');
 }
 
 /** `PUT at 4,200/s, batched`. */

@@ -90,6 +90,9 @@ figcaption .quiet{font-weight:400;font-size:.875rem;display:block}
 .bars .sections{position:relative;height:16px;font-size:.6875rem;line-height:16px;color:var(--quiet)}
 .bars .sections span{position:absolute;height:100%;overflow:hidden;border-left:2px solid var(--text)}
 .bars .sections span::before{content:"";display:inline-block;width:4px}
+.thumbnail{display:block;margin:16px 0;font-size:.8125rem;text-decoration:none}
+.thumbnail .boxes{position:relative;display:block;margin-top:4px;overflow:hidden;border-radius:3px}
+.thumbnail i{position:absolute;height:5px;min-width:1px;border-right:1px solid var(--page);print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .keys{list-style:none;display:flex;flex-wrap:wrap;gap:4px 16px;margin:8px 0;padding:0;font-size:.8125rem}
 .keys i{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px;vertical-align:-1px;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 @media (max-width:640px){.legend{margin-left:0}.ramp{margin-left:0}.legend output{min-width:0}}

@@ -77,14 +77,24 @@ function operationSection(operation: OperationWaits, { durability }: WaitTable):
   );
 }
 
+/** One bar of where an operation spends its time on average; nothing where none was timed. */
+export function meanWaits(waits: WaitTable | undefined): Block {
+  const [all] = waits?.operations ?? [];
+  if (all === undefined || all.count === 0) return null;
+  return barFigure({ ...all, bars: all.bars.filter(({ name }) => name === 'mean') }, 'On average, in the node.');
+}
+
 /** How the stages' shares change towards the slow end. */
-function barFigure({ method, bars, rows }: OperationWaits): Figure {
+function barFigure(
+  { method, bars, rows }: Pick<OperationWaits, 'method' | 'bars' | 'rows'>,
+  summary = 'On average and around the percentiles of the latency; each bar is 100% of its own time.',
+): Figure {
   type Bar = (typeof bars)[number];
   const partOf = ({ parts }: Bar, { stage }: WaitRow) => parts.find((part) => part.stage === stage);
   return stackedBars(
     {
       title: `Where operations spend their time${method === 'all' ? '' : `, ${method}`}`,
-      summary: 'On average and around the percentiles of the latency; each bar is 100% of its own time.',
+      summary,
       unit: 'latency',
       colourBy: 'section',
       names: places.filter((place) => rows.some((row) => row.place === place)),

@@ -104,9 +104,10 @@ test('kvorum profile', async (t) => {
     { skip: skipWithoutChromium },
     async () => {
       const text = await assertReport(own);
-      for (const words of ['CPU a request', 'Replication', 'samples wall time', 'Waiting: PUT']) {
+      for (const words of ['without instruments', 'CPU of a request by part', 'open the flame graph', 'Waiting: PUT']) {
         assert.ok(text.includes(words), `${words}: ${text}`);
       }
+      assert.match(text, /^(?:Kvorum profile: .*\s+)?(?:Dark colours\s+)?(?:VALID|INVALID|MISSED|ERRORS)/);
       assert.ok(!text.includes('Compared with'));
       assert.match(await assertReport(running), /Compared with batched put/);
     },
@@ -117,7 +118,11 @@ function assertTold({ stdout, stderr }: Ended, directory: string): void {
   assert.match(stderr, /^Starting 3 nodes\n(?:Filled \d+ of \d+ keys, .+\n)+put: warming up\n/);
   assert.match(stderr, /^put under no instrument: .+\nput under V8's CPU profiler, 1,000 us: .+$/m);
   for (const name of written) assert.ok(stderr.includes(`Wrote ${join(directory, name)}\n`), stderr);
-  assert.match(stdout.toString(), /^PUT at 200\/s, batched:\n {2}Under PUT replication takes [\d.]+% of CPU/);
+  const text = stdout.toString();
+  assert.match(text, /^(?:VALID|INVALID|MISSED|ERRORS): /);
+  assert.match(text, /^Cluster: 3 nodes, batched, fsync, n1: \d+ keys/m);
+  assert.match(text, /^PUT at 200\/s, batched:\n {2}Without instruments a PUT takes [\d,]+ us of CPU, p50 /m);
+  assert.match(text, /^ {2}Under PUT replication takes [\d.]+% of CPU/m);
 }
 
 function assertMeasured({ runs, cutShort }: ProfileResult): void {
@@ -176,7 +181,7 @@ test('SIGINT ends it with what was measured, marked as cut short, exit code 130'
     const { stderr, stdout, code } = await interrupted(t, args, at);
     assert.equal(code, 130, stderr);
     assert.ok(stderr.includes('Stopping; what was measured is kept\n'), stderr);
-    assert.match(stdout, /Cut short/);
+    assert.match(stdout, /^CUT SHORT/);
     const result = read(out);
     assert.deepEqual([result.cutShort, result.runs.length], [true, runs]);
     for (const name of written.slice(1)) assert.match(readFileSync(join(out, name), 'utf8'), /CUT SHORT/, name);

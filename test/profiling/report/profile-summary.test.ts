@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ObservedLoad, ProfileResult, ProfileRun } from '../../../profiling/result/profile.ts';
 import { overheadOf } from '../../../profiling/profile/overhead.ts';
+import { bareRun } from '../../support/bench-results.ts';
 import { profileSummary, runSentences, runTitle, signed } from '../../../profiling/report/profile-summary.ts';
 
 const run: ProfileRun = { op: 'put', mode: 'batched', rateAsked: 4200 };
@@ -47,14 +48,32 @@ test('runSentences() says of locks how long, and whose', () => {
   ]);
 });
 
-test('profileSummary() lists failures, the pages of clinic and that it was cut short', () => {
+test('profileSummary() says first what is invalid, missed, cut or failed, then what it costs without instruments', () => {
   const failed = [{ instrument: 'waits', reason: 'no room' }];
   const clinic = [{ title: 'flame', path: 'clinic/flame.html', note: 'holds a graph' }];
+  const loads = [load('none', 100), { ...load('cpu', 108), kind: 'invalid' as const }, load('none', 120)];
+  const { environment } = bareRun();
+  const parts = { runs: [{ ...run, failed, overhead: overheadOf(loads) }], clinic, environment };
   assert.equal(
-    profileSummary(result({ runs: [{ ...run, failed }], clinic, cutShort: true })),
-    'PUT at 4,200/s, batched:\n' +
+    profileSummary(result({ ...parts, cutShort: true, failures: ['get: the node died'] })),
+    'CUT SHORT: Only a part was measured.\n' +
+      'FAILED: get: the node died\n' +
+      'INVALID: PUT: the load generator could not keep the rate, so figures of these runs say little: ' +
+      "V8's CPU profiler, 1,000 us.\n" +
+      'Cluster: 3 nodes, batched, fsync, n1: 90,000 keys and 10,000 in the log, 33 MiB on ext4, log-segment-bytes 8MiB\n' +
+      'PUT at 4,200/s, batched:\n' +
+      '  Without instruments a PUT takes 110 us of CPU, p50 0.00 ms, p99 0.00 ms.\n' +
+      "  CPU a request under each instrument, against none: V8's CPU profiler, 1,000 us -1.8%.\n" +
       '  Not measured, Wait table: no room\n' +
-      'clinic flame: clinic/flame.html (holds a graph)\n' +
-      'Cut short: only what is said above was measured\n',
+      'clinic flame: clinic/flame.html (holds a graph)\n',
+  );
+});
+
+test('profileSummary() says that all runs were valid', () => {
+  const overhead = overheadOf([load('none', 100), load('cpu', 108)]);
+  const { environment } = bareRun();
+  assert.match(
+    profileSummary(result({ runs: [{ ...run, overhead }], environment })),
+    /^VALID: all 2 runs kept their rate without an error\.\n/,
   );
 });
