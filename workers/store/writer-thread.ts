@@ -13,10 +13,18 @@ import { osThreadId } from '../../src/metrics/thread-metrics.ts';
 import { StoreEnvironment } from './environment.ts';
 import { openLogFiles, type LogFiles } from './log-files.ts';
 import { NewestRecords } from './newest-records.ts';
-import { describeDamage, findLogs, newestRecords, type FoundLog } from './replay.ts';
+import { describeDamage, findLogs, haveForeignKeys, newestRecords, type FoundLog } from './replay.ts';
 import { isDiskFull } from './room.ts';
 import { StoreWriter } from './store-writer.ts';
-import type { CheckpointJob, Job, JobEnd, Replayed, WriterFailed, WriterOptions, WriterReady } from './writer-protocol.ts';
+import type {
+  CheckpointJob,
+  Job,
+  JobEnd,
+  Replayed,
+  WriterFailed,
+  WriterOptions,
+  WriterReady,
+} from './writer-protocol.ts';
 
 const port = parentPort as MessagePort;
 const options = workerData as WriterOptions;
@@ -64,6 +72,8 @@ function replay(files: LogFiles, writer: StoreWriter): Replayed {
   if (damage !== undefined && !options.acceptLogDamage) throw damagedLog(options.directory, damage);
   const newest = newestRecords(logs);
   const isFull = !withRoom(() => checkpoint(writer, newest, logs));
+  // What waits is read by its log's owner, so keys that another worker owns now would be missing.
+  if (isFull && haveForeignKeys(logs, options.workers)) throw noRoomForReplay(options.directory);
   if (!isFull && options.replay === 'all') {
     withRoom(() => writer.removeUnfinished());
     for (const { owner, files: names } of logs)
@@ -107,6 +117,13 @@ function damagedLog(directory: string, damage: string): KvorumError {
     `${damage} were on the disk and cannot be read any more; remove the directory and let the node be refilled by its ` +
     'peers, or start it once with --accept-log-damage, which keeps what can be read and gives up the rest';
   return new KvorumError('log-damaged', `Cannot open store "${directory}": ${text}`);
+}
+
+function noRoomForReplay(directory: string): KvorumError {
+  const text =
+    'its disk has no room for what waits in the log, and that was written with another number of workers; make room, or ' +
+    'start the node with --workers as before';
+  return new KvorumError('store-unusable', `Cannot open store "${directory}": ${text}`);
 }
 
 /** A checkpoint that is under way. */
