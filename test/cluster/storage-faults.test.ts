@@ -164,6 +164,21 @@ test('a node whose disk is full stops in good order and starts again', { skip: n
   assert.equal((await cluster.put(0, 'one more', value)).status, 507);
 });
 
+test('a full disk and another number of workers: the node waits for room', { skip: noMount ?? false }, async (t) => {
+  const cluster = await prepareCluster(t, { nodes: 1, flags: small });
+  const filler = onSmallDisk(cluster, cluster.node(0).dataDirectory);
+  await cluster.start(0);
+  const written = await fill(cluster);
+  await cluster.stop(0);
+  await assert.rejects(cluster.start(0, ['--workers', '2']), /written with another number of workers; make room/);
+  await cluster.start(0);
+  await readBack(cluster, written);
+  await cluster.stop(0);
+  rmSync(filler);
+  await cluster.start(0, ['--workers', '2']);
+  await readBack(cluster, written);
+});
+
 test('one full replica of three', { skip: noMount ?? false }, async (t) => {
   const cluster = await prepareCluster(t, { nodes: 3, flags: small });
   onSmallDisk(cluster, cluster.node(0).dataDirectory);

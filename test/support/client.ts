@@ -7,6 +7,7 @@ export interface Answer {
   readonly reason: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+  readonly trailers: Readonly<Record<string, string | undefined>>;
 }
 
 export interface Ask {
@@ -38,6 +39,7 @@ export function ask(origin: string, target: string, given: Ask = {}): Promise<An
             reason: statusMessage,
             headers: response.headers,
             body: Buffer.concat(chunks),
+            trailers: response.trailers,
           });
         });
       },

@@ -3,6 +3,8 @@
  * It reads files and decides; nothing is written.
  */
 import type { Buffer } from 'node:buffer';
+import { ownerOf } from '../../src/domain/owners.ts';
+import { hashKey } from '../../src/domain/rendezvous.ts';
 import {
   baseByGroups,
   damageOf,
@@ -120,6 +122,19 @@ export function newestRecords(logs: readonly FoundLog[]): NewestRecords {
     }
   }
   return newest;
+}
+
+/** Whether logs hold keys that belong to other owners now: the node had another number of workers when they were written. */
+export function haveForeignKeys(logs: readonly FoundLog[], workers: number): boolean {
+  return logs.some(({ owner, segments }) =>
+    segments.some(({ bytes, header }) => {
+      let isForeign = false;
+      readSegment(bytes, header, ({ keyStart, keyEnd }) => {
+        isForeign ||= ownerOf(hashKey(bytes, keyStart, keyEnd), workers) !== owner;
+      });
+      return isForeign;
+    }),
+  );
 }
 
 /** Says what is damaged, for people. */

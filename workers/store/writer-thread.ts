@@ -14,7 +14,7 @@ import { osThreadId } from '../../src/metrics/thread-metrics.ts';
 import { StoreEnvironment } from './environment.ts';
 import { openLogFiles, type LogFiles } from './log-files.ts';
 import { NewestRecords } from './newest-records.ts';
-import { describeDamage, findLogs, newestRecords, type FoundLog } from './replay.ts';
+import { describeDamage, findLogs, haveForeignKeys, newestRecords, type FoundLog } from './replay.ts';
 import { isDiskFull } from './room.ts';
 import { StoreWriter } from './store-writer.ts';
 import type {
@@ -73,6 +73,8 @@ function replay(files: LogFiles, writer: StoreWriter): Replayed {
   if (damage !== undefined) noteDamage(options.directory);
   const newest = newestRecords(logs);
   const isFull = !withRoom(() => checkpoint(writer, newest, logs));
+  // What waits is read by its log's owner, so keys that another worker owns now would be missing.
+  if (isFull && haveForeignKeys(logs, options.workers)) throw noRoomForReplay(options.directory);
   if (!isFull && options.replay === 'all') {
     withRoom(() => writer.removeUnfinished());
     for (const { owner, files: names } of logs)
@@ -118,6 +120,13 @@ function noteDamage(directory: string): void {
     fsyncSync(descriptor);
     closeSync(descriptor);
   }
+}
+
+function noRoomForReplay(directory: string): KvorumError {
+  const text =
+    'its disk has no room for what waits in the log, and that was written with another number of workers; make room, or ' +
+    'start the node with --workers as before';
+  return new KvorumError('store-unusable', `Cannot open store "${directory}": ${text}`);
 }
 
 /** A checkpoint that is under way. */
