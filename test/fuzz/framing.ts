@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AnswerBytes } from '../../src/http/answer-bytes.ts';
 import { Connection, HEAD_BYTES_MAX } from '../../src/http/connection.ts';
 import type { OnBody, Request } from '../../src/http/request.ts';
 import type { Choices } from './requests.ts';
@@ -107,6 +108,8 @@ export async function frontFraming(pieces: readonly Buffer[], choices?: Choices)
     now,
     arrivals: { areNoted: false },
     keepAliveMs: 1000,
+    readerGraceMs: () => 1000,
+    answerBytes: new AnswerBytes(Infinity),
     bodyBytesPerSecondMin: 1,
   });
   socket.on('data', (bytes: Buffer) => {

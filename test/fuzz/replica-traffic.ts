@@ -30,7 +30,7 @@ export async function startReplicaTarget(owner: ClusterOwner): Promise<ReplicaTa
   const flags = ['--cluster-secret', secret, '--value-bytes-max', '1MiB'];
   const cluster = await prepareCluster(owner, { nodes: 2, durability: 'commit', flags });
   const [mine, other] = [cluster.node(0).url, cluster.node(1).url];
-  const topology = topologyDigest(parseTopology(mine, [mine, other]));
+  const topology = topologyDigest(parseTopology(mine, [mine, other]), 2);
   const recorded: Buffer[][] = [];
   const sockets = new Set<Socket>();
   const relay = createServer((socket) => {
@@ -38,7 +38,7 @@ export async function startReplicaTarget(owner: ClusterOwner): Promise<ReplicaTa
     void handOn(socket, { id: nodeIdOf(other), topology, secret }, mine, recorded);
   });
   const replicaPort = await listenOn(relay, 0);
-  const description = { id: nodeIdOf(other), url: other, version: '0', protocol: replicaProtocol, topology };
+  const description = { id: nodeIdOf(other), url: other, version: '0', protocol: replicaProtocol, topology, start: 1 };
   const front = createHttpServer((_, response) => {
     response.end(JSON.stringify({ ...description, replicaPorts: [replicaPort] }));
   });
