@@ -177,6 +177,7 @@ class Node implements NodeView {
     return {
       onOutcomes: (frame) => this.#dispatcher.deliver(frame),
       onVersion: (newest) => this.#clock.see(newest),
+      onStampAbove: (above, give) => give(this.#clock.stampAbove(above)),
       onRange: (message) => this.#ranges.onMessage(message),
       onWorkerGone: (worker) => this.#ranges.onWorkerGone(worker),
     };

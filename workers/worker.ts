@@ -19,6 +19,8 @@ import { frameSender, type FrameSender } from './ground/frame-sender.ts';
 import { SeenVersions } from './ground/seen-versions.ts';
 import { wholeStanding } from './ground/standing.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
+import { Stamps } from './coordinator/stamps.ts';
+import { steps } from './ground/pace.ts';
 import { LocalReplica } from './replica/local-replica.ts';
 import { PeerClient } from './peers/peer-client.ts';
 import type { ClusterMember } from './peers/handshake.ts';
@@ -65,6 +67,7 @@ export interface Worker {
 interface Running {
   readonly settings: WorkerSettings;
   readonly coordinator: Coordinator;
+  readonly stamps: Stamps;
   readonly peers: readonly (PeerClient | undefined)[];
   readonly listener: ReplicaListener;
   readonly store: Store;
@@ -75,6 +78,12 @@ interface Running {
   readonly waits: WaitsSwitch;
   readonly refusals: PeerRefusals;
   readonly send: Send;
+}
+
+/** What goes with frames to peers, and who is told when one is lost. */
+interface PeerWords {
+  readonly sender: FrameSender;
+  readonly onLost: (node: number) => void;
 }
 
 type Send = (message: WorkerMessage, transfer?: ArrayBuffer[]) => void;
@@ -111,7 +120,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     snapshots.forget(worker),
   );
   const sender = frameSender(versions, settings.start);
-  const peers = createPeers(shell, { send, refusals, sender });
+  const onLost = (node: number): void => coordinator.peerLost(node);
+  const peers = createPeers(shell, { send, refusals, sender, onLost });
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
     replica.run();
@@ -142,6 +152,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     onHello: (url) => peerAt(peers, url)?.greet() ?? Promise.resolve(),
   });
   const sequential = settings.mode === 'sync';
+  const stamps = new Stamps(send);
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
   const coordinator = new Coordinator({
     topology,
@@ -153,11 +164,14 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     time: systemTime,
     timeoutMs,
     readRepair,
+    stampAbove: (above, give) => stamps.above(above, give),
+    pause: steps.pause,
     sendOutcomes,
   });
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
-  return { settings, coordinator, peers, listener, store, ranges, desk, siblings, report, waits, refusals, send };
+  const parts = { settings, coordinator, stamps, peers, listener, store, ranges, desk };
+  return { ...parts, siblings, report, waits, refusals, send };
 }
 
 /** The replica as peers reach it: what they ask of the wrong worker goes to the right one. */
@@ -184,7 +198,7 @@ function otherOwners(siblings: Siblings, { index, settings: { workers } }: Worke
 
 function createPeers(
   { settings, index: workerIndex }: WorkerShell,
-  { send, refusals, sender }: Pick<Running, 'send' | 'refusals'> & { readonly sender: FrameSender },
+  { send, refusals, sender, onLost }: Pick<Running, 'send' | 'refusals'> & PeerWords,
 ): (PeerClient | undefined)[] {
   const self = member(settings);
   return settings.topology.nodes.map((node, index) => {
@@ -202,6 +216,7 @@ function createPeers(
       refusals,
       timeoutMs: settings.timeoutMs,
       onStateChange: ({ url, state, error }, before) => {
+        if (before === 'up') onLost(index);
         // Nodes that start together find each other absent at first; that is no warning.
         log(send, before === 'up' ? 'warn' : 'info', `peer is ${state}`, { url, error });
       },
@@ -235,6 +250,7 @@ function takeCommands(port: MessagePort, running: Running): void {
     else if (command.kind === 'stop') void stop(running);
     else if (command.kind === 'sibling') running.siblings.connect(command.worker, command.port);
     else if (command.kind === 'peer-silent') peerAt(running.peers, command.url)?.doubt();
+    else if (command.kind === 'stamp') running.stamps.take(command.id, command.version);
     else if (command.kind === 'waits-start') void startWaits(running, command.options, command.module);
     else if (command.kind === 'waits-stop') running.send({ kind: 'waits', recording: running.waits.stop() });
     else running.desk.take(command);

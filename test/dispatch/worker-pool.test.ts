@@ -43,6 +43,7 @@ async function start(t: TestContext, options: Options = {}): Promise<Started> {
   await pool.start({
     onOutcomes: (bytes) => started.ahead.push(...outcomesIn(bytes)),
     onVersion: () => {},
+    onStampAbove: (above, give) => give(above + 1),
     onRange: () => {},
     onWorkerGone: (worker) => started.gone.push(worker),
     onFatal: (error) => started.errors.push(error.message),
@@ -117,7 +118,13 @@ for (const dispatch of ['pool', 'inline'] as const) {
     writeFileSync(join(directory, 'store.mdb'), 'no store of ours');
     const pool = poolIn(directory, [], { dispatch });
     const ignored = (): void => {};
-    const handlers = { onOutcomes: ignored, onVersion: ignored, onRange: ignored, onWorkerGone: ignored };
+    const handlers = {
+      onOutcomes: ignored,
+      onVersion: ignored,
+      onStampAbove: ignored,
+      onRange: ignored,
+      onWorkerGone: ignored,
+    };
     const fatal: KvorumError[] = [];
     await assert.rejects(pool.start({ ...handlers, onFatal: (error) => fatal.push(error) }), {
       code: 'store-unusable',

@@ -138,7 +138,12 @@ export class NewestRecords {
   }
 
   #compareKeys(left: number, right: number): number {
-    return compareKeys(this.#bytesOf(left), this.#offsets[left] as number, this.#bytesOf(right), this.#offsets[right] as number);
+    return compareKeys(
+      this.#bytesOf(left),
+      this.#offsets[left] as number,
+      this.#bytesOf(right),
+      this.#offsets[right] as number,
+    );
   }
 
   /** Of two with the same stamp, a large value that was written again, the one that comes later stays. */

@@ -16,7 +16,15 @@ import { NewestRecords } from './newest-records.ts';
 import { describeDamage, findLogs, newestRecords, type FoundLog } from './replay.ts';
 import { isDiskFull } from './room.ts';
 import { StoreWriter } from './store-writer.ts';
-import type { CheckpointJob, Job, JobEnd, Replayed, WriterFailed, WriterOptions, WriterReady } from './writer-protocol.ts';
+import type {
+  CheckpointJob,
+  Job,
+  JobEnd,
+  Replayed,
+  WriterFailed,
+  WriterOptions,
+  WriterReady,
+} from './writer-protocol.ts';
 
 const port = parentPort as MessagePort;
 const options = workerData as WriterOptions;
