@@ -225,6 +225,7 @@ class Node implements NodeView {
     return {
       onOutcomes: (frame) => this.#dispatcher.deliver(frame),
       onVersion: (newest) => this.#clock.see(newest),
+      onStampAbove: (above, give) => give(this.#clock.stampAbove(above)),
       onRange: (message) => this.#ranges.onMessage(message),
       ...this.#link.handlers,
       onWorkerGone: (worker) => {

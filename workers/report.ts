@@ -138,6 +138,13 @@ function coordinatorFamilies(coordinator: Coordinator, labels: Labels): MetricFa
     ),
     family(
       'counter',
+      'kvorum_second_rounds_total',
+      'Writes that were stamped again, above what kept their first stamp from winning, or since they are strict',
+      coordinator.secondRounds,
+      labels,
+    ),
+    family(
+      'counter',
       'kvorum_late_replies_total',
       'Replies that came after the outcome',
       coordinator.lateReplies,

@@ -23,6 +23,8 @@ import type { WorkerSettings } from '../src/settings/settings.ts';
 import { frameSender, type FrameSender } from './ground/frame-sender.ts';
 import { SeenVersions } from './ground/seen-versions.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
+import { Stamps } from './coordinator/stamps.ts';
+import { steps } from './ground/pace.ts';
 import { LocalReplica } from './replica/local-replica.ts';
 import { PeerClient } from './peers/peer-client.ts';
 import type { ClusterMember } from './peers/handshake.ts';
@@ -71,6 +73,7 @@ export interface Worker {
 interface Running {
   readonly settings: WorkerSettings;
   readonly coordinator: Coordinator;
+  readonly stamps: Stamps;
   readonly peers: readonly (PeerClient | undefined)[];
   readonly listener: ReplicaListener;
   readonly store: Store;
@@ -82,6 +85,12 @@ interface Running {
   readonly refusals: PeerRefusals;
   readonly standing: StandingDesk;
   readonly send: Send;
+}
+
+/** What goes with frames to peers, and who is told of them. */
+interface PeerWords extends Pick<Running, 'send' | 'refusals' | 'standing'> {
+  readonly sender: FrameSender;
+  readonly onLost: (node: number) => void;
 }
 
 type Send = (message: WorkerMessage, transfer?: ArrayBuffer[]) => void;
@@ -132,7 +141,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     snapshots.forget(worker),
   );
   const sender = frameSender(versions, settings.start);
-  const peers = createPeers(shell, { send, refusals, sender, standing });
+  const onPeerLost = (node: number): void => coordinator.peerLost(node);
+  const peers = createPeers(shell, { send, refusals, sender, standing, onLost: onPeerLost });
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
     replica.run();
@@ -165,6 +175,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     onHello: (url) => peerAt(peers, url)?.greet() ?? Promise.resolve(),
   });
   const sequential = settings.mode === 'sync';
+  const stamps = new Stamps(send);
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
   const coordinator = new Coordinator({
     topology,
@@ -176,6 +187,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     time: systemTime,
     timeoutMs,
     readRepair,
+    stampAbove: (above, give) => stamps.above(above, give),
+    pause: steps.pause,
     sendOutcomes,
   });
   const desk = new RangeDesk(ranges, send);
@@ -185,7 +198,20 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
     standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
   }
-  const parts = { settings, coordinator, peers, listener, store, ranges, desk, siblings, report, waits, refusals };
+  const parts = {
+    settings,
+    coordinator,
+    stamps,
+    peers,
+    listener,
+    store,
+    ranges,
+    desk,
+    siblings,
+    report,
+    waits,
+    refusals,
+  };
   return { ...parts, standing, send };
 }
 
@@ -213,12 +239,7 @@ function otherOwners(siblings: Siblings, { index, settings: { workers } }: Worke
 
 function createPeers(
   { settings, index: workerIndex }: WorkerShell,
-  {
-    send,
-    refusals,
-    sender,
-    standing,
-  }: Pick<Running, 'send' | 'refusals' | 'standing'> & { readonly sender: FrameSender },
+  { send, refusals, sender, standing, onLost: onPeerLost }: PeerWords,
 ): (PeerClient | undefined)[] {
   const self = member(settings);
   return settings.topology.nodes.map((node, index) => {
@@ -246,6 +267,7 @@ function createPeers(
       refusals,
       timeoutMs: settings.timeoutMs,
       onStateChange: ({ url, state, error }, before) => {
+        if (before === 'up') onPeerLost(index);
         // Nodes that start together find each other absent at first; that is no warning.
         log(send, before === 'up' ? 'warn' : 'info', `peer is ${state}`, { url, error });
         if (state !== 'up') send({ kind: 'peer-left', url });
@@ -280,6 +302,7 @@ function takeCommands(port: MessagePort, running: Running): void {
     else if (command.kind === 'stop') void stop(running);
     else if (command.kind === 'sibling') running.siblings.connect(command.worker, command.port);
     else if (command.kind === 'peer-silent') peerAt(running.peers, command.url)?.doubt();
+    else if (command.kind === 'stamp') running.stamps.take(command.id, command.version);
     else if (command.kind === 'waits-start') void startWaits(running, command.options, command.module);
     else if (command.kind === 'waits-stop') running.send({ kind: 'waits', recording: running.waits.stop() });
     else if (isStandingCommand(command)) running.standing.take(command);

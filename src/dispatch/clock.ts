@@ -34,6 +34,13 @@ export class NodeClock {
     return this.#last;
   }
 
+  /** A version above `above`, for a write that something of that version keeps from winning; undefined where there is none. */
+  stampAbove(above: Version): Version | undefined {
+    this.see(above);
+    const version = this.stamp();
+    return version > above ? version : undefined;
+  }
+
   /** Moves forward past a version that the node has seen, unless that is too far in the future. */
   see(version: Version): void {
     if (version <= this.#last) return;

@@ -318,6 +318,8 @@ function asOutcome(
       return { kind: 'timedOut', ...tally };
     case outcomeCodes.full:
       return { kind: 'full', ...tally };
+    case outcomeCodes.refusedClock:
+      return { kind: 'refusedClock', ...tally };
     case outcomeCodes.overloaded:
       return { kind: 'overloaded' };
     case outcomeCodes.failed:

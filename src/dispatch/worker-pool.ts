@@ -64,6 +64,8 @@ export interface WorkerPoolHandlers {
   readonly onOutcomes: (frame: Buffer) => void;
   /** A worker has seen a version that is ahead of the wall clock. */
   readonly onVersion: (newest: number) => void;
+  /** Gives a stamp above a version, later or at once; undefined where there is none now. */
+  readonly onStampAbove: (above: number, give: (version: number | undefined) => void) => void;
   /** Takes what the workers' scans say. */
   readonly onRange: (message: RangeMessage) => void;
   /** Takes what bears on the node's standing. */
@@ -320,6 +322,11 @@ export class WorkerPool {
       place.isBehind = message.isBehind;
     } else if (message.kind === 'clock') {
       this.#handlers?.onVersion(message.newest);
+    } else if (message.kind === 'stamp-above') {
+      const { id, above } = message;
+      this.#handlers?.onStampAbove(above, (version) => {
+        place.control?.postMessage({ kind: 'stamp', id, version } satisfies WorkerCommand);
+      });
     } else if (message.kind === 'range-page' || message.kind === 'range-end') {
       this.#handlers?.onRange(message);
     } else if (isStandingMessage(message)) {

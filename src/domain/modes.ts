@@ -15,6 +15,17 @@ export type Durability = (typeof durabilities)[number];
 export const dispatches = ['pool', 'inline'] as const;
 export type Dispatch = (typeof dispatches)[number];
 
+/**
+ * What becomes of replicas that a read finds to hold less than others: the newest record is written to them before the read is
+ * answered, so that no later one goes back in time; or after it; or not at all.
+ */
+export const readRepairs = ['blocking', 'background', 'off'] as const;
+export type ReadRepair = (typeof readRepairs)[number];
+
+/** What operations promise: an acknowledged write is seen by quorum reads; `strict`: linearizable for each key. */
+export const consistencies = ['quorum', 'strict'] as const;
+export type Consistency = (typeof consistencies)[number];
+
 /** How operation frames reach a peer: over one link that both ends write to, or in an HTTP request each. */
 export const peerProtocols = ['link', 'http'] as const;
 export type PeerProtocol = (typeof peerProtocols)[number];

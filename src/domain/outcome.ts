@@ -10,5 +10,9 @@ export type Outcome =
   | { readonly kind: 'found'; readonly value: Uint8Array; readonly version: Version }
   | { readonly kind: 'missing' }
   | { readonly kind: 'written' }
-  | { readonly kind: 'unreachable' | 'timedOut' | 'full'; readonly acks: number; readonly failures: number }
+  | {
+      readonly kind: 'unreachable' | 'timedOut' | 'full' | 'refusedClock';
+      readonly acks: number;
+      readonly failures: number;
+    }
   | { readonly kind: 'overloaded' | 'failed' };

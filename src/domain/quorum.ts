@@ -1,6 +1,8 @@
 /**
  * Quorums as pure arithmetic: how many acknowledgements an operation needs, and what the replies so far amount to.
  *
+ * What counts as an acknowledgement is the table `replyWeights`.
+ *
  * Invariants: a verdict never changes once it is not pending, whatever arrives later; `met` is reached with exactly
  * `acksRequired` acknowledgements and `unreachable` with exactly `replicaCount - acksRequired + 1` failures.
  * Dynamo (2007) section 4.5 calls the two numbers W or R, and N.
@@ -63,6 +65,21 @@ export function judge(quorum: Quorum, tally: Tally): Verdict {
   // from - ack + 1 failures: the quorum can no longer be met, so answer now.
   if (tally.failures > quorum.replicaCount - quorum.acksRequired) return 'unreachable';
   return 'pending';
+}
+
+/** What the replies to the first stamp of a write amount to. */
+export type FirstRoundVerdict = Verdict | 'stamp-again';
+
+/**
+ * As `judge`, for a write of which so many replicas hold something newer. Once they keep it from its quorum, and a quorum has
+ * told how new what it holds is, a stamp above all that can win.
+ */
+export function judgeFirstRound(quorum: Quorum, tally: Tally, superseded: number): FirstRoundVerdict {
+  const verdict = judge(quorum, tally);
+  if (verdict !== 'pending') return verdict;
+  const outstanding = quorum.replicaCount - tally.acks - tally.failures - superseded;
+  if (tally.acks + outstanding >= quorum.acksRequired) return 'pending';
+  return tally.acks + superseded >= quorum.acksRequired ? 'stamp-again' : 'pending';
 }
 
 /** What a request may ask for: both, one or neither of the two numbers. */

@@ -5,7 +5,7 @@
  */
 import { replyCodes } from '../formats/codes.ts';
 import { compareRecords, compareStamps, mergeRecords } from './merge.ts';
-import type { Reply } from '../formats/reply.ts';
+import { announcesRecord, holdsRecord, tellsRecord, type Reply } from '../formats/reply.ts';
 
 /**
  * The newer of two replies to a read; one that neither has nor announces a record is older than any that does. Of two
@@ -16,7 +16,7 @@ export function newerReply(left: Reply, right: Reply): Reply {
   if (!tellsRecord(left)) return right;
   if (areWhole(left, right)) return mergeRecords(left, right);
   const order = compareStamps(left, right);
-  if (order === 0) return left.code === replyCodes.record ? left : right;
+  if (order === 0) return holdsRecord(left.code) ? left : right;
   return order > 0 ? left : right;
 }
 
@@ -29,7 +29,45 @@ export interface ReplicaReply {
 
 const nobody: readonly number[] = [];
 
-/** The nodes whose reply is older than `newest`: they lack its record. A replica that failed is not among them. */
+/** The nodes that hold this record or a newer one, votes or not. */
+export function countHolders(replies: readonly ReplicaReply[], record: Reply): number {
+  let holders = 0;
+  for (const { reply } of replies) if (tellsRecord(reply) && compareReplies(reply, record) >= 0) holders++;
+  return holders;
+}
+
+/**
+ * What a read does next that has its votes and must not answer what a later one may not find.
+ *
+ * `answer`: enough replicas hold it. `await-votes`: one that is on its way may say that it does. `write-back`: it is written to
+ * those that lack it. `pending`: for that, or for what is on its way. `unreachable`: not enough of them took it.
+ */
+export type ReadStep = 'answer' | 'await-votes' | 'write-back' | 'pending' | 'unreachable';
+
+/** How far a read has come. */
+export interface ReadProgress {
+  readonly acksRequired: number;
+  /** Replicas that hold what is to be answered, or something newer. */
+  readonly holders: number;
+  /** Replicas that have not replied. */
+  readonly outstanding: number;
+  /** Whether it has waited for those as long as it does. */
+  readonly hasWaited: boolean;
+  /** Replicas that lack the newest record and were not sent it. */
+  readonly stale: number;
+  /** Replicas that were sent it and have not replied. */
+  readonly writing: number;
+}
+
+export function readStep(progress: ReadProgress): ReadStep {
+  const { acksRequired, holders, outstanding, hasWaited, stale, writing } = progress;
+  if (holders >= acksRequired) return 'answer';
+  if (outstanding > 0 && !hasWaited) return 'await-votes';
+  if (stale > 0) return 'write-back';
+  return outstanding > 0 || writing > 0 ? 'pending' : 'unreachable';
+}
+
+/** The nodes that said something older than `newest` or do not know: they lack its record. One that failed is not among them. */
 export function staleReplicas(replies: readonly ReplicaReply[], newest: Reply): readonly number[] {
   if (!tellsRecord(newest)) return nobody;
   let stale: number[] | undefined;
@@ -40,18 +78,14 @@ export function staleReplicas(replies: readonly ReplicaReply[], newest: Reply): 
 /** The nodes that announce the same record as `newest` does. */
 export function announcersOf(replies: readonly ReplicaReply[], newest: Reply): number[] {
   const announcers = replies.filter(({ reply }) => {
-    return reply.code === replyCodes.large && compareReplies(reply, newest) === 0;
+    return announcesRecord(reply.code) && compareReplies(reply, newest) === 0;
   });
   return announcers.map(({ node }) => node);
 }
 
 function isOlder(reply: Reply, newest: Reply): boolean {
-  if (reply.code === replyCodes.absent) return true;
-  return reply !== newest && tellsRecord(reply) && compareReplies(reply, newest) < 0;
-}
-
-function tellsRecord({ code }: Reply): boolean {
-  return code === replyCodes.record || code === replyCodes.large;
+  if (!tellsRecord(reply)) return reply.code !== replyCodes.failed;
+  return reply !== newest && compareReplies(reply, newest) < 0;
 }
 
 /** The order of merging. What is only announced is compared by its stamp, which no two writes share. */
@@ -60,5 +94,5 @@ function compareReplies(left: Reply, right: Reply): number {
 }
 
 function areWhole(left: Reply, right: Reply): boolean {
-  return left.code === replyCodes.record && right.code === replyCodes.record;
+  return holdsRecord(left.code) && holdsRecord(right.code);
 }

@@ -22,6 +22,8 @@ export const outcomeCodes = {
   overloaded: 7,
   /** The worker thread died or refused the frame. Outcome unknown. */
   failed: 8,
+  /** The quorum cannot be met since replicas refuse the write's stamp: clocks differ. Outcome unknown. */
+  refusedClock: 9,
 } as const;
 
 export type OutcomeCode = (typeof outcomeCodes)[keyof typeof outcomeCodes];

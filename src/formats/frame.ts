@@ -21,7 +21,7 @@
 import { Buffer } from 'node:buffer';
 import { KvorumError } from '../diagnostics/errors.ts';
 import { operationKinds, type OperationKind } from './codes.ts';
-import { RECORD_HEADER_BYTES, sealRecord, sealRecordInSteps, type Stamp } from './record.ts';
+import { readStamp, RECORD_HEADER_BYTES, sealRecord, sealRecordInSteps, type Stamp } from './record.ts';
 
 export const ENTRY_HEADER_BYTES = 14;
 const FLAGS_OFFSET = 11;
@@ -197,9 +197,51 @@ export function largeRead(entry: Entry): Entry {
   return readEntry(bytes, 0);
 }
 
+/** The read, in a frame of its own, that asks which is the newest version under an entry's key. */
+export function versionRead(entry: Entry): Entry {
+  const keyBytes = entry.keyEnd - entry.keyStart;
+  const bytes = Buffer.from(entry.bytes.subarray(entry.offset, entry.offset + ENTRY_HEADER_BYTES + keyBytes));
+  bytes.writeUInt32LE(bytes.length, 0);
+  bytes[8] = operationKinds.read;
+  bytes[FLAGS_OFFSET] = entryFlags.announceOnly;
+  return readEntry(bytes, 0);
+}
+
+/** A write with another stamp, in a frame of its own; in steps, as a large value needs them. */
+export function* stampAgain(entry: Entry, stamp: Omit<Stamp, 'kind'>): Generator<void, Entry> {
+  const bytes = allocateFrame(entry.length);
+  bytes.set(entryView(entry));
+  bytes[FLAGS_OFFSET] = flagsOf(entry) | entryFlags.secondRound;
+  const copy = readEntry(bytes, 0);
+  const { kind } = readStamp(bytes, copy.keyEnd);
+  const valueBytes = entry.length - copy.keyEnd - RECORD_HEADER_BYTES;
+  yield* sealRecordInSteps(bytes, copy.keyEnd, valueBytes, keyOf(copy), { ...stamp, kind });
+  return copy;
+}
+
 /** Whether a read also takes a large value. */
 export function isLargeRead(entry: Entry): boolean {
   return (flagsOf(entry) & entryFlags.largeRead) !== 0;
+}
+
+/** Whether a read wants to know the newest version only. */
+export function isAnnounceOnly(entry: Entry): boolean {
+  return (flagsOf(entry) & entryFlags.announceOnly) !== 0;
+}
+
+/** Whether an operation is to be linearizable. */
+export function isStrict(entry: Entry): boolean {
+  return (flagsOf(entry) & entryFlags.strict) !== 0;
+}
+
+/** Whether a write brings what some replica holds already to one that lacks it. */
+export function isRepair(entry: Entry): boolean {
+  return (flagsOf(entry) & (entryFlags.repair | entryFlags.hint)) !== 0;
+}
+
+/** Whether nothing is behind a write's version but the clock of the node that stamped it. */
+export function isFirstHand(entry: Entry): boolean {
+  return (flagsOf(entry) & (entryFlags.repair | entryFlags.hint | entryFlags.secondRound)) === 0;
 }
 
 /** The flags of an entry (`entryFlags`). */

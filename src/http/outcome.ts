@@ -28,6 +28,7 @@ export interface EntityExchange {
 /** Asks a client to come back in a second. */
 export const retryAfter = 'retry-after: 1\r\n';
 
+const clocksDiffer = "Replicas refuse this node's time, see the clocks in /v0/status";
 const created: Response = { status: 201, fields: '', body: undefined };
 const accepted: Response = { status: 202, fields: '', body: undefined };
 const missing = problemResponse('not-found');
@@ -44,6 +45,8 @@ export function outcomeResponse(exchange: EntityExchange, outcome: Outcome): Res
       return exchange.method === 'PUT' ? created : accepted;
     case 'unreachable':
       return problemResponse('not-enough-replicas', shortfall(exchange, outcome));
+    case 'refusedClock':
+      return problemResponse('not-enough-replicas', `${clocksDiffer}: ${shortfall(exchange, outcome)}`);
     case 'timedOut':
       return problemResponse('timeout', shortfall(exchange, outcome));
     case 'full':

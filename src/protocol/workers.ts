@@ -57,6 +57,7 @@ export type WorkerMessage =
   | { readonly kind: 'behind'; readonly isBehind: boolean }
   /** A version that is ahead of the wall clock was seen. */
   | { readonly kind: 'clock'; readonly newest: number }
+  | StampWish
   | { readonly kind: 'fatal'; readonly message: string }
   | { readonly kind: 'announced' }
   | { readonly kind: 'stopped' }
@@ -117,6 +118,13 @@ export function isStandingCommand(command: WorkerCommand): command is StandingCo
   return command.kind === 'own-claim' || command.kind === 'standing' || command.kind === 'introduce';
 }
 
+/** Worker to main: wants a stamp above a version for a write that it coordinates; `stamp` is the answer. */
+export interface StampWish {
+  readonly kind: 'stamp-above';
+  readonly id: number;
+  readonly above: number;
+}
+
 /** Worker to main: what a scan has read (the page's memory moves with it), and how it ended. */
 export type RangeMessage =
   | { readonly kind: 'range-page'; readonly id: number; readonly page: Uint8Array }
@@ -133,6 +141,8 @@ export type WorkerCommand =
   | { readonly kind: 'announce' }
   | { readonly kind: 'report'; readonly id: number }
   | { readonly kind: 'stop' }
+  /** The stamp that was wished for; undefined where there is none now. */
+  | { readonly kind: 'stamp'; readonly id: number; readonly version: number | undefined }
   | { readonly kind: 'waits-start'; readonly options: WaitOptions; readonly module: string }
   | { readonly kind: 'waits-stop' }
   | PeerSilent

@@ -43,6 +43,7 @@ async function start(t: TestContext, options: Options = {}): Promise<Started> {
   await pool.start({
     onOutcomes: (bytes) => started.ahead.push(...outcomesIn(bytes)),
     onVersion: () => {},
+    onStampAbove: (above, give) => give(above + 1),
     onRange: () => {},
     onStanding: () => {},
     onWorkerReady: () => {},
@@ -122,6 +123,7 @@ for (const dispatch of ['pool', 'inline'] as const) {
     const handlers = {
       onOutcomes: ignored,
       onVersion: ignored,
+      onStampAbove: ignored,
       onRange: ignored,
       onWorkerGone: ignored,
       onStanding: ignored,

@@ -11,9 +11,10 @@ import {
   writeWrite,
   type Entry,
 } from '../../src/formats/frame.ts';
-import { operationKinds, type ReplyCode } from '../../src/formats/codes.ts';
+import { operationKinds, replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
 import type { Settled } from '../../workers/store/logged-writes.ts';
 import { Store, type StoreOptions } from '../../workers/store/store.ts';
+import type { Merged } from '../../workers/store/wins.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 export interface StoredWrite {
@@ -58,10 +59,15 @@ export async function mergeAll(store: Store, writes: readonly Entry[], ceiling =
       await settled(store);
       if (store.room(entry.length) === 'wait') await new Promise<void>((resolve) => store.whenRoom(resolve));
     }
-    codes.push(store.merge(entry, ceiling));
+    codes.push(codeOf(store.merge(entry, ceiling)));
   }
   assert.equal(await settled(store), 'durable');
   return codes;
+}
+
+/** The code by which a replica tells what came of a merge. */
+export function codeOf(merged: Merged): ReplyCode {
+  return typeof merged === 'number' ? merged : replyCodes.superseded;
 }
 
 /** Resolves when all that was merged is durable. */

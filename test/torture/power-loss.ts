@@ -193,7 +193,7 @@ async function checkImage(directory: string, { least, sent }: Expected): Promise
     const keys = new Set([...sent.values()].map(({ key }) => key));
     for (const key of keys) {
       const found = await store.readLarge(Buffer.from(key));
-      const problem = judge(key, found, { least, sent });
+      const problem = found === 'damaged' ? `${key} is damaged` : judge(key, found, { least, sent });
       if (problem !== undefined) problems.push(problem);
     }
   } catch (error) {

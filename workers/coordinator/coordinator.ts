@@ -8,7 +8,18 @@
  * Riak's put and get coordinators split the same way (riak_kv_get_core.erl beside riak_kv_get_fsm.erl).
  */
 import type { Buffer } from 'node:buffer';
-import { entryView, isLargeRead, largeRead, readEntries, type Entry } from '../../src/formats/frame.ts';
+import {
+  entryView,
+  isLargeRead,
+  largeRead,
+  readEntries,
+  recordOf,
+  stampAgain,
+  type Entry,
+} from '../../src/formats/frame.ts';
+import { isLargeRecord, type Stamp, type Version } from '../../src/formats/record.ts';
+import type { ReadRepair } from '../../src/domain/modes.ts';
+import { runInSteps } from '../../src/domain/steps.ts';
 import { hashKey, preferenceList } from '../../src/domain/rendezvous.ts';
 import { failedReply, readReplies, type Reply } from '../../src/formats/reply.ts';
 import type { Topology } from '../../src/domain/topology.ts';
@@ -20,9 +31,9 @@ import type { Time } from '../ground/time.ts';
 import type { Turn } from '../../src/domain/turn.ts';
 import { refuseLateFrame } from './late-frame.ts';
 import { LargeReads } from './large-reads.ts';
-import { PendingFrame, type Decision, type FrameRules } from './pending-frame.ts';
-import type { PendingOperation } from './pending-operation.ts';
-import { repair } from './read-repair.ts';
+import { PendingFrame, type Decision, type FrameRules, type Repair } from './pending-frame.ts';
+import type { PendingOperation, Round } from './pending-operation.ts';
+import { Repairs } from './read-repair.ts';
 
 export interface CoordinatorOptions {
   readonly topology: Topology;
@@ -36,13 +47,23 @@ export interface CoordinatorOptions {
   readonly versions: FrameRules['versions'];
   readonly time: Time;
   readonly timeoutMs: number;
-  readonly readRepair: boolean;
+  readonly readRepair: ReadRepair;
+  /**
+   * Gives a stamp of this node above a version, which nobody else is given, later or at once; undefined where there is none
+   * now.
+   */
+  readonly stampAbove: (above: Version, give: (version: Version | undefined) => void) => void;
+  /** Waits between two steps of what a large value needs. */
+  readonly pause: () => Promise<unknown>;
   /** Sends outcomes to the main thread ahead of the frame's task. */
   readonly sendOutcomes: (outcomes: Buffer) => void;
 }
 
 /** How often deadlines are looked at. An outcome can be this much late, and no more. */
 const TICK_MS = 25;
+
+/** How long a read whose votes disagree waits for a vote that is on its way: about a round trip under load. */
+const VOTE_WAIT_MS = 5;
 
 /** A frame and what hangs on it. */
 interface Task {
@@ -51,6 +72,21 @@ interface Task {
   readonly trace: FrameTrace<PendingOperation> | undefined;
   /** Ends the task, with the outcomes that have not left already. */
   readonly end: (outcomes: Buffer | undefined) => void;
+}
+
+/** What a peer is asked for some operations. */
+interface Asking {
+  readonly bytes: Buffer;
+  readonly round: Round;
+  readonly isLarge?: boolean;
+}
+
+/** What a node has said of what it was asked in a round; without `replies` it could not be asked. */
+interface Told {
+  readonly replies: readonly Reply[] | undefined;
+  /** Where the replies begin. */
+  readonly at: number;
+  readonly round: Round;
 }
 
 /** A large value that is to be read from a node. */
@@ -71,8 +107,12 @@ export class Coordinator {
   #stopTicking: (() => void) | undefined;
   /** Set while somebody records waits. */
   waits: CoordinatorWaits<PendingOperation> | undefined;
-  repairs = 0;
   lateReplies = 0;
+  /** Writes that were stamped again. */
+  secondRounds = 0;
+  readonly #repairs: Repairs;
+  /** By index in the topology: the start that replies of the node came from last. */
+  readonly #starts: (number | undefined)[] = [];
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
@@ -81,6 +121,20 @@ export class Coordinator {
       const hash = hashKey(entry.bytes, entry.keyStart, entry.keyEnd);
       return preferenceList(hash, this.#nodeIds, quorum.replicaCount);
     };
+    const { topology, replica, peers, time, timeoutMs } = options;
+    this.#repairs = new Repairs({
+      self: topology.selfIndex,
+      replica,
+      peers,
+      flush: () => this.#flush(),
+      now: time.now,
+      rememberMs: timeoutMs,
+    });
+  }
+
+  /** Records that were sent to replicas that lacked them. */
+  get repairs(): number {
+    return this.#repairs.count;
   }
 
   /** How many frames wait for replies. */
@@ -105,6 +159,15 @@ export class Coordinator {
     this.#stopTicking?.();
   }
 
+  /** A peer's process has ended, or may have: what it acknowledged does not count for what has no outcome yet. */
+  peerLost(node: number): void {
+    this.#repairs.forget(node);
+    for (const task of [...this.#tasks]) {
+      for (const { operation, decision } of task.frame.forget(node)) this.#act(task, operation, decision);
+      this.#goOn(task);
+    }
+  }
+
   #begin(bytes: Buffer, waitedMs: number, end: Task['end']): void {
     const { time, timeoutMs, versions, readRepair, sequential, topology } = this.#options;
     const now = time.now();
@@ -124,21 +187,32 @@ export class Coordinator {
 
   /** Peers first, this node's own replica last: the peers work while this thread is in its transaction. */
   #askAll(task: Task, bytes: Buffer): void {
-    const mine = this.#isForAllNodes(task.frame) ? this.#askEveryPeer(task, bytes) : this.#askReplicas(task);
+    const mine = this.#goesAsItCame(task.frame) ? this.#askEveryPeer(task, bytes) : this.#askReplicas(task);
+    this.#flush();
+    const first = mine.every(({ round }) => round === 'first') ? mine : mine.filter(({ round }) => round === 'first');
+    if (first.length > 0) this.#askSelf(task, first);
+    if (first.length < mine.length)
+      this.#askSelf(
+        task,
+        mine.filter(({ round }) => round !== 'first'),
+      );
+  }
+
+  #flush(): void {
     if (this.#options.turn === undefined) for (const peer of this.#options.peers) peer?.flush();
     else this.#options.turn.schedule();
-    if (mine.length > 0) this.#askSelf(task, mine);
   }
 
-  #isForAllNodes({ operations }: PendingFrame): boolean {
-    return operations.every(({ quorum }) => quorum.replicaCount === this.#nodeIds.length);
+  /** Where the whole cluster is the replica set, and nothing else is to be asked first. */
+  #goesAsItCame({ operations }: PendingFrame): boolean {
+    return operations.every(({ quorum, round }) => quorum.replicaCount === this.#nodeIds.length && round === 'first');
   }
 
-  /** Where the whole cluster is the replica set, the frame goes to every peer as it came. */
+  /** The frame goes to every peer as it came. */
   #askEveryPeer(task: Task, bytes: Buffer): readonly PendingOperation[] {
     const { operations } = task.frame;
     for (const node of this.#nodeIds.keys()) {
-      if (node !== this.#options.topology.selfIndex) this.#askPeer(task, node, operations, bytes);
+      if (node !== this.#options.topology.selfIndex) this.#askPeer(task, node, operations, { bytes, round: 'first' });
     }
     return operations;
   }
@@ -146,73 +220,148 @@ export class Coordinator {
   #askReplicas(task: Task): PendingOperation[] {
     const mine: PendingOperation[] = [];
     for (const operation of task.frame.operations) {
-      for (const node of this.#replicasOf(operation)) {
-        if (node === this.#options.topology.selfIndex) mine.push(operation);
-        else this.#askPeer(task, node, [operation], entryView(operation.entry));
-      }
+      if (this.#askPeersOf(task, operation)) mine.push(operation);
     }
     return mine;
   }
 
-  /** Asks one replica for one operation now, by an entry that is the operation's own or its `largeRead`. */
+  /** Asks an operation's replicas what it asks in this round; returns whether this node is one of them, which is not asked. */
+  #askPeersOf(task: Task, operation: PendingOperation): boolean {
+    let isMine = false;
+    const { round } = operation;
+    for (const node of this.#replicasOf(operation)) {
+      if (node === this.#options.topology.selfIndex) isMine = true;
+      else this.#askPeer(task, node, [operation], { bytes: entryView(operation.question), round });
+    }
+    return isMine;
+  }
+
+  /** Asks one replica for one operation now, by what it asks or its `largeRead`. */
   #askOne(task: Task, node: number, operation: PendingOperation, entry: Entry): void {
     if (node === this.#options.topology.selfIndex) return this.#askSelf(task, [operation], [entry]);
-    this.#askPeer(task, node, [operation], entryView(entry), isLargeRead(entry));
+    const { round } = operation;
+    this.#askPeer(task, node, [operation], { bytes: entryView(entry), round, isLarge: isLargeRead(entry) });
     this.#options.peers[node]?.flush();
     return undefined;
   }
 
-  #askPeer(task: Task, node: number, operations: readonly PendingOperation[], bytes: Buffer, isLarge = false): void {
-    const onReplies: Segment['onReplies'] = (replies, start) => this.#take(task, node, operations, replies, start);
-    const onFailed = (): void => this.#take(task, node, operations, undefined, 0);
-    const marks = task.trace?.askPeer(node, operations);
-    this.#options.peers[node]?.submit({ bytes, count: operations.length, onReplies, onFailed, marks, isLarge });
+  #askPeer(task: Task, node: number, operations: readonly PendingOperation[], { bytes, round, isLarge }: Asking): void {
+    const onReplies: Segment['onReplies'] = (replies, at, start) => {
+      this.#noteStart(node, start);
+      this.#take(task, node, operations, { replies, at, round });
+    };
+    const onFailed = (): void => this.#take(task, node, operations, { replies: undefined, at: 0, round });
+    const marks = round === 'first' ? task.trace?.askPeer(node, operations) : undefined;
+    const count = operations.length;
+    this.#options.peers[node]?.submit({ bytes, count, onReplies, onFailed, marks, isLarge: isLarge === true });
+  }
+
+  /** Another start is another process: the one before has ended. */
+  #noteStart(node: number, start: number): void {
+    const known = this.#starts[node];
+    if (known === start) return;
+    this.#starts[node] = start;
+    if (known !== undefined) this.peerLost(node);
   }
 
   #askSelf(
     task: Task,
     operations: readonly PendingOperation[],
-    entries: readonly Entry[] = operations.map((operation) => operation.entry),
+    entries: readonly Entry[] = operations.map((operation) => operation.question),
   ): void {
     const self = this.#options.topology.selfIndex;
-    const marks = task.trace?.askSelf(self, operations);
+    const round = operations[0]?.round ?? 'first';
+    const marks = round === 'first' ? task.trace?.askSelf(self, operations) : undefined;
     const respond = (bytes: Buffer): void => {
       if (marks !== undefined) marks.repliedAt = this.#options.time.now();
-      this.#take(task, self, operations, readReplies(bytes), 0);
+      this.#take(task, self, operations, { replies: readReplies(bytes), at: 0, round });
     };
     this.#options.replica.submit(entries, respond, marks);
   }
 
-  /** Takes one node's replies to some of a frame's operations; without `replies` the node could not be asked. */
-  #take(
-    task: Task,
-    node: number,
-    operations: readonly PendingOperation[],
-    replies: readonly Reply[] | undefined,
-    start: number,
-  ): void {
+  /** Takes one node's replies to some of a frame's operations. */
+  #take(task: Task, node: number, operations: readonly PendingOperation[], { replies, at, round }: Told): void {
     for (let index = 0; index < operations.length; index++) {
       const operation = operations[index] as PendingOperation;
-      const reply = replies === undefined ? failedReply : (replies[start + index] as Reply);
+      const reply = replies === undefined ? failedReply : (replies[at + index] as Reply);
       if (operation.state !== 'pending') this.lateReplies++;
       const wasAsked = operation.asked !== undefined;
-      this.#act(task, operation, task.frame.take(operation, node, reply));
-      if (wasAsked && operation.asked === undefined) this.#readLarge(this.#largeReads.end(operation));
+      this.#act(task, operation, task.frame.take(operation, node, reply, round));
+      if (wasAsked) this.#letGo(operation);
     }
     task.trace?.leaving(node);
     this.#goOn(task);
   }
 
+  /** What was read for an operation is let go once it has its outcome and nothing is being read. */
+  #letGo(operation: PendingOperation): void {
+    const isWaiting = operation.state === 'pending' && operation.writeBack !== undefined;
+    if (operation.asked === undefined && !isWaiting) this.#readLarge(this.#largeReads.end(operation));
+  }
+
   #act(task: Task, operation: PendingOperation, decision: Decision): void {
-    if (decision.do === 'ask-large') {
-      const { node, bytes } = decision;
-      this.#readLarge(this.#largeReads.ask({ task, operation, node, bytes }));
-    } else if (decision.do === 'repair') {
-      const { topology, replica, peers, turn } = this.#options;
-      repair(operation, decision, { self: topology.selfIndex, replica, peers });
-      this.repairs += decision.nodes.length;
-      turn?.schedule();
+    switch (decision.do) {
+      case 'nothing':
+        return undefined;
+      case 'ask-large':
+        return this.#readLarge(this.#largeReads.ask({ task, operation, node: decision.node, bytes: decision.bytes }));
+      case 'repair':
+        return this.#repair(task, operation, decision);
+      case 'wait':
+        this.#options.time.after(VOTE_WAIT_MS, () => this.#happened(task, operation, task.frame.waited(operation)));
+        return undefined;
+      case 'stamp-again':
+        return this.#stampAgain(task, operation, decision.above);
+      default:
+        return decision satisfies never;
     }
+  }
+
+  /** Something else than a reply has happened to an operation. */
+  #happened(task: Task, operation: PendingOperation, decision: Decision): void {
+    this.#act(task, operation, decision);
+    if (operation.writeBack !== undefined) this.#letGo(operation);
+    this.#goOn(task);
+  }
+
+  #repair(task: Task, operation: PendingOperation, { nodes, record }: Repair): void {
+    for (const node of nodes) {
+      this.#repairs.send(node, operation, record, (holds) => {
+        this.#happened(task, operation, task.frame.wroteBack(operation, node, record, holds));
+      });
+    }
+  }
+
+  #stampAgain(task: Task, operation: PendingOperation, above: Version): void {
+    const { stampAbove, topology } = this.#options;
+    stampAbove(above, (version) => {
+      const nodeId = this.#nodeIds[topology.selfIndex] as number;
+      if (version === undefined) this.#askAgain(task, operation, undefined);
+      else this.#seal(operation, { version, nodeId }, (question) => this.#askAgain(task, operation, question));
+    });
+  }
+
+  /** A large value is sealed in steps, so that others are served between them. */
+  #seal({ entry }: PendingOperation, stamp: Pick<Stamp, 'version' | 'nodeId'>, done: (entry: Entry) => void): void {
+    const sealing = stampAgain(entry, stamp);
+    if (isLargeRecord(recordOf(entry).length)) {
+      void runInSteps(sealing, this.#options.pause).then(done);
+      return;
+    }
+    for (;;) {
+      const step = sealing.next();
+      if (step.done === true) return done(step.value);
+    }
+  }
+
+  #askAgain(task: Task, operation: PendingOperation, question: Entry | undefined): void {
+    if (task.frame.stamped(operation, question)) {
+      const isMine = this.#askPeersOf(task, operation);
+      this.#flush();
+      if (isMine) this.#askSelf(task, [operation]);
+    }
+    if (operation.round === 'second') this.secondRounds++;
+    this.#goOn(task);
   }
 
   #readLarge(reads: readonly LargeValueRead[]): void {
@@ -223,7 +372,7 @@ export class Coordinator {
   #goOn(task: Task): void {
     const next = task.frame.next();
     this.#leave(task);
-    if (next !== undefined) this.#askOne(task, next.node, next.operation, next.operation.entry);
+    if (next !== undefined) this.#askOne(task, next.node, next.operation, next.operation.question);
   }
 
   #leave({ frame, end }: Task): void {

@@ -12,12 +12,12 @@ export interface Question {
 }
 
 export class InTurn {
-  readonly #questions: readonly Question[];
+  /** Those that are not asked yet. */
+  #questions: Question[];
   #state: 'ready' | 'asking' | 'over' = 'ready';
-  #asked = 0;
 
   constructor(questions: readonly Question[]) {
-    this.#questions = questions;
+    this.#questions = [...questions];
   }
 
   /** Whether no replica is asked any more. */
@@ -30,10 +30,21 @@ export class InTurn {
     if (this.#state === 'asking') this.#state = 'ready';
   }
 
+  /** The operation's other replicas need not be asked what it has asked so far. */
+  drop(operation: PendingOperation): void {
+    this.#questions = this.#questions.filter((question) => question.operation !== operation);
+  }
+
+  /** The operation asks its replicas again. */
+  again(operation: PendingOperation, nodes: readonly number[]): void {
+    this.#questions.push(...nodes.map((node) => ({ operation, node })));
+    if (this.#state === 'over') this.#state = 'ready';
+  }
+
   /** Whom to ask now; undefined while a reply is waited for, and once all have replied or the deadline has passed. */
   next(): Question | undefined {
     if (this.#state !== 'ready') return undefined;
-    const question = this.#questions[this.#asked++];
+    const question = this.#questions.shift();
     this.#state = question === undefined ? 'over' : 'asking';
     return question;
   }
@@ -41,5 +52,6 @@ export class InTurn {
   /** The deadline has passed. */
   end(): void {
     this.#state = 'over';
+    this.#questions = [];
   }
 }

@@ -15,7 +15,8 @@
 import { replyCodes } from '../../src/formats/codes.ts';
 import { judge, withdrawAck } from '../../src/domain/quorum.ts';
 import { isLargeRecord } from '../../src/formats/record.ts';
-import { announcementOf, type Reply } from '../../src/formats/reply.ts';
+import { announcementOf, announcesRecord, holdsRecord, type Reply } from '../../src/formats/reply.ts';
+import type { ReadRepair } from '../../src/domain/modes.ts';
 import { announcersOf, newerReply, staleReplicas, type ReplicaReply } from '../../src/domain/resolution.ts';
 import { hasAllReplies, type PendingOperation } from './pending-operation.ts';
 
@@ -23,25 +24,25 @@ import { hasAllReplies, type PendingOperation } from './pending-operation.ts';
 export interface LargeReadRules {
   /** Index of this node in the topology. */
   readonly self: number;
-  /** Whether replicas that have less than the newest record are sent it. */
-  readonly readRepair: boolean;
+  readonly readRepair: ReadRepair;
 }
 
 /** The node to ask for the newest record's large value; undefined where nobody wants it, or it is here. */
 export function announcerToAsk(operation: PendingOperation, { self, readRepair }: LargeReadRules): number | undefined {
   const { newest, quorum, tally } = operation;
-  if (newest?.code !== replyCodes.large) return undefined;
+  if (newest === undefined || !announcesRecord(newest.code)) return undefined;
   const isForOutcome = operation.state === 'pending' && judge(quorum, tally) === 'met';
-  if (!isForOutcome && !(readRepair && isLackedBySome(operation, newest))) return undefined;
+  if (!isForOutcome && !(readRepair !== 'off' && isLackedBySome(operation, newest))) return undefined;
   const announcers = announcersOf(operation.replies, newest);
   return announcers.includes(self) ? self : announcers[0];
 }
 
-/** Takes what the asked node gave; without a reply it could not give what it had announced, and counts as failed. */
+/** Takes what the asked node gave; without a reply it could not give what it had announced, and its vote does not count. */
 export function takeLargeValue(operation: PendingOperation, node: number, reply: Reply | undefined): void {
+  const announced = operation.replies.find((one) => one.node === node)?.reply;
   operation.replies = operation.replies.filter((one) => one.node !== node);
-  if (reply === undefined) operation.tally = withdrawAck(operation.tally);
-  else operation.replies.push({ node, reply });
+  if (reply !== undefined) operation.replies.push({ node, reply });
+  else if (announced?.code === replyCodes.large) operation.tally = withdrawAck(operation.tally);
   operation.newest = newestOf(operation.replies);
 }
 
@@ -55,7 +56,7 @@ export function letGo(operation: PendingOperation): void {
 
 /** Whether a newest record has a large value that only the outcome needs: then it goes there without a copy. */
 export function isForOutcomeOnly(operation: PendingOperation, newest: Reply, { readRepair }: LargeReadRules): boolean {
-  return isLarge(newest) && !(readRepair && isLackedBySome(operation, newest));
+  return isLarge(newest) && !(readRepair !== 'off' && isLackedBySome(operation, newest));
 }
 
 function isLackedBySome(operation: PendingOperation, newest: Reply): boolean {
@@ -64,7 +65,7 @@ function isLackedBySome(operation: PendingOperation, newest: Reply): boolean {
 
 /** Whether a reply holds a large value, which came alone. */
 function isLarge({ code, length }: Reply): boolean {
-  return code === replyCodes.record && isLargeRecord(length);
+  return holdsRecord(code) && isLargeRecord(length);
 }
 
 function newestOf(replies: readonly ReplicaReply[]): Reply | undefined {

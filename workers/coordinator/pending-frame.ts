@@ -13,30 +13,46 @@ import {
   type OperationKind,
   type OutcomeCode,
 } from '../../src/formats/codes.ts';
-import { tagOf, type Entry } from '../../src/formats/frame.ts';
+import { isStrict, tagOf, type Entry } from '../../src/formats/frame.ts';
 import { isReplyTo } from '../../src/formats/peer-entry.ts';
-import { isLargeRecord, isTombstone } from '../../src/formats/record.ts';
+import { isLargeRecord, isTombstone, type Version } from '../../src/formats/record.ts';
 import {
   announcedBytes,
+  announcesRecord,
+  failedReply,
   FrameWriter,
+  holdsRecord,
   OUTCOME_FRAME_HEADER_BYTES,
   OUTCOME_HEADER_BYTES,
+  tellsRecord,
   type Reply,
 } from '../../src/formats/reply.ts';
 import { addReply, judge, replyWeights } from '../../src/domain/quorum.ts';
-import { newerReply, staleReplicas } from '../../src/domain/resolution.ts';
+import { countHolders, newerReply, readStep, staleReplicas } from '../../src/domain/resolution.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
 import { InTurn, type Question } from './in-turn.ts';
 import { announcerToAsk, isForOutcomeOnly, letGo, takeLargeValue, type LargeReadRules } from './large-reads.ts';
-import { hasAllReplies, noReplies, pendingOperation, type PendingOperation } from './pending-operation.ts';
+import {
+  hasAllReplies,
+  noReplies,
+  outstandingReplies,
+  pendingOperation,
+  type PendingOperation,
+  type Round,
+} from './pending-operation.ts';
+import { beginSecondRound, beginStamping, countWriteReply, judgeWrite, withdrawAckOf } from './write-rounds.ts';
 
-/** What a reply asks for. */
+/** What is to be done after something has happened. */
 export type Decision =
   | { readonly do: 'nothing' }
   /** Read the large value that the node announced, a record of so many bytes. */
   | { readonly do: 'ask-large'; readonly node: number; readonly bytes: number }
-  /** Send the newest record to the nodes that lack it. */
-  | Repair;
+  /** Send the newest record to the nodes that lack it, and tell what each says (`wroteBack`). */
+  | Repair
+  /** Tell after a few milliseconds that the read has waited (`waited`): a vote is on its way. */
+  | { readonly do: 'wait' }
+  /** Give the write a stamp above this version (`stamped`). */
+  | { readonly do: 'stamp-again'; readonly above: Version };
 
 export interface Repair {
   readonly do: 'repair';
@@ -51,6 +67,13 @@ export type Leaving =
   | { readonly do: 'end-task'; readonly outcomes: Buffer | undefined };
 
 const nothing = { do: 'nothing' } as const;
+
+/** The outcome of a write that cannot reach its quorum, by what some replica said of it. */
+const refusalCodes: Readonly<Record<PendingOperation['refusal'], OutcomeCode>> = {
+  none: outcomeCodes.unreachable,
+  full: outcomeCodes.full,
+  clock: outcomeCodes.refusedClock,
+};
 
 export interface FrameRules extends LargeReadRules {
   /** When what has no outcome times out, milliseconds of the clock that `expire` is told of. */
@@ -83,19 +106,50 @@ export class PendingFrame {
     return this.#incomplete === 0;
   }
 
-  /** Takes one replica's reply to one operation, and settles the operation where that decides it. */
-  take(operation: PendingOperation, node: number, reply: Reply): Decision {
-    const isLargeRead = operation.asked === node;
-    if (isLargeRead) takeLargeValue(operation, node, this.#isLargeValue(reply) ? reply : undefined);
-    else this.#count(operation, node, reply);
-    if (operation.state === 'pending') this.#judge(operation);
-    if (operation.asked !== undefined && !isLargeRead) return nothing;
-    operation.asked = this.#hasExpired ? undefined : announcerToAsk(operation, this.#rules);
-    if (operation.asked !== undefined) return askLarge(operation, operation.asked);
-    this.#inTurn?.replied();
-    if (hasAllReplies(operation)) return this.#complete(operation);
-    if (isLargeRead && operation.state === 'settled') letGo(operation);
-    return nothing;
+  /** Takes one replica's reply to what an operation asked it in a round, and settles the operation where that decides it. */
+  take(operation: PendingOperation, node: number, reply: Reply, round: Round = 'first'): Decision {
+    if (round !== operation.round) return nothing;
+    return operation.entry.kind === operationKinds.write
+      ? this.#takeWriteReply(operation, node, reply)
+      : this.#takeReadReply(operation, node, reply);
+  }
+
+  /** The read has waited for votes on their way. */
+  waited(operation: PendingOperation): Decision {
+    if (operation.writeBack === undefined) return nothing;
+    operation.writeBack.wait = 'over';
+    return this.#goOn(operation, this.#judgeRead(operation));
+  }
+
+  /** A node was sent a record that it lacked, and holds that or something newer now, or does not. */
+  wroteBack(operation: PendingOperation, node: number, record: Reply, holds: boolean): Decision {
+    const { writeBack } = operation;
+    if (operation.state !== 'pending' || writeBack === undefined) return nothing;
+    writeBack.open--;
+    if (holds) operation.replies = operation.replies.map((one) => (one.node === node ? { node, reply: record } : one));
+    return this.#goOn(operation, this.#judgeRead(operation));
+  }
+
+  /**
+   * The write has its other stamp; without one it cannot have any now. Returns whether all of its replicas are to be asked
+   * `question` now: not where nothing is asked any more, or one after another.
+   */
+  stamped(operation: PendingOperation, question: Entry | undefined): boolean {
+    if (operation.state !== 'pending') return false;
+    if (question === undefined) {
+      this.#settle(operation, outcomeCodes.unreachable);
+      return false;
+    }
+    beginSecondRound(operation, question);
+    this.#inTurn?.again(operation, this.#rules.inTurn?.(operation) ?? []);
+    return this.#inTurn === undefined;
+  }
+
+  /** A node's process has ended: writes that wait for others do not count its acknowledgements any more. */
+  forget(node: number): { readonly operation: PendingOperation; readonly decision: Decision }[] {
+    const pending = this.operations.filter(({ state }) => state === 'pending');
+    const writes = pending.filter((one) => withdrawAckOf(one, node));
+    return writes.map((operation) => ({ operation, decision: this.#judgeWrite(operation) }));
   }
 
   /** Mode `sync`: whom to ask now; undefined while a reply is waited for, at the end, and in the other modes. */
@@ -125,45 +179,115 @@ export class PendingFrame {
     return outcomes === undefined ? nothing : { do: 'send-ahead', outcomes };
   }
 
-  #count(operation: PendingOperation, node: number, reply: Reply): void {
-    const { kind } = operation.entry;
-    const counts = replyWeights[reply.code] === 'ack' && this.#isAcceptable(kind, reply);
-    operation.tally = addReply(operation.tally, counts ? 'ack' : 'failure');
-    if (reply.code === replyCodes.full && kind === operationKinds.write) operation.full = true;
-    if (!counts || kind !== operationKinds.read) return;
+  #takeWriteReply(operation: PendingOperation, node: number, reply: Reply): Decision {
+    const kind = operation.round === 'versions' ? operationKinds.read : operationKinds.write;
+    countWriteReply(operation, node, this.#isAcceptable(kind, reply) ? reply : failedReply);
+    this.#inTurn?.replied();
+    const decision = operation.state === 'pending' ? this.#judgeWrite(operation) : nothing;
+    if (operation.state === 'settled' && hasAllReplies(operation)) this.#complete(operation);
+    return decision;
+  }
+
+  #judgeWrite(operation: PendingOperation): Decision {
+    const verdict = judgeWrite(operation);
+    if (verdict === 'stamp-again') {
+      beginStamping(operation);
+      this.#inTurn?.drop(operation);
+      return { do: 'stamp-again', above: operation.above };
+    }
+    if (verdict === 'met') this.#settle(operation, outcomeCodes.written);
+    else if (verdict === 'unreachable') this.#settle(operation, refusalCodes[operation.refusal]);
+    return nothing;
+  }
+
+  #takeReadReply(operation: PendingOperation, node: number, reply: Reply): Decision {
+    const isLargeRead = operation.asked === node;
+    if (isLargeRead) takeLargeValue(operation, node, this.#isLargeValue(reply) ? reply : undefined);
+    else this.#countRead(operation, node, reply);
+    const decision = this.#judgeRead(operation);
+    if (operation.asked !== undefined && !isLargeRead) return decision;
+    operation.asked = this.#wantsLarge(operation) ? announcerToAsk(operation, this.#rules) : undefined;
+    if (operation.asked !== undefined) return askLarge(operation, operation.asked);
+    this.#inTurn?.replied();
+    if (isLargeRead && operation.state === 'settled' && !hasAllReplies(operation)) letGo(operation);
+    return this.#goOn(operation, decision);
+  }
+
+  /** A read that writes back what it will answer needs nothing else. */
+  #wantsLarge({ state, writeBack }: PendingOperation): boolean {
+    return !this.#hasExpired && (state !== 'pending' || writeBack === undefined);
+  }
+
+  /** What a read says is data, whether or not it is a vote; one that failed says nothing. */
+  #countRead(operation: PendingOperation, node: number, reply: Reply): void {
+    const isAcceptable = reply.code !== replyCodes.failed && this.#isAcceptable(operationKinds.read, reply);
+    const isVote = isAcceptable && replyWeights[reply.code] === 'ack';
+    operation.tally = addReply(operation.tally, isVote ? 'ack' : 'failure');
+    if (!isAcceptable) return;
     operation.replies.push({ node, reply });
     operation.newest = operation.newest === undefined ? reply : newerReply(operation.newest, reply);
   }
 
-  /**
-   * What is no reply to such an operation counts as none, and so does a record from too far in the future: its node's clock
-   * is wrong, and it would hide all else.
-   */
+  /** What is no reply to such an operation counts as none, and so does a record whose version nobody believes. */
   #isAcceptable(kind: OperationKind, reply: Reply): boolean {
     if (!isReplyTo(kind, reply)) return false;
-    if (reply.code !== replyCodes.record && reply.code !== replyCodes.large) return true;
-    return this.#rules.versions.seeRecord(reply.bytes, reply.offset);
+    return !tellsRecord(reply) || this.#rules.versions.seeRecord(reply.bytes, reply.offset);
   }
 
   #isLargeValue(reply: Reply): boolean {
-    if (reply.code !== replyCodes.record && reply.code !== replyCodes.absent) return false;
+    if (!holdsRecord(reply.code) && reply.code !== replyCodes.absent) return false;
     return this.#isAcceptable(operationKinds.read, reply);
   }
 
-  #judge(operation: PendingOperation): void {
-    const verdict = judge(operation.quorum, operation.tally);
-    if (verdict === 'pending') return;
-    if (verdict === 'unreachable') {
-      this.#settle(operation, operation.full ? outcomeCodes.full : outcomeCodes.unreachable);
-    } else if (operation.entry.kind === operationKinds.write) {
-      this.#settle(operation, outcomeCodes.written);
-    } else if (operation.newest?.code !== replyCodes.large) {
-      this.#settleRead(operation, operation.newest);
+  /** Answers a read that has its votes, or says what it needs before it may. */
+  #judgeRead(operation: PendingOperation): Decision {
+    if (operation.state !== 'pending') return nothing;
+    const { quorum, tally, newest, replies } = operation;
+    const verdict = judge(quorum, tally);
+    if (verdict === 'unreachable') this.#settle(operation, outcomeCodes.unreachable);
+    if (verdict !== 'met') return nothing;
+    if (newest === undefined || !tellsRecord(newest)) {
+      this.#settle(operation, outcomeCodes.missing);
+      return nothing;
     }
+    const target = operation.writeBack?.target ?? newest;
+    if (announcesRecord(target.code)) return nothing;
+    const holders = countHolders(replies, target);
+    if (holders < quorum.acksRequired && this.#writesBack(operation)) return this.#agree(operation, target, holders);
+    this.#settleRead(operation, target);
+    return nothing;
+  }
+
+  #writesBack({ entry }: PendingOperation): boolean {
+    return this.#rules.readRepair === 'blocking' || isStrict(entry);
+  }
+
+  /** Votes disagree: what would be answered is to be where a later read finds it. */
+  #agree(operation: PendingOperation, target: Reply, holders: number): Decision {
+    const { newest, replies, quorum } = operation;
+    const back = (operation.writeBack ??= { target, wait: 'none', record: undefined, sentTo: [], open: 0 });
+    // What is newer than the target and only announced is not read for this: the target does as well.
+    const record = newest !== undefined && holdsRecord(newest.code) ? newest : target;
+    if (back.record !== record) back.sentTo = [];
+    const stale = staleReplicas(replies, record).filter((node) => !back.sentTo.includes(node));
+    const outstanding = outstandingReplies(operation);
+    const { acksRequired } = quorum;
+    const progress = { acksRequired, holders, outstanding, hasWaited: back.wait === 'over', stale: stale.length };
+    const step = readStep({ ...progress, writing: back.open });
+    if (step === 'unreachable') this.#settle(operation, outcomeCodes.unreachable);
+    if (step === 'await-votes' && back.wait === 'none') {
+      back.wait = 'waiting';
+      return { do: 'wait' };
+    }
+    if (step !== 'write-back') return nothing;
+    back.record = record;
+    back.sentTo.push(...stale);
+    back.open += stale.length;
+    return { do: 'repair', nodes: stale, record };
   }
 
   #settleRead(operation: PendingOperation, newest: Reply | undefined): void {
-    if (newest?.code !== replyCodes.record || isTombstone(newest.bytes, newest.offset)) {
+    if (newest === undefined || !holdsRecord(newest.code) || isTombstone(newest.bytes, newest.offset)) {
       return this.#settle(operation, outcomeCodes.missing);
     }
     if (!isForOutcomeOnly(operation, newest, this.#rules)) return this.#settleFound(operation, newest);
@@ -197,9 +321,14 @@ export class PendingFrame {
     return new FrameWriter(size + OUTCOME_HEADER_BYTES, OUTCOME_FRAME_HEADER_BYTES);
   }
 
+  /** An operation that every replica has replied to and that has its outcome is complete. */
+  #goOn(operation: PendingOperation, decision: Decision): Decision {
+    return operation.state === 'settled' && hasAllReplies(operation) ? this.#complete(operation) : decision;
+  }
+
   /** Lets go of all that was read, since the frame may wait for others. */
   #complete(operation: PendingOperation): Decision {
-    const decision = this.#rules.readRepair ? repairOf(operation) : nothing;
+    const decision = this.#rules.readRepair === 'off' ? nothing : repairOf(operation);
     operation.state = 'complete';
     operation.newest = undefined;
     operation.replies = noReplies;
@@ -221,7 +350,7 @@ function askLarge({ newest }: PendingOperation, node: number): Decision {
 
 /** Read repair: after every replica has answered a read, those that have less than the newest record are sent it. */
 function repairOf({ newest, replies }: PendingOperation): Decision {
-  if (newest?.code !== replyCodes.record) return nothing;
+  if (newest === undefined || !holdsRecord(newest.code)) return nothing;
   const nodes = staleReplicas(replies, newest);
   return nodes.length === 0 ? nothing : { do: 'repair', nodes, record: newest };
 }

@@ -9,9 +9,18 @@
  * only told of one, and comes again for it by itself, so that no answer is much longer than one record.
  */
 import type { Buffer } from 'node:buffer';
-import { isLargeRead, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
-import { operationKinds, replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
-import { isLargeRecord } from '../../src/formats/record.ts';
+import {
+  isAnnounceOnly,
+  isFirstHand,
+  isLargeRead,
+  isRepair,
+  keyOf,
+  recordOf,
+  type Entry,
+} from '../../src/formats/frame.ts';
+import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
+import { hashKey } from '../../src/domain/rendezvous.ts';
+import { isLargeRecord, readVersion, type Version } from '../../src/formats/record.ts';
 import { FrameWriter } from '../../src/formats/reply.ts';
 import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../../src/waits/wait-marks.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
@@ -19,6 +28,7 @@ import type { Standing } from '../ground/standing.ts';
 import { Semaphore } from '../ground/semaphore.ts';
 import type { Settled } from '../store/logged-writes.ts';
 import type { Store } from '../store/store.ts';
+import type { Merged } from '../store/wins.ts';
 import type { Turn } from '../../src/domain/turn.ts';
 
 /** Takes the reply frame to the entries that were submitted. */
@@ -30,7 +40,7 @@ interface Batch {
   /** Where somebody wants to know what the batch waited for. */
   readonly marks: ReplicaMarks | undefined;
   /** What came of its writes so far, and the index of the first entry that was not looked at. */
-  readonly codes: ReplyCode[];
+  readonly merged: Merged[];
   next: number;
 }
 
@@ -81,7 +91,7 @@ export class LocalReplica {
     if (alone !== undefined && isLargeWrite(alone)) return this.#guard(this.#mergeLarge(alone, respond));
     if (alone !== undefined && isLargeRead(alone)) return this.#guard(this.#readLarge(alone, respond));
     const isWriting = entries.some(({ kind }) => kind === operationKinds.write);
-    (isWriting ? this.#writing : this.#reading).push({ entries, respond, marks, codes: [], next: 0 });
+    (isWriting ? this.#writing : this.#reading).push({ entries, respond, marks, merged: [], next: 0 });
     if (this.#options.turn === undefined) this.run();
     else this.#options.turn.schedule();
     return undefined;
@@ -136,10 +146,19 @@ export class LocalReplica {
       const room = store.room(entry.length);
       if (room === 'wait') return bytes;
       versions.seeRecord(entry.bytes, entry.keyEnd);
-      batch.codes.push(room === 'yes' ? store.merge(entry, ceiling) : replyCodes.full);
+      const merged = room === 'yes' ? store.merge(entry, ceilingOf(entry, ceiling)) : replyCodes.full;
+      batch.merged.push(this.#toldOf(entry, merged));
       bytes += entry.length;
     }
     return bytes;
+  }
+
+  /** What a write is told: below the floor it is stored, but nobody knows here whether it is the newest. */
+  #toldOf(entry: Entry, merged: Merged): Merged {
+    const floor = this.#options.standing.floor();
+    if (merged !== replyCodes.applied || floor === 0) return merged;
+    if (isRepair(entry) || readVersion(entry.bytes, entry.keyEnd) >= floor) return merged;
+    return { version: floor, nodeId: 0 };
   }
 
   /** Goes on with what the run left: in the next turn, or when the log has room, or later where it is to fill more slowly. */
@@ -181,35 +200,51 @@ export class LocalReplica {
     return run;
   }
 
-  #answer({ entries, respond, codes }: Batch, settled: Settled): void {
+  #answer({ entries, respond, merged }: Batch, settled: Settled): void {
     const writer = new FrameWriter(entries.length * 96);
     let index = 0;
     for (const entry of entries) {
       if (entry.kind !== operationKinds.write) this.#readOne(entry, writer);
-      else this.#tell(codeOf(codes[index++] as ReplyCode, settled), writer);
+      else this.#tell(settledAs(merged[index++] as Merged, settled), writer);
     }
     respond(writer.finish());
   }
 
-  #tell(code: ReplyCode, writer: FrameWriter): void {
-    if (code === replyCodes.failed) this.#options.onRefused();
-    writer.reply(code);
+  #tell(merged: Merged, writer: FrameWriter): void {
+    if (typeof merged !== 'number') {
+      // What was damaged is not newer than anything that this replica has seen.
+      return writer.replySuperseded(merged.version ?? this.#options.versions.newest, merged.nodeId);
+    }
+    if (merged === replyCodes.failed || merged === replyCodes.refusedClock) this.#options.onRefused();
+    return writer.reply(merged);
   }
 
   /** Reads a small record, or tells of a large one. */
   #readOne(entry: Entry, writer: FrameWriter): void {
     const record = this.#options.store.read(keyOf(entry));
-    if (record === undefined) writer.reply(replyCodes.absent);
-    else if ('recordBytes' in record) writer.replyLarge(record.header, record.recordBytes);
-    else if (writer.length > ANSWER_BYTES_MAX) writer.replyLarge(record, record.length);
-    else writer.replyRecord(record, record.length);
+    const votes = this.#votes(entry);
+    if (record === undefined) return writer.reply(votes ? replyCodes.absent : replyCodes.recovering);
+    if (record === 'damaged') return writer.reply(replyCodes.damaged);
+    const announcing = votes ? replyCodes.large : replyCodes.recoveringLarge;
+    if ('recordBytes' in record) return writer.replyLarge(record.header, record.recordBytes, announcing);
+    const announces = writer.length > ANSWER_BYTES_MAX || isAnnounceOnly(entry);
+    if (announces) return writer.replyLarge(record, record.length, announcing);
+    return writer.replyRecord(record, record.length, votes ? replyCodes.record : replyCodes.recoveringRecord);
+  }
+
+  /** Whether what this replica says of the entry's key is a vote. */
+  #votes({ bytes, keyStart, keyEnd }: Entry): boolean {
+    const { standing } = this.#options;
+    return standing.isWhole || standing.votes(hashKey(bytes, keyStart, keyEnd));
   }
 
   async #readLarge(entry: Entry, respond: Respond): Promise<void> {
     const record = await this.#large.run(() => this.#options.store.readLarge(keyOf(entry)));
     const writer = new FrameWriter(0);
-    if (record === undefined) writer.reply(replyCodes.absent);
-    else writer.replyOwnRecord(record);
+    const votes = this.#votes(entry);
+    if (record === undefined) writer.reply(votes ? replyCodes.absent : replyCodes.recovering);
+    else if (record === 'damaged') writer.reply(replyCodes.damaged);
+    else writer.replyOwnRecord(record, votes ? replyCodes.record : replyCodes.recoveringRecord);
     respond(writer.finish());
   }
 
@@ -217,9 +252,9 @@ export class LocalReplica {
     const { store, versions } = this.#options;
     versions.seeRecord(entry.bytes, entry.keyEnd);
     versions.reportIfAhead();
-    const code = await this.#large.run(() => store.mergeLarge(entry, versions.ceiling()));
+    const merged = await this.#large.run(() => store.mergeLarge(entry, ceilingOf(entry, versions.ceiling())));
     const writer = new FrameWriter(0);
-    this.#tell(code, writer);
+    this.#tell(this.#toldOf(entry, merged), writer);
     respond(writer.finish());
   }
 
@@ -228,9 +263,15 @@ export class LocalReplica {
   }
 }
 
-/** What a write is answered when its group has ended. */
-function codeOf(code: ReplyCode, settled: Settled): ReplyCode {
-  return settled === 'full' && code === replyCodes.applied ? replyCodes.full : code;
+/** What a write is told when its group has ended: what stands in its way may be of that group, too. */
+function settledAs(merged: Merged, settled: Settled): Merged {
+  const isStored = typeof merged !== 'number' || merged === replyCodes.applied;
+  return settled === 'full' && isStored ? replyCodes.full : merged;
+}
+
+/** The newest version that is taken: what is stored somewhere already, or stamped above that, is not judged by a clock. */
+function ceilingOf(entry: Entry, ceiling: Version): Version {
+  return isFirstHand(entry) ? ceiling : Number.MAX_SAFE_INTEGER;
 }
 
 function isLargeWrite(entry: Entry): boolean {

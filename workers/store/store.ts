@@ -11,7 +11,7 @@ import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
-import { replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
+import { replyCodes } from '../../src/formats/codes.ts';
 import type { RangeBounds } from '../../src/formats/range-bounds.ts';
 import { runInSteps } from '../../src/domain/steps.ts';
 import type { Version } from '../../src/formats/record.ts';
@@ -53,7 +53,7 @@ import type { EntryCursor } from './cursors.ts';
 import type { StoreRange } from './range.ts';
 import { StoreRanges, type LoggedSnapshot } from './ranges.ts';
 import { StoreRoom, type RoomMeasures } from './room.ts';
-import { wins } from './wins.ts';
+import { meet, refusalOf, supersededBy, type Merged, type Superseding } from './wins.ts';
 import { Writer } from './writer.ts';
 import type { Replayed, ReplayedLog, ReplayScope, WriterReady } from './writer-protocol.ts';
 
@@ -168,9 +168,9 @@ export class Store {
 
   /**
    * The record under a key, as far as it is durable: a view into a buffer that the next call reuses; undefined where there
-   * is none or it fails its checksum.
+   * is none.
    */
-  read(key: Buffer): Buffer | LargeRecord | undefined {
+  read(key: Buffer): Buffer | LargeRecord | 'damaged' | undefined {
     const logged = this.#logged.find(tableKey(key, 0, key.length));
     const record = logged === undefined ? this.#get(key) : entryRecord(logged.image, logged.offset);
     if (record === undefined) return record;
@@ -180,14 +180,14 @@ export class Store {
       return { header: recordHeaderOf(record), recordBytes: RECORD_HEADER_BYTES + valueBytesOf(record) };
     }
     this.#onCorrupt(key);
-    return undefined;
+    return 'damaged';
   }
 
   /**
-   * The record under a key, read and checked in steps; undefined where there is none or it fails its checksum. Its
+   * The record under a key, read and checked in steps; undefined where there is none. Its
    * memory is its own (`allocateRecord`), so that a reply can be made of it without a copy.
    */
-  async readLarge(key: Buffer): Promise<Buffer | undefined> {
+  async readLarge(key: Buffer): Promise<Buffer | 'damaged' | undefined> {
     this.refresh();
     const transaction = this.#environment.useReadTransaction();
     try {
@@ -207,7 +207,7 @@ export class Store {
         if (isIntact(stored, 0, stored.length, key)) return stored;
       }
       this.#onCorrupt(key);
-      return undefined;
+      return 'damaged';
     } finally {
       transaction.done();
     }
@@ -256,7 +256,7 @@ export class Store {
    * Merges a write: decides whether it is the newest under its key, and appends it to the log if it is. The reply code counts
    * once `settle` has called back. Only within what `room` granted.
    */
-  merge({ bytes, offset, length, keyStart, keyEnd }: Entry, ceiling: Version): ReplyCode {
+  merge({ bytes, offset, length, keyStart, keyEnd }: Entry, ceiling: Version): Merged {
     const key = bytes.subarray(keyStart, keyEnd);
     const end = offset + length;
     const recordBytes = end - keyEnd;
@@ -264,13 +264,19 @@ export class Store {
     if (recordBytes > RECORD_HEADER_BYTES + largeValueBytes) return replyCodes.failed;
     if (!isIntactUnder(bytes, keyEnd, recordBytes, ownKeyChecksum)) return replyCodes.failed;
     const version = readVersion(bytes, keyEnd);
-    if (!isAcceptable(version, ceiling)) return replyCodes.failed;
+    const refused = refusalOf(version, ceiling);
+    if (refused !== undefined) return refused;
     if (!isTombstone(bytes, keyEnd) && !this.#hasRoomFor(recordBytes)) return replyCodes.full;
+    let superseding: Superseding | undefined;
     if (!this.#newest.mustWin(ownKeyChecksum, version)) {
       const current = this.#current(key);
-      if (current !== undefined && !wins(bytes.subarray(keyEnd, end), current, key)) return replyCodes.applied;
+      const meeting = current === undefined ? 'wins' : meet(bytes.subarray(keyEnd, end), current, key);
+      superseding = supersededBy(current, meeting);
+      if (meeting === 'loses' || meeting === 'again') return superseding ?? replyCodes.applied;
     }
-    return this.#logged.append(bytes, { keyStart, keyEnd, end }) ? replyCodes.applied : replyCodes.full;
+    return this.#logged.append(bytes, { keyStart, keyEnd, end })
+      ? (superseding ?? replyCodes.applied)
+      : replyCodes.full;
   }
 
   /** Calls `done` when all that was merged by now is as durable as the durability says; see `LoggedWrites.settle`. */
@@ -283,10 +289,11 @@ export class Store {
   }
 
   /** Merges one large write in steps, its value's chunks first; resolves to its reply code when it is durable. */
-  async mergeLarge(entry: Entry, ceiling: Version): Promise<ReplyCode> {
+  async mergeLarge(entry: Entry, ceiling: Version): Promise<Merged> {
     const key = Buffer.from(keyOf(entry));
     const record = recordOf(entry);
-    if (!isAcceptable(readVersion(record, 0), ceiling)) return replyCodes.failed;
+    const refused = refusalOf(readVersion(record, 0), ceiling);
+    if (refused !== undefined) return refused;
     if (!(await runInSteps(isIntactInSteps(record, 0, record.length, key), steps.pause))) return replyCodes.failed;
     if (!this.#hasRoomFor(record.length)) return replyCodes.full;
     const setId = randomBytes(SET_ID_BYTES);
@@ -327,18 +334,19 @@ export class Store {
     }
   }
 
-  #mergeHead(key: Buffer, head: Buffer, setId: Buffer): ReplyCode {
+  #mergeHead(key: Buffer, head: Buffer, setId: Buffer): Merged {
     const current = this.#current(key);
     // The same write again is a repair: its chunks were checked just now, those that stand there may be damaged.
-    const isAgain = current !== undefined && areSameLargeWrite(head, current);
-    if (current !== undefined && !isAgain && !wins(head, current, key)) {
+    const meeting = current === undefined || areSameLargeWrite(head, current) ? 'wins' : meet(head, current, key);
+    const superseding = supersededBy(current, meeting);
+    if (meeting === 'loses' || meeting === 'again') {
       void this.#writer.removeSet(setId);
-      return replyCodes.applied;
+      return superseding ?? replyCodes.applied;
     }
     this.#newest.mustWin(keyChecksum(key), readVersion(head, 0));
     const entry = Buffer.concat([key, head]);
     const isLogged = this.#logged.append(entry, { keyStart: 0, keyEnd: key.length, end: entry.length });
-    return isLogged ? replyCodes.applied : replyCodes.full;
+    return isLogged ? (superseding ?? replyCodes.applied) : replyCodes.full;
   }
 
   /** The record that a write under a key has to win over, durable or not. */
@@ -384,11 +392,6 @@ interface StoreParts {
 
 function noLog(owner: number): ReplayedLog {
   return { owner, sequence: 0, base: 0, files: [], strangers: [], waiting: [] };
-}
-
-/** Whether a number is a version at all, and not too far in the future. */
-function isAcceptable(version: number, ceiling: Version): boolean {
-  return Number.isSafeInteger(version) && version > 0 && version <= ceiling;
 }
 
 function storeFailure(error: unknown): KvorumError {

@@ -1,6 +1,6 @@
 /** Settings: how replicas are asked, and when a request has its answer. */
-import { modes } from '../../domain/modes.ts';
-import { choice, duration, integer, toggle } from '../kinds.ts';
+import { consistencies, modes, readRepairs } from '../../domain/modes.ts';
+import { choice, duration, integer } from '../kinds.ts';
 
 export const replicationEntries = {
   mode: choice({
@@ -35,10 +35,18 @@ export const replicationEntries = {
     range: [1, 86_400_000],
     default: 60_000,
   }),
-  readRepair: toggle({
-    why: 'Send the newest record to replicas that a read found stale',
-    choose: 'Leave it on; off keeps replicas as they are while you look at them',
+  readRepair: choice({
+    why: 'When the newest record is written to replicas that a read found stale: before it is answered, after, or never',
+    choose: 'blocking, so that reads never go back in time; off keeps replicas as they are while you look at them',
     neededBy: 'worker',
-    default: true,
+    of: readRepairs,
+    default: 'blocking',
+  }),
+  consistency: choice({
+    why: 'What operations promise that do not say it: quorum, or strict, which is linearizable and costs a round trip more a write',
+    choose: 'quorum; strict where two clients must agree on what is the newest without telling each other',
+    neededBy: 'node',
+    of: consistencies,
+    default: 'quorum',
   }),
 };

@@ -1,6 +1,7 @@
 /** A coordinator among replicas that say what a test tells them to, at a time that the test sets. */
 import { Buffer } from 'node:buffer';
 import { replyCodes } from '../../../src/formats/codes.ts';
+import type { ReadRepair } from '../../../src/domain/modes.ts';
 import { isLargeRead, readEntries, type Entry } from '../../../src/formats/frame.ts';
 import { FrameWriter, type Reply } from '../../../src/formats/reply.ts';
 import type { Segment } from '../../../workers/peers/segment-queue.ts';
@@ -53,7 +54,7 @@ export interface FakeClusterOptions {
   readonly self?: number;
   readonly sequential?: boolean;
   readonly batching?: boolean;
-  readonly readRepair?: boolean;
+  readonly readRepair?: ReadRepair;
 }
 
 export const timeoutMs = 1000;
@@ -67,6 +68,10 @@ export class FakeCluster {
   readonly down = new Set<number>();
   /** Outcomes that left ahead of their task. */
   readonly ahead: Settled[] = [];
+  /** Stamps that are wished for, and not given. */
+  readonly stampWishes: { readonly above: number; readonly give: (version: number | undefined) => void }[] = [];
+  /** Of the processes that answer. */
+  start = 1;
   turns = 0;
   flushes = 0;
 
@@ -75,7 +80,7 @@ export class FakeCluster {
     self = 0,
     sequential = false,
     batching = true,
-    readRepair = true,
+    readRepair = 'background',
   }: FakeClusterOptions = {}) {
     const ids = Array.from({ length: nodes }, (_, index) => index);
     const options: CoordinatorOptions = {
@@ -88,6 +93,8 @@ export class FakeCluster {
       time: this.time,
       timeoutMs,
       readRepair,
+      stampAbove: (above, give) => void this.stampWishes.push({ above, give }),
+      pause: () => Promise.resolve(),
       sendOutcomes: (outcomes) => void this.ahead.push(...outcomesIn(outcomes)),
     };
     this.coordinator = new Coordinator(options);
@@ -108,7 +115,8 @@ export class FakeCluster {
   #peer(node: number): CoordinatorOptions['peers'][number] {
     const submit = ({ bytes, onReplies, onFailed, isLarge }: Segment): void => {
       if (this.down.has(node)) return onFailed();
-      const reply: Asked['reply'] = (replies) => (replies === undefined ? onFailed() : onReplies(replies, 0, 1));
+      const reply: Asked['reply'] = (replies) =>
+        replies === undefined ? onFailed() : onReplies(replies, 0, this.start);
       this.asked.push({ node, entries: readEntries(bytes), isLarge: isLarge === true, reply });
       return undefined;
     };
@@ -130,6 +138,8 @@ function frameOf(replies: readonly Reply[]): Buffer {
   for (const { code, bytes, offset, length } of replies) {
     const record = bytes.subarray(offset, offset + length);
     if (code === replyCodes.record) writer.replyRecord(record, length);
+    else if (code === replyCodes.recoveringRecord) writer.replyRecord(record, length, code);
+    else if (code === replyCodes.superseded) writer.replySuperseded(record.readDoubleLE(0), record.readUInt32LE(8));
     else if (code === replyCodes.large) writer.replyLarge(record, record.readUInt32LE(length - 4));
     else writer.reply(code);
   }

@@ -1,5 +1,6 @@
 /** Large values are announced by all replicas and read from one: what is answered, what is asked, and what is held. */
 import assert from 'node:assert/strict';
+import type { ReadRepair } from '../../../src/domain/modes.ts';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { outcomeCodes, replyCodes } from '../../../src/formats/codes.ts';
@@ -13,7 +14,7 @@ const nothing = { do: 'nothing' };
 const recordBytes = 1_000_000;
 const announcement = announced(1, recordBytes);
 
-function readOf(acksRequired: number, replicaCount: number, readRepair = true): PendingFrame {
+function readOf(acksRequired: number, replicaCount: number, readRepair: ReadRepair = 'background'): PendingFrame {
   return pendingFrame(frameBytes(1, 0, { acksRequired, replicaCount }), { readRepair });
 }
 
@@ -144,7 +145,7 @@ test('what was read is let go while others are waited for, and read again for a 
 });
 
 test('without read repair nothing is read that no outcome needs', () => {
-  const frame = readOf(1, 3, false);
+  const frame = readOf(1, 3, 'off');
   const operation = operationOf(frame);
   for (const [node, reply] of [absent, announcement, announcement].entries()) {
     assert.deepEqual(frame.take(operation, node, reply), nothing);

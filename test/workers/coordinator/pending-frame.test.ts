@@ -148,7 +148,7 @@ test('nobody is repaired after a write, or where read repair is off', () => {
   const write = frameOf(0, 1);
   takeAll(write, [applied, failedReply]);
   assert.deepEqual(write.take(operationOf(write), 2, applied), nothing);
-  const read = pendingFrame(frameBytes(1, 0, quorum), { readRepair: false });
+  const read = pendingFrame(frameBytes(1, 0, quorum), { readRepair: 'off' });
   takeAll(read, [recordOf(1), absent]);
   assert.deepEqual(read.take(operationOf(read), 2, absent), nothing);
   assert.ok(write.complete && read.complete);

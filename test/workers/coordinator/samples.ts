@@ -23,13 +23,13 @@ import { PendingFrame, type FrameRules } from '../../../workers/coordinator/pend
 export const key = Buffer.from('key');
 const firstVersion = 1_000_000;
 
-function withoutRecord(code: Reply['code']): Reply {
+export function plainReply(code: Reply['code']): Reply {
   return { code, bytes: Buffer.alloc(0), offset: 0, length: 0 };
 }
 
-export const applied = withoutRecord(replyCodes.applied);
-export const absent = withoutRecord(replyCodes.absent);
-export const full = withoutRecord(replyCodes.full);
+export const applied = plainReply(replyCodes.applied);
+export const absent = plainReply(replyCodes.absent);
+export const full = plainReply(replyCodes.full);
 
 /** The reply with the record of a version, from 1. */
 export function recordOf(version: number, value = `value ${version}`): Reply {
@@ -47,6 +47,13 @@ function sealed(version: number, value: string, kind: RecordKind): Reply {
   return { code: replyCodes.record, bytes, offset: 0, length: bytes.length };
 }
 
+/** The reply to a write that something of this version stands in the way of. */
+export function superseded(version: number): Reply {
+  const writer = new FrameWriter(0);
+  writer.replySuperseded(firstVersion + version, 1);
+  return readReplies(writer.finish())[0] as Reply;
+}
+
 /** The reply that announces the record of a version, with so many bytes. */
 export function announced(version: number, recordBytes: number): Reply {
   const writer = new FrameWriter(0);
@@ -61,13 +68,15 @@ export function versionOf({ code, bytes, offset }: Reply): number {
 }
 
 /** A frame of `reads` reads and then `writes` writes, with tags from 0. */
-export function frameBytes(reads: number, writes: number, quorum: Quorum): Buffer {
-  const bytes = allocateFrame(reads * entryBytes(key.length, undefined) + writes * entryBytes(key.length, 1));
+export function frameBytes(reads: number, writes: number, quorum: Quorum, value = Buffer.from('v')): Buffer {
+  const bytes = allocateFrame(
+    reads * entryBytes(key.length, undefined) + writes * entryBytes(key.length, value.length),
+  );
   let end = 0;
   for (let tag = 0; tag < reads; tag++) end = writeRead(bytes, end, { tag, kind: operationKinds.read, quorum }, key);
   for (let tag = reads; tag < reads + writes; tag++) {
-    bytes[valueOffset(end, key.length)] = 0x76;
-    const record = { stamp: { version: firstVersion, nodeId: 1, kind: 0 }, valueBytes: 1 } as const;
+    value.copy(bytes, valueOffset(end, key.length));
+    const record = { stamp: { version: firstVersion, nodeId: 1, kind: 0 }, valueBytes: value.length } as const;
     end = writeWrite(bytes, end, { tag, kind: operationKinds.write, quorum }, key, record);
   }
   return bytes;
@@ -84,7 +93,7 @@ export function pendingFrame(bytes: Buffer, rules: Partial<FrameRules> = {}): Pe
   return new PendingFrame(readEntries(bytes), {
     deadlineAt: 1000,
     versions,
-    readRepair: true,
+    readRepair: 'background',
     self: 0,
     inTurn: undefined,
     ...rules,

@@ -59,8 +59,9 @@ test('a store keeps the newest through starts, large values among the rest', asy
   for (const [key, { value }] of model) {
     store.refresh();
     const found = store.read(Buffer.from(key));
-    const isLarge = found !== undefined && 'recordBytes' in found;
+    const isLarge = found !== undefined && found !== 'damaged' && 'recordBytes' in found;
     const record = isLarge ? await store.readLarge(Buffer.from(key)) : found;
+    assert.notEqual(record, 'damaged');
     assert.equal(record?.toString('utf8', 17), value ?? '', key);
   }
   await fill(
