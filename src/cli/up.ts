@@ -7,14 +7,13 @@
 import { mkdirSync } from 'node:fs';
 import { Buffer } from 'node:buffer';
 import { setTimeout } from 'node:timers/promises';
-import { parseJson, textFieldOf } from '../formats/foreign-json.ts';
 import { takenPort } from '../free-ports.ts';
 import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { keepFilesPrivate } from '../data-directory.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { defaultPort } from '../settings/entries/address.ts';
 import { settingsTable } from '../settings/settings.ts';
-import { clientOf, readBody, type Answer } from './client.ts';
+import { clientOf, readBody } from './client.ts';
 import { directoryDefault, drainDelayMsDefault, planCluster, type ClusterPlan } from './cluster-plan.ts';
 import { keepClusterSecret } from './cluster-secret.ts';
 import { outputOption, type Command, type Invocation } from './command.ts';
@@ -111,28 +110,29 @@ async function firstTakenPort({ nodes }: ClusterPlan): Promise<number | undefine
 /** Ends also if the nodes are stopped meanwhile, since a node that ended is a problem. */
 async function waitUntilReady(nodes: readonly NodeProcess[]): Promise<'ready' | { readonly problem: string }> {
   const deadline = Date.now() + readyMsMax;
-  const waiting = new Set(nodes);
-  while (waiting.size > 0) {
-    await Promise.all([...waiting].map(async (node) => (await isReady(node)) && waiting.delete(node)));
+  for (;;) {
+    const found = await Promise.all(nodes.map(readinessOf));
     const ended = nodes.find((node) => !node.isRunning);
     if (ended !== undefined) return { problem: endedEarly(ended) };
-    if (waiting.size > 0 && Date.now() > deadline) return { problem: lateProblem([...waiting]) };
-    if (waiting.size > 0) await setTimeout(readyPollMs);
+    if (found.every((readiness) => readiness === 'ready')) return 'ready';
+    const late = nodes.filter((_, index) => found[index] === 'not-ready');
+    if (Date.now() > deadline) return late.length === 0 ? 'ready' : { problem: lateProblem(late) };
+    await setTimeout(readyPollMs);
   }
-  return 'ready';
 }
 
-async function isReady(node: NodeProcess): Promise<boolean> {
+/**
+ * A node that forms a cluster votes in a moment, when the others are there. One that recovers takes writes and goes on by itself,
+ * for as long as it takes.
+ */
+async function readinessOf(node: NodeProcess): Promise<'ready' | 'forming' | 'not-ready'> {
   await using client = await clientOf(node.url, 1000);
-  const answer = await client.request({ method: 'GET', path: '/readyz' });
-  if (answer.kind === 'unreachable') return false;
-  // A node that recovers takes writes and goes on by itself, for as long as it takes.
-  return answer.status === 200 || (await isRecovering(answer));
-}
-
-async function isRecovering(answer: Answer): Promise<boolean> {
-  const body = await readBody(answer);
-  return Buffer.isBuffer(body) && textFieldOf(parseJson(body.toString()), 'code') === 'recovering';
+  const answer = await client.request({ method: 'GET', path: '/readyz?verbose' });
+  const body = answer.kind === 'answered' ? await readBody(answer) : answer;
+  if (!Buffer.isBuffer(body)) return 'not-ready';
+  const [state, standing] = body.toString().split('\n');
+  if (state === 'ready' && standing === 'standing: forming') return 'forming';
+  return state === 'ready' || state === 'recovering' ? 'ready' : 'not-ready';
 }
 
 function endedEarly(node: NodeProcess): string {

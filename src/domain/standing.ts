@@ -223,8 +223,9 @@ function lossByPeers(standing: Standing, { self, claims }: View): LossReason | u
 
 /** What a store has lost by what a peer knows: `older`: it is an earlier state of what the peer knew; `other`: another store. */
 function lossOf(own: OwnStore, known: KnownStore): 'older' | 'other' | undefined {
-  if (known.startId === own.startId) return undefined;
-  if (known.storeId === own.storeId) return known.counter > own.counterFound ? 'older' : undefined;
+  if (known.storeId === own.storeId) {
+    return known.startId !== own.startId && known.counter > own.counterFound ? 'older' : undefined;
+  }
   if (known.replaces.includes(own.storeId)) return 'older';
   return own.replaces.includes(known.storeId) ? undefined : 'other';
 }

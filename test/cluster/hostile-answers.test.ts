@@ -12,7 +12,7 @@ import { nodeIdOf } from '../../src/domain/topology.ts';
 import { linkProtocol, replicaPaths, seenField, type NodeDescription } from '../../src/protocol/nodes.ts';
 import { ask } from '../support/client.ts';
 import { prepareCluster, type Cluster } from '../support/cluster.ts';
-import { gateFor } from '../support/peer.ts';
+import { claimOfNewNode, gateFor } from '../support/peer.ts';
 import { eventually } from '../support/eventually.ts';
 import { goesOn, hostilePieces } from '../support/hostile-bytes.ts';
 
@@ -86,6 +86,10 @@ class HostilePeer {
           this.probes++;
           const text = this.description instanceof Buffer ? this.description : JSON.stringify(this.description ?? {});
           response.end(text);
+          return;
+        }
+        if (request.url === replicaPaths.introduction) {
+          response.end(JSON.stringify(claimOfNewNode(`http://127.0.0.1:${port}`)));
           return;
         }
         if (request.url !== replicaPaths.operations) {

@@ -329,6 +329,7 @@ test('peer protocols in mode batched', async (t) => {
   const http = ['--peer-protocol', 'http'];
   const cluster = await prepareCluster(t, { nodes: 3, durability });
   await Promise.all([cluster.start(0, http), cluster.start(1), cluster.start(2)]);
+  await cluster.formed();
   await allKnowAll(cluster);
 
   await t.test('nodes of both serve together, and one that returns with the other takes part again', async () => {

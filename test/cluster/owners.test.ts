@@ -19,6 +19,7 @@ const workers = [3, 2, 1];
 
 async function startNodes(cluster: Cluster): Promise<void> {
   await Promise.all(cluster.nodes.map((_, node) => cluster.start(node, ['--workers', String(workers[node])])));
+  await cluster.formed();
 }
 
 /** Writes that each worker of a node has merged, in the order of the workers. */

@@ -169,7 +169,11 @@ test("an impostor at a peer's address is told a nonce and nothing more", async (
 
 test('a node with another secret does not join', async (t) => {
   const cluster = await prepareCluster(t, { nodes: 3, flags: secret });
-  await Promise.all([cluster.start(0), cluster.start(1), cluster.start(2, ['--cluster-secret', 'another'])]);
+  await Promise.all([
+    cluster.start(0, ['--new-cluster']),
+    cluster.start(1, ['--new-cluster']),
+    cluster.start(2, ['--cluster-secret', 'another']),
+  ]);
   assert.equal((await cluster.put(0, 'a', 'v')).status, 201, 'the other two are a quorum');
   assert.equal((await cluster.put(2, 'a', 'forged')).status, 504);
   assert.equal((await cluster.get(2, 'a')).status, 504);

@@ -211,6 +211,17 @@ test('a store that is older than a peer has seen recovers, also if nothing but i
   assert.deepEqual(kinds(a), ['voting'], 'and what the peers know of it is no loss any more');
 });
 
+test('a process that put its store aside and began anew has lost it, too', () => {
+  const [a, b, c] = three();
+  meetAll(a, b, c);
+  meetAll(a, b, c);
+  const { startId } = a;
+  a.wipe();
+  a.startId = startId;
+  meet(a, b);
+  assert.deepEqual(kinds(a), ['empty']);
+});
+
 test('a peer that slept through a wipe and a recovery takes the new store, and knows the old one as older', () => {
   const [a, b, c] = three();
   const d = new Node('http://d:1');

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { freePorts } from '../../src/free-ports.ts';
 import type { Durability, Mode } from '../../src/domain/modes.ts';
 import { ask, entityTarget, type Answer, type EntityAsk } from './client.ts';
+import { eventually } from './eventually.ts';
 import { NodeProcess, type Exit } from './node-process.ts';
+import { standingOf } from './standing.ts';
 
 export interface ClusterOptions {
   readonly nodes: number;
@@ -43,6 +45,15 @@ export class Cluster {
 
   async startAll(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.start()));
+    await this.formed();
+  }
+
+  /** Resolves when no node waits for others to form the cluster with. */
+  async formed(): Promise<void> {
+    await eventually(async () => {
+      const standings = await Promise.all(this.nodes.map((node) => standingOf(node.url)));
+      if (standings.some(({ state }) => state === 'forming')) throw new Error('the cluster is not formed');
+    });
   }
 
   stop(index: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {

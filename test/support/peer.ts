@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { Agent, type Server as HttpServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import type { Claim } from '../../src/domain/standing.ts';
 import type { NodeDescription } from '../../src/protocol/nodes.ts';
 import { proveToListener, type ClusterMember } from '../../workers/peers/handshake.ts';
 import { peerGate } from '../../workers/replica/peer-gate.ts';
@@ -27,6 +28,12 @@ export async function replicaPortOf(url: string, secret: string): Promise<Replic
     listenerId: id,
     as: { id: 1, topology, secret },
   };
+}
+
+/** What a node says of itself that is as new as the one beside it: the two form a cluster. */
+export function claimOfNewNode(url: string): Claim {
+  const store = { storeId: 'new', counter: 1, counterFound: 0, startId: 'new', replaces: [] };
+  return { ...store, url, standing: { kind: 'forming' }, knows: {}, newest: 0 };
 }
 
 /** Connects and proves the secret; rejects where the node does not prove it or refuses our proof. */
