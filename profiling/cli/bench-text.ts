@@ -89,7 +89,8 @@ function cpuText(result: BenchResult): string {
 
 function memoryText(result: BenchResult): string {
   const { residentBytes, peerBytes } = figuresOf(result);
-  return `${quantity(residentBytes, 'bytes')} in all nodes; between them ${quantity(peerBytes, 'bytes')} a request`;
+  const between = peerBytes === null ? '' : `; between them ${quantity(peerBytes, 'bytes')} a request`;
+  return `${quantity(residentBytes, 'bytes')} in all nodes${between}`;
 }
 
 function verdictLine({ verdict, cutShort, totals, search }: BenchResult): string {

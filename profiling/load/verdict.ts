@@ -85,7 +85,7 @@ export function errorCount({ totals }: Pick<Measured, 'totals'>): number {
 }
 
 /** Share of the GETs that found no key; 0 where nothing was read. */
-export function notFoundShare({ workload, totals, statuses }: Omit<Measured, 'latency'>): number {
+function notFoundShare({ workload, totals, statuses }: Omit<Measured, 'latency'>): number {
   const readShare = { put: 0, delete: 0, get: 1, mixed: workload.readShare }[workload.op];
   const reads = totals.completed * readShare;
   const notFound = statuses.find(({ status }) => status === '404')?.count ?? 0;
@@ -93,7 +93,7 @@ export function notFoundShare({ workload, totals, statuses }: Omit<Measured, 'la
 }
 
 /** `2%`, `0.1%`, as a bound of errors is written. */
-export function allowedErrors({ errorsMax }: Bounds): string {
+function allowedErrors({ errorsMax }: Bounds): string {
   if (errorsMax === undefined) return 'no errors';
   return `at most ${errorsMax.of === 'share' ? percent(errorsMax.max) : count(errorsMax.max)} errors`;
 }

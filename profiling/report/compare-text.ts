@@ -12,13 +12,16 @@ import { markdownOf } from './markdown.ts';
 
 /** The verdict stands last, where a terminal ends. */
 export function compareBlocks(result: CompareResult): Block {
-  return [compareNotes(result), tables(result), words(result), clusters(result), gateBlocks(result)];
+  const { gate } = result;
+  const verdict = gate !== undefined && [gateTable(gate), text(gateSentence(gate).sentence)];
+  return [compareNotes(result), tables(result), words(result), clusters(result), verdict];
 }
 
 /** The verdict stands first, and the tables are folded away. */
 export function compareMarkdown(result: CompareResult): string {
+  const { gate } = result;
   return markdownOf(`Comparison: ${result.subjects.map(({ name }) => name).join(', ')}`, [
-    gateBlocks(result),
+    gate !== undefined && [text(`**${gateSentence(gate).sentence}**`), gateTable(gate)],
     compareNotes(result),
     words(result),
     details('All measures', tables(result)),
@@ -47,11 +50,6 @@ function tables(result: CompareResult): Block {
 
 function clusters({ subjects }: CompareResult): Block {
   return list(subjects.map(({ name, environment }) => `${name}: ${clusterSentence(environment)}`));
-}
-
-function gateBlocks({ gate }: CompareResult): Block {
-  if (gate === undefined) return null;
-  return [gateTable(gate), text(gateSentence(gate).sentence)];
 }
 
 function filesTable({ subjects }: CompareResult): Table {

@@ -87,7 +87,11 @@ export function rateAndFigures(result: BenchResult): Block {
         quantity(workload.rate, 'rate'),
         workload.arrival === 'poisson' ? 'Poisson arrivals' : 'constant',
       ],
-      ['Achieved rate', quantity(Math.round(totals.rate), 'rate'), `${quantity(share, 'share')} of the target`],
+      [
+        'Achieved rate',
+        quantity(Math.round(totals.rate), 'rate'),
+        `${quantity(share, 'share')} of the target${errors > 0 ? ', errors among them' : ''}`,
+      ],
       ['Latency p50', shown(50), 'half are faster'],
       ['Latency p99', shown(99), '1 in 100 is slower'],
       ['Latency p99.9', shown(99.9), '1 in 1 000 is slower'],

@@ -96,7 +96,7 @@ test('the last ten lines say what ran, where, how fast and whether it held, in 8
   const url = await node(t, (count) => (count % 10 === 0 ? '503 Service Unavailable' : '201 Created'));
   const { code, stdout } = await kvorum(['bench', '--target', url, ...short, '--errors-max', '10%']);
   const lines = stdout.toString().trimEnd().split('\n');
-  assert.ok(lines.length <= 10 && lines.every((line) => line.length <= 100), lines.join('\n'));
+  assert.ok(lines.length <= 10 && lines.slice(0, -1).every((line) => line.length <= 80), lines.join('\n'));
   assert.match(lines[0] ?? '', /^Load     put at 100\/s, 0.3 s, 4 connections; 100,000 keys uniform, 64 B$/);
   assert.match(lines[1] ?? '', /^Cluster  1 node, batched, commit$/);
   assert.match(lines[2] ?? '', /^Latency +mean +p50 +p90 +p99 +p99.9 +max +requests$/);

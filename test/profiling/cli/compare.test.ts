@@ -197,7 +197,7 @@ test('--fail-on-regression decides the exit code, and JUnit and Markdown say the
   );
   const better = await gated(after, before, '--output', 'markdown');
   assert.equal(better.code, 0, better.stderr);
-  assert.match(better.stdout.toString(), /^# Comparison: a, b\n\nNO REGRESSION by more than 10%/);
+  assert.match(better.stdout.toString(), /^# Comparison: a, b\n\n\*\*NO REGRESSION by more than 10%/);
   assert.match(readFileSync(junit, 'utf8'), /tests="1" failures="0" errors="0"/);
   const single = await gated(save('once', 1000), save('twice', 1000));
   assert.equal(single.code, 1);

@@ -255,6 +255,20 @@ test('one that was interrupted says so, also where nothing can be compared', { s
   assert.deepEqual(opened.complaints, []);
 });
 
+test('files of earlier versions, which told less of the cluster, are shown', { skip }, async () => {
+  const old = comparison();
+  const subjects = old.subjects.map(({ environment, ...subject }) => {
+    const { store: _, changedSettings: __, ...told } = environment;
+    return { ...subject, environment: told as typeof environment };
+  });
+  const { page, complaints } = await open(await renderCompareReport({ ...old, subjects }));
+  assert.deepEqual(
+    await row(page, 'Where it ran (≠: the columns differ)', 'Store: keys'),
+    Array(3).fill('not measured'),
+  );
+  assert.deepEqual(complaints, []);
+});
+
 test('a regression is the first thing said, with what got worse', { skip }, async () => {
   const result = comparison();
   const gate = gateOf(result, 0.1);

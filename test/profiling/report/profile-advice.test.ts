@@ -28,8 +28,12 @@ function thread(name: string, parts: Partial<Record<Category, number>>, runQueue
   };
 }
 
-function runOf(threads: readonly Thread[], others: Partial<ProfileRun> = {}): ProfileRun {
-  const cpu = { startedAt: '', seconds: 1, requests: 1000, intervalUs: 1000, threads, native: null, failed: [] };
+function runOf(
+  threads: readonly Thread[],
+  others: Partial<ProfileRun> = {},
+  native: CpuMeasurement['native'] = null,
+): ProfileRun {
+  const cpu = { startedAt: '', seconds: 1, requests: 1000, intervalUs: 1000, threads, native, failed: [] };
   return { op: 'put', mode: 'batched', rateAsked: 1000, cpu, ...others };
 }
 
@@ -76,7 +80,7 @@ const cases: readonly (readonly [what: string, run: ProfileRun, advice: readonly
   ],
   [
     'nodes that are not warm',
-    runOf([], { cpu: { ...runOf(calm).cpu!, native: [{ node: 'n1', cpuUs: 130_000 }] } }),
+    runOf(calm, {}, [{ node: 'n1', cpuUs: 130_000 }]),
     [
       /^Threads without JavaScript .* take 50% of CPU: .*--warmup/,
       /^The largest part of a PUT's CPU is HTTP front, 23%/,
