@@ -113,6 +113,12 @@ export const differences: readonly Difference[] = [
       /\nconnection:[^\r]*\t/i.test(before),
   },
   {
+    name: 'close beside keep-alive in HTTP/1.0',
+    front: 'refuses',
+    why: 'RFC 9112 section 9.3: close is looked at first; node:http goes on',
+    applies: ({ before }) => /HTTP\/1\.0\r\n/.test(before) && /\nconnection:[^\r]*close/i.test(before),
+  },
+  {
     name: 'proxy-connection',
     front: 'either',
     why: 'It is no field of HTTP (RFC 9112 appendix C.2.2); node:http takes it for connection',
