@@ -2,7 +2,8 @@
  * What our front may do otherwise than node:http, each with its reason. A difference that no row of the table explains is a
  * failure: two servers that read one stream in two ways are how requests are smuggled.
  *
- * Neither may read a message that both take in two ways; a row only allows that one of them takes what the other refuses.
+ * Of a message that both take they may not read two things; a row only allows that one of them takes what the other
+ * refuses, or that node:http has lost its place.
  */
 import { METHODS } from 'node:http';
 import type { Framing, SeenRequest } from './framing.ts';
@@ -24,9 +25,9 @@ export interface Difference {
   readonly name: string;
   /**
    * `refuses`: our front refuses what node:http takes, or waits for the rest of, or ends the connection before it; `takes`:
-   * the other way round.
+   * the other way round. `anything`: what node:http reads means nothing.
    */
-  readonly front: 'refuses' | 'takes' | 'either';
+  readonly front: 'refuses' | 'takes' | 'either' | 'anything';
   readonly why: string;
   readonly applies: (parting: Parting) => boolean;
 }
@@ -106,10 +107,16 @@ export const differences: readonly Difference[] = [
   {
     name: 'tabs behind a value that frames',
     front: 'either',
-    why: 'RFC 9110 section 5.6.3: white space around a value is spaces and tabs; node:http refuses tabs behind these lengths, and overlooks a close with one',
+    why: 'RFC 9110 section 5.6.3: white space around a value is spaces and tabs; node:http refuses tabs behind these lengths, and overlooks options of connection beside one',
     applies: ({ before, fields }) =>
       fields.some((line) => /^(?:content-length|transfer-encoding):.*\t *$/i.test(line)) ||
-      /\nconnection:[^\r]*close *\t[ \t]*\r/i.test(before),
+      /\nconnection:[^\r]*\t/i.test(before),
+  },
+  {
+    name: 'close beside keep-alive in HTTP/1.0',
+    front: 'refuses',
+    why: 'RFC 9112 section 9.3: close is looked at first; node:http goes on',
+    applies: ({ before }) => /HTTP\/1\.0\r\n/.test(before) && /\nconnection:[^\r]*close/i.test(before),
   },
   {
     name: 'proxy-connection',
@@ -119,8 +126,8 @@ export const differences: readonly Difference[] = [
   },
   {
     name: 'an upgrade',
-    front: 'either',
-    why: 'An upgrade that is not done is a request like others; node:http reads nothing behind it in the same piece',
+    front: 'anything',
+    why: 'An upgrade that is not done is a request like others; node:http loses what came behind it in the same piece',
     applies: ({ before, head }) => /\nupgrade:/i.test(before + head),
   },
 ];
@@ -170,9 +177,12 @@ export function partingAt(text: string, start: number): Parting {
   return { before: text.slice(0, start), head, requestLine, fields, body: end < 0 ? '' : rest.slice(end) };
 }
 
-/** The row that allows a divergence; undefined where none does. */
+/** The row that allows a divergence; undefined if none does. */
 export function allowed({ front }: Divergence, parting: Parting): Difference | undefined {
-  return differences.find(
-    (row) => (row.front === front || (row.front === 'either' && front !== 'reads otherwise')) && row.applies(parting),
-  );
+  return differences.find((row) => isFor(row, front) && row.applies(parting));
+}
+
+function isFor(row: Difference, front: Divergence['front']): boolean {
+  if (row.front === 'anything' || row.front === front) return true;
+  return row.front === 'either' && front !== 'reads otherwise';
 }

@@ -55,10 +55,11 @@ async function framingCase(seed: number, oracle: Oracle): Promise<CaseResult> {
 }
 
 /** Each request has one answer, and what is refused ends the connection. */
-function answersFault({ answers, requests, isRefused }: Framing): string | undefined {
+function answersFault({ answers, requests, isRefused, heldBytes }: Framing): string | undefined {
   const statuses = statusesOf(answers).filter((status) => status !== 100);
   const wrong = statuses.find((status) => !possibleStatuses.has(status));
   if (wrong !== undefined) return `The front answers ${wrong}`;
+  if (heldBytes !== 0) return `${heldBytes} bytes of answers are still counted`;
   const expected = requests.length + (isRefused ? 1 : 0);
   if (statuses.length !== expected) return `There are ${statuses.length} answers, not ${expected}`;
   if (isRefused && !/\r\nconnection: close\r\n/.test(answers.slice(answers.lastIndexOf('HTTP/1.1 ')))) {

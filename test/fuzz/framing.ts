@@ -28,6 +28,8 @@ export interface Framing {
   readonly isRefused: boolean;
   /** What was answered, as it was sent. */
   readonly answers: string;
+  /** Bytes of answers that are still counted when the connection has ended. */
+  readonly heldBytes: number;
 }
 
 /** A socket whose other end is a test. */
@@ -103,6 +105,7 @@ export async function frontFraming(pieces: readonly Buffer[], choices?: Choices)
     request.takeBody(BODY_BYTES_MAX, onBody);
   };
   const socket = new MemorySocket();
+  const answerBytes = new AnswerBytes(Infinity);
   const connection = new Connection(socket as unknown as Socket, {
     onRequest,
     now,
@@ -111,6 +114,8 @@ export async function frontFraming(pieces: readonly Buffer[], choices?: Choices)
     readerGraceMs: () => 1000,
     answerBytes: new AnswerBytes(Infinity),
     bodyBytesPerSecondMin: 1,
+    readerGraceMs: () => 1000,
+    answerBytes,
   });
   socket.on('data', (bytes: Buffer) => {
     delivered += bytes.length;
@@ -123,7 +128,13 @@ export async function frontFraming(pieces: readonly Buffer[], choices?: Choices)
       if (choices.once(3)) await nextTurn();
     }
   });
-  return { requests, ends, isRefused: statusesOf(answers).some((status) => status >= 400), answers };
+  return {
+    requests,
+    ends,
+    isRefused: statusesOf(answers).some((status) => status >= 400),
+    answers,
+    heldBytes: answerBytes.inFlight,
+  };
 }
 
 /** Statuses of the answers in what a server sent; bodies of the harness have no such text. */
@@ -163,7 +174,7 @@ export class Oracle {
     this.#server.emit('connection', socket);
     const answers = await deliver(socket, pieces, () => settle(1));
     const isRefused = seen.isRefused || statusesOf(answers).some((status) => status >= 400);
-    return { requests: seen.requests, ends: [], isRefused, answers };
+    return { requests: seen.requests, ends: [], isRefused, answers, heldBytes: 0 };
   }
 
   close(): void {

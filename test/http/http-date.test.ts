@@ -34,6 +34,7 @@ test('what httpDate() writes reads back, whichever second it is', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 9_000_000_000 }), (seconds) => {
       assert.equal(parseHttpDate(httpDate(seconds), now), seconds);
+      assert.equal(httpDate(seconds), new Date(seconds * 1000).toUTCString());
     }),
   );
 });
