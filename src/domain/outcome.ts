@@ -11,4 +11,6 @@ export type Outcome =
   | { readonly kind: 'missing' }
   | { readonly kind: 'written' }
   | { readonly kind: 'unreachable' | 'timedOut' | 'full'; readonly acks: number; readonly failures: number }
-  | { readonly kind: 'overloaded' | 'failed' };
+  | { readonly kind: 'overloaded' | 'failed' }
+  /** A write that this node's clock is too wrong for: nothing was done. `detail` says how wrong. */
+  | { readonly kind: 'clockSkew'; readonly detail: string };

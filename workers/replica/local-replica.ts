@@ -9,17 +9,21 @@
  * only told of one, and comes again for it by itself, so that no answer is much longer than one record.
  */
 import type { Buffer } from 'node:buffer';
-import { isLargeRead, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
+import { entryFlags, flagsOf, isLargeRead, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
 import { operationKinds, replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
 import { isLargeRecord } from '../../src/formats/record.ts';
 import { FrameWriter } from '../../src/formats/reply.ts';
 import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../../src/waits/wait-marks.ts';
-import type { SeenVersions } from '../ground/seen-versions.ts';
+import { versionMax } from '../../src/domain/version.ts';
+import type { SeenVersions, VersionWindow } from '../ground/seen-versions.ts';
 import type { Standing } from '../ground/standing.ts';
 import { Semaphore } from '../ground/semaphore.ts';
 import type { Settled } from '../store/logged-writes.ts';
 import type { Store } from '../store/store.ts';
 import type { Turn } from '../../src/domain/turn.ts';
+
+/** Codes of a write that is refused for what it is. */
+export type RefusedWrite = typeof replyCodes.failed | typeof replyCodes.refusedClock;
 
 /** Takes the reply frame to the entries that were submitted. */
 export type Respond = (replies: Buffer) => void;
@@ -40,8 +44,8 @@ export interface LocalReplicaOptions {
   readonly standing: Standing;
   /** Batches of one turn go together; without it each batch is executed at once. */
   readonly turn: Turn | undefined;
-  /** A write failed for what it is: its checksum does not match, or its version is too far ahead. */
-  readonly onRefused: () => void;
+  /** A write was not taken for what it is: its checksum does not match (`failed`), or it is not stamped about now. */
+  readonly onRefused: (code: RefusedWrite) => void;
   /** Whether the log has had no room for some time: the node is to refuse writes before anything is done. */
   readonly onBehind: (isBehind: boolean) => void;
   /** The store failed; the node must stop. */
@@ -128,18 +132,25 @@ export class LocalReplica {
   /** Merges a batch's writes from where it stands, up to its end or as far as the log has room; returns their bytes. */
   #merge(batch: Batch): number {
     const { store, versions } = this.#options;
-    const ceiling = versions.ceiling();
+    const window = versions.window();
     let bytes = 0;
     for (; batch.next < batch.entries.length; batch.next++) {
       const entry = batch.entries[batch.next] as Entry;
       if (entry.kind !== operationKinds.write) continue;
       const room = store.room(entry.length);
       if (room === 'wait') return bytes;
-      versions.seeRecord(entry.bytes, entry.keyEnd);
-      batch.codes.push(room === 'yes' ? store.merge(entry, ceiling) : replyCodes.full);
+      if (!this.#takes(entry, window)) batch.codes.push(replyCodes.refusedClock);
+      else batch.codes.push(room === 'yes' ? store.merge(entry, versionMax) : replyCodes.full);
       bytes += entry.length;
     }
     return bytes;
+  }
+
+  /** Sees the version of a write. One that some replica holds already is taken, whenever it was stamped; one of now is judged. */
+  #takes(entry: Entry, window: VersionWindow): boolean {
+    const { versions } = this.#options;
+    const { bytes, keyEnd } = entry;
+    return isStoredElsewhere(entry) ? versions.seeRecord(bytes, keyEnd) : versions.seeWrite(bytes, keyEnd, window);
   }
 
   /** Goes on with what the run left: in the next turn, or when the log has room, or later where it is to fill more slowly. */
@@ -192,7 +203,7 @@ export class LocalReplica {
   }
 
   #tell(code: ReplyCode, writer: FrameWriter): void {
-    if (code === replyCodes.failed) this.#options.onRefused();
+    if (code === replyCodes.failed || code === replyCodes.refusedClock) this.#options.onRefused(code);
     writer.reply(code);
   }
 
@@ -215,9 +226,9 @@ export class LocalReplica {
 
   async #mergeLarge(entry: Entry, respond: Respond): Promise<void> {
     const { store, versions } = this.#options;
-    versions.seeRecord(entry.bytes, entry.keyEnd);
+    const isTaken = this.#takes(entry, versions.window());
     versions.reportIfAhead();
-    const code = await this.#large.run(() => store.mergeLarge(entry, versions.ceiling()));
+    const code = isTaken ? await this.#large.run(() => store.mergeLarge(entry, versionMax)) : replyCodes.refusedClock;
     const writer = new FrameWriter(0);
     this.#tell(code, writer);
     respond(writer.finish());
@@ -231,6 +242,10 @@ export class LocalReplica {
 /** What a write is answered when its group has ended. */
 function codeOf(code: ReplyCode, settled: Settled): ReplyCode {
   return settled === 'full' && code === replyCodes.applied ? replyCodes.full : code;
+}
+
+function isStoredElsewhere(entry: Entry): boolean {
+  return (flagsOf(entry) & (entryFlags.repair | entryFlags.hint)) !== 0;
 }
 
 function isLargeWrite(entry: Entry): boolean {
