@@ -10,7 +10,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as startTimer } from 'node:timers';
 import { setTimeout } from 'node:timers/promises';
 import { DataDirectory } from './data-directory.ts';
-import { NodeClock } from './dispatch/clock.ts';
+import { NodeTime } from './node-time.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { Pulse } from './dispatch/pulse.ts';
 import { RangeDispatcher } from './dispatch/range-dispatcher.ts';
@@ -111,6 +111,9 @@ async function tryStart({
   try {
     const node: Node = new Node({ settings, topology, pool, directory, log, changed });
     await pool.start({ ...node.poolHandlers(), onFatal });
+    await node.beginTime((error) => {
+      onFatal(new KvorumError('store-failed', `Storage failed: ${messageOf(error)}`, { cause: error }));
+    });
     if (!(await node.start())) {
       await node.stop(0);
       return 'older-store';
@@ -142,8 +145,8 @@ class Node implements NodeView {
   readonly #link: StandingLink;
   readonly #log: Log;
   readonly #changed: ChangedSettings;
-  readonly #clock: NodeClock;
   readonly #pulse: Pulse;
+  readonly #time: NodeTime;
   readonly #dispatcher: Dispatcher<EntityExchange>;
   readonly #answerBytes: AnswerBytes;
   readonly #entity: EntityHandler;
@@ -170,18 +173,25 @@ class Node implements NodeView {
       isNewCluster: settings.newCluster,
       startId: String(startNumber),
       log,
-      newest: () => Math.max(this.#clock.newest, Date.now() * 1000),
+      newest: () => Math.max(this.#time.clock.newest, Date.now() * 1000),
       nowMicros: () => Date.now() * 1000,
     });
     this.#link = new StandingLink(this.#standing, pool);
-    this.#clock = new NodeClock(settings.clockDriftMsMax);
+    this.#time = new NodeTime({
+      ...settings,
+      measure: (newest) => pool.measureClocks(newest),
+      log,
+      onRight: () => {
+        if (this.#state === 'ready') this.#logReady();
+      },
+    });
     this.#pulse = new Pulse({
       pauseMs: settings.timeoutMs,
       onPause: (ms) => log.warn('the process stood still; requests that waited meanwhile are refused', { ms }),
     });
     this.#dispatcher = new Dispatcher<EntityExchange>({
       pool,
-      clock: this.#clock,
+      clock: this.#time.clock,
       nodeId: this.#self.id,
       batching: settings.mode === 'batched',
       workers: settings.workers,
@@ -224,8 +234,8 @@ class Node implements NodeView {
   poolHandlers(): Omit<WorkerPoolHandlers, 'onFatal'> {
     return {
       onOutcomes: (frame) => this.#dispatcher.deliver(frame),
-      onVersion: (newest) => this.#clock.see(newest),
-      onStampAbove: (above, give) => give(this.#clock.stampAbove(above)),
+      onVersion: (newest) => this.#time.clock.see(newest),
+      onStampAbove: (above, give) => this.#time.clock.stampAbove(above, give),
       onRange: (message) => this.#ranges.onMessage(message),
       ...this.#link.handlers,
       onWorkerGone: (worker) => {
@@ -233,6 +243,11 @@ class Node implements NodeView {
         this.#link.onWorkerGone(worker);
       },
     };
+  }
+
+  /** The store is open. Throws `store-unusable`. */
+  beginTime(onFailed: (error: unknown) => void): Promise<void> {
+    return this.#time.begin(this.#pool.newestStored, onFailed);
   }
 
   /** Resolves to false where the peers have seen a newer state of the store: then it must not serve. */
@@ -259,15 +274,21 @@ class Node implements NodeView {
     await this.#pool.announce();
     if (begunAs.kind !== 'recovering' && this.#standing.isOlder) return false;
     await this.#standing.formed(setTimeout(FORMING_MS_MAX));
+    await this.#time.watch.start();
     this.#state = 'ready';
     this.#process.reset();
-    const { mode, durability, workers, dispatch } = this.#settings;
-    const standing = this.#standing.standing.kind;
-    this.#log.info('ready', { url: this.#self.url, mode, durability, workers, standing, version });
+    if (this.#time.clock.skew === undefined) this.#logReady();
+    const { dispatch } = this.#settings;
     if (isOpenToAll(this.#settings))
       this.#log.warn('no cluster secret: any machine that reaches the node can act as its peer');
     if (dispatch === 'inline') this.#log.warn('dispatch is inline, for profiling: the main thread does all the work');
     return true;
+  }
+
+  #logReady(): void {
+    const { mode, durability, workers } = this.#settings;
+    const standing = this.#standing.standing.kind;
+    this.#log.info('ready', { url: this.#self.url, mode, durability, workers, standing, version });
   }
 
   async stop(delayMs: number): Promise<void> {
@@ -280,6 +301,7 @@ class Node implements NodeView {
     await this.#server?.close(cutAt);
     clearTimeout(timer);
     await this.#profiler.close();
+    await this.#time.end();
     const isClosed = await this.#pool.stop();
     await this.#standing.close();
     if (isClosed) this.#markClean();
@@ -301,11 +323,17 @@ class Node implements NodeView {
   }
 
   state(): NodeState {
-    return this.#state === 'ready' ? (this.#standing.hindrance ?? 'ready') : this.#state;
+    if (this.#state !== 'ready') return this.#state;
+    return this.#time.clock.skew === undefined ? (this.#standing.hindrance ?? 'ready') : 'clock-skew';
+  }
+
+  whyNotReady(): string | undefined {
+    return this.state() === 'clock-skew' ? this.#time.clock.skew : undefined;
   }
 
   explain(): string {
-    return explainStanding(this.#standing.describe());
+    const { skew } = this.#time.clock;
+    return `${skew === undefined ? '' : `${skew}\n`}${explainStanding(this.#standing.describe())}`;
   }
 
   describe(): NodeDescription {
@@ -330,6 +358,7 @@ class Node implements NodeView {
       topology: this.#topology,
       state: this.state(),
       standing: this.#standing.describe(),
+      clock: this.#time.watch,
       settings,
       reports,
       operationsInFlight,
@@ -347,6 +376,7 @@ class Node implements NodeView {
       ...this.#ranges.metrics(),
       ...this.#pool.metrics(),
       ...this.#process.families(this.#entity),
+      ...this.#time.watch.families(),
       ...reports.flatMap((report) => report.metrics),
     ];
   }

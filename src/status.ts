@@ -1,4 +1,5 @@
 /** What `GET /v0/status` says of a node and of the peers as its workers see them. */
+import type { ClockWatch } from './clock-watch.ts';
 import type { StoreFacts } from './store-facts.ts';
 import type { Topology } from './domain/topology.ts';
 import type { StandingDescription } from './node-standing.ts';
@@ -9,6 +10,7 @@ export interface StatusInput {
   readonly topology: Topology;
   readonly state: string;
   readonly standing: StandingDescription;
+  readonly clock: Pick<ClockWatch, 'status' | 'offsetOf'>;
   readonly settings: { readonly mode: string; readonly durability: string; readonly workers: number };
   readonly reports: readonly WorkerReport[];
   readonly operationsInFlight: number;
@@ -21,8 +23,18 @@ export interface StatusInput {
 
 /** The status as JSON. */
 export function nodeStatus(input: StatusInput): Record<string, unknown> {
-  const { topology, state, standing, settings, reports, operationsInFlight, mainOsThreadId, store, changedSettings } =
-    input;
+  const {
+    topology,
+    state,
+    standing,
+    clock,
+    settings,
+    reports,
+    operationsInFlight,
+    mainOsThreadId,
+    store,
+    changedSettings,
+  } = input;
   const self = topology.nodes[topology.selfIndex];
   return {
     node: { id: self?.id, url: self?.url, version },
@@ -33,6 +45,7 @@ export function nodeStatus(input: StatusInput): Record<string, unknown> {
     store,
     uptimeSeconds: Math.round(process.uptime()),
     operationsInFlight,
+    clock: clock.status,
     // With these numbers a reader finds each thread's account in the system (/proc/PID/task/TID).
     process: {
       pid: process.pid,
@@ -45,7 +58,7 @@ export function nodeStatus(input: StatusInput): Record<string, unknown> {
       url: node.url,
       id: node.id,
       self: index === topology.selfIndex,
-      ...(index === topology.selfIndex ? { state } : peerAsSeen(node.url, reports)),
+      ...(index === topology.selfIndex ? { state } : peerAsSeen(node.url, input)),
     })),
   };
 }
@@ -63,10 +76,22 @@ export function explainStanding(standing: StandingDescription): string {
   return lines.map((line) => `${line}\n`).join('');
 }
 
+interface PeerAsSeen {
+  readonly state: PeerState;
+  readonly error: string | undefined;
+  /** How far its clock is ahead of this node's. */
+  readonly clock: { readonly offsetMs: number; readonly errorMs: number } | undefined;
+}
+
 /** The worst that any worker sees: a peer is up only if every worker reaches it. */
-function peerAsSeen(url: string, reports: readonly WorkerReport[]): { state: PeerState; error: string | undefined } {
+function peerAsSeen(url: string, { reports, clock }: StatusInput): PeerAsSeen {
   const seen = reports.flatMap((report) => report.peers.filter((peer) => peer.url === url));
   const worst =
     seen.find((peer) => peer.state === 'down') ?? seen.find((peer) => peer.state === 'connecting') ?? seen[0];
-  return { state: worst?.state ?? 'connecting', error: worst?.error };
+  const offset = clock.offsetOf(url);
+  return {
+    state: worst?.state ?? 'connecting',
+    error: worst?.error,
+    clock: offset && { offsetMs: offset.micros / 1000, errorMs: offset.errorMicros / 1000 },
+  };
 }

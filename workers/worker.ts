@@ -9,8 +9,10 @@
 import { Buffer } from 'node:buffer';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { KvorumError, messageOf } from '../src/diagnostics/errors.ts';
+import { replyCodes } from '../src/formats/codes.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
+import type { Version } from '../src/formats/record.ts';
 import type { LogLevel } from '../src/diagnostics/log.ts';
 import { threadTimeMs, type FrameTask } from '../src/protocol/frame-task.ts';
 import {
@@ -21,14 +23,15 @@ import {
 } from '../src/protocol/workers.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
 import { frameSender, type FrameSender } from './ground/frame-sender.ts';
-import { SeenVersions } from './ground/seen-versions.ts';
+import { SeenVersions, wallMicros } from './ground/seen-versions.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { Stamps } from './coordinator/stamps.ts';
 import { steps } from './ground/pace.ts';
-import { LocalReplica } from './replica/local-replica.ts';
+import { LocalReplica, type RefusedWrite } from './replica/local-replica.ts';
 import { PeerClient } from './peers/peer-client.ts';
 import type { ClusterMember } from './peers/handshake.ts';
 import { connectToPeer } from './peers/peer-connection.ts';
+import { measurePeerClocks } from './peers/peer-clocks.ts';
 import { PeerRefusals } from './peers/peer-refusals.ts';
 import { StandingDesk } from './recovery/standing-desk.ts';
 import { impostorProblem } from './peers/introduction.ts';
@@ -84,6 +87,9 @@ interface Running {
   readonly waits: WaitsSwitch;
   readonly refusals: PeerRefusals;
   readonly standing: StandingDesk;
+  readonly versions: SeenVersions;
+  /** Whether this worker measures the peers' clocks: one of a node is enough. */
+  readonly measuresClocks: boolean;
   readonly send: Send;
 }
 
@@ -92,6 +98,12 @@ interface PeerWords extends Pick<Running, 'send' | 'refusals' | 'standing'> {
   readonly sender: FrameSender;
   readonly onLost: (node: number) => void;
 }
+
+/** Why a write was refused, for the log. */
+const refusedWords: Readonly<Record<RefusedWrite, string>> = {
+  [replyCodes.failed]: 'A write fails its checksum',
+  [replyCodes.refusedClock]: "A write is stamped too far from this node's time; see the clocks in /v0/status",
+};
 
 type Send = (message: WorkerMessage, transfer?: ArrayBuffer[]) => void;
 
@@ -106,6 +118,7 @@ export async function startWorker(shell: WorkerShell): Promise<Worker> {
       threadId: shell.threadId,
       replicaPort: running.listener.port,
       logDamage: running.store.replayed.damage,
+      newestStored: running.store.replayed.newest,
     },
     control: mainsEnd,
     coordinate: ({ frame, sentAt }) => {
@@ -121,10 +134,10 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const report = new ThreadReport(shell.threadId);
   const onFatal = (error: unknown): void => endWith(error, shell, send);
   const store = await openStore(shell, send, report, onFatal);
-  const versions = new SeenVersions(settings.clockDriftMsMax, (newest) => send({ kind: 'clock', newest }));
+  const versions = createVersions(settings, store, send);
   const turn = settings.mode === 'batched' ? new Turn(() => runTurn(), setImmediate) : undefined;
   const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
-  const onRefused = (): void => refusals.note('entry', 'A write fails its checksum or is from too far in the future');
+  const onRefused = (code: RefusedWrite): void => refusals.note('entry', refusedWords[code]);
   const onBehind = (isBehind: boolean): void => send({ kind: 'behind', isBehind });
   const standing = new StandingDesk(settings, send);
   const replica = new LocalReplica({
@@ -172,7 +185,9 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     sender,
     ranges,
     onIntroduction: async (claim) => (await impostorProblem(claim)) ?? standing.main.visited(claim),
-    onHello: (url) => peerAt(peers, url)?.greet() ?? Promise.resolve(),
+    versions,
+    wallMicros,
+    onHello: (url, startNumber) => peerAt(peers, url)?.greet(startNumber) ?? Promise.resolve(undefined),
   });
   const sequential = settings.mode === 'sync';
   const stamps = new Stamps(send);
@@ -212,7 +227,12 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     waits,
     refusals,
   };
-  return { ...parts, standing, send };
+  return { ...parts, standing, versions, measuresClocks: shell.index === 0, send };
+}
+
+function createVersions(bounds: WorkerSettings, { replayed }: Store, send: Send): SeenVersions {
+  const report = (newest: Version): void => send({ kind: 'clock', newest });
+  return new SeenVersions({ bounds, newestStored: replayed.newest, wallMicros, report });
 }
 
 /** The replica as peers reach it: what they ask of the wrong worker goes to the right one. */
@@ -299,6 +319,7 @@ function takeCommands(port: MessagePort, running: Running): void {
   port.on('message', (command: WorkerCommand) => {
     if (command.kind === 'announce') void announce(running);
     else if (command.kind === 'report') sendReport(running, command.id);
+    else if (command.kind === 'measure-clocks') void measureClocks(running, command.id, command.newest);
     else if (command.kind === 'stop') void stop(running);
     else if (command.kind === 'sibling') running.siblings.connect(command.worker, command.port);
     else if (command.kind === 'peer-silent') peerAt(running.peers, command.url)?.doubt();
@@ -319,17 +340,30 @@ function peerScansMax(settings: WorkerSettings): number {
   return Math.min(settings.rangesMax * settings.topology.nodes.length, share);
 }
 
-/** Finds every peer that is up and has it find us; then this node can serve. */
+/** Finds every peer that is up and has it find us, so that it sends us what clients ask of it; then this node can serve. */
 async function announce({ settings, peers, report, send }: Running): Promise<void> {
   const self = settings.topology.nodes[settings.topology.selfIndex];
   await Promise.all(
     peers.map(async (peer) => {
       await peer?.wake();
-      await peer?.announce(self?.url ?? '');
+      const isKnown = await peer?.announce(self?.url ?? '');
+      if (isKnown === false) log(send, 'warn', 'a peer does not have this node up yet', { url: peer?.status.url });
     }),
   );
   report.reset();
   send({ kind: 'announced' });
+}
+
+/** Measures the peers' clocks; takes and gives on what this node has seen. */
+async function measureClocks(
+  { peers, versions, measuresClocks, send }: Running,
+  id: number,
+  newest: Version,
+): Promise<void> {
+  versions.seeStored(newest);
+  const onNewest = (seen: Version): void => versions.see(seen);
+  const options = { newest: versions.newest, onNewest, wallMicros, now: systemTime.now };
+  send({ kind: 'clocks', id, offsets: measuresClocks ? await measurePeerClocks(peers, options) : [] });
 }
 
 function sendReport({ report, send, ...measured }: Running, id: number): void {

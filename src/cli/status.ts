@@ -38,6 +38,10 @@ interface NodeStatus {
   readonly peers: readonly PeerView[];
   /** Why it is not ready or does not vote, where it says so. */
   readonly standing?: string | undefined;
+  /** How far its clock is ahead of the others', milliseconds. */
+  readonly clockOffMs?: number | undefined;
+  /** Why its clock lets it take no writes. */
+  readonly clockSkew?: string | undefined;
   readonly error?: string;
 }
 
@@ -65,6 +69,7 @@ async function showStatus({ flags, environment }: Invocation): Promise<ExitCode>
     if (standing !== undefined) writeNotice(printable(`kvorum: ${url} ${standing}`));
   }
   noticeDisagreement(statuses);
+  for (const one of statuses) noticeTrouble(one);
   return statuses.every(isReady) ? exitCodes.ok : exitCodes.failure;
 }
 
@@ -105,6 +110,8 @@ function nodeStatus(url: string, json: unknown, description: unknown): NodeStatu
     version: textField(fieldOf(json, 'node'), 'version') ?? textField(description, 'version'),
     topology: textField(description, 'topology'),
     standing: standingOf(fieldOf(json, 'standing')),
+    clockOffMs: numberField(fieldOf(json, 'clock'), 'offMs'),
+    clockSkew: textField(fieldOf(json, 'clock'), 'skew'),
     peers: entries.filter((entry) => fieldOf(entry, 'self') !== true).flatMap(peerView),
   };
 }
@@ -148,16 +155,28 @@ function noticeDisagreement(statuses: readonly NodeStatus[]): void {
     writeNotice('kvorum: The nodes were started with different --cluster lists and refuse each other');
 }
 
+/** Says which peers a node does not have up, and why its clock is wrong: one line a node would not hold it. */
+function noticeTrouble({ url, peers, clockSkew }: NodeStatus): void {
+  for (const peer of peers) if (!isUp(peer)) writeNotice(`kvorum: ${url} has ${peer.url} ${peer.state}`);
+  if (clockSkew !== undefined) writeNotice(`kvorum: ${url}: ${clockSkew}`);
+}
+
+function isUp({ state }: PeerView): boolean {
+  return state === 'up';
+}
+
+/** At most 80 columns, with a URL such as http://127.0.0.1:8080. */
 function tableOf(statuses: readonly NodeStatus[]) {
   return {
-    head: ['URL', 'STATE', 'MODE', 'DURABILITY', 'UPTIME', 'PEERS AS IT SEES THEM'],
+    head: ['URL', 'STATE', 'MODE', 'DURABILITY', 'UPTIME', 'CLOCK', 'PEERS'],
     rows: statuses.map((one) => [
       one.url,
       paint(styleOf(one), one.state),
       one.mode ?? '-',
       one.durability ?? '-',
       one.uptimeSeconds === undefined ? '-' : formatUptime(one.uptimeSeconds),
-      one.error ?? (one.peers.map(({ url, state }) => `${url} ${state}`).join(', ') || '-'),
+      one.clockOffMs === undefined ? '-' : formatOff(one.clockOffMs),
+      one.error ?? (one.peers.length === 0 ? '-' : `${one.peers.filter(isUp).length}/${one.peers.length} up`),
     ]),
   };
 }
@@ -165,6 +184,13 @@ function tableOf(statuses: readonly NodeStatus[]) {
 function styleOf(one: NodeStatus): Style {
   if (isReady(one)) return 'green';
   return one.state === 'unreachable' ? 'red' : 'yellow';
+}
+
+/** How far a clock is ahead of the others: `+0.2ms`, `-300s`. */
+function formatOff(ms: number): string {
+  const sign = ms < 0 ? '-' : '+';
+  const size = Math.abs(ms);
+  return size < 1000 ? `${sign}${size.toFixed(size < 100 ? 1 : 0)}ms` : `${sign}${(size / 1000).toFixed(0)}s`;
 }
 
 /** The two largest units: `3d 4h`, `2m 5s`. */

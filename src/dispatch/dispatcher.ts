@@ -141,14 +141,27 @@ export class Dispatcher<Context> {
     this.#schedule();
   }
 
+  /** How wrong this node's clock is, in words, while it is too wrong for writes. */
+  get clockSkew(): string | undefined {
+    return this.#options.clock.skew;
+  }
+
   /** Stamps and begins a write that would not be refused; `value` undefined deletes. A large one goes by `writeLarge`. */
   write(key: Uint8Array, value: Buffer | undefined, asked: Asked<Context>): void {
+    const version = this.#options.clock.stamp();
+    if (version === undefined) {
+      // Whoever waits keeps its own bytes: those that came are read over.
+      const [ownKey, ownValue] = [Buffer.from(key), value === undefined ? undefined : Buffer.from(value)];
+      return this.#later(asked, () => this.write(ownKey, ownValue, asked));
+    }
     const valueBytes = value?.length ?? 0;
     const frame = this.#frameFor(this.#ownerOf(key), entryBytes(key.length, valueBytes));
     const head = this.#head(frame, operationKinds.write, asked);
     if (value !== undefined) frame.bytes.set(value, valueOffset(frame.length, key.length));
-    frame.length = writeWrite(frame.bytes, frame.length, head, key, { stamp: this.#stamp(value), valueBytes });
-    this.#schedule();
+    const kind = value === undefined ? recordKinds.tombstone : recordKinds.value;
+    const stamp = { version, nodeId: this.#options.nodeId, kind };
+    frame.length = writeWrite(frame.bytes, frame.length, head, key, { stamp, valueBytes });
+    return this.#schedule();
   }
 
   /**
@@ -156,14 +169,20 @@ export class Dispatcher<Context> {
    * been made for a longer one. Sealed in steps, so that the checksum of a large value does not hold up the event loop.
    */
   writeLarge(bytes: Buffer, key: Uint8Array, valueBytes: number, asked: Asked<Context>): void {
+    const version = this.#options.clock.stamp();
+    if (version === undefined) {
+      const ownKey = Buffer.from(key);
+      return this.#later(asked, () => this.writeLarge(bytes, ownKey, valueBytes, asked));
+    }
     const frame: Frame = { owner: this.#ownerOf(key), bytes, length: entryBytes(key.length, valueBytes), tags: [] };
     const head = this.#head(frame, operationKinds.write, asked);
-    const stamp = { version: this.#options.clock.stamp(), nodeId: this.#options.nodeId, kind: recordKinds.value };
+    const stamp = { version, nodeId: this.#options.nodeId, kind: recordKinds.value };
     const sealed = runInSteps(writeWriteInSteps(bytes, head, key, { stamp, valueBytes }), this.#steps.pause);
     sealed.then(
       () => this.#send(frame),
       (error: unknown) => this.#failFrame(frame.tags, { kind: 'failed', error }),
     );
+    return undefined;
   }
 
   /** Takes an outcome frame of a worker. */
@@ -191,9 +210,22 @@ export class Dispatcher<Context> {
     ];
   }
 
-  #stamp(value: Buffer | undefined): { version: number; nodeId: number; kind: 0 | 1 } {
-    const kind = value === undefined ? recordKinds.tombstone : recordKinds.value;
-    return { version: this.#options.clock.stamp(), nodeId: this.#options.nodeId, kind };
+  /**
+   * There is no stamp for a write now: it is refused, or waits for one and is in flight meanwhile. Nothing of it is stored yet,
+   * so it is not begun if its client has gone or its deadline is over.
+   */
+  #later({ context, now: beganAt }: Asked<Context>, write: () => void): void {
+    const { clock, onOutcome, isWanted, timeoutMs } = this.#options;
+    if (clock.skew !== undefined) return onOutcome(context, { kind: 'clockSkew', detail: clock.skew });
+    this.#admission.begin('write');
+    return clock.whenStampable((end) => {
+      const now = performance.now();
+      this.#admission.end('write', beganAt, now, false);
+      if (end === 'full') onOutcome(context, { kind: 'full', acks: 0, failures: 0 });
+      else if (end === 'failed') onOutcome(context, { kind: 'failed' });
+      else if (now - beganAt >= timeoutMs || !isWanted(context)) onOutcome(context, { kind: 'overloaded' });
+      else write();
+    });
   }
 
   #head(frame: Frame, kind: EntryHead['kind'], { quorum, context, now }: Asked<Context>): EntryHead {

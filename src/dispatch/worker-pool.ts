@@ -20,6 +20,7 @@ import type { WorkerRecording } from '../waits/wait-recording.ts';
 import type { Dispatch } from '../domain/modes.ts';
 import type { FrameTask } from '../protocol/frame-task.ts';
 import type {
+  PeerOffset,
   RangeCommand,
   RangeMessage,
   StandingCommand,
@@ -55,6 +56,8 @@ const WAITS_MS_MAX = 10_000;
  * collections a second, 10% of the node's CPU (docs/decisions/014).
  */
 const YOUNG_GENERATION_MIB = 12;
+/** How long measuring the peers' clocks may take, milliseconds: one of them that answers nothing takes a second. */
+const CLOCKS_MS_MAX = 1500;
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 5000;
 
@@ -107,6 +110,7 @@ export class WorkerPool {
   /** What ended the node, if anything did. */
   #failure: KvorumError | undefined;
   #reports = 0;
+  #newestStored = 0;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -164,6 +168,11 @@ export class WorkerPool {
   /** The replica port of each worker. */
   get replicaPorts(): number[] {
     return this.#places.flatMap(({ replicaPort }) => replicaPort ?? []);
+  }
+
+  /** A version that nothing exceeds which the store held when the workers started, as far as that is known. */
+  get newestStored(): number {
+    return this.#newestStored;
   }
 
   /** The indexes of the workers that listen. */
@@ -227,6 +236,14 @@ export class WorkerPool {
     return messages.flatMap((message) => (message.kind === 'report' ? [message.report] : []));
   }
 
+  /** Has the peers' clocks measured, and tells all of them and all workers the newest version that this node has seen. */
+  async measureClocks(newest: number): Promise<PeerOffset[]> {
+    const id = ++this.#reports;
+    const isMine = (message: WorkerMessage): boolean => message.kind === 'clocks' && message.id === id;
+    const messages = await this.#ask({ kind: 'measure-clocks', id, newest }, isMine, CLOCKS_MS_MAX);
+    return messages.flatMap((message) => (message.kind === 'clocks' ? message.offsets : []));
+  }
+
   /** How long tasks waited and ran. */
   metrics(): MetricFamily[] {
     const { waiting, completed, waitUs, runUs } = this.#bounds;
@@ -284,12 +301,13 @@ export class WorkerPool {
   }
 
   #addThread(
-    { threadId, replicaPort, logDamage, control }: WorkerReady & { control: MessagePort },
+    { threadId, replicaPort, logDamage, newestStored, control }: WorkerReady & { control: MessagePort },
     place: Place,
   ): void {
     place.control = control;
     place.threadId = threadId;
     place.replicaPort = replicaPort;
+    this.#newestStored = Math.max(this.#newestStored, newestStored);
     control.on('message', (message: WorkerMessage | Uint8Array) => {
       if (message instanceof Uint8Array) this.#handlers?.onOutcomes(asBuffer(message));
       else this.#onMessage(message, threadId, place);

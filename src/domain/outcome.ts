@@ -15,4 +15,6 @@ export type Outcome =
       readonly acks: number;
       readonly failures: number;
     }
-  | { readonly kind: 'overloaded' | 'failed' };
+  | { readonly kind: 'overloaded' | 'failed' }
+  /** A write that this node's clock is too wrong for: nothing was done. `detail` says how wrong. */
+  | { readonly kind: 'clockSkew'; readonly detail: string };

@@ -239,9 +239,9 @@ export function isRepair(entry: Entry): boolean {
   return (flagsOf(entry) & (entryFlags.repair | entryFlags.hint)) !== 0;
 }
 
-/** Whether nothing is behind a write's version but the clock of the node that stamped it. */
-export function isFirstHand(entry: Entry): boolean {
-  return (flagsOf(entry) & (entryFlags.repair | entryFlags.hint | entryFlags.secondRound)) === 0;
+/** Whether a write was stamped again, above what kept its first stamp from winning. */
+export function isSecondRound(entry: Entry): boolean {
+  return (flagsOf(entry) & entryFlags.secondRound) !== 0;
 }
 
 /** The flags of an entry (`entryFlags`). */

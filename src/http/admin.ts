@@ -11,11 +11,13 @@ import { renderMetrics } from './prometheus.ts';
 import type { Response } from './reply.ts';
 
 /** Where a node is in its life. */
-export type NodeState = 'starting' | 'ready' | 'draining' | 'recovering' | 'refused';
+export type NodeState = 'starting' | 'ready' | 'draining' | 'recovering' | 'refused' | 'clock-skew';
 
 /** What the client port may know of its node. */
 export interface NodeView {
   state(): NodeState;
+  /** Why the node is not ready, in words, where its state does not say it all. */
+  whyNotReady(): string | undefined;
   describe(): NodeDescription;
   /** What the node's store is worth and why, in lines. */
   explain(): string;
@@ -33,12 +35,16 @@ export const adminRoutes: Readonly<Record<string, Answer>> = {
     if (new URLSearchParams(query).has('verbose')) {
       return { ...text(`${state}\n${node.explain()}`), status: state === 'ready' ? 200 : 503 };
     }
-    return state === 'ready' ? text('ready\n') : problemResponse(state, `The node is ${state}`, retryAfter);
+    return state === 'ready' ? text('ready\n') : notReady(node, state);
   },
   '/v0/status': async (node) => json(node.state() === 'ready' ? 200 : 503, await node.status()),
   '/v0/node': (node) => json(200, node.describe()),
   '/metrics': async (node) => text(renderMetrics(await node.metrics()), 'text/plain; version=0.0.4; charset=utf-8'),
 };
+
+function notReady(node: NodeView, state: Exclude<NodeState, 'ready'>): Response {
+  return problemResponse(state, node.whyNotReady() ?? `The node is ${state}`, retryAfter);
+}
 
 function text(body: string, type = 'text/plain; charset=utf-8'): Response {
   return { status: 200, fields: `content-type: ${type}\r\n`, body: Buffer.from(body) };

@@ -9,7 +9,7 @@ import type { Outcome } from '../domain/outcome.ts';
 import { tooManyAnswers, type AnswerBytes } from './answer-bytes.ts';
 import { BodyBytes, ValueRoom } from './body-bytes.ts';
 import { isSafe, type Request } from './request.ts';
-import { outcomeResponse, retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
+import { clockSkewed, outcomeResponse, retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
 import { otherMethod } from './methods.ts';
 import { problemResponse } from './problem.ts';
 import { parseEntityQuery, type EntityQuery, type QueryLimits } from './query.ts';
@@ -106,6 +106,7 @@ export class EntityHandler {
   #refusal(method: EntityMethod, length: number | undefined, now: number, heldSince: number): Response | undefined {
     const isRead = isSafe(method);
     if (isRead && this.#answers.isFull) return tooManyAnswers;
+    if (!isRead && this.#dispatcher.clockSkew !== undefined) return clockSkewed(this.#dispatcher.clockSkew);
     if (!isRead && !this.#dispatcher.takesWrites) return tooManyWrites;
     if (length !== 0 && this.#bodies.isFull) return tooManyBodies;
     const refusal = this.#dispatcher.refusal(isRead ? 'read' : 'write', now, heldSince);

@@ -53,6 +53,8 @@ export function outcomeResponse(exchange: EntityExchange, outcome: Outcome): Res
       return problemResponse('disk-full', shortfall(exchange, outcome));
     case 'overloaded':
       return problemResponse('overloaded', 'The worker queue is full; nothing was done', retryAfter);
+    case 'clockSkew':
+      return clockSkewed(outcome.detail);
     case 'failed':
       return problemResponse('failed', `A worker thread failed${unknown(exchange)}`);
     default:
@@ -67,6 +69,11 @@ function foundResponse({ preconditions }: EntityExchange, value: Buffer, version
   const fields = validatorFields(version, nowSeconds);
   if (verdict === 'not-modified') return { status: 304, fields, body: undefined };
   return { status: 200, fields: valueFields + fields, body: value };
+}
+
+/** The answer to a write that this node's clock is too wrong for. */
+export function clockSkewed(detail: string): Response {
+  return problemResponse('clock-skew', `${detail}; nothing was done`);
 }
 
 function shortfall(exchange: EntityExchange, outcome: { acks: number; failures: number }): string {

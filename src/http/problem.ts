@@ -27,6 +27,7 @@ export const problems = {
   'range-timeout': { status: 503, title: 'Range timeout' },
   failed: { status: 500, title: 'Internal failure' },
   'condition-unknown': { status: 501, title: 'Not implemented' },
+  'clock-skew': { status: 503, title: 'Clock skew' },
   overloaded: { status: 503, title: 'Overloaded' },
   draining: { status: 503, title: 'Stopping' },
   recovering: { status: 503, title: 'Recovering' },

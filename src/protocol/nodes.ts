@@ -5,8 +5,11 @@
  *   POST /operations  takes an operation frame, answers a reply frame
  *   GET /link         is upgraded (RFC 9110 section 7.8) to `kvorum-link`: messages of link-message.ts, whose questions are
  *                     operation frames and whose answers are reply frames
- *   POST /hello       takes a node's URL, and answers once that node has been probed
+ *   POST /hello       takes "URL START" of a node that has started (START is its sender's start), has it probed, and answers
+ *                     204 where it is up then, 503 where it is not yet
  *   POST /introduction takes what a node says of itself, and answers what this one says (workers/peers/introduction.ts)
+ *   POST /clock       takes the newest version that the asker has seen, answers "RECEIVED ANSWERED NEWEST": when it was
+ *                     received and answered by the peer's clock, microseconds since 1970, and the newest version seen there
  *   POST /range       takes {"start": base64, "end": base64 or null, "keysOnly": boolean} and streams range entries
  *                     (range-format.ts), tombstones included
  *
@@ -16,6 +19,8 @@
  * A request with the field `kvorum-waits` is answered with that field: microseconds of receiving, turn, lock, write, commit
  * and answer. Which port it is, `GET /v0/node` on the client port tells.
  */
+
+import type { Version } from '../formats/record.ts';
 
 /** `GET /v0/node`: how peers find each other's replica ports, and see whether they fit together. */
 export interface NodeDescription {
@@ -41,9 +46,30 @@ export const replicaPaths = {
   link: '/link',
   hello: '/hello',
   introduction: '/introduction',
+  clock: '/clock',
   range: '/range',
 } as const;
 /** What `replicaPaths.link` is upgraded to (link-message.ts). */
 export const linkProtocol = 'kvorum-link';
 /** The field of `/operations` that says what its sender is (src/formats/sender.ts). */
 export const seenField = 'kvorum-seen';
+
+/** What a peer says of its clock: when it was asked and when it answered, microseconds. */
+export interface ClockAnswer {
+  readonly receivedAt: number;
+  readonly answeredAt: number;
+  readonly newest: Version;
+}
+
+/** The body of the answer to `POST /clock`. */
+export function formatClockAnswer({ receivedAt, answeredAt, newest }: ClockAnswer): string {
+  return `${receivedAt} ${answeredAt} ${newest}`;
+}
+
+/** What a body says that answers `POST /clock`; undefined where it is none. */
+export function parseClockAnswer(text: string): ClockAnswer | undefined {
+  const [, receivedAt, answeredAt, newest] = /^(\d{1,16}) (\d{1,16}) (\d{1,16})$/.exec(text) ?? [];
+  return newest === undefined
+    ? undefined
+    : { receivedAt: Number(receivedAt), answeredAt: Number(answeredAt), newest: Number(newest) };
+}

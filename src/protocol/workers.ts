@@ -8,6 +8,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { codeOf, messageOf } from '../diagnostics/errors.ts';
 import type { LogLevel } from '../diagnostics/log.ts';
 import type { MetricFamily } from '../metrics/metrics.ts';
+import type { Offset } from '../domain/clock-offsets.ts';
 import type { RangeEnd, RangeRequest } from '../domain/range.ts';
 import type { Source } from '../domain/recovery.ts';
 import type { Claim, Standing } from '../domain/standing.ts';
@@ -23,6 +24,12 @@ export interface PeerStatus {
   readonly error: string | undefined;
 }
 
+/** What a worker measured of a peer's clock. */
+export interface PeerOffset {
+  readonly url: string;
+  readonly offset: Offset;
+}
+
 /** Worker to main, once, over the parent port: the worker listens, and this is its control port. */
 export interface WorkerReady {
   readonly kind: 'worker-ready';
@@ -30,6 +37,8 @@ export interface WorkerReady {
   readonly replicaPort: number;
   /** What of its log could not be read, in words. */
   readonly logDamage: string | undefined;
+  /** A version that nothing which its store holds exceeds, as far as that is known. */
+  readonly newestStored: number;
 }
 
 /** Worker to main, instead: the worker cannot start. */
@@ -58,6 +67,8 @@ export type WorkerMessage =
   /** A version that is ahead of the wall clock was seen. */
   | { readonly kind: 'clock'; readonly newest: number }
   | StampWish
+  /** The clocks of the peers that answered; of the first worker, the others measure none. */
+  | { readonly kind: 'clocks'; readonly id: number; readonly offsets: readonly PeerOffset[] }
   | { readonly kind: 'fatal'; readonly message: string }
   | { readonly kind: 'announced' }
   | { readonly kind: 'stopped' }
@@ -140,6 +151,8 @@ export interface PeerSilent {
 export type WorkerCommand =
   | { readonly kind: 'announce' }
   | { readonly kind: 'report'; readonly id: number }
+  /** Measure the peers' clocks; `newest` is what this node has seen. */
+  | { readonly kind: 'measure-clocks'; readonly id: number; readonly newest: number }
   | { readonly kind: 'stop' }
   /** The stamp that was wished for; undefined where there is none now. */
   | { readonly kind: 'stamp'; readonly id: number; readonly version: number | undefined }

@@ -8,14 +8,21 @@ interface Description {
   readonly state?: string;
   readonly topology?: string;
   readonly peers: () => readonly string[];
+  readonly clock?: { readonly offMs?: number; readonly skew?: string };
+  /** What it says of its peers otherwise. */
+  readonly seen?: { readonly state: string };
 }
 
 /** A node that says what `/v0/status` and `/v0/node` say. */
-function describing({ state = 'ready', topology = 't1', peers }: Description): RequestListener {
+function describing({ state = 'ready', topology = 't1', peers, clock, seen }: Description): RequestListener {
   return ({ url, headers }, response) => {
     const own = `http://${headers.host}`;
-    const cluster = [{ url: own, self: true }, ...peers().map((peer) => ({ url: peer, self: false, state: 'up' }))];
-    const status = { node: { url: own }, state, mode: 'batched', durability: 'fsync', uptimeSeconds: 3725, cluster };
+    const cluster = [
+      { url: own, self: true },
+      ...peers().map((peer) => ({ url: peer, self: false, state: 'up', ...seen })),
+    ];
+    const about = { state, clock, mode: 'batched', durability: 'fsync', uptimeSeconds: 3725 };
+    const status = { node: { url: own }, ...about, cluster };
     response.statusCode = state === 'ready' ? 200 : 503;
     response.end(JSON.stringify(url === '/v0/node' ? { topology } : status));
   };
@@ -23,7 +30,7 @@ function describing({ state = 'ready', topology = 't1', peers }: Description): R
 
 test('kvorum status shows every node of the cluster and exits 0 if all are ready', async (t) => {
   const second = await fakeNode(t, describing({ peers: () => [] }));
-  const first = await fakeNode(t, describing({ peers: () => [second] }));
+  const first = await fakeNode(t, describing({ peers: () => [second], clock: { offMs: 0.21 } }));
   const { code, stdout, stderr } = await kvorum(['status', '--url', first]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   const rows = new Map(
@@ -32,8 +39,8 @@ test('kvorum status shows every node of the cluster and exits 0 if all are ready
       .split('\n')
       .map((line) => [line.split(' ')[0], line.split(/ {2,}/).slice(1)]),
   );
-  assert.deepEqual(rows.get(first), ['ready', 'batched', 'fsync', '1h 2m', `${second} up`]);
-  assert.deepEqual(rows.get(second), ['ready', 'batched', 'fsync', '1h 2m', '-']);
+  assert.deepEqual(rows.get(first), ['ready', 'batched', 'fsync', '1h 2m', '+0.2ms', '1/1 up']);
+  assert.deepEqual(rows.get(second), ['ready', 'batched', 'fsync', '1h 2m', '-', '-']);
 });
 
 test('kvorum status exits 1 and shows the node that cannot be reached', async (t) => {
@@ -43,6 +50,22 @@ test('kvorum status exits 1 and shows the node that cannot be reached', async (t
   assert.equal(code, 1);
   const { nodes } = JSON.parse(stdout.toString()) as { nodes: { url: string; state: string }[] };
   assert.equal(nodes.find((node) => node.url === gone)?.state, 'unreachable');
+});
+
+test('kvorum status shows a wrong clock and a peer that is down within 80 columns, and says more of both below', async (t) => {
+  const clock = { offMs: -300_012, skew: "This node's clock is 300.0 s slow" };
+  const second = await fakeNode(t, describing({ peers: () => [] }));
+  const seen = { state: 'down' };
+  const first = await fakeNode(t, describing({ state: 'clock-skew', peers: () => [second], clock, seen }));
+  const { code, stdout, stderr } = await kvorumInProcess(['status', '--url', first]);
+  assert.equal(code, 1);
+  const lines = stdout.toString().split('\n');
+  assert.ok(
+    lines.every((line) => line.length <= 80),
+    stdout.toString(),
+  );
+  assert.match(stdout.toString(), / clock-skew +batched +fsync +1h 2m +-300s +0\/1 up\n/);
+  assert.equal(stderr, `kvorum: ${first} has ${second} down\nkvorum: ${first}: ${clock.skew}\n`);
 });
 
 test('kvorum status exits 1 while a node is draining', async (t) => {

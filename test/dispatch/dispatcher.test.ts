@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { NodeClock } from '../../src/dispatch/clock.ts';
+import { NodeClock, systemClock, type Reserved } from '../../src/dispatch/clock.ts';
 import { Dispatcher, largeFrame, type Asked, type FrameRunner } from '../../src/dispatch/dispatcher.ts';
 import type { Task as FrameToRun, TaskOutcome } from '../../src/dispatch/task-queue.ts';
 import { outcomeCodes, type OutcomeCode } from '../../src/formats/codes.ts';
@@ -41,6 +41,14 @@ class FakePool implements FrameRunner {
 
 const asked = (context: string): Asked<string> => ({ quorum, context, now: performance.now() });
 
+interface StartOptions {
+  readonly clock?: NodeClock;
+  readonly batching?: boolean;
+  readonly workers?: number;
+  readonly operationsInFlightMax?: number;
+  readonly timeoutMs?: number;
+}
+
 interface Started {
   readonly pool: FakePool;
   readonly dispatcher: Dispatcher<string>;
@@ -52,7 +60,23 @@ interface Started {
   readonly write: (key: string, value: string) => void;
 }
 
-function start(options: { batching?: boolean; workers?: number; operationsInFlightMax?: number } = {}): Started {
+const time = { source: systemClock, onJump: () => {} };
+
+/** A clock that gives stamps from now on. */
+async function steadyClock(): Promise<NodeClock> {
+  const clock = new NodeClock({ ...time, reserve: async () => 'reserved' });
+  clock.begin({ bound: 0, newestStored: 0 });
+  await new Promise((resolve) => {
+    clock.whenStampable(resolve);
+    clock.measured();
+  });
+  await new Promise((resolve) => clock.whenStampable(resolve));
+  return clock;
+}
+
+const steady = await steadyClock();
+
+function start(options: StartOptions = {}): Started {
   const pool = new FakePool();
   const outcomes: [string, Outcome][] = [];
   const errors: string[] = [];
@@ -60,12 +84,12 @@ function start(options: { batching?: boolean; workers?: number; operationsInFlig
   const quiet = (): void => {};
   const dispatcher = new Dispatcher<string>({
     pool,
-    clock: new NodeClock(1000),
+    clock: options.clock ?? steady,
     nodeId: 7,
     batching: options.batching ?? true,
     workers: options.workers ?? 1,
     operationsInFlightMax: options.operationsInFlightMax ?? 100,
-    timeoutMs: 1000,
+    timeoutMs: options.timeoutMs ?? 1000,
     pulse: { isResuming: () => false, hasPausedSince: () => false },
     isWanted: (context) => !gone.has(context),
     onOutcome: (context, outcome) => outcomes.push([context, outcome]),
@@ -254,4 +278,79 @@ test('a frame that waited for its turn is wanted while the client of one of its 
   assert.equal(isWanted(), true);
   gone.add('b');
   assert.equal(isWanted(), false);
+});
+
+/** A clock whose first stamp waits until the disk has been asked, and `reserved` says what came of that. */
+function waitingClock(): { clock: NodeClock; reserved: (how: Reserved) => Promise<void> } {
+  let end!: (how: Reserved) => void;
+  const clock = new NodeClock({ ...time, reserve: () => new Promise((resolve) => (end = resolve)) });
+  clock.begin({ bound: 0, newestStored: 0 });
+  clock.measured();
+  const reserved = async (how: Reserved): Promise<void> => {
+    end(how);
+    // One turn for the clock, and one for the frame.
+    await nextTurn();
+    await nextTurn();
+  };
+  return { clock, reserved };
+}
+
+test('a write waits for its stamp with bytes of its own, in order and in flight, and reads go on', async () => {
+  const { clock, reserved } = waitingClock();
+  const { pool, dispatcher, read, write } = start({ clock, timeoutMs: 60_000 });
+  const reused = Buffer.from('first');
+  dispatcher.write(Buffer.from('a'), reused, asked('a'));
+  reused.fill('x');
+  write('b', 'second');
+  read('c');
+  await nextTurn();
+  assert.deepEqual([pool.keys, dispatcher.inFlight], [[['c']], 3]);
+  await reserved('reserved');
+  assert.deepEqual([pool.keys, dispatcher.inFlight], [[['c'], ['a', 'b']], 3]);
+  const [first] = pool.frames[1]?.entries ?? [];
+  assert.ok(first !== undefined && recordOf(first).toString().endsWith('first'));
+});
+
+test('a write without a stamp is answered why, is sent nowhere, and is in flight no more', async () => {
+  for (const how of ['full', 'failed'] as const) {
+    const { clock, reserved } = waitingClock();
+    const { pool, dispatcher, outcomes, write } = start({ clock });
+    write('a', 'value');
+    await reserved(how);
+    assert.deepEqual(
+      outcomes.map(([, { kind }]) => kind),
+      [how],
+    );
+    assert.deepEqual([pool.frames.length, dispatcher.inFlight], [0, 0]);
+  }
+});
+
+test('a write that waited for its stamp is not begun if its client has gone, or its deadline is over', async () => {
+  const { clock, reserved } = waitingClock();
+  const { pool, dispatcher, outcomes, gone, write } = start({ clock, timeoutMs: 60_000 });
+  write('gone', 'value');
+  dispatcher.write(Buffer.from('late'), undefined, { ...asked('late'), now: performance.now() - 60_000 });
+  gone.add('gone');
+  await reserved('reserved');
+  assert.deepEqual(outcomes, [
+    ['gone', { kind: 'overloaded' }],
+    ['late', { kind: 'overloaded' }],
+  ]);
+  assert.deepEqual([pool.frames.length, dispatcher.inFlight], [0, 0]);
+});
+
+test('a write that was let in before the clock was found wrong is refused, and says why', async () => {
+  const clock = await steadyClock();
+  const { pool, dispatcher, outcomes, write } = start({ clock });
+  clock.skew = '300.0 s slow';
+  write('a', 'value');
+  const large = largeFrame(1, 10);
+  dispatcher.writeLarge(large.bytes, Buffer.from('b'), 10, asked('b'));
+  await nextTurn();
+  const outcome = { kind: 'clockSkew', detail: '300.0 s slow' };
+  assert.deepEqual(outcomes, [
+    ['a', outcome],
+    ['b', outcome],
+  ]);
+  assert.deepEqual([pool.frames.length, dispatcher.inFlight, dispatcher.clockSkew], [0, 0, '300.0 s slow']);
 });

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { mergeVersion, nextVersion, versionCeiling } from '../../src/domain/version.ts';
+import {
+  mergeVersion,
+  nextBound,
+  nextVersion,
+  renewalStart,
+  versionCeiling,
+  versionFloor,
+  versionMax,
+} from '../../src/domain/version.ts';
 
 const micros = fc.integer({ min: 0, max: 2 ** 51 });
 
@@ -57,7 +65,45 @@ test('a write after a read is newer than what was read, whatever the wall clocks
   );
 });
 
-test('versionCeiling() is the drift ahead of now, in microseconds', () => {
-  assert.equal(versionCeiling(1_000_000, 0), 1_000_000);
-  assert.equal(versionCeiling(1_000_000, 500), 1_500_000);
+const bounds = { clockDriftMsMax: 500, timeoutMs: 100 };
+
+test('versionCeiling() is the drift ahead of now or of the newest that is stored, whichever is later', () => {
+  assert.equal(versionCeiling(1_000_000, 0, { clockDriftMsMax: 0 }), 1_000_000);
+  assert.equal(versionCeiling(1_000_000, 0, bounds), 1_500_000);
+  assert.equal(versionCeiling(1_000_000, 900_000, bounds), 1_500_000);
+  assert.equal(versionCeiling(1_000_000, 3_600_000_000, bounds), 3_600_500_000);
+});
+
+test('versionCeiling() leaves room for newer versions, whatever is stored', () => {
+  const ceiling = versionCeiling(1_000_000, Number.MAX_SAFE_INTEGER, bounds);
+  assert.equal(ceiling, versionMax);
+  assert.ok(Number.isSafeInteger(nextBound(ceiling, 0)));
+});
+
+test('versionFloor() is the drift and the longest way of a write before now', () => {
+  assert.equal(versionFloor(1_000_000, bounds), 400_000);
+});
+
+test('nextBound() is 2 s ahead of the clock, and little ahead of stamps that run ahead of it', () => {
+  assert.equal(nextBound(0, 10_000_000), 12_000_000);
+  assert.equal(nextBound(11_000_000, 10_000_000), 12_000_000);
+  assert.equal(nextBound(60_000_000, 10_000_000), 60_200_000);
+});
+
+test('a bound is above what was given, and is renewed before it is reached', () => {
+  fc.assert(
+    fc.property(micros, micros, (last, now) => {
+      const bound = nextBound(last, now);
+      const renewal = renewalStart(bound, last, now);
+      assert.ok(bound > last && bound > now);
+      assert.ok(renewal > Math.max(last, now) && renewal < bound);
+    }),
+  );
+});
+
+test('a node that crashes over and over runs away from its clock by 0.2 s each time at most', () => {
+  const now = 10_000_000;
+  let last = 0;
+  for (let crash = 0; crash < 10; crash++) last = nextBound(last, now);
+  assert.ok(last - now <= 2_000_000 + 9 * 200_000);
 });

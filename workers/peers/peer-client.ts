@@ -14,6 +14,8 @@
 import type { Buffer } from 'node:buffer';
 import { countBounds, Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import { readReplies, type Reply } from '../../src/formats/reply.ts';
+import type { Version } from '../../src/formats/record.ts';
+import type { ClockAnswer } from '../../src/protocol/nodes.ts';
 import { batchMarks } from '../../src/waits/wait-marks.ts';
 import type { PeerStatus } from '../../src/protocol/workers.ts';
 import type { PeerConnection } from './peer-connection.ts';
@@ -25,7 +27,7 @@ import { SegmentQueue, type Segment, type SegmentBatch } from './segment-queue.t
 /** What the client needs of a connection. */
 export type Connection = Pick<
   PeerConnection,
-  'post' | 'stream' | 'hello' | 'introduce' | 'isCurrent' | 'oldestStart' | 'destroy'
+  'post' | 'stream' | 'hello' | 'introduce' | 'askClock' | 'isCurrent' | 'oldestStart' | 'destroy'
 >;
 
 export interface PeerClientOptions {
@@ -111,20 +113,29 @@ export class PeerClient {
     return this.#probing;
   }
 
-  /** The peer says that it has started: whatever we held of it may be of its former life. */
-  async greet(): Promise<void> {
+  /**
+   * The peer says that it has started, with this number (`Sender.start`): whatever we held of it may be of its former life.
+   * Resolves to whether it is up here now.
+   */
+  async greet(start?: number): Promise<boolean> {
     await this.#probing;
     if (this.#state.kind === 'up') {
       const { connection } = this.#state;
-      if (await connection.isCurrent()) return undefined;
+      if (await connection.isCurrent(start)) return true;
       this.#take({ kind: 'restarted', connection });
     }
-    return this.wake();
+    await this.wake();
+    return this.status.state === 'up';
   }
 
-  /** Tells the peer that this node has started; resolves when it has probed us, or cannot. */
-  announce(selfUrl: string): Promise<void> {
-    return this.#state.kind === 'up' ? this.#state.connection.hello(selfUrl) : Promise.resolve();
+  /** Tells the peer that this node has started; resolves to whether it has this node up, undefined where it is not up itself. */
+  announce(selfUrl: string): Promise<boolean | undefined> {
+    return this.#state.kind === 'up' ? this.#state.connection.hello(selfUrl) : Promise.resolve(undefined);
+  }
+
+  /** Asks the peer for its time; undefined where it is not up or does not answer in time. */
+  askClock(newest: Version): Promise<ClockAnswer | undefined> {
+    return this.#state.kind === 'up' ? this.#state.connection.askClock(newest) : Promise.resolve(undefined);
   }
 
   /** Tells the peer of this node's store again, and hears of its; resolves when both are done, or cannot be. */

@@ -1,6 +1,6 @@
 /**
- * The sockets to one peer's replica port, and the probe that finds the port. With exchange.ts the one place in the
- * workers that names undici.
+ * The sockets to one peer's replica port. With exchange.ts, and the probe that finds the port (probe.ts), the one place in
+ * the workers that names undici.
  *
  * With peer protocol `link` one request is upgraded to a link, over which all small frames then travel (peer-link.ts);
  * large frames, and all frames with protocol `http`, are requests of their own (`Route`). Those go through `dispatch`,
@@ -9,37 +9,25 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
-import { buildConnector, Client, Pool, request } from 'undici';
+import { setTimeout as pause } from 'node:timers/promises';
+import { buildConnector, Client, Pool } from 'undici';
 import { messageOf } from '../../src/diagnostics/errors.ts';
+import type { Version } from '../../src/formats/record.ts';
 import { answerBytesMax, batchAnswerBytesMax } from '../../src/formats/peer-entry.ts';
-import {
-  linkProtocol,
-  replicaPaths,
-  replicaProtocol,
-  seenField,
-  type NodeDescription,
-} from '../../src/protocol/nodes.ts';
+import { linkProtocol, parseClockAnswer, replicaPaths, seenField, type ClockAnswer } from '../../src/protocol/nodes.ts';
 import type { PeerProtocol } from '../../src/domain/modes.ts';
 import { formatSender } from '../../src/formats/sender.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
 import type { FrameSender } from '../ground/frame-sender.ts';
 import { FrameExchange, StreamExchange } from './exchange.ts';
-import { proveToListener, type ClusterMember } from './handshake.ts';
+import { proveToListener } from './handshake.ts';
 import { introduce, type Introducer } from './introduction.ts';
 import { PeerLink } from './peer-link.ts';
 import { awaitSending } from './peer-sending.ts';
+import { probe, PROBE_MS_MAX, type Acquaintance, type FoundPeer } from './probe.ts';
 import type { FrameSize, PeerStream, PeerStreamHandler, Question } from './question.ts';
 
-/** Who the peer must be. */
-export interface PeerIdentity {
-  readonly id: number;
-  readonly url: string;
-}
-
-export interface PeerConnectionOptions {
-  readonly identity: PeerIdentity;
-  /** Who we are, and what we prove to it. */
-  readonly self: ClusterMember;
+export interface PeerConnectionOptions extends Acquaintance {
   /** What goes with each frame, and what sees what comes with answers. */
   readonly sender: FrameSender;
   /** Whom the peer is told of; none where nodes need not know each other's stores. */
@@ -68,58 +56,16 @@ const large: Route = { by: 'http', why: 'large' };
 
 const KEEP_ALIVE_MS = 60_000;
 const CONNECT_MS_MAX = 500;
-const PROBE_MS_MAX = 1000;
-const HELLO_MS_MAX = 500;
-/** A node's description has well under 1 KiB and 6 bytes a port. */
-const DESCRIPTION_BYTES_MAX = 16 * 1024;
-
-type Who = Pick<PeerConnectionOptions, 'identity' | 'self'>;
-
-/** The peer's replica ports, or why it cannot be used. */
-async function probe({ identity, self }: Who): Promise<readonly number[] | string> {
-  try {
-    const response = await request(`${identity.url}/v0/node`, { signal: AbortSignal.timeout(PROBE_MS_MAX) });
-    if (response.statusCode !== 200) {
-      await response.body.dump();
-      return `GET /v0/node answers ${response.statusCode}`;
-    }
-    const node = JSON.parse(await boundedText(response.body, DESCRIPTION_BYTES_MAX)) as NodeDescription;
-    return mismatch(node, identity, self.topology) ?? node.replicaPorts;
-  } catch (error) {
-    return messageOf(error);
-  }
-}
-
-function mismatch(node: NodeDescription, identity: PeerIdentity, topology: string): string | undefined {
-  if (node.protocol !== replicaProtocol) return `speaks replica protocol ${node.protocol}, not ${replicaProtocol}`;
-  if (node.id !== identity.id) return `is node ${node.id}, not ${identity.id}: its --self differs`;
-  if (node.topology !== topology) return 'has another --cluster list or --replication-factor';
-  if (!Array.isArray(node.replicaPorts) || node.replicaPorts.length === 0) return 'names no replica port';
-  if (!node.replicaPorts.every(isPort)) return 'names a replica port that is none';
-  return undefined;
-}
-
-function isPort(port: unknown): boolean {
-  return typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536;
-}
-
-/** A body's text. Rejects where it has more bytes than may be. */
-async function boundedText(body: AsyncIterable<Buffer>, bytesMax: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let received = 0;
-  for await (const chunk of body) {
-    received += chunk.length;
-    if (received > bytesMax) throw new Error(`answers GET /v0/node with more than ${bytesMax} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
+/** How long a starting node waits for a peer that it has reached to have it up: a probe, and the pauses of a busy machine. */
+const HELLO_MS_MAX = 5000;
+const HELLO_PAUSE_MS = 50;
+/** An answer takes as long as the peer's thread is busy; one that takes longer than this measures nothing. */
+const CLOCK_MS_MAX = 1000;
 /** Looks for the peer and connects to it; resolves to why it cannot be used where that fails. */
 export async function connectToPeer(options: PeerConnectionOptions): Promise<PeerConnection | string> {
-  const ports = await probe(options);
-  if (typeof ports === 'string') return ports;
-  const connection = new PeerConnection(options, ports);
+  const found = await probe(options);
+  if (typeof found === 'string') return found;
+  const connection = new PeerConnection(options, found);
   const refused = await connection.open();
   if (refused === undefined) return connection;
   options.introducer?.left(options.identity.url);
@@ -129,7 +75,7 @@ export async function connectToPeer(options: PeerConnectionOptions): Promise<Pee
 
 export class PeerConnection {
   readonly #options: PeerConnectionOptions;
-  readonly #ports: readonly number[];
+  readonly #peer: FoundPeer;
   readonly #pool: Pool;
   /** Sockets of their own for ranges: a range that is broken off closes its socket, which says nothing of the peer. */
   readonly #streams: Pool;
@@ -139,9 +85,10 @@ export class PeerConnection {
   /** Start times of the small frames under way, oldest first. */
   readonly #starts = new Set<{ readonly at: number }>();
 
-  constructor(options: PeerConnectionOptions, ports: readonly number[]) {
+  constructor(options: PeerConnectionOptions, peer: FoundPeer) {
     this.#options = options;
-    this.#ports = ports;
+    this.#peer = peer;
+    const ports = peer.replicaPorts;
     const port = ports[options.workerIndex % ports.length] as number;
     this.#connect = provingConnector(options);
     const origin = originAt(options.identity.url, port);
@@ -163,10 +110,15 @@ export class PeerConnection {
     });
   }
 
-  /** Probes the peer; false where it cannot be used, or has other replica ports than this connection knows. */
-  async isCurrent(): Promise<boolean> {
-    const ports = await probe(this.#options);
-    return typeof ports !== 'string' && ports.join() === this.#ports.join();
+  /**
+   * Whether this connection leads to the peer as it is: to the process that says that it has this start, or else to what a
+   * probe finds.
+   */
+  async isCurrent(start?: number): Promise<boolean> {
+    if (start !== undefined && start === this.#peer.start) return true;
+    const found = await probe(this.#options);
+    if (typeof found === 'string') return false;
+    return found.start === this.#peer.start && found.replicaPorts.join() === this.#peer.replicaPorts.join();
   }
 
   /** Sends a frame. A small one counts for `oldestStart` until it is answered. */
@@ -253,20 +205,51 @@ export class PeerConnection {
     return now;
   }
 
-  /** Asks every worker of the peer to probe us; resolves when they have, or after a bounded wait. */
-  async hello(selfUrl: string): Promise<void> {
-    const { identity } = this.#options;
-    const asked = this.#ports.map(async (port) => {
-      const client = new Client(originAt(identity.url, port), { connect: this.#connect });
-      const signal = AbortSignal.timeout(HELLO_MS_MAX);
-      try {
-        const response = await client.request({ method: 'POST', path: replicaPaths.hello, body: selfUrl, signal });
-        await response.body.dump();
-      } finally {
-        await client.destroy();
+  /** Tells every worker of the peer that this node has started; resolves to whether all have it up, after a bounded wait. */
+  async hello(selfUrl: string): Promise<boolean> {
+    const signal = AbortSignal.timeout(HELLO_MS_MAX);
+    const told = this.#peer.replicaPorts.map((port) => this.#sayHello(port, selfUrl, signal));
+    return (await Promise.all(told)).every((isKnown) => isKnown);
+  }
+
+  /** Asks until the worker has this node up; one that answers anything else than "not yet" is asked no more. */
+  async #sayHello(port: number, selfUrl: string, signal: AbortSignal): Promise<boolean> {
+    const { identity, sender } = this.#options;
+    const client = new Client(originAt(identity.url, port), { connect: this.#connect });
+    const body = `${selfUrl} ${sender.start}`;
+    try {
+      for (;;) {
+        const { statusCode, body: answer } = await client.request({
+          method: 'POST',
+          path: replicaPaths.hello,
+          body,
+          signal,
+        });
+        await answer.dump();
+        if (statusCode !== 503) return statusCode === 204;
+        await pause(HELLO_PAUSE_MS, undefined, { signal });
       }
-    });
-    await Promise.allSettled(asked);
+    } catch {
+      return false;
+    } finally {
+      await client.destroy();
+    }
+  }
+
+  /** Asks the peer for its time, and tells it the newest version that this node has seen; undefined where it does not answer. */
+  async askClock(newest: Version): Promise<ClockAnswer | undefined> {
+    try {
+      const { statusCode, body } = await this.#pool.request({
+        path: replicaPaths.clock,
+        method: 'POST',
+        body: String(newest),
+        signal: AbortSignal.timeout(CLOCK_MS_MAX),
+      });
+      const text = await body.text();
+      return statusCode === 200 ? parseClockAnswer(text) : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Asks for a range; its entries come as they are read. Exactly one of `onEnd` and `onError` is called, later. */
@@ -284,7 +267,7 @@ export class PeerConnection {
 }
 
 /** Connects, and proves the cluster secret on the connection before undici gets it. */
-function provingConnector({ identity, self }: Who): buildConnector.connector {
+function provingConnector({ identity, self }: Acquaintance): buildConnector.connector {
   const connect = buildConnector({ timeout: CONNECT_MS_MAX });
   return (target, done) => {
     connect(target, (...[error, socket]) => {

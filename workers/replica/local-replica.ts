@@ -11,7 +11,7 @@
 import type { Buffer } from 'node:buffer';
 import {
   isAnnounceOnly,
-  isFirstHand,
+  isSecondRound,
   isLargeRead,
   isRepair,
   keyOf,
@@ -20,16 +20,20 @@ import {
 } from '../../src/formats/frame.ts';
 import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
-import { isLargeRecord, readVersion, type Version } from '../../src/formats/record.ts';
+import { isLargeRecord, readVersion } from '../../src/formats/record.ts';
 import { FrameWriter } from '../../src/formats/reply.ts';
 import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../../src/waits/wait-marks.ts';
-import type { SeenVersions } from '../ground/seen-versions.ts';
+import { versionMax } from '../../src/domain/version.ts';
+import type { SeenVersions, VersionWindow } from '../ground/seen-versions.ts';
 import type { Standing } from '../ground/standing.ts';
 import { Semaphore } from '../ground/semaphore.ts';
 import type { Settled } from '../store/logged-writes.ts';
 import type { Store } from '../store/store.ts';
 import type { Merged } from '../store/wins.ts';
 import type { Turn } from '../../src/domain/turn.ts';
+
+/** Codes of a write that is refused for what it is. */
+export type RefusedWrite = typeof replyCodes.failed | typeof replyCodes.refusedClock;
 
 /** Takes the reply frame to the entries that were submitted. */
 export type Respond = (replies: Buffer) => void;
@@ -50,8 +54,8 @@ export interface LocalReplicaOptions {
   readonly standing: Standing;
   /** Batches of one turn go together; without it each batch is executed at once. */
   readonly turn: Turn | undefined;
-  /** A write failed for what it is: its checksum does not match, or its version is too far ahead. */
-  readonly onRefused: () => void;
+  /** A write was not taken for what it is: its checksum does not match (`failed`), or it is not stamped about now. */
+  readonly onRefused: (code: RefusedWrite) => void;
   /** Whether the log has had no room for some time: the node is to refuse writes before anything is done. */
   readonly onBehind: (isBehind: boolean) => void;
   /** The store failed; the node must stop. */
@@ -138,15 +142,18 @@ export class LocalReplica {
   /** Merges a batch's writes from where it stands, up to its end or as far as the log has room; returns their bytes. */
   #merge(batch: Batch): number {
     const { store, versions } = this.#options;
-    const ceiling = versions.ceiling();
+    const window = versions.window();
     let bytes = 0;
     for (; batch.next < batch.entries.length; batch.next++) {
       const entry = batch.entries[batch.next] as Entry;
       if (entry.kind !== operationKinds.write) continue;
       const room = store.room(entry.length);
       if (room === 'wait') return bytes;
-      versions.seeRecord(entry.bytes, entry.keyEnd);
-      const merged = room === 'yes' ? store.merge(entry, ceilingOf(entry, ceiling)) : replyCodes.full;
+      if (!this.#takes(entry, window)) {
+        batch.merged.push(replyCodes.refusedClock);
+        continue;
+      }
+      const merged = room === 'yes' ? store.merge(entry, versionMax) : replyCodes.full;
       batch.merged.push(this.#toldOf(entry, merged));
       bytes += entry.length;
     }
@@ -159,6 +166,17 @@ export class LocalReplica {
     if (merged !== replyCodes.applied || floor === 0) return merged;
     if (isRepair(entry) || readVersion(entry.bytes, entry.keyEnd) >= floor) return merged;
     return { version: floor, nodeId: 0 };
+  }
+
+  /**
+   * Sees the version of a write. One that some replica holds already is taken, whenever it was stamped; one of now is judged, in a
+   * second round only by its age, since it is stamped above what some replica holds.
+   */
+  #takes(entry: Entry, window: VersionWindow): boolean {
+    const { versions } = this.#options;
+    const { bytes, keyEnd } = entry;
+    if (isRepair(entry)) return versions.seeRecord(bytes, keyEnd);
+    return versions.seeWrite(bytes, keyEnd, isSecondRound(entry) ? { ...window, ceiling: versionMax } : window);
   }
 
   /** Goes on with what the run left: in the next turn, or when the log has room, or later where it is to fill more slowly. */
@@ -215,7 +233,7 @@ export class LocalReplica {
       // What was damaged is not newer than anything that this replica has seen.
       return writer.replySuperseded(merged.version ?? this.#options.versions.newest, merged.nodeId);
     }
-    if (merged === replyCodes.failed || merged === replyCodes.refusedClock) this.#options.onRefused();
+    if (merged === replyCodes.failed || merged === replyCodes.refusedClock) this.#options.onRefused(merged);
     return writer.reply(merged);
   }
 
@@ -250,9 +268,9 @@ export class LocalReplica {
 
   async #mergeLarge(entry: Entry, respond: Respond): Promise<void> {
     const { store, versions } = this.#options;
-    versions.seeRecord(entry.bytes, entry.keyEnd);
+    const isTaken = this.#takes(entry, versions.window());
     versions.reportIfAhead();
-    const merged = await this.#large.run(() => store.mergeLarge(entry, ceilingOf(entry, versions.ceiling())));
+    const merged = isTaken ? await this.#large.run(() => store.mergeLarge(entry, versionMax)) : replyCodes.refusedClock;
     const writer = new FrameWriter(0);
     this.#tell(this.#toldOf(entry, merged), writer);
     respond(writer.finish());
@@ -267,11 +285,6 @@ export class LocalReplica {
 function settledAs(merged: Merged, settled: Settled): Merged {
   const isStored = typeof merged !== 'number' || merged === replyCodes.applied;
   return settled === 'full' && isStored ? replyCodes.full : merged;
-}
-
-/** The newest version that is taken: what is stored somewhere already, or stamped above that, is not judged by a clock. */
-function ceilingOf(entry: Entry, ceiling: Version): Version {
-  return isFirstHand(entry) ? ceiling : Number.MAX_SAFE_INTEGER;
 }
 
 function isLargeWrite(entry: Entry): boolean {

@@ -19,10 +19,11 @@ import { decodeBounds } from '../../src/formats/range-bounds.ts';
 import type { Claim } from '../../src/domain/standing.ts';
 import { parseJson } from '../../src/formats/foreign-json.ts';
 import { formatSender, parseSender } from '../../src/formats/sender.ts';
-import { linkProtocol, replicaPaths, seenField } from '../../src/protocol/nodes.ts';
+import { formatClockAnswer, linkProtocol, replicaPaths, seenField } from '../../src/protocol/nodes.ts';
 import { executeFrame, type FrameTarget } from './frame-execution.ts';
 import { peerGate, type PeerGate } from './peer-gate.ts';
 import { acceptLink } from './replica-link.ts';
+import type { SeenVersions } from '../ground/seen-versions.ts';
 import type { ClusterMember } from '../peers/handshake.ts';
 import { INTRODUCTION_BYTES_MAX } from '../peers/introduction.ts';
 import type { PeerRefusals } from '../peers/peer-refusals.ts';
@@ -41,8 +42,14 @@ export interface ReplicaListenerOptions extends FrameTarget {
   readonly ranges: RangeScans;
   /** A node tells of its store; resolves to what this one says, or to why the node is refused. */
   readonly onIntroduction: (claim: Claim) => Promise<Claim | string>;
-  /** A peer has started and asks to be probed; resolves when that was done. */
-  readonly onHello: (url: string) => Promise<void>;
+  readonly versions: Pick<SeenVersions, 'see' | 'newest'>;
+  /** This machine's time, microseconds. */
+  readonly wallMicros: () => number;
+  /**
+   * A peer has started, with this number (`Sender.start`), and asks to be probed; resolves to whether it is up here then,
+   * undefined where there is no such peer.
+   */
+  readonly onHello: (url: string, start: number) => Promise<boolean | undefined>;
 }
 
 export interface ReplicaListener {
@@ -52,8 +59,10 @@ export interface ReplicaListener {
 
 /** Longer than undici keeps idle sockets (`peer-client.ts`), or idle peers would lose writes on dead sockets. */
 const KEEP_ALIVE_MS = 120_000;
-/** The longest URL that a node can have. */
+/** The longest URL that a node can have, and its start. */
 const HELLO_BODY_BYTES_MAX = 2048;
+/** A version. */
+const CLOCK_BODY_BYTES_MAX = 16;
 /** Two keys in base64. */
 const RANGE_BODY_BYTES_MAX = 8192;
 
@@ -64,6 +73,7 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
     if (request.url === replicaPaths.operations) return receiveOperations(request, response, options);
     if (request.url === replicaPaths.hello) return receiveHello(request, response, options);
     if (request.url === replicaPaths.introduction) return receiveIntroduction(request, response, options);
+    if (request.url === replicaPaths.clock) return receiveClock(request, response, options);
     if (request.url === replicaPaths.range) return receiveRange(request, response, options);
     return refuse(response, 404, 'no such path');
   });
@@ -98,8 +108,9 @@ function receiveOperations(request: IncomingMessage, response: ServerResponse, o
 
 function receiveHello(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
   receiveBody(request, response, { bytesMax: HELLO_BODY_BYTES_MAX, refusals: options.refusals }, (body) => {
-    options.onHello(body.toString('utf8')).then(
-      () => response.writeHead(204).end(),
+    const [url = '', start] = body.toString('utf8').split(' ');
+    options.onHello(url, Number(start)).then(
+      (isUp) => (isUp === false ? refuse(response, 503, 'not yet') : response.writeHead(204).end()),
       () => refuse(response, 500, 'the probe failed'),
     );
   });
@@ -123,6 +134,17 @@ function receiveIntroduction(
 
 function respondJson(response: ServerResponse, value: unknown): void {
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}
+
+/** Tells this node's time, and exchanges the newest versions seen. */
+function receiveClock(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
+  const { versions, wallMicros, refusals } = options;
+  const receivedAt = wallMicros();
+  receiveBody(request, response, { bytesMax: CLOCK_BODY_BYTES_MAX, refusals }, (body) => {
+    versions.see(Number(body.toString('latin1')));
+    const answer = formatClockAnswer({ receivedAt, answeredAt: wallMicros(), newest: versions.newest });
+    response.writeHead(200, ['content-length', String(answer.length)]).end(answer);
+  });
 }
 
 /** Streams a range as fast as the peer takes it. Only a range that was read to its end ends the answer properly. */

@@ -10,7 +10,7 @@ import { endianness } from 'node:os';
 import { compareRecords } from '../../src/domain/merge.ts';
 import { areSameLargeWrite, hasLargeKind, isLargeHead } from '../../src/formats/large-head.ts';
 import { entryAt, entryRecord, type LogEntry } from '../../src/formats/log.ts';
-import { readVersion, type RecordView } from '../../src/formats/record.ts';
+import { readVersion, type RecordView, type Version } from '../../src/formats/record.ts';
 
 /** A segment's bytes, and the index of its first entry among all. */
 interface Part {
@@ -65,6 +65,16 @@ export class NewestRecords {
     const bytes = this.#bytesOf(index);
     const { entry, keyStart, keyEnd, end } = entryAt(bytes, this.#offsets[index] as number);
     return { bytes, entry, keyStart, keyEnd, end };
+  }
+
+  /** The newest version of all entries; 0 where there is none. */
+  newestVersion(): Version {
+    let newest: Version = 0;
+    for (let index = 0; index < this.entries; index++) {
+      const { bytes, offset } = this.#viewOf(index);
+      newest = Math.max(newest, readVersion(bytes, offset));
+    }
+    return newest;
   }
 
   #bytesOf(index: number): Buffer {

@@ -35,6 +35,8 @@ export interface Replayed {
   readonly seconds: number;
   /** What of the log was damaged and given up, in words. */
   readonly damage: string | undefined;
+  /** A version that nothing stored exceeds, in LMDB or waiting for it; of stores of format 1 and 2 nobody knows one: 0. */
+  readonly newest: Version;
 }
 
 /** The thread has replayed and takes jobs. */

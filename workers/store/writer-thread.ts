@@ -94,6 +94,7 @@ function replay(files: LogFiles, writer: StoreWriter): Replayed {
     records: newest.entries,
     seconds: (performance.now() - started) / 1000,
     damage,
+    newest: Math.max(writer.bound ?? 0, isFull ? newest.newestVersion() : 0),
   };
 }
 

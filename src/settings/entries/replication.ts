@@ -29,11 +29,12 @@ export const replicationEntries = {
     default: 1000,
   }),
   clockDriftMsMax: duration({
-    why: 'A version further in the future than this is refused, so that one wrong clock cannot hide later writes',
-    choose: 'More than the clocks of your nodes may ever differ, the same on each node',
+    why: 'A node whose clock differs by more from those of most others is not ready and takes no writes; replicas refuse writes that are stamped further ahead, or that much and --timeout-ms ago',
+    choose:
+      'More than the clocks of your nodes ever differ, the same on each node; with NTP they differ by milliseconds',
     neededBy: 'both',
     range: [1, 86_400_000],
-    default: 60_000,
+    default: 5000,
   }),
   readRepair: choice({
     why: 'When the newest record is written to replicas that a read found stale: before it is answered, after, or never',

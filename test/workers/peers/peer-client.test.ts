@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { replyCodes } from '../../../src/formats/codes.ts';
 import { FrameWriter } from '../../../src/formats/reply.ts';
+import type { ClockAnswer } from '../../../src/protocol/nodes.ts';
 import type { PeerStatus } from '../../../src/protocol/workers.ts';
 import { PeerClient, type Connection, type PeerClientOptions } from '../../../workers/peers/peer-client.ts';
 import type { FrameSize, PeerStream, PeerStreamHandler, Question } from '../../../workers/peers/question.ts';
@@ -31,8 +32,13 @@ class TestConnection implements Connection {
     return { pause: () => {}, resume: () => {}, destroy: () => {} };
   }
 
-  async hello(selfUrl: string): Promise<void> {
+  async hello(selfUrl: string): Promise<boolean> {
     this.hellos.push(selfUrl);
+    return true;
+  }
+
+  async askClock(newest: number): Promise<ClockAnswer> {
+    return { receivedAt: 1, answeredAt: 2, newest };
   }
 
   async introduce(): Promise<undefined> {}
@@ -286,7 +292,7 @@ test('the doubt of another worker ends the connection, and is not passed on', as
 
 test('a greeting changes nothing where the connection leads to the peer as it is', async (t) => {
   const peer = await peerThatIsUp(t);
-  await peer.client.greet();
+  assert.equal(await peer.client.greet(), true);
   assert.deepEqual([peer.client.status.state, peer.connections.length], ['up', 1]);
 });
 
@@ -296,7 +302,7 @@ test('a greeting of a peer that has restarted ends once there is a connection to
   earlier.hasRestarted = true;
   const greeting = peer.client.greet();
   const fresh = await peer.reach();
-  await greeting;
+  assert.equal(await greeting, true);
   assert.deepEqual([earlier.endings, fresh.endings], [[new Error('the peer has restarted')], []]);
   assert.equal(peer.client.status.state, 'up');
 });
@@ -311,12 +317,19 @@ test('a greeting during a probe waits for it, and one of a peer that is down has
   assert.deepEqual(peer.changes, ['connecting > down: starts', 'down > up']);
 });
 
+test('a greeting of a peer that cannot be reached says that it is not up', async (t) => {
+  const peer = new TestPeer(t);
+  const greeting = peer.client.greet();
+  await peer.miss('starts');
+  assert.equal(await greeting, false);
+});
+
 test('a starting node says hello to peers that are up, and waits for no others', async (t) => {
   const peer = new TestPeer(t);
-  await peer.client.announce('http://self');
+  assert.equal(await peer.client.announce('http://self'), undefined);
   void peer.client.wake();
   await peer.reach();
-  await peer.client.announce('http://self');
+  assert.equal(await peer.client.announce('http://self'), true);
   assert.deepEqual(peer.connection.hellos, ['http://self']);
 });
 

@@ -17,7 +17,8 @@ import {
 } from '../../../src/protocol/nodes.ts';
 import type { PeerProtocol } from '../../../src/domain/modes.ts';
 import { Link } from '../../../workers/peers/link.ts';
-import { connectToPeer, type PeerConnection, type PeerIdentity } from '../../../workers/peers/peer-connection.ts';
+import { connectToPeer, type PeerConnection } from '../../../workers/peers/peer-connection.ts';
+import type { PeerIdentity } from '../../../workers/peers/probe.ts';
 import type { FrameSize } from '../../../workers/peers/question.ts';
 import { gateFor } from '../../support/peer.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -35,9 +36,12 @@ interface Arrival {
 class TestNode {
   description: Partial<NodeDescription> = {};
   #destroyAll = (): void => {};
-  status = { node: 200, operations: 200, link: 101 };
+  status = { node: 200, operations: 200, hello: 204, link: 101 };
   readonly arrivals: Arrival[] = [];
   readonly hellos: string[] = [];
+  /** What it answers who asks for its time. */
+  clock = '';
+  readonly clockQuestions: string[] = [];
   replicaPort = 0;
   readonly links: Duplex[] = [];
   url = '';
@@ -87,8 +91,15 @@ class TestNode {
     // Kept by undici for the next probe of any peer; it says nothing of the connection that is under test.
     if (path === '/v0/node') response.setHeader('connection', 'close');
     if (path === '/v0/node') return respond(this.status.node, JSON.stringify(this.#describe()));
-    if (path === replicaPaths.hello) this.hellos.push(body);
-    if (path === replicaPaths.hello || body === '') return respond(this.status.operations, '');
+    if (path === replicaPaths.clock) {
+      this.clockQuestions.push(body);
+      return respond(200, this.clock);
+    }
+    if (path === replicaPaths.hello) {
+      this.hellos.push(body);
+      return respond(this.status.hello, '');
+    }
+    if (body === '') return respond(this.status.operations, '');
     this.arrivals.push({ by: 'http', body, answer: (text) => respond(200, text) });
     return undefined;
   }
@@ -270,9 +281,50 @@ test('a hello goes to every worker of the peer, and a refusal of it is nobody el
   const connection = await connectTo(node, 'http');
   if (typeof connection === 'string') assert.fail(connection);
   t.after(() => connection.destroy(new Error('the test is over')));
-  await connection.hello('http://self');
-  assert.deepEqual(node.hellos, ['http://self', 'http://self', 'http://self']);
-  node.status.operations = 500;
-  await connection.hello('http://self');
+  assert.equal(await connection.hello('http://self'), true);
+  assert.deepEqual(
+    node.hellos,
+    Array.from({ length: 3 }, () => 'http://self 1'),
+  );
+  node.status.hello = 500;
+  assert.equal(await connection.hello('http://self'), false);
   assert.equal(node.hellos.length, 6);
+});
+
+test('a hello is said again while the peer does not have this node up, and ends when it has', async (t) => {
+  const node = await TestNode.start(t);
+  const connection = await connectTo(node, 'http');
+  if (typeof connection === 'string') assert.fail(connection);
+  t.after(() => connection.destroy(new Error('the test is over')));
+  node.status.hello = 503;
+  const hello = connection.hello('http://self');
+  await eventually(() => assert.ok(node.hellos.length >= 3));
+  node.status.hello = 204;
+  assert.equal(await hello, true);
+});
+
+test('a connection is current to the start that it found, whatever ports are said', async (t) => {
+  const node = await TestNode.start(t);
+  node.description = { start: 7 };
+  const connection = await connectTo(node, 'http');
+  if (typeof connection === 'string') assert.fail(connection);
+  t.after(() => connection.destroy(new Error('the test is over')));
+  assert.equal(await connection.isCurrent(7), true);
+  assert.equal(await connection.isCurrent(8), true, 'a probe finds the same process');
+  node.description = { start: 8 };
+  assert.equal(await connection.isCurrent(8), false);
+});
+
+test('a peer is asked for its time, and told the newest version that this node has seen', async (t) => {
+  const node = await TestNode.start(t);
+  const connection = await connectTo(node, 'http');
+  if (typeof connection === 'string') assert.fail(connection);
+  t.after(() => connection.destroy(new Error('the test is over')));
+  node.clock = '1000 2000 99';
+  assert.deepEqual(await connection.askClock(77), { receivedAt: 1000, answeredAt: 2000, newest: 99 });
+  assert.deepEqual(node.clockQuestions, ['77']);
+  for (const nonsense of ['', '1 2', '-1 2 3', '1 2 3 4', 'NaN 1 1', '1e3 1 1']) {
+    node.clock = nonsense;
+    assert.equal(await connection.askClock(77), undefined, nonsense);
+  }
 });

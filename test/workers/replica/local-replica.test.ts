@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { replyCodes } from '../../../src/formats/codes.ts';
 import { readReplies } from '../../../src/formats/reply.ts';
-import type { Entry } from '../../../src/formats/frame.ts';
-import { SeenVersions } from '../../../workers/ground/seen-versions.ts';
+import { entryFlags, type Entry } from '../../../src/formats/frame.ts';
 import { wholeStanding } from '../../../workers/ground/standing.ts';
+import { seenVersions } from '../../support/seen-versions.ts';
 import { LocalReplica } from '../../../workers/replica/local-replica.ts';
 import type { Store } from '../../../workers/store/store.ts';
 import { readEntry, writeEntry } from '../../support/store.ts';
@@ -33,20 +33,30 @@ class FakeStore {
   }
 }
 
-function start(t: TestContext): { store: FakeStore; replica: LocalReplica; behind: boolean[] } {
+interface Started {
+  readonly store: FakeStore;
+  readonly replica: LocalReplica;
+  readonly behind: boolean[];
+  readonly refused: number[];
+  readonly time: { nowMicros: number };
+}
+
+function start(t: TestContext): Started {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const store = new FakeStore();
   const behind: boolean[] = [];
+  const refused: number[] = [];
+  const time = { nowMicros: 0 };
   const replica = new LocalReplica({
     store: store as unknown as Store,
-    versions: new SeenVersions(60_000, () => {}),
+    versions: seenVersions({ bounds: { clockDriftMsMax: 5000, timeoutMs: 1000 }, wallMicros: () => time.nowMicros }),
     standing: wholeStanding,
     turn: undefined,
-    onRefused: () => {},
+    onRefused: (code) => refused.push(code),
     onBehind: (isBehind) => behind.push(isBehind),
     onFatal: (error) => assert.fail(String(error)),
   });
-  return { store, replica, behind };
+  return { store, replica, behind, refused, time };
 }
 
 /** Submits entries; the codes of their replies are there once they are answered. */
@@ -128,4 +138,40 @@ test('while the log fills faster than it is checkpointed runs of writes wait for
   assert.equal(store.merged.length, 1);
   t.mock.timers.tick(20);
   assert.equal(store.merged.length, 2);
+});
+
+const second = 1_000_000;
+
+function stamped(version: number, flags = 0): Entry {
+  const entry = writeEntry({ key: 'k', value: 'value', version });
+  entry.bytes[entry.offset + 11] = flags;
+  return entry;
+}
+
+test('a write of now that is stamped too long ago or too far ahead is refused for its clock, and nothing of it is stored', (t) => {
+  const { store, replica, refused, time } = start(t);
+  time.nowMicros = 100 * second;
+  const versions = [93.9, 94, 100, 105, 110.1].map((seconds) => seconds * second);
+  const answer = submit(
+    replica,
+    versions.map((version) => stamped(version)),
+  );
+  store.settling[0]?.('durable');
+  const { applied, refusedClock } = replyCodes;
+  assert.deepEqual(answer.codes, [refusedClock, applied, applied, applied, refusedClock]);
+  assert.equal(store.merged.length, 3);
+  assert.deepEqual(refused, [refusedClock, refusedClock]);
+});
+
+test('a repair and a hint are taken whenever they were stamped, and writes of now go on above them', (t) => {
+  const { store, replica, time } = start(t);
+  time.nowMicros = 100 * second;
+  const hour = 3600 * second;
+  const entries = [stamped(1, entryFlags.repair), stamped(hour, entryFlags.repair), stamped(2, entryFlags.hint)];
+  const answer = submit(replica, entries);
+  store.settling[0]?.('durable');
+  assert.deepEqual(answer.codes, [replyCodes.applied, replyCodes.applied, replyCodes.applied]);
+  const next = submit(replica, [stamped(hour + 1)]);
+  store.settling[1]?.('durable');
+  assert.deepEqual(next.codes, [replyCodes.applied]);
 });
