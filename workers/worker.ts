@@ -13,7 +13,6 @@ import { replyCodes } from '../src/formats/codes.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { Version } from '../src/formats/record.ts';
-import type { LogLevel } from '../src/diagnostics/log.ts';
 import { threadTimeMs, type FrameTask } from '../src/protocol/frame-task.ts';
 import {
   isStandingCommand,
@@ -42,10 +41,10 @@ import { RangeScans } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
 import { executeForSibling, OwnedReplica, type Replica } from './replica/owned-replica.ts';
 import { ThreadReport } from './report.ts';
+import { log, logReplay } from './worker-log.ts';
 import { Siblings } from './ground/siblings.ts';
 import { peerReadersMax } from './store/environment.ts';
 import { Store } from './store/store.ts';
-import type { Replayed } from './store/writer-protocol.ts';
 import { systemTime } from './ground/time.ts';
 import { Turn } from '../src/domain/turn.ts';
 import { WaitsSwitch } from './waits.ts';
@@ -437,17 +436,4 @@ async function openStore(
   const store = await Store.open(options, { onCorrupt, onFatal });
   logReplay(send, store.replayed);
   return store;
-}
-
-/** Says what the start found in the log, if it found anything. */
-function logReplay(send: Send, { records, seconds, damage, logs }: Replayed): void {
-  const fields = { records, seconds: Math.round(seconds * 1000) / 1000 };
-  if (damage !== undefined) log(send, 'error', 'the log was damaged, and what could not be read is gone', { damage });
-  if (records > 0) log(send, 'info', 'the log was replayed', fields);
-  const isFull = logs.some(({ waiting }) => waiting.length > 0);
-  if (isFull) log(send, 'warn', 'the disk is full: the log waits for room in the store', {});
-}
-
-function log(send: Send, level: LogLevel, message: string, fields: Record<string, unknown>): void {
-  send({ kind: 'log', level, message, fields });
 }

@@ -128,6 +128,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['workers/entry.ts', 'dispatch'],
   ['workers/worker.ts', 'dispatch'],
   ['workers/inline.ts', 'dispatch'],
+  ['workers/worker-log.ts', 'metrics'],
   ['workers/recovery/', 'coordination'],
   ['workers/ground/time.ts', 'coordination'],
   ['workers/ground/siblings.ts', 'dispatch'],

@@ -8,18 +8,9 @@
  * Riak's put and get coordinators split the same way (riak_kv_get_core.erl beside riak_kv_get_fsm.erl).
  */
 import type { Buffer } from 'node:buffer';
-import {
-  entryView,
-  isLargeRead,
-  largeRead,
-  readEntries,
-  recordOf,
-  stampAgain,
-  type Entry,
-} from '../../src/formats/frame.ts';
-import { isLargeRecord, type Stamp, type Version } from '../../src/formats/record.ts';
+import { entryView, isLargeRead, largeRead, readEntries, type Entry } from '../../src/formats/frame.ts';
+import type { Version } from '../../src/formats/record.ts';
 import type { ReadRepair } from '../../src/domain/modes.ts';
-import { runInSteps } from '../../src/domain/steps.ts';
 import { hashKey, preferenceList } from '../../src/domain/rendezvous.ts';
 import { failedReply, readReplies, type Reply } from '../../src/formats/reply.ts';
 import type { Topology } from '../../src/domain/topology.ts';
@@ -34,6 +25,7 @@ import { LargeReads } from './large-reads.ts';
 import { PendingFrame, type Decision, type FrameRules, type Repair } from './pending-frame.ts';
 import type { PendingOperation, Round } from './pending-operation.ts';
 import { Repairs } from './read-repair.ts';
+import { sealAgain } from './stamps.ts';
 
 export interface CoordinatorOptions {
   readonly topology: Topology;
@@ -162,7 +154,7 @@ export class Coordinator {
   /** A peer's process has ended, or may have: what it acknowledged does not count for what has no outcome yet. */
   peerLost(node: number): void {
     this.#repairs.forget(node);
-    for (const task of [...this.#tasks]) {
+    for (const task of this.#tasks.slice()) {
       for (const { operation, decision } of task.frame.forget(node)) this.#act(task, operation, decision);
       this.#goOn(task);
     }
@@ -333,25 +325,13 @@ export class Coordinator {
   }
 
   #stampAgain(task: Task, operation: PendingOperation, above: Version): void {
-    const { stampAbove, topology } = this.#options;
+    const { stampAbove, topology, pause } = this.#options;
     stampAbove(above, (version) => {
       const nodeId = this.#nodeIds[topology.selfIndex] as number;
       if (version === undefined) this.#askAgain(task, operation, undefined);
-      else this.#seal(operation, { version, nodeId }, (question) => this.#askAgain(task, operation, question));
+      else
+        sealAgain(operation.entry, { version, nodeId }, pause, (question) => this.#askAgain(task, operation, question));
     });
-  }
-
-  /** A large value is sealed in steps, so that others are served between them. */
-  #seal({ entry }: PendingOperation, stamp: Pick<Stamp, 'version' | 'nodeId'>, done: (entry: Entry) => void): void {
-    const sealing = stampAgain(entry, stamp);
-    if (isLargeRecord(recordOf(entry).length)) {
-      void runInSteps(sealing, this.#options.pause).then(done);
-      return;
-    }
-    for (;;) {
-      const step = sealing.next();
-      if (step.done === true) return done(step.value);
-    }
   }
 
   #askAgain(task: Task, operation: PendingOperation, question: Entry | undefined): void {

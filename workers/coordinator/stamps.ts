@@ -3,7 +3,9 @@
  * worker and the main thread, would give one twice. A round trip between the threads costs far less than the round that
  * follows it.
  */
-import type { Version } from '../../src/formats/record.ts';
+import { runInSteps } from '../../src/domain/steps.ts';
+import { recordOf, stampAgain, type Entry } from '../../src/formats/frame.ts';
+import { isLargeRecord, type Stamp, type Version } from '../../src/formats/record.ts';
 import type { StampWish } from '../../src/protocol/workers.ts';
 
 type Give = (version: Version | undefined) => void;
@@ -30,4 +32,21 @@ export class Stamps {
     this.#waiting.delete(id);
     give?.(version);
   }
+}
+
+/** Gives a write's entry with another stamp to `done`: at once, but for a large value, which is sealed in steps. */
+export function sealAgain(
+  entry: Entry,
+  stamp: Omit<Stamp, 'kind'>,
+  pause: () => Promise<unknown>,
+  done: (entry: Entry) => void,
+): void {
+  const sealing = stampAgain(entry, stamp);
+  if (isLargeRecord(recordOf(entry).length)) {
+    runInSteps(sealing, pause).then(done, () => undefined);
+    return;
+  }
+  let step = sealing.next();
+  while (step.done !== true) step = sealing.next();
+  done(step.value);
 }
