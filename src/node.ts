@@ -209,7 +209,8 @@ class Node implements NodeView {
     const { keyBytesMax, valueBytesMax, bodyBytesInFlightMax } = settings;
     const nodeCount = topology.nodes.length;
     const { replicationFactor } = clusterList(settings, topology);
-    const limits = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, nodeCount, replicationFactor };
+    const { consistency } = settings;
+    const limits = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, nodeCount, replicationFactor, consistency };
     const knownMethods = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
     this.#answerBytes = new AnswerBytes(settings.answerBytesInFlightMax);
     this.#entity = new EntityHandler({

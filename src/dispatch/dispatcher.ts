@@ -10,6 +10,7 @@ import { codeOf, messageOf } from '../diagnostics/errors.ts';
 import {
   allocateFrame,
   entryBytes,
+  entryFlags,
   valueOffset,
   writeRead,
   writeWrite,
@@ -76,6 +77,8 @@ export function largeFrame(keyBytes: number, valueBytes: number): { bytes: Buffe
 /** An operation as its request asked for it. */
 export interface Asked<Context> {
   readonly quorum: Quorum;
+  /** Whether the operation is to be linearizable. */
+  readonly isStrict?: boolean;
   readonly context: Context;
   /** `performance.now()`, about. */
   readonly now: number;
@@ -228,11 +231,11 @@ export class Dispatcher<Context> {
     });
   }
 
-  #head(frame: Frame, kind: EntryHead['kind'], { quorum, context, now }: Asked<Context>): EntryHead {
+  #head(frame: Frame, kind: EntryHead['kind'], { quorum, isStrict, context, now }: Asked<Context>): EntryHead {
     const tag = this.#takeSlot(context, kind === operationKinds.read ? 'read' : 'write', now);
     frame.tags.push(tag);
     this.waits?.taken(tag, context);
-    return { tag, kind, quorum };
+    return { tag, kind, quorum, flags: isStrict === true ? entryFlags.strict : 0 };
   }
 
   #takeSlot(context: Context, lane: Lane, now: number): number {

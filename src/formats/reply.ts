@@ -54,6 +54,9 @@ const noBytes = Buffer.alloc(0);
 /** The reply that stands for a replica that could not be asked. */
 export const failedReply: Reply = { code: replyCodes.failed, bytes: noBytes, offset: 0, length: 0 };
 
+/** The reply of a replica that found what it has under a key damaged. */
+export const damagedReply: Reply = { code: replyCodes.damaged, bytes: noBytes, offset: 0, length: 0 };
+
 /** The replies of a frame in order. Throws `corrupt-frame`. */
 export function readReplies(bytes: Buffer): Reply[] {
   const replies: Reply[] = [];

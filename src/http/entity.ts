@@ -84,7 +84,8 @@ export class EntityHandler {
       preconditions: head.preconditions,
     };
     if (method === 'PUT') return this.#receive(request, parsed, exchange);
-    const asked = { quorum: parsed.quorum, context: exchange, now: startedAt };
+    const { quorum, isStrict } = parsed;
+    const asked = { quorum, isStrict, context: exchange, now: startedAt };
     if (isSafe(method)) return this.#dispatcher.read(parsed.key, asked);
     return this.#dispatcher.write(parsed.key, undefined, asked);
   }
@@ -129,7 +130,8 @@ export class EntityHandler {
       const now = hasWaited ? performance.now() : exchange.startedAt;
       const refusal = hasWaited ? this.#dispatcher.refusal('write', now) : undefined;
       if (refusal !== undefined) return this.#giveUp(refusals[refusal], exchange);
-      const asked = { quorum: query.quorum, context: exchange, now };
+      const { quorum, isStrict } = query;
+      const asked = { quorum, isStrict, context: exchange, now };
       if (room.frame === undefined) return this.#dispatcher.write(query.key, body, asked);
       return this.#dispatcher.writeLarge(room.frame, query.key, body.length, asked);
     };

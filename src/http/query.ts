@@ -3,6 +3,7 @@
  * error, since a misspelt `ack` that is silently ignored would weaken the guarantee that the client asked for.
  */
 import type { Key } from '../domain/key.ts';
+import { consistencies, type Consistency } from '../domain/modes.ts';
 import type { Quorum } from '../formats/frame.ts';
 import { resolveQuorum } from '../domain/quorum.ts';
 import { isProblem, parseKey, splitQuery, type QueryProblem } from './query-parts.ts';
@@ -10,15 +11,19 @@ import { isProblem, parseKey, splitQuery, type QueryProblem } from './query-part
 export interface EntityQuery {
   readonly key: Key;
   readonly quorum: Quorum;
+  /** Whether it is to be linearizable. */
+  readonly isStrict: boolean;
 }
 
 export interface QueryLimits {
   readonly keyBytesMax: number;
   readonly nodeCount: number;
   readonly replicationFactor: number;
+  /** Of requests that do not say it. */
+  readonly consistency: Consistency;
 }
 
-const names = ['id', 'ack', 'from', 'replicas'] as const;
+const names = ['id', 'ack', 'from', 'replicas', 'consistency'] as const;
 type RawQuery = Partial<Record<(typeof names)[number], string>>;
 
 /** Parses what follows the `?` of an entity request; `query` holds one character per byte, as on the wire. */
@@ -27,8 +32,14 @@ export function parseEntityQuery(query: string, limits: QueryLimits): EntityQuer
   if (isProblem(raw)) return raw;
   const key = parseKey({ name: 'id', text: raw.id, problem: 'bad-id' }, limits.keyBytesMax);
   if ('problem' in key) return key;
+  const consistency = raw.consistency ?? limits.consistency;
+  if (!isConsistency(consistency)) return badQuorum(`consistency must be ${consistencies.join(' or ')}`);
   const quorum = parseQuorum(raw, limits);
-  return 'problem' in quorum ? quorum : { key, quorum };
+  return 'problem' in quorum ? quorum : { key, quorum, isStrict: consistency === 'strict' };
+}
+
+function isConsistency(text: string): text is Consistency {
+  return (consistencies as readonly string[]).includes(text);
 }
 
 function parseQuorum(raw: RawQuery, limits: QueryLimits): Quorum | QueryProblem {

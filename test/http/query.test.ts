@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseEntityQuery } from '../../src/http/query.ts';
 
-const limits = { keyBytesMax: 10, nodeCount: 5, replicationFactor: 3 };
+const limits = { keyBytesMax: 10, nodeCount: 5, replicationFactor: 3, consistency: 'quorum' } as const;
 
 /** Query, then key, acks and replicas. */
 const accepted: readonly (readonly [string, string, number, number])[] = [
@@ -55,6 +55,9 @@ const refused: readonly (readonly [string, string])[] = [
   ['id=a&replicas=1/2/3', 'bad-quorum'],
   ['id=a&replicas=0/2', 'bad-quorum'],
   ['id=a&replicas=1/2&from=2', 'bad-quorum'],
+  ['id=a&consistency=', 'bad-quorum'],
+  ['id=a&consistency=Strict', 'bad-quorum'],
+  ['id=a&consistency=strict&consistency=strict', 'bad-quorum'],
   ['id=a&replica=1/2', 'bad-parameter'],
   ['id=a&constructor=1', 'bad-parameter'],
   ['ID=a', 'bad-parameter'],
@@ -76,4 +79,19 @@ test('parseEntityQuery() refuses what is missing, repeated, unknown or malformed
     assert.equal(parsed.problem, problem, query);
     assert.ok(parsed.detail.length > 0 && parsed.detail.length < 200);
   }
+});
+
+test('a request is strict where it says so, or where the node says so for all that do not', () => {
+  const isStrict = (query: string, consistency: 'quorum' | 'strict'): boolean | undefined => {
+    const parsed = parseEntityQuery(query, { ...limits, consistency });
+    return 'problem' in parsed ? undefined : parsed.isStrict;
+  };
+  assert.deepEqual(
+    ['id=a', 'id=a&consistency=strict', 'id=a&consistency=quorum'].map((query) => isStrict(query, 'quorum')),
+    [false, true, false],
+  );
+  assert.deepEqual(
+    ['id=a', 'id=a&consistency=quorum'].map((query) => isStrict(query, 'strict')),
+    [true, false],
+  );
 });

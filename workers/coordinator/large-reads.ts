@@ -15,7 +15,7 @@
 import { replyCodes } from '../../src/formats/codes.ts';
 import { judge, withdrawAck } from '../../src/domain/quorum.ts';
 import { isLargeRecord } from '../../src/formats/record.ts';
-import { announcementOf, announcesRecord, holdsRecord, type Reply } from '../../src/formats/reply.ts';
+import { announcementOf, announcesRecord, damagedReply, holdsRecord, type Reply } from '../../src/formats/reply.ts';
 import type { ReadRepair } from '../../src/domain/modes.ts';
 import { announcersOf, newerReply, staleReplicas, type ReplicaReply } from '../../src/domain/resolution.ts';
 import { hasAllReplies, type PendingOperation } from './pending-operation.ts';
@@ -37,12 +37,16 @@ export function announcerToAsk(operation: PendingOperation, { self, readRepair }
   return announcers.includes(self) ? self : announcers[0];
 }
 
-/** Takes what the asked node gave; without a reply it could not give what it had announced, and its vote does not count. */
-export function takeLargeValue(operation: PendingOperation, node: number, reply: Reply | undefined): void {
+/**
+ * Takes what the asked node gave; without a reply it could not give what it had announced, and its vote does not count. One that
+ * found it damaged lacks it.
+ */
+export function takeLargeValue(operation: PendingOperation, node: number, reply: Reply | 'damaged' | undefined): void {
   const announced = operation.replies.find((one) => one.node === node)?.reply;
   operation.replies = operation.replies.filter((one) => one.node !== node);
-  if (reply !== undefined) operation.replies.push({ node, reply });
+  if (typeof reply === 'object') operation.replies.push({ node, reply });
   else if (announced?.code === replyCodes.large) operation.tally = withdrawAck(operation.tally);
+  if (reply === 'damaged') operation.replies.push({ node, reply: damagedReply });
   operation.newest = newestOf(operation.replies);
 }
 

@@ -202,7 +202,7 @@ export class PendingFrame {
 
   #takeReadReply(operation: PendingOperation, node: number, reply: Reply): Decision {
     const isLargeRead = operation.asked === node;
-    if (isLargeRead) takeLargeValue(operation, node, this.#isLargeValue(reply) ? reply : undefined);
+    if (isLargeRead) takeLargeValue(operation, node, this.#largeValueIn(reply));
     else this.#countRead(operation, node, reply);
     const decision = this.#judgeRead(operation);
     if (operation.asked !== undefined && !isLargeRead) return decision;
@@ -234,9 +234,10 @@ export class PendingFrame {
     return !tellsRecord(reply) || this.#rules.versions.seeRecord(reply.bytes, reply.offset);
   }
 
-  #isLargeValue(reply: Reply): boolean {
-    if (!holdsRecord(reply.code) && reply.code !== replyCodes.absent) return false;
-    return this.#isAcceptable(operationKinds.read, reply);
+  #largeValueIn(reply: Reply): Reply | 'damaged' | undefined {
+    if (reply.code === replyCodes.damaged) return 'damaged';
+    if (!holdsRecord(reply.code) && reply.code !== replyCodes.absent) return undefined;
+    return this.#isAcceptable(operationKinds.read, reply) ? reply : undefined;
   }
 
   /** Answers a read that has its votes, or says what it needs before it may. */
