@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
-import { gather, largeKey, largeValue, smallKey, smallValue } from '../support/slow-clients.ts';
+import { gather, largeKey, largeValue, pipelinedPastKernel, smallKey, smallValue } from '../support/slow-clients.ts';
 
 const MIB = 1024 * 1024;
 
@@ -19,7 +19,11 @@ test('hundreds of slow clients of every kind hold up nobody, and nothing is left
   ] as const) {
     assert.equal((await cluster.put(0, key, value)).status, 201);
   }
-  const crowd = await gather(url, { idle: 150, heads: 100, bodies: 520, readers: 10, pipeliners: 5 });
+  const crowd = await gather(
+    url,
+    { idle: 150, heads: 100, bodies: 520, readers: 10, pipeliners: 5 },
+    pipelinedPastKernel,
+  );
   t.after(() => crowd.close());
   await eventually(async () => {
     assert.equal(await metricTotal(url, 'kvorum_bodies_in_flight'), 520);
@@ -45,7 +49,7 @@ test('clients that read nothing get no more than the room for answers, and leave
   const { url } = cluster.node(0);
   assert.equal((await cluster.put(0, smallKey, smallValue)).status, 201);
   const pipeliners = 8;
-  const crowd = await gather(url, { idle: 0, heads: 0, bodies: 0, readers: 0, pipeliners });
+  const crowd = await gather(url, { idle: 0, heads: 0, bodies: 0, readers: 0, pipeliners }, pipelinedPastKernel);
   t.after(() => crowd.close());
   const refused = async (): Promise<number> => {
     assert.equal(await metricTotal(url, 'kvorum_operations_in_flight'), 0);

@@ -11,7 +11,7 @@ export interface Crowd {
   readonly bodies: number;
   /** Ask for `largeKey` and read nothing. */
   readonly readers: number;
-  /** Ask for `smallKey` again and again, more often than the kernel takes answers, and read nothing. */
+  /** Ask for `smallKey` as often as `pipelined` says, at once, and read nothing. */
   readonly pipeliners: number;
 }
 
@@ -29,13 +29,19 @@ const openings: Readonly<Record<keyof Crowd, string>> = {
   heads: 'GET /v0/entity?id=slo',
   bodies: 'PUT /v0/entity?id=slow HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1048576\r\n\r\nx',
   readers: get(largeKey),
-  pipeliners: get(smallKey).repeat(1000),
+  pipeliners: get(smallKey),
 };
 
-/** Connects all of them. What they hold ends with `close`. */
-export async function gather(url: string, crowd: Crowd): Promise<{ readonly close: () => void }> {
+/** More answers of `smallKey` than the kernel takes for a client that reads nothing: 16 MiB. */
+export const pipelinedPastKernel = 1000;
+
+/** Connects all of them; each pipeliner asks `pipelined` times. What they hold ends with `close`. */
+export async function gather(url: string, crowd: Crowd, pipelined: number): Promise<{ readonly close: () => void }> {
   const { hostname, port } = new URL(url);
-  const wanted = kinds.flatMap((kind) => Array.from({ length: crowd[kind] }, () => openings[kind]));
+  const wanted = kinds.flatMap((kind) => {
+    const opening = kind === 'pipeliners' ? openings[kind].repeat(pipelined) : openings[kind];
+    return Array.from({ length: crowd[kind] }, () => opening);
+  });
   const sockets: Socket[] = [];
   for (let at = 0; at < wanted.length; at += CONNECTS_AT_ONCE) {
     const some = wanted.slice(at, at + CONNECTS_AT_ONCE);
