@@ -269,6 +269,7 @@ class Node implements NodeView {
       node: this,
       arrivals: this.#arrivals,
       answerBytes: this.#answerBytes,
+      onAccepted: (backlog: number): void => this.#pulse.noteAccepted(backlog),
       ...handlers,
     };
     this.#server = await ClientServer.listen(options);

@@ -3,8 +3,9 @@
  * that long. What its kernel has taken meanwhile may have been given up by those who sent it, and others may have acted on
  * that: a write that is begun only now would replace what they have written since.
  *
- * A timer notes the time; whoever is about to begin something compares. After a pause the process is `resuming` for some
- * turns of the event loop, which bring what waits in the kernel: connections, then their requests, then that they ended.
+ * A timer notes the time; whoever is about to begin something compares. After a pause the process is `resuming` until what
+ * waits in the kernel is here: new connections, of which a turn of the event loop takes one (libuv 1.46), then their
+ * requests.
  */
 import { setImmediate as endOfTurn, setTimeout } from 'node:timers/promises';
 
@@ -12,9 +13,9 @@ import { setImmediate as endOfTurn, setTimeout } from 'node:timers/promises';
 const BEAT_MS = 250;
 /** Later beats than these are no pause but a busy process. */
 const PAUSE_MS_MIN = 2 * BEAT_MS;
-/** What waits in the kernel is here after this, milliseconds and turns. */
+/** What waits in the kernel is here after so many milliseconds, and then so many turns that bring no new connection. */
 const RESUME_MS = 50;
-const RESUME_TURNS = 4;
+const QUIET_TURNS = 4;
 
 export interface PulseOptions {
   /** A pause that is longer is told of. */
@@ -29,6 +30,9 @@ export class Pulse {
   /** When the process went on after its last pause. */
   #resumedAt = 0;
   #isResuming = false;
+  /** Turns since the last new connection, and connections since the process went on. */
+  #quietTurns = 0;
+  #accepted = 0;
 
   constructor(options: PulseOptions) {
     this.#options = { ...options, pauseMs: Math.max(options.pauseMs, PAUSE_MS_MIN) };
@@ -47,6 +51,14 @@ export class Pulse {
     return time < this.#resumedAt;
   }
 
+  /**
+   * A new connection was taken from the kernel. Those that waited there during the pause come first, and they are at most
+   * `backlog`.
+   */
+  noteAccepted(backlog: number): void {
+    if (this.#isResuming && ++this.#accepted <= backlog) this.#quietTurns = 0;
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }
@@ -56,6 +68,7 @@ export class Pulse {
     this.#beatAt = now;
     if (passedMs <= this.#options.pauseMs) return;
     this.#resumedAt = now;
+    this.#accepted = 0;
     this.#options.onPause(passedMs);
     if (!this.#isResuming) void this.#resume();
   }
@@ -66,7 +79,7 @@ export class Pulse {
     for (let seen = 0; seen !== this.#resumedAt;) {
       seen = this.#resumedAt;
       await setTimeout(RESUME_MS);
-      for (let turn = 0; turn < RESUME_TURNS; turn++) await endOfTurn();
+      for (this.#quietTurns = 0; this.#quietTurns < QUIET_TURNS; this.#quietTurns++) await endOfTurn();
     }
     this.#isResuming = false;
   }

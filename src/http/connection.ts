@@ -6,7 +6,8 @@
  * turn has come: pipelined safe requests run together, any other begins when those before it have been answered, and
  * those behind it wait for it (RFC 9112 section 9.3.2). The handler takes the body or leaves it. Answers may come in any
  * order and leave in the right one. A client that pipelines more than `PIPELINE_MAX` requests, or does not read its
- * answers, is not read from until it has.
+ * answers, is not read from until it has; and all that pipeline together begin a bounded number of requests in a turn of
+ * the event loop, so that others need not wait for them.
  *
  * An answer says `connection: close` if the connection ends with it: so a request whose body could not be skipped is
  * answered with it, unless the handler takes the body.
@@ -18,9 +19,9 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
-import type { AnswerBytes } from './answer-bytes.ts';
 import { AnswerQueue } from './answer-queue.ts';
 import { ChunkedBody, headEnd, SizedBody, skipEmptyLines } from './body.ts';
+import type { ConnectionOptions } from './connection-options.ts';
 import {
   bodyFailure,
   isSkippable,
@@ -32,20 +33,10 @@ import {
 } from './connection-states.ts';
 import { beginningProblem } from './head-beginning.ts';
 import { parseHead, type RequestHead } from './head.ts';
-import { Patience, type PatienceRules } from './patience.ts';
+import { Patience } from './patience.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
 import type { Reply } from './reply.ts';
-import { isSafe, type Arrivals, type BodyRoom, type OnBody, type Request } from './request.ts';
-
-/** What a connection needs of its server; one object for all connections. */
-export interface ConnectionOptions extends PatienceRules {
-  readonly onRequest: (request: Request) => void;
-  /** Milliseconds; may be as coarse as the sweep. */
-  readonly now: () => number;
-  readonly arrivals: Arrivals;
-  /** Counts the bytes of answers that wait on all connections. */
-  readonly answerBytes: Pick<AnswerBytes, 'change'>;
-}
+import { isSafe, type BodyRoom, type OnBody, type Request } from './request.ts';
 
 /** Requests of one connection that wait for their answers. */
 const PIPELINE_MAX = 64;
@@ -62,6 +53,8 @@ export class Connection {
   #input: Input = nextHead;
   /** Bytes that have come and wait: the beginning of a head, or whatever comes while the pipeline is full. */
   #held: Buffer | undefined;
+  /** The turn's share of pipelined requests has been used up. */
+  #isTurnOver = false;
   /** `performance.now()` since when something has waited for answers to leave; else 0. */
   #heldSince = 0;
   /** The client has closed its side behind what is held: a stream tells so even while it is paused. */
@@ -169,7 +162,7 @@ export class Connection {
   /** Whether nothing is read before answers have left: there are too many, or the next request's turn has not come. */
   get #isBlocked(): boolean {
     const unanswered = this.#answers.length;
-    if (unanswered >= PIPELINE_MAX || this.#socket.writableNeedDrain) return true;
+    if (unanswered >= PIPELINE_MAX || this.#isTurnOver || this.#socket.writableNeedDrain) return true;
     if (unanswered === 0) return false;
     const { kind } = this.#input;
     return kind === 'queued' || (kind === 'head' && !this.#areSafe);
@@ -187,6 +180,8 @@ export class Connection {
   #read(bytes: Buffer): void {
     let offset = 0;
     while (offset < bytes.length && this.#isReading && !this.#isBlocked) {
+      // Not for the first one: whoever does not pipeline sends one at a time.
+      if (offset > 0 && this.#input.kind === 'head') this.#useTurn();
       const next = this.#readStep(bytes, offset);
       if (next === undefined) break;
       offset = next;
@@ -196,6 +191,17 @@ export class Connection {
     if (this.#isBlocked && (this.#held !== undefined || this.#input.kind === 'queued')) this.#pause();
     else this.#heldSince = 0;
     this.#noteWait();
+  }
+
+  /** Begins one more pipelined request in this turn; those behind it wait for a later one if its share is used up. */
+  #useTurn(): void {
+    const { pipelined } = this.#options;
+    if (pipelined.use()) return;
+    this.#isTurnOver = true;
+    pipelined.later(() => {
+      this.#isTurnOver = false;
+      this.#resume();
+    });
   }
 
   #pause(): void {

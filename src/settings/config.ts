@@ -8,6 +8,7 @@
 import { KvorumError } from '../diagnostics/errors.ts';
 import { parseTopology } from '../domain/topology.ts';
 import type { NeededBy, Others } from './kinds.ts';
+import { memoryLimit } from './memory-limit.ts';
 import { settingNames, settingsTable, type NodeSettings, type Setting, type SettingName } from './settings.ts';
 import { finder, type Find, type Given, type SettingSources } from './sources.ts';
 
@@ -33,11 +34,11 @@ export interface ResolvedSettings {
   readonly list: readonly ResolvedSetting[];
 }
 
-/** The settings of a node. Throws `bad-setting`. */
-export function resolveSettings(sources: SettingSources): ResolvedSettings {
+/** The settings of a node that may have so much memory. Throws `bad-setting`. */
+export function resolveSettings(sources: SettingSources, memoryLimitBytes = memoryLimit()): ResolvedSettings {
   const find = finder(sources);
-  const all = parseAll(find);
-  const { selfAsGiven: _, ...settings } = all;
+  const all = parseAll(find, memoryLimitBytes);
+  const { selfAsGiven: _, memoryLimitBytes: __, ...settings } = all;
   parseTopology(settings.self, settings.cluster);
   for (const name of settingNames) assertFits(name, find(name), all);
   return { settings, list: settingNames.map((name) => describe(name, find(name), all)) };
@@ -61,7 +62,7 @@ export function serveArguments(settings: NodeSettings): string[] {
 
 /** By flag, the settings that differ from their defaults; neither secrets nor what tells nodes apart. */
 export function changedSettings(settings: NodeSettings): Record<string, string> {
-  const others: Others = { ...settings, selfAsGiven: settings.self };
+  const others: Others = { ...settings, selfAsGiven: settings.self, memoryLimitBytes: memoryLimit() };
   const changed = settingNames.flatMap((name) => {
     const { flag, isSecret, isPerNode } = settingsTable[name];
     const value = formatValue(name, settings);
@@ -78,9 +79,9 @@ export function serveEnvironment(settings: NodeSettings): Record<string, string>
 }
 
 /** Each setting is parsed when it is first looked at, so that a default may follow from any other setting. */
-function parseAll(find: Find): NodeSettings & Others {
+function parseAll(find: Find, memoryLimitBytes: number): NodeSettings & Others {
   // Asserted: the loop gives it every setting by name.
-  const all = { selfAsGiven: find('self')?.text } as NodeSettings & Others;
+  const all = { selfAsGiven: find('self')?.text, memoryLimitBytes } as NodeSettings & Others;
   for (const name of settingNames) {
     const get = (): unknown => {
       const value = parseOne(name, find(name), all);

@@ -28,9 +28,11 @@ export interface Others {
   readonly bodyBytesInFlightMax: number;
   readonly batchBytesMax: number;
   readonly logSegmentBytes: number;
+  /** What memory the process may have; no setting, but defaults follow from it, too. */
+  readonly memoryLimitBytes: number;
 }
 
-type SizeOfOthers = Extract<keyof Others, `${string}Bytes${string}`>;
+type SizeOfOthers = Exclude<Extract<keyof Others, `${string}Bytes${string}`>, 'memoryLimitBytes'>;
 
 /** A parsed value, or undefined where the text is not one. Wrapped, since undefined can be a value. */
 export type Parsed<T> = { readonly value: T } | undefined;
@@ -210,6 +212,11 @@ export function duration<By extends NeededBy>(described: Described<number, By> &
     parse: (given) => within(described, parseDuration(given)),
     format: String,
   });
+}
+
+/** A part of the memory that the process may have, in whole MiB, for a default of at most `most`. */
+export function shareOfMemory({ memoryLimitBytes }: Others, parts: number, most: number): number {
+  return Math.min(most, Math.floor(memoryLimitBytes / parts / MIB) * MIB);
 }
 
 /** `1500`, `500ms` or `1s` in milliseconds; undefined where it is none of them. */

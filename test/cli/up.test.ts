@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
+import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
 import { freePorts } from '../../src/free-ports.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
 import { eventually } from '../support/eventually.ts';
+import { ask, entityTarget } from '../support/client.ts';
+import { mountSmall, whyNoMount } from '../support/fault-injection.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { kvorumInProcess } from './in-process.ts';
 import { kvorum, listen, portOf, spawnKvorum } from './kvorum.ts';
@@ -173,6 +176,34 @@ test('kvorum serve stops at once with 130 on a second signal', async (t) => {
   node.kill('SIGINT');
   assert.equal(await exitCodeOf(node), 130);
 });
+
+const noMount = whyNoMount();
+
+test(
+  'kvorum up goes on when the disk of its logs is full, and stops as ever',
+  { skip: noMount ?? false },
+  async (t) => {
+    const directory = temporaryDirectory(t);
+    const { unmount } = mountSmall(directory, 48);
+    t.after(unmount);
+    const small = ['--store-bytes-max', '64MiB', '--log-segment-bytes', '1MiB', '--memtable-bytes-max', '2MiB'];
+    const { process: up, nodes } = await startUp(t, directory, ...small, '--log-level', 'debug');
+    const url = nodes[0]?.url ?? '';
+    assert.equal((await ask(url, entityTarget('kept'), { method: 'PUT', body: 'v' })).status, 201);
+    assert.throws(() => writeFileSync(join(directory, 'filler'), Buffer.alloc(64 * 1024 * 1024)), { code: 'ENOSPC' });
+    const logged = nodes.map(({ logFile }) => statSync(logFile).size);
+    // More than there is room for in files that were made before, so that something is said of it.
+    const value = Buffer.alloc(60_000, 'x');
+    await eventually(async () => {
+      const { status } = await ask(url, entityTarget(`more ${performance.now()}`), { method: 'PUT', body: value });
+      assert.equal(status, 507);
+    });
+    assert.equal((await ask(url, entityTarget('kept'))).body.toString(), 'v');
+    assert.deepEqual(nodes.map(isAlive), [true, true]);
+    assert.ok(nodes.every(({ logFile }, index) => statSync(logFile).size - (logged[index] ?? 0) < 4096));
+    await assertEnds(up, nodes, 'SIGTERM');
+  },
+);
 
 test('planCluster() gives each node a port, replica ports and a directory of its own', () => {
   const flags = new Map([

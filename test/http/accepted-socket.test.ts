@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ReadBuffer } from '../../src/http/accepted-socket.ts';
+import { TurnShare } from '../../src/domain/turn-share.ts';
 import { Connection } from '../../src/http/connection.ts';
 import type { Request } from '../../src/http/request.ts';
 import { eventually, within } from '../support/eventually.ts';
@@ -37,6 +38,7 @@ async function serve(t: TestContext, prepare?: (accepted: Socket) => void): Prom
       keepAliveMs: 1000,
       bodyBytesPerSecondMin: 1000,
       readerGraceMs: () => 30_000,
+      pipelined: new TurnShare(1000, setImmediate),
       answerBytes: { change: () => {} },
     });
   });

@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AnswerBytes } from '../../src/http/answer-bytes.ts';
 import { Connection, HEAD_BYTES_MAX } from '../../src/http/connection.ts';
+import { TurnShare } from '../../src/domain/turn-share.ts';
 import type { OnBody, Request } from '../../src/http/request.ts';
 import { eventually } from '../support/eventually.ts';
 import { RawConnection } from '../support/raw-http.ts';
@@ -27,7 +28,11 @@ interface Pair {
 }
 
 /** A connection and its client; `handle` sees each request as it is handed over. */
-async function connect(t: TestContext, handle: (request: Request) => void = () => {}): Promise<Pair> {
+async function connect(
+  t: TestContext,
+  handle: (request: Request) => void = () => {},
+  pipelinedMax = 1000,
+): Promise<Pair> {
   const requests: Request[] = [];
   const clock = { now: 1000 };
   const answerBytes = new AnswerBytes(Infinity);
@@ -44,6 +49,7 @@ async function connect(t: TestContext, handle: (request: Request) => void = () =
       keepAliveMs,
       bodyBytesPerSecondMin: 1000,
       readerGraceMs: () => readerGraceMs,
+      pipelined: new TurnShare(pipelinedMax, setImmediate),
       answerBytes,
     });
     socket.on('data', (bytes) => {
@@ -228,6 +234,24 @@ test('a client that pipelines more than 64 requests is read on as answers leave'
     answerTo(requests[index] as Request);
   }
   for (const target of targets) assert.equal(await bodyOf(client), target);
+});
+
+test('a turn begins no more pipelined requests than its share, and the next ones go on', async (t) => {
+  const turns: number[] = [];
+  let turn = 0;
+  const { client, requests, socket } = await connect(t, () => turns.push(turn), 10);
+  const count = (): void => {
+    turn++;
+    if (requests.length < 50) setImmediate(count);
+  };
+  setImmediate(count);
+  client.send(Array.from({ length: 50 }, (_, index) => get(`/${index}`)).join(''));
+  await seen(requests, 50);
+  const most = Math.max(...turns.map((one) => turns.filter((other) => other === one).length));
+  assert.ok(most <= 11, `${most} in one turn`);
+  for (const request of requests) answerTo(request);
+  for (let index = 0; index < 50; index++) assert.equal(await bodyOf(client), `/${index}`);
+  assert.equal(socket.isPaused(), false);
 });
 
 test('requests behind an unsafe one are not begun before it is answered, nor it before those in front of it', async (t) => {

@@ -12,7 +12,7 @@ import {
 } from '../../src/settings/settings.ts';
 
 const { settings } = resolveSettings({ flags: new Map(), environment: {} });
-const others: Others = { ...settings, selfAsGiven: undefined };
+const others: Others = { ...settings, selfAsGiven: undefined, memoryLimitBytes: 16 * 1024 ** 3 };
 
 /** A default that is no value: there is none, or the node does without. */
 const unset = new Set(['']);

@@ -9,6 +9,7 @@ const said = { why: 'For a test', choose: 'Any', neededBy: 'node' } as const;
 const others: Others = {
   ...resolveSettings({ flags: new Map(), environment: {} }).settings,
   selfAsGiven: undefined,
+  memoryLimitBytes: 16 * 1024 ** 3,
   valueBytesMax: MIB,
   batchBytesMax: 2 * MIB,
 };

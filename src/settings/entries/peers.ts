@@ -1,7 +1,7 @@
 /** Settings: how a node speaks with the other nodes. */
 import { GIB, KIB, MIB } from '../../domain/units.ts';
 import { peerProtocols } from '../../domain/modes.ts';
-import { choice, integer, size } from '../kinds.ts';
+import { choice, integer, shareOfMemory, size } from '../kinds.ts';
 
 /** What an operation's frame needs besides the value: key, version, quorum, and the frame's own head. */
 const frameHeadroomBytes = 64 * KIB;
@@ -54,6 +54,8 @@ export const peersEntries = {
     neededBy: 'worker',
     range: [64 * KIB, 128 * GIB],
     atLeast: [{ of: 'bodyBytesInFlightMax', plusBytes: frameHeadroomBytes }],
-    default: 512 * MIB,
+    default: (others) =>
+      Math.max(others.bodyBytesInFlightMax + frameHeadroomBytes, shareOfMemory(others, 4, 512 * MIB)),
+    defaultWords: '512MiB, or a quarter of the memory that the process may have',
   }),
 };

@@ -1,6 +1,13 @@
 /** Settings: what clients may ask for and hold. */
 import { GIB, KIB, MIB } from '../../domain/units.ts';
-import { duration, integer, size } from '../kinds.ts';
+import { duration, integer, shareOfMemory, size, type Others } from '../kinds.ts';
+
+/** What clients hold of each kind by default; a value of the largest size has its place in any case. */
+function clientBytesDefault(others: Others): number {
+  return Math.max(others.valueBytesMax, shareOfMemory(others, 8, 256 * MIB));
+}
+
+const clientBytesWords = '256MiB, or an eighth of the memory that the process may have';
 
 export const requestsEntries = {
   operationsInFlightMax: integer({
@@ -31,7 +38,8 @@ export const requestsEntries = {
     neededBy: 'node',
     range: [1, 64 * GIB],
     atLeast: [{ of: 'valueBytesMax' }],
-    default: 256 * MIB,
+    default: clientBytesDefault,
+    defaultWords: clientBytesWords,
   }),
   answerBytesInFlightMax: size({
     why: 'Bytes of answers that clients have not taken yet, together; past it reads get 503',
@@ -39,7 +47,8 @@ export const requestsEntries = {
     neededBy: 'node',
     range: [1, 64 * GIB],
     atLeast: [{ of: 'valueBytesMax' }],
-    default: 256 * MIB,
+    default: clientBytesDefault,
+    defaultWords: clientBytesWords,
   }),
   bodyBytesPerSecondMin: size({
     why: 'Slowest rate of a client: a slower one for 30 s gets 408 for a body, and an answer is cut (after 10 s if half of the room for answers is taken)',
