@@ -111,8 +111,6 @@ export async function frontFraming(pieces: readonly Buffer[], choices?: Choices)
     now,
     arrivals: { areNoted: false },
     keepAliveMs: 1000,
-    readerGraceMs: () => 1000,
-    answerBytes: new AnswerBytes(Infinity),
     bodyBytesPerSecondMin: 1,
     readerGraceMs: () => 1000,
     answerBytes,
