@@ -83,6 +83,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/clock-offsets.ts', 'lifecycle'],
   ['src/domain/range-merge.ts', 'coordination'],
   ['src/domain/cluster-proof.ts', 'lifecycle'],
+  ['src/domain/profile-proof.ts', 'lifecycle'],
   ['src/domain/key.ts', 'parse-admit'],
   ['src/domain/admission.ts', 'parse-admit'],
   ['src/metrics/', 'metrics'],

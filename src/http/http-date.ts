@@ -23,10 +23,10 @@ export function httpDate(seconds: number): string {
     lastDay = day;
   }
   const rest = seconds - day * DAY_SECONDS;
-  return `${lastDayText}${twoDigits(Math.floor(rest / 3600))}:${twoDigits(Math.floor(rest / 60) % 60)}:${twoDigits(rest % 60)} GMT`;
+  return `${lastDayText}${clockPart(Math.floor(rest / 3600))}:${clockPart(Math.floor(rest / 60) % 60)}:${clockPart(rest % 60)} GMT`;
 }
 
-function twoDigits(count: number): string {
+function clockPart(count: number): string {
   return count < 10 ? `0${count}` : `${count}`;
 }
 

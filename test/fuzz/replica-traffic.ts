@@ -1,58 +1,85 @@
 /**
- * What a real node sends to a peer's replica port, recorded: the fuzzer stands at the peer's address, takes the node's
- * connections, and hands them on to the node's own replica port, so that the node is its own peer.
+ * What a real node sends to a peer's replica port, recorded: the fuzzer stands where the peer is looked for, takes the node's
+ * connections, and hands them on to the peer.
  */
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer as createHttpServer, type Server as HttpServer, type ServerResponse } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
-import { nodeIdOf, parseTopology, topologyDigest } from '../../src/domain/topology.ts';
-import { replicaProtocol } from '../../src/protocol/nodes.ts';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { nodeIdOf } from '../../src/domain/topology.ts';
+import { freePorts } from '../../src/free-ports.ts';
+import type { NodeDescription } from '../../src/protocol/nodes.ts';
 import { proveToAsker } from '../../workers/peers/handshake.ts';
 import { ask } from '../support/client.ts';
-import { prepareCluster, type Cluster, type ClusterOwner } from '../support/cluster.ts';
+import { Cluster, type ClusterOwner } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
+import { NodeProcess } from '../support/node-process.ts';
 import { connectAsPeer, replicaPortOf, type ReplicaPort } from '../support/peer.ts';
 
-/** A node of two, whose peer is itself. */
+/** Two nodes, the first of which is attacked. */
 export interface ReplicaTarget {
   readonly cluster: Cluster;
   readonly peer: ReplicaPort;
-  /** Each is what one connection carried behind the handshake, to the node. */
+  /** Each is what one connection carried behind the handshake, to the second node. */
   readonly streams: readonly Buffer[];
 }
 
 export const secret = 'correct horse';
+const flags = [
+  '--durability',
+  'commit',
+  '--timeout-ms',
+  '30s',
+  '--cluster-secret',
+  secret,
+  '--value-bytes-max',
+  '1MiB',
+];
 const STREAM_BYTES_MAX = 512 * 1024;
 
-/** Starts the node and has it talk to its peer. */
+/** Starts the nodes, and has the first one talk to the second. */
 export async function startReplicaTarget(owner: ClusterOwner): Promise<ReplicaTarget> {
-  const flags = ['--cluster-secret', secret, '--value-bytes-max', '1MiB'];
-  const cluster = await prepareCluster(owner, { nodes: 2, durability: 'commit', flags });
-  const [mine, other] = [cluster.node(0).url, cluster.node(1).url];
-  const topology = topologyDigest(parseTopology(mine, [mine, other]), 2);
+  const [minePort, frontPort, otherPort] = (await freePorts(3)) as [number, number, number];
+  const [mine, other] = [minePort, frontPort].map((port) => `http://127.0.0.1:${port}`) as [string, string];
+  const directory = mkdtempSync(join(tmpdir(), 'kvorum-fuzz-'));
+  const start = (port: number, self: string): NodeProcess => {
+    const dataDirectory = join(directory, String(port));
+    return new NodeProcess({ port, self, cluster: [mine, other], dataDirectory, flags, environment: {} });
+  };
+  const cluster = new Cluster([start(minePort, mine), start(otherPort, other)]);
   const recorded: Buffer[][] = [];
   const sockets = new Set<Socket>();
   const relay = createServer((socket) => {
     sockets.add(socket.on('error', () => {}));
-    void handOn(socket, { id: nodeIdOf(other), topology, secret }, mine, recorded);
+    void handOn(socket, cluster.node(1).url, nodeIdOf(mine), recorded);
   });
-  const replicaPort = await listenOn(relay, 0);
-  const description = { id: nodeIdOf(other), url: other, version: '0', protocol: replicaProtocol, topology, start: 1 };
-  const front = createHttpServer((_, response) => {
-    response.end(JSON.stringify({ ...description, replicaPorts: [replicaPort] }));
-  });
-  await listenOn(front, cluster.node(1).port);
+  const relayPort = await listenOn(relay, 0);
+  const front = createHttpServer((_, response) => void describe(response, cluster.node(1).url, relayPort));
+  await listenOn(front, frontPort);
   owner.after(async () => {
+    await Promise.all(cluster.nodes.map((node) => node.kill()));
     for (const socket of sockets) socket.destroy();
     for (const server of [relay, front]) server.close();
     front.closeAllConnections();
-    await Promise.resolve();
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
   });
-  await cluster.start(0);
+  await cluster.startAll();
   await talk(cluster);
   const streams = recorded.map((chunks) => Buffer.concat(chunks).subarray(0, STREAM_BYTES_MAX));
   return { cluster, peer: await replicaPortOf(mine, secret), streams: streams.filter(({ length }) => length > 0) };
+}
+
+/** What the second node says of itself, with the port at which it is listened in on. */
+async function describe(response: ServerResponse, url: string, relayPort: number): Promise<void> {
+  try {
+    const { body } = await ask(url, '/v0/node');
+    response.end(JSON.stringify({ ...(JSON.parse(body.toString()) as NodeDescription), replicaPorts: [relayPort] }));
+  } catch {
+    response.destroy();
+  }
 }
 
 async function listenOn(server: Server | HttpServer, port: number): Promise<number> {
@@ -62,18 +89,13 @@ async function listenOn(server: Server | HttpServer, port: number): Promise<numb
   return typeof address === 'object' ? (address?.port ?? 0) : 0;
 }
 
-interface Member {
-  readonly id: number;
-  readonly topology: string;
-  readonly secret: string;
-}
-
-/** Takes a connection as the peer, and carries it on to the node's own replica port. */
-async function handOn(socket: Socket, self: Member, url: string, recorded: Buffer[][]): Promise<void> {
+/** Takes a connection of the first node's as the second one, and carries it on to that one. */
+async function handOn(socket: Socket, url: string, askerId: number, recorded: Buffer[][]): Promise<void> {
   try {
-    await proveToAsker(socket, self);
+    const target = await replicaPortOf(url, secret);
+    await proveToAsker(socket, { ...target.as, id: target.listenerId });
     socket.pause();
-    const own = await connectAsPeer(await replicaPortOf(url, self.secret));
+    const own = await connectAsPeer({ ...target, as: { ...target.as, id: askerId } });
     const chunks: Buffer[] = [];
     recorded.push(chunks);
     socket.on('data', (chunk: Buffer) => chunks.push(Buffer.from(chunk)));
