@@ -9,7 +9,7 @@ import { milliseconds, perSecond } from '../load/verdict.ts';
 import { wrk2Text } from '../load/wrk2-text.ts';
 import { clusterSentence, loadSentence } from '../report/environment.ts';
 import { plain, quantity } from '../result/quantity.ts';
-import { printable, renderTable } from '../../src/cli/output.ts';
+import { fitted, printable, renderTable } from '../../src/cli/output.ts';
 
 /** With the spectrum, wrk2's text stands before it, which plotters of HdrHistogram take. */
 export function benchText(result: BenchResult, { hasSpectrum }: { readonly hasSpectrum: boolean }): string {
@@ -23,17 +23,20 @@ export function benchText(result: BenchResult, { hasSpectrum }: { readonly hasSp
 }
 
 function summary(result: BenchResult): string {
-  const { failure } = result;
-  const lines = [
-    `Load     ${loadSentence(result)}`,
-    `Cluster  ${clusterSentence(result.environment)}`,
-    ...latencyLines(result),
-    `CPU      ${cpuText(result)}`,
-    `Memory   ${memoryText(result)}`,
-    ...(failure === undefined ? [] : [`FAILED   ${failure}`]),
-    verdictLine(result),
-  ];
-  return lines.map((line) => `${plain(line)}\n`).join('');
+  const { failure, environment } = result;
+  return [
+    row('Load', loadSentence(result)),
+    row('Cluster', clusterSentence(environment)),
+    ...latencyLines(result).map((line) => `${plain(line)}\n`),
+    row('CPU', cpuText(result)),
+    row('Memory', memoryText(result)),
+    ...(failure === undefined ? [] : [row('FAILED', failure)]),
+    fitted([verdictLine(result)]),
+  ].join('');
+}
+
+function row(name: string, words: string): string {
+  return fitted([name.padEnd(nameWidth), plain(words)]);
 }
 
 function stepsTable(steps: readonly SearchStep[]): string {
@@ -52,6 +55,7 @@ function stepsTable(steps: readonly SearchStep[]): string {
 
 const shares = [50, 90, 99, 99.9, 100];
 const latencyWidth = 9;
+const nameWidth = 7;
 
 /** Good answers and errors apart; what an engine does not tell apart is called all answers. */
 function latencyLines({ latency, errorLatency, totals }: BenchResult): string[] {

@@ -10,7 +10,7 @@ import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { nodeName } from '../../src/domain/topology.ts';
 import type { Command, Invocation } from '../../src/cli/command.ts';
 import { exitCodes, type ExitCode } from '../../src/cli/exit-codes.ts';
-import { printable, writeNotice, writeResult } from '../../src/cli/output.ts';
+import { fitted, printable, writeNotice, writeResult } from '../../src/cli/output.ts';
 import type { OutputFormat } from './output-files.ts';
 import { profileProgress } from './profile-progress.ts';
 import { planProfile, profileOptions, type ProfilePlan } from './profile-options.ts';
@@ -68,10 +68,16 @@ async function textOf(output: OutputFormat, result: ProfileResult): Promise<stri
     case 'markdown':
       return (await import('../report/profile-report.ts')).profileMarkdown(result);
     case 'table':
-      return printable((await import('../report/profile-summary.ts')).profileSummary(result));
+      return summaryLines((await import('../report/profile-summary.ts')).profileSummary(result));
     default:
       return output satisfies never;
   }
+}
+
+/** Sentences keep the indent that they have where the terminal wraps them. */
+function summaryLines(summary: string): string {
+  const lines = printable(summary).trimEnd().split('\n');
+  return lines.map((line) => fitted([line.trimStart()], line.startsWith(' ') ? '  ' : '')).join('');
 }
 
 function exitCodeOf({ cutShort, runs, failures = [], clinic = [] }: ProfileResult): ExitCode {

@@ -8,6 +8,7 @@ import { nodeName } from '../../src/domain/topology.ts';
 import { percentileUs } from '../load/histogram.ts';
 import type { NodeObservation, ThreadObservation } from '../cluster/observation.ts';
 import type { BenchResult } from '../load/result.ts';
+import { errorCount } from '../load/verdict.ts';
 import type { MeasureName } from '../result/compare.ts';
 
 export type Figures = Readonly<Record<MeasureName, number | null>>;
@@ -28,6 +29,7 @@ export function figuresOf(result: BenchResult): Figures {
     perRequest(result, (node) => node.threads && sum(node.threads.map((thread) => thread[figure])));
   return {
     achieved: totals.rate,
+    errors: errorShare(result),
     p50Us: percentile(50),
     p90Us: percentile(90),
     p99Us: percentile(99),
@@ -64,6 +66,11 @@ export function nodeFiguresOf(result: BenchResult): readonly { readonly node: st
     node,
     cpuUs: sum(threads.filter((thread) => thread.node === node).map(({ cpuUs }) => cpuUs)),
   }));
+}
+
+/** Files of earlier versions count among the unanswered what was not sent, which is no error. */
+function errorShare({ totals }: BenchResult): number | null {
+  return totals.due === 0 || !('notSent' in totals) ? null : errorCount({ totals }) / totals.due;
 }
 
 /** Requests answered within the measured window. */

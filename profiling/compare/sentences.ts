@@ -70,7 +70,10 @@ function pointSentence({ from, to }: RowPair): string {
   const parts = [
     ...(isHeldByBoth ? [] : [`${heldPart(from)}, ${heldPart(to)}`]),
     ...changes.flatMap(({ measure, ...change }) => changedPart(measure, change) ?? []),
-    ...samePart(changes.filter(({ verdict }) => verdict === 'none')),
+    // That there was none of something on either side is no news.
+    ...samePart(
+      changes.filter(({ verdict, from: before, to: after }) => verdict === 'none' && before.max + after.max > 0),
+    ),
     ...(changes.some(({ verdict }) => verdict === 'unknown') ? ['no verdict on what was measured only once'] : []),
   ];
   return `${at}: ${parts.join('; ')}`;

@@ -45,6 +45,9 @@ export function compareJunit({ startedAt, steps, gate, failures = [], cutShort }
     ? [{ group: 'runs', name: 'the comparison ends', kind: 'error', text: 'interrupted' }]
     : [];
   const judged = gate === undefined ? steps.map(toldCase) : gate.loads.map(gatedCase);
+  if (gate?.loads.length === 0) {
+    judged.push({ group: 'runs', name: 'something is compared', kind: 'error', text: 'nothing could be compared' });
+  }
   return junit({ name: 'kvorum compare', startedAt, cases: [...failed, ...cut, ...judged] });
 }
 

@@ -6,8 +6,10 @@
 import { categoryTitles } from '../attribution/categories.ts';
 import { sumOfParts } from '../attribution/costs.ts';
 import { threadLabel, type ProfileRun } from '../result/profile.ts';
-import type { WaitStage } from '../../src/waits/wait-stages.ts';
+import type { WaitRow } from '../result/waits.ts';
 import { nativeCpuUs, replicationOf, requestCosts, showNumber, showShare, wholeCpuUs } from './profile-sentences.ts';
+
+type Stage = WaitRow['stage'];
 
 interface Advice {
   /** 0 to 1: how much of the whole it is about. */
@@ -77,15 +79,15 @@ function nativeThreads({ cpu }: ProfileRun): Advice | undefined {
   return { weight: share, sentence };
 }
 
-const commitStages: readonly WaitStage[] = ['ownCommit', 'peerCommit'];
-const networkStages: readonly WaitStage[] = ['network', 'peerBatch', 'peerConnection', 'peerReceive'];
-const queueStages: readonly WaitStage[] = ['poolQueue', 'toWorker', 'toMain'];
+const commitStages: readonly Stage[] = ['ownCommit', 'peerCommit'];
+const networkStages: readonly Stage[] = ['network', 'peerBatch', 'peerConnection', 'peerReceive'];
+const queueStages: readonly Stage[] = ['poolQueue', 'toWorker', 'toMain'];
 
 /** What kind of waiting takes most of an operation's time. */
 function longestStage({ waits, mode, cpu }: ProfileRun): Advice | undefined {
   const [all] = waits?.operations ?? [];
   if (waits === undefined || all === undefined || all.count === 0) return undefined;
-  const shareOf = (stages: readonly WaitStage[]): number =>
+  const shareOf = (stages: readonly Stage[]): number =>
     sumOf(all.rows.filter(({ stage }) => stages.includes(stage)).map(({ share }) => share));
   const disk = waits.durability === 'fsync' ? 'a disk that syncs faster, or --durability commit' : 'a faster disk';
   const kinds = [

@@ -150,6 +150,7 @@ export interface Spread {
  */
 export const measureKinds = {
   achieved: { title: 'Rate achieved', unit: 'rate', worse: 'less' },
+  errors: { title: 'Errors', unit: 'share', worse: 'more' },
   p50Us: { title: 'Latency p50', unit: 'latency', worse: 'more' },
   p90Us: { title: 'Latency p90', unit: 'latency', worse: 'more' },
   p99Us: { title: 'Latency p99', unit: 'latency', worse: 'more' },

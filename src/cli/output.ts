@@ -77,6 +77,11 @@ export function renderColumns(
   return lines.map((line) => `${line.trimEnd()}\n`).join('');
 }
 
+/** Columns of text for stdout: the last one is wrapped where that is a terminal, and never elsewhere. */
+export function fitted(cells: readonly string[], indent = ''): string {
+  return renderColumns([cells], { indent, width: process.stdout.isTTY ? terminalWidth() : Infinity });
+}
+
 export function terminalWidth(): number {
   return Math.min(process.stdout.columns || widthMax, widthMax);
 }

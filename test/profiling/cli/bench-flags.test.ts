@@ -76,13 +76,13 @@ test('bounds go with a rate as with a search, which has one of its own', () => {
 });
 
 test('settings of nodes are passed on to --up, and the command that repeats the run keeps secrets', () => {
-  const { cluster, command } = planOf('--up', '3', '--mode', 'sync', '--no-read-repair', '--cluster-secret', 'geheim');
+  const { cluster, command } = planOf('--up', '3', '--mode', 'sync', '--no-insecure', '--cluster-secret', 'geheim');
   assert.deepEqual(cluster, {
     kind: 'own',
     count: 3,
-    flags: ['--mode=sync', '--no-read-repair', '--cluster-secret=geheim'],
+    flags: ['--mode=sync', '--no-insecure', '--cluster-secret=geheim'],
   });
-  assert.equal(command, "kvorum bench --up 3 --mode sync --no-read-repair --cluster-secret '...'");
+  assert.equal(command, "kvorum bench --up 3 --mode sync --no-insecure --cluster-secret '...'");
 });
 
 test('random arrivals need the built-in generator', () => {

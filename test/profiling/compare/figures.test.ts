@@ -23,6 +23,13 @@ test('figuresOf() counts what was answered in the window, whenever it was due', 
   assert.equal(figuresOf(late).cpuUs, 400);
 });
 
+test('figuresOf() has the share of errors, but not where an earlier version counted what was not sent among them', () => {
+  const run = bareRun({ totals: { failed: 60, unanswered: 40 } });
+  assert.equal(figuresOf(run).errors, 0.01);
+  const { notSent: _, cut: __, ...totals } = run.totals;
+  assert.equal(figuresOf({ ...run, totals: totals as typeof run.totals }).errors, null);
+});
+
 test('figuresOf() has no sum where a node does not tell, and no figure of nothing', () => {
   const silent = bareNode(1, { threads: null, residentBytesMax: null, peerBytesSent: null });
   const figures = figuresOf(bareRun({ nodes: [bareNode(1), silent] }));

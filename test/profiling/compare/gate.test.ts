@@ -53,6 +53,15 @@ const cases: readonly (readonly [what: string, gate: Gate, regressions: RegExp |
     /^a held the rate in every round, b in none; Rate achieved 29% less/,
     false,
   ],
+  [
+    'errors where there were none',
+    gateBetween(at(1000, 1000), [
+      { verdict: 'failed', totals: { failed: 50 } },
+      { verdict: 'failed', totals: { failed: 70 } },
+    ]),
+    /^a held the rate in every round, b in none; Errors 0\.6% after 0%/,
+    false,
+  ],
   ['one round a side', gateBetween(at(1000), at(9000)), null, false],
   [
     'a generator that did not keep up',

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Check } from '../../../profiling/load/result.ts';
-import { benchJunit, junit } from '../../../profiling/report/junit.ts';
+import { benchJunit, compareJunit, junit } from '../../../profiling/report/junit.ts';
+import { comparison } from '../../support/compare-results.ts';
 import { bareRun, searchedRun, withVerdict } from '../../support/bench-results.ts';
 
 const checks: readonly Check[] = [
@@ -47,6 +48,17 @@ test('benchJunit() of a search asks for a rate held, and for runs that end', () 
     ['all runs end', 'error'],
   ]);
   assert.deepEqual(casesOf(benchJunit(bareRun({ cutShort: true }))), [['the run ends', 'error']]);
+});
+
+test('compareJunit() has a case for each load of a gate, and errors where something failed or nothing was compared', () => {
+  const load = { step: 'a → b', load: 'PUT at 1,000/s', regressions: [], undecided: null };
+  const loads = [load, { ...load, regressions: ['slower'] }, { ...load, undecided: 'once' }];
+  const result = { ...comparison(), failures: ['async: no room'], gate: { shareMax: 0.1, loads } };
+  const outcomes = (xml: string) => casesOf(xml).map(([, outcome]) => outcome);
+  assert.deepEqual(outcomes(compareJunit(result)), ['error', undefined, 'failure', 'error']);
+  assert.deepEqual(outcomes(compareJunit({ ...result, gate: { shareMax: 0.1, loads: [] } })), ['error', 'error']);
+  const { gate: _, ...ungated } = result;
+  assert.equal(casesOf(compareJunit({ ...ungated, cutShort: true })).length, 2 + result.steps.length);
 });
 
 test('junit() is XML whatever stands in it', () => {
