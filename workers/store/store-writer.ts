@@ -85,16 +85,16 @@ export class StoreWriter {
   *checkpoint(newest: NewestRecords, { upTo, areNewest }: CheckpointOptions): Generator<number, void> {
     for (let from = 0; from < newest.size;) {
       const { end, bytes } = share(newest, from);
-      // Without chunks there is no head whose chunks would have to go.
-      const isBlind = areNewest && this.#chunks.getKeysCount({ limit: 1 }) === 0;
-      const merge = isBlind ? this.#put : this.#merge;
       this.#environment.transact({ records: end - from, bytes }, () => {
+        // Without chunks there is no head whose chunks would have to go.
+        const isBlind = areNewest && this.#chunks.getKeysCount({ limit: 1 }) === 0;
         let version: Version = 0;
         for (let number = from; number < end; number++) {
-          const entry = newest.at(number);
-          const { bytes: segment, keyStart, keyEnd, end: recordEnd } = entry;
-          merge.call(this, segment.subarray(keyStart, keyEnd), segment.subarray(keyEnd, recordEnd));
-          version = Math.max(version, readVersion(segment, keyEnd));
+          const { bytes: segment, keyStart, keyEnd, end: recordEnd } = newest.at(number);
+          const [key, record] = [segment.subarray(keyStart, keyEnd), segment.subarray(keyEnd, recordEnd)];
+          if (isBlind) this.#records.putSync(key, record);
+          else this.#merge(key, record);
+          version = Math.max(version, readVersion(record, 0));
         }
         this.#raiseBound(version);
       });
@@ -111,10 +111,6 @@ export class StoreWriter {
   #raiseBound(version: Version): void {
     const { bound } = this;
     if (bound !== undefined && version > bound) this.#putNumber(BOUND, version);
-  }
-
-  #put(key: Buffer, record: Buffer): void {
-    this.#records.putSync(key, record);
   }
 
   #merge(key: Buffer, record: Buffer): void {

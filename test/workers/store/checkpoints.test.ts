@@ -11,20 +11,26 @@ interface Bench {
   readonly checkpoints: Checkpoints;
   /** Sequences of the segments whose checkpoints have begun. */
   readonly begun: number[];
+  /** Over how long each was to be spread, milliseconds; and how often the writer was told to hurry. */
+  readonly spreads: number[];
+  readonly hurries: () => number;
   /** Ends the checkpoint that runs. */
   readonly endOne: () => Promise<void>;
 }
 
 function bench(): Bench {
   const begun: number[] = [];
+  const spreads: number[] = [];
+  let hurries = 0;
   let end: ((end: WriterEnd) => void) | undefined;
   const checkpoints = new Checkpoints({
     writer: {
-      checkpoint: ({ sequence }) => {
+      checkpoint: ({ sequence, spreadMs }) => {
         begun.push(sequence);
+        spreads.push(spreadMs);
         return new Promise((resolve) => (end = resolve));
       },
-      hurry: () => {},
+      hurry: () => hurries++,
     },
     onDone: () => {},
     onFull: () => {},
@@ -34,7 +40,7 @@ function bench(): Bench {
     end?.({ kind: 'done', id: 0, records: 0, seconds: 0 });
     await nextTurn();
   };
-  return { checkpoints, begun, endOne };
+  return { checkpoints, begun, spreads, hurries: () => hurries, endOne };
 }
 
 function segment(sequence: number): SealedSegment {
@@ -96,6 +102,39 @@ test('end() waits for no hold', async () => {
   const ended = checkpoints.end();
   await nextTurn();
   assert.deepEqual(begun, [1]);
+  await endOne();
+  await ended;
+});
+
+test('a checkpoint is spread over some of the time that its segment took to fill, unless another one waits', async (t) => {
+  const now = t.mock.method(performance, 'now', () => 1000).mock;
+  const { checkpoints, spreads, hurries, endOne } = bench();
+  now.mockImplementation(() => 4000);
+  checkpoints.add(segment(1));
+  await nextTurn();
+  assert.deepEqual([spreads, hurries()], [[1500], 0]);
+  now.mockImplementation(() => 5000);
+  checkpoints.add(segment(2));
+  assert.equal(hurries(), 1, 'the one that runs is not to take its time any more');
+  checkpoints.add(segment(3));
+  await endOne();
+  await endOne();
+  assert.deepEqual(spreads.slice(0, 2), [1500, 0]);
+  await endOne();
+  now.mockImplementation(() => 500_000);
+  checkpoints.add(segment(4));
+  await nextTurn();
+  assert.equal(spreads.at(-1), 5000, 'a slow log does not keep its segments for long');
+});
+
+test('end() and hurry() let no checkpoint take its time', async () => {
+  const { checkpoints, spreads, hurries, endOne } = bench();
+  checkpoints.hurry();
+  checkpoints.add(segment(1));
+  await nextTurn();
+  assert.deepEqual([spreads, hurries()], [[0], 2]);
+  const ended = checkpoints.end();
+  assert.equal(hurries(), 3);
   await endOne();
   await ended;
 });
