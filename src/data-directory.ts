@@ -67,8 +67,8 @@ export class DataDirectory {
     this.#path = path;
     this.#durability = durability;
     this.#lock = lock;
-    const isDamaged = existsSync(join(path, logDamageFile));
-    this.lost = isDamaged ? 'damaged-log' : hasLostPower ? 'power-loss' : undefined;
+    if (existsSync(join(path, logDamageFile))) this.lost = 'damaged-log';
+    else this.lost = hasLostPower ? 'power-loss' : undefined;
     this.hasStore = existsSync(join(path, STORE_FILE));
   }
 
