@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { forming, type Standing } from '../src/domain/standing.ts';
+import { forming } from '../src/domain/standing.ts';
+import type { Standing } from '../src/domain/node-claim.ts';
 import { encodeState, listLeft, newId, parseState, STATE_FORMAT, type StoreState } from '../src/store-state.ts';
 
 const [a, b, c] = ['http://a:1', 'http://b:1', 'http://c:1'];

@@ -78,6 +78,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/resolution.ts', 'coordination'],
   ['src/domain/standing.ts', 'lifecycle'],
   ['src/domain/claim.ts', 'lifecycle'],
+  ['src/domain/node-claim.ts', 'lifecycle'],
   ['src/domain/topology.ts', 'coordination'],
   ['src/domain/version.ts', 'coordination'],
   ['src/domain/clock-offsets.ts', 'lifecycle'],
@@ -127,6 +128,9 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   // Its functions hand tasks, outcomes and commands between the threads.
   ['workers/entry.ts', 'dispatch'],
   ['workers/worker.ts', 'dispatch'],
+  ['workers/shell.ts', 'dispatch'],
+  ['workers/node-peers.ts', 'lifecycle'],
+  ['workers/node-ranges.ts', 'lifecycle'],
   ['workers/inline.ts', 'dispatch'],
   ['workers/recovery/', 'coordination'],
   ['workers/ground/time.ts', 'coordination'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseClaim, parseClusterList } from '../../src/domain/claim.ts';
-import type { Claim, Standing } from '../../src/domain/standing.ts';
+import type { Claim, Standing } from '../../src/domain/node-claim.ts';
 
 const url = 'http://a:1';
 const old = { urls: [url], replicationFactor: 1, isMember: true };

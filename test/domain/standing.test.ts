@@ -9,12 +9,8 @@ import {
   replacedStores,
   standingAfter,
   standingAtStart,
-  type Claim,
-  type ClusterList,
-  type KnownStores,
-  type Recovering,
-  type Standing,
 } from '../../src/domain/standing.ts';
+import type { Claim, ClusterList, KnownStores, Recovering, Standing } from '../../src/domain/node-claim.ts';
 
 const urls = ['http://a:1', 'http://b:1', 'http://c:1'] as const;
 const list: ClusterList = { urls, replicationFactor: 3 };
