@@ -63,12 +63,12 @@ export class DataDirectory {
   readonly #durability: Durability;
   readonly #lock: DirectoryLock;
 
-  private constructor(path: string, durability: Durability, lock: DirectoryLock, hasLostPower: boolean) {
+  private constructor(path: string, durability: Durability, lock: DirectoryLock, isPowerLost: boolean) {
     this.#path = path;
     this.#durability = durability;
     this.#lock = lock;
-    const isDamaged = existsSync(join(path, logDamageFile));
-    this.lost = isDamaged ? 'damaged-log' : hasLostPower ? 'power-loss' : undefined;
+    if (existsSync(join(path, logDamageFile))) this.lost = 'damaged-log';
+    else this.lost = isPowerLost ? 'power-loss' : undefined;
     this.hasStore = existsSync(join(path, STORE_FILE));
   }
 

@@ -8,7 +8,8 @@
  */
 import type { Log } from './diagnostics/log.ts';
 import type { Version } from './formats/record.ts';
-import { sourceOf, type Source } from './domain/recovery.ts';
+import { sourceOf } from './domain/recovery.ts';
+import type { Source } from './domain/node-claim.ts';
 import {
   awaited,
   knownAfter,
@@ -16,10 +17,9 @@ import {
   replacedStores,
   standingAfter,
   standingAtStart,
-  type Claim,
-  type Standing,
   type View,
 } from './domain/standing.ts';
+import type { Claim, Standing } from './domain/node-claim.ts';
 import type { DataDirectory } from './data-directory.ts';
 import type { MergeProgress } from './protocol/workers.ts';
 import type { StateFile } from './state-file.ts';
@@ -221,7 +221,7 @@ export class NodeStanding {
 
   /** A worker is gone, and its connections. */
   leaveAll(worker: number): void {
-    for (const url of [...this.#peers.keys()]) this.leave(url, worker);
+    for (const url of this.#peers.keys()) this.leave(url, worker);
   }
 
   /** A peer refuses this node: another one is who it says it is. */

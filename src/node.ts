@@ -17,7 +17,7 @@ import { RangeDispatcher } from './dispatch/range-dispatcher.ts';
 import { WorkerPool, type WorkerPoolHandlers } from './dispatch/worker-pool.ts';
 import { KvorumError, messageOf } from './diagnostics/errors.ts';
 import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
-import type { ClusterList } from './domain/standing.ts';
+import type { ClusterList } from './domain/node-claim.ts';
 import { NodeStanding } from './node-standing.ts';
 import { StandingLink } from './standing-link.ts';
 import { replicaProtocol, type NodeDescription } from './protocol/nodes.ts';

@@ -1,7 +1,7 @@
 /** Between a node's standing and its workers: who tells whom what. */
 import type { WorkerPool, WorkerPoolHandlers } from './dispatch/worker-pool.ts';
 import { messageOf } from './diagnostics/errors.ts';
-import type { Claim } from './domain/standing.ts';
+import type { Claim } from './domain/node-claim.ts';
 import type { NodeStanding } from './node-standing.ts';
 import type { StandingMessage } from './protocol/workers.ts';
 

@@ -61,9 +61,8 @@ export class StateFile {
     this.#next = text;
     // The write that is under way may have taken an earlier text.
     if (this.#writing !== undefined) await this.#writing;
-    if (this.#next === undefined) return await this.#writing;
-    this.#writing ??= this.#put().finally(() => (this.#writing = undefined));
-    return await this.#writing;
+    if (this.#next !== undefined) this.#writing ??= this.#put().finally(() => (this.#writing = undefined));
+    await this.#writing;
   }
 
   /** Closes the file when what is being written is there. */

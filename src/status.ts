@@ -70,8 +70,9 @@ export function explainStanding(standing: StandingDescription): string {
   if (refusal !== undefined) lines.push(`refused: ${refusal}`);
   if (awaited.length > 0) lines.push(`waits for: ${awaited.join(', ')}`);
   for (const { url, isUp, counts, isMerged, records, bytes } of peers) {
-    const from = counts ? `${records} records, ${bytes} bytes read` : isUp ? 'recovers or forms itself' : 'down';
-    lines.push(`${url}: ${isMerged ? 'merged' : from}`);
+    if (isMerged) lines.push(`${url}: merged`);
+    else if (counts) lines.push(`${url}: ${records} records, ${bytes} bytes read`);
+    else lines.push(`${url}: ${isUp ? 'recovers or forms itself' : 'down'}`);
   }
   return lines.map((line) => `${line}\n`).join('');
 }

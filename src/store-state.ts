@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { KvorumError } from './diagnostics/errors.ts';
 import { parseClusterList, parseKnownStores, parseStanding } from './domain/claim.ts';
-import type { ClusterList, KnownStores, Standing, StoreId } from './domain/standing.ts';
+import type { ClusterList, KnownStores, Standing, StoreId } from './domain/node-claim.ts';
 
 export interface StoreState {
   readonly format: typeof STATE_FORMAT;

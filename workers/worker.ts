@@ -10,55 +10,36 @@ import { Buffer } from 'node:buffer';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { KvorumError, messageOf } from '../src/diagnostics/errors.ts';
 import { replyCodes } from '../src/formats/codes.ts';
-import { topologyDigest } from '../src/domain/topology.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { Version } from '../src/formats/record.ts';
 import { threadTimeMs, type FrameTask } from '../src/protocol/frame-task.ts';
-import {
-  isStandingCommand,
-  type WorkerCommand,
-  type WorkerMessage,
-  type WorkerReady,
-} from '../src/protocol/workers.ts';
+import { isStandingCommand, type WorkerCommand, type WorkerReady } from '../src/protocol/workers.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
-import { frameSender, type FrameSender } from './ground/frame-sender.ts';
+import { frameSender } from './ground/frame-sender.ts';
 import { SeenVersions, wallMicros } from './ground/seen-versions.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { Stamps } from './coordinator/stamps.ts';
 import { steps } from './ground/pace.ts';
 import { LocalReplica, type RefusedWrite } from './replica/local-replica.ts';
-import { PeerClient } from './peers/peer-client.ts';
-import type { ClusterMember } from './peers/handshake.ts';
-import { connectToPeer } from './peers/peer-connection.ts';
 import { measurePeerClocks } from './peers/peer-clocks.ts';
+import type { PeerClient } from './peers/peer-client.ts';
 import { PeerRefusals } from './peers/peer-refusals.ts';
 import { StandingDesk } from './recovery/standing-desk.ts';
 import { impostorProblem } from './peers/introduction.ts';
 import { RangeDesk } from './ranges/desk.ts';
-import { OtherOwners } from './ranges/node-range.ts';
-import { OwnerSnapshots } from './ranges/owner-snapshots.ts';
-import { RangeScans } from './ranges/scans.ts';
+import type { RangeScans } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
 import { executeForSibling, OwnedReplica, type Replica } from './replica/owned-replica.ts';
+import { createPeers, member, peerAt, peerConnectionsBound } from './node-peers.ts';
+import { createRanges, createSnapshots } from './node-ranges.ts';
 import { ThreadReport } from './report.ts';
-import { log, logReplay } from './worker-log.ts';
+import { log, type Send, type WorkerShell } from './shell.ts';
+import type { Replayed } from './store/writer-protocol.ts';
 import { Siblings } from './ground/siblings.ts';
-import { peerReadersMax } from './store/environment.ts';
 import { Store } from './store/store.ts';
 import { systemTime } from './ground/time.ts';
 import { Turn } from '../src/domain/turn.ts';
 import { WaitsSwitch } from './waits.ts';
-
-/** Where a worker runs, as far as it needs to know. */
-export interface WorkerShell {
-  readonly settings: WorkerSettings;
-  /** 0 on the main thread. */
-  readonly threadId: number;
-  /** From 0 up to `settings.workers`. */
-  readonly index: number;
-  /** Whether no other worker of this process has opened the store before. */
-  readonly isFirst: boolean;
-}
 
 /** A worker that listens. */
 export interface Worker {
@@ -93,18 +74,11 @@ interface Running {
 }
 
 /** What goes with frames to peers, and who is told of them. */
-interface PeerWords extends Pick<Running, 'send' | 'refusals' | 'standing'> {
-  readonly sender: FrameSender;
-  readonly onLost: (node: number) => void;
-}
-
 /** Why a write was refused, for the log. */
 const refusedWords: Readonly<Record<RefusedWrite, string>> = {
   [replyCodes.failed]: 'A write fails its checksum',
   [replyCodes.refusedClock]: "A write is stamped too far from this node's time; see the clocks in /v0/status",
 };
-
-type Send = (message: WorkerMessage, transfer?: ArrayBuffer[]) => void;
 
 /** Starts a worker. Rejects with a `KvorumError` where the store or the replica port cannot be opened. */
 export async function startWorker(shell: WorkerShell): Promise<Worker> {
@@ -159,18 +133,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     for (const peer of peers) peer?.flush();
     replica.run();
   };
-  const { topology, timeoutMs, readRepair, replicationFactor, rangeMsMax } = settings;
-  const ranges = new RangeScans({
-    store,
-    owners: otherOwners(siblings, shell),
-    peers,
-    replicationFactor,
-    rangeMsMax,
-    timeoutMs,
-    versions,
-    peerScansMax: peerScansMax(settings),
-    operationsSoFar: () => replica.batches,
-  });
+  const { topology, timeoutMs, readRepair } = settings;
+  const ranges = createRanges(shell, { store, siblings, peers, versions, operationsSoFar: () => replica.batches });
   const asked = forPeers(replica, siblings, shell);
   const listener = await listenForPeers({
     host: settings.host,
@@ -239,81 +203,6 @@ function forPeers(replica: LocalReplica, siblings: Siblings, { index, settings: 
   return workers === 1 ? replica : new OwnedReplica({ replica, siblings, index, workers });
 }
 
-/** What the others ask of this worker's memtable; each of them has at most so many ranges. */
-function createSnapshots(store: Store, settings: WorkerSettings): OwnerSnapshots {
-  const { workers, rangesMax, rangeMsMax } = settings;
-  const snapshotsMax = (workers - 1) * (rangesMax + peerScansMax(settings));
-  return new OwnerSnapshots({ store, snapshotsMax, idleMsMax: rangeMsMax });
-}
-
-function otherOwners(siblings: Siblings, { index, settings: { workers } }: WorkerShell): OtherOwners {
-  const others = Array.from({ length: workers }, (_, worker) => worker).filter((worker) => worker !== index);
-  return new OtherOwners(
-    others.map((worker) => ({
-      name: `worker ${worker + 1}`,
-      ask: (bytes, onAnswer) => siblings.ask(worker, 'range', bytes, onAnswer),
-    })),
-  );
-}
-
-function createPeers(
-  { settings, index: workerIndex }: WorkerShell,
-  { send, refusals, sender, standing, onLost: onPeerLost }: PeerWords,
-): (PeerClient | undefined)[] {
-  const self = member(settings);
-  return settings.topology.nodes.map((node, index) => {
-    if (index === settings.topology.selfIndex) return undefined;
-    const batching = settings.mode === 'batched';
-    const { peerConnectionsMax: connectionsMax, peerProtocol: protocol, frameBytesMax } = settings;
-    const identity = { id: node.id, url: node.url };
-    return new PeerClient({
-      url: node.url,
-      connect: (onLost) =>
-        connectToPeer({
-          identity,
-          self,
-          sender,
-          introducer: standing.main,
-          workerIndex,
-          connectionsMax,
-          protocol,
-          frameBytesMax,
-          onLost,
-        }),
-      batchesInFlightMax: batching ? settings.peerBatchesInFlightMax : connectionsMax,
-      batchBytesMax: batching ? settings.batchBytesMax : 0,
-      queueBytesMax: settings.peerQueueBytesMax,
-      refusals,
-      timeoutMs: settings.timeoutMs,
-      onStateChange: ({ url, state, error }, before) => {
-        if (before === 'up') onPeerLost(index);
-        // Nodes that start together find each other absent at first; that is no warning.
-        log(send, before === 'up' ? 'warn' : 'info', `peer is ${state}`, { url, error });
-        if (state !== 'up') send({ kind: 'peer-left', url });
-      },
-      onSilent: (url) => send({ kind: 'peer-silent', url }),
-    });
-  });
-}
-
-function peerAt(peers: readonly (PeerClient | undefined)[], url: string): PeerClient | undefined {
-  return peers.find((peer) => peer?.status.url === url);
-}
-
-/** As whom this node proves the cluster secret. */
-function member({ topology, replicationFactor, clusterSecret }: WorkerSettings): ClusterMember {
-  const id = topology.nodes[topology.selfIndex]?.id ?? 0;
-  return { id, topology: topologyDigest(topology, replicationFactor), secret: clusterSecret };
-}
-
-/**
- * Connections of peers at once to one worker: what workers of a peer open, each with its requests, ranges and hello. A peer
- * with more workers than this node spreads them over these; some more are left to it, and to connections that are ending.
- */
-function peerConnectionsBound({ topology, workers, peerConnectionsMax, rangesMax }: WorkerSettings): number {
-  return topology.nodes.length * (workers + 3) * (peerConnectionsMax + rangesMax + 1);
-}
-
 function takeCommands(port: MessagePort, running: Running): void {
   port.on('message', (command: WorkerCommand) => {
     if (command.kind === 'announce') void announce(running);
@@ -328,15 +217,6 @@ function takeCommands(port: MessagePort, running: Running): void {
     else if (isStandingCommand(command)) running.standing.take(command);
     else running.desk.take(command);
   });
-}
-
-/**
- * Scans for peers at once: as many as all of them may have, within this worker's share of the store's reader slots. What
- * is left of those is for the threads themselves and for clients' scans.
- */
-function peerScansMax(settings: WorkerSettings): number {
-  const share = Math.floor(peerReadersMax / settings.workers);
-  return Math.min(settings.rangesMax * settings.topology.nodes.length, share);
 }
 
 /** Finds every peer that is up and has it find us, so that it sends us what clients ask of it; then this node can serve. */
@@ -436,4 +316,13 @@ async function openStore(
   const store = await Store.open(options, { onCorrupt, onFatal });
   logReplay(send, store.replayed);
   return store;
+}
+
+/** Says what the start found in the log, if it found anything. */
+function logReplay(send: Send, { records, seconds, damage, logs }: Replayed): void {
+  const fields = { records, seconds: Math.round(seconds * 1000) / 1000 };
+  if (damage !== undefined) log(send, 'error', 'the log was damaged, and what could not be read is gone', { damage });
+  if (records > 0) log(send, 'info', 'the log was replayed', fields);
+  const isFull = logs.some(({ waiting }) => waiting.length > 0);
+  if (isFull) log(send, 'warn', 'the disk is full: the log waits for room in the store', {});
 }

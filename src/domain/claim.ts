@@ -2,18 +2,19 @@
  * What nodes tell each other of their stores, and what each keeps of it, as JSON. What a peer or a disk gives is checked
  * here, once, field by field.
  */
+
 import {
-  lossReasons,
-  type Claim,
   type ClusterList,
+  type OldList,
+  lossReasons,
+  type Standing,
   type KnownStore,
   type KnownStores,
-  type OldList,
   type OwnStore,
-  type Standing,
-} from './standing.ts';
-import type { Merged, SourceKind } from './recovery.ts';
-
+  type Claim,
+  type SourceKind,
+  type Merged,
+} from './node-claim.ts';
 type Fields = Readonly<Record<string, unknown>>;
 
 const sourceKinds: readonly SourceKind[] = ['voting', 'power-loss', 'old'];

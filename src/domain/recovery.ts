@@ -6,32 +6,11 @@
  * Quorums are those of the replication factor. A request that asks for a smaller `ack` has promised less, and one with a
  * larger `from` counts on nodes that keep no copy for it.
  */
+import type { ClusterList, Recovering, Claim, SourceKind } from './node-claim.ts';
 import type { Version } from '../formats/record.ts';
 import { majority } from './quorum.ts';
 import { preferenceList } from './rendezvous.ts';
-import type { Claim, ClusterList, Recovering, StoreId } from './standing.ts';
 import { nodeIdOf } from './topology.ts';
-
-/** As what a peer was merged. `old`: a member of the list that is being left. */
-export type SourceKind = 'voting' | 'power-loss' | 'old';
-
-/** How far a peer's store has been merged into this one. */
-export interface Merged {
-  readonly storeId: StoreId;
-  readonly as: SourceKind;
-  /** The last key that was merged, in base64; empty: none. */
-  readonly upTo: string;
-  readonly isDone: boolean;
-}
-
-/** A peer whose store is to be merged into this one, from a key on. */
-export interface Source {
-  readonly url: string;
-  readonly storeId: StoreId;
-  readonly as: SourceKind;
-  /** As in `Merged`. */
-  readonly upTo: string;
-}
 
 /**
  * As what a peer counts for a recovering node; undefined: not at all. Nodes that lost power together at durability `commit`

@@ -14,82 +14,21 @@
  * Each node keeps the store ids of the others, and a write is acknowledged only between nodes that keep each other's. So
  * a store that was deleted is told from one that never was by any node that took part in one of its writes.
  */
+import type {
+  StoreId,
+  ClusterList,
+  LossReason,
+  Forming,
+  Recovering,
+  Voting,
+  Standing,
+  KnownStore,
+  KnownStores,
+  OwnStore,
+  Claim,
+} from './node-claim.ts';
 import type { Version } from '../formats/record.ts';
-import { isRecovered, sourceOf, type Merged } from './recovery.ts';
-
-/** Random, made with the store. */
-export type StoreId = string;
-
-/** A cluster's nodes and how many of them keep each record. */
-export interface ClusterList {
-  readonly urls: readonly string[];
-  readonly replicationFactor: number;
-}
-
-/** The list that a cluster is leaving. */
-export interface OldList extends ClusterList {
-  /** Whether this node voted in it, so that it has what the old list's quorums count on. */
-  readonly isMember: boolean;
-}
-
-export const lossReasons = ['empty', 'damaged-log', 'power-loss', 'older-store', 'new-topology'] as const;
-/** Why a node recovers. `older-store`: a peer has seen a newer state of it. */
-export type LossReason = (typeof lossReasons)[number];
-
-export interface Forming {
-  readonly kind: 'forming';
-}
-
-export interface Recovering {
-  readonly kind: 'recovering';
-  readonly reason: LossReason;
-  /** When it began, microseconds of this node's wall clock. */
-  readonly since: Version;
-  /** The newest version that each peer knew then or later. */
-  readonly told: Readonly<Record<string, Version>>;
-  /** What has been merged, by the peer's URL. */
-  readonly merged: Readonly<Record<string, Merged>>;
-  /** Only with reason `new-topology`. */
-  readonly old: OldList | undefined;
-}
-
-export interface Voting {
-  readonly kind: 'voting';
-  /** The stores that formed the cluster together with this one, by URL; empty where this node came to vote otherwise. */
-  readonly formed: Readonly<Record<string, StoreId>>;
-  /** Somebody said by hand that this store counts, whatever the peers knew of another one. */
-  readonly isAccepted: boolean;
-}
-
-export type Standing = Forming | Recovering | Voting;
-
-/** What a node keeps of a store that it has met. */
-export interface KnownStore {
-  readonly storeId: StoreId;
-  /** Grows with each start and while writes come; on the disk before a peer hears of it. */
-  readonly counter: number;
-  /** Random, made by the process. */
-  readonly startId: string;
-  /** Earlier stores of the node, the newest first: this one stands in their place. */
-  readonly replaces: readonly StoreId[];
-}
-
-export type KnownStores = Readonly<Record<string, KnownStore>>;
-
-/** A node and its store in this run of its process. */
-export interface OwnStore extends KnownStore {
-  readonly url: string;
-  /** The counter that its start found, before this process raised it. */
-  readonly counterFound: number;
-}
-
-/** What a node says of itself when it meets another. */
-export interface Claim extends OwnStore {
-  readonly standing: Standing;
-  readonly knows: KnownStores;
-  /** No record that this node has is newer. */
-  readonly newest: Version;
-}
+import { isRecovered, sourceOf } from './recovery.ts';
 
 /** What a node is and sees when its standing is judged. */
 export interface View {

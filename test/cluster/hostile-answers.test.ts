@@ -133,7 +133,7 @@ class HostilePeer {
 }
 
 async function nodeBesideHostilePeer(t: TestContext, protocol: 'http' | 'link') {
-  const flags = ['--peer-protocol', protocol];
+  const flags = ['--peer-protocol', protocol, '--new-cluster'];
   const cluster = await prepareCluster(t, { nodes: 2, durability: 'commit', flags });
   const peer = new HostilePeer();
   await peer.listen(t, cluster.node(1).port);

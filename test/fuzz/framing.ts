@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { TurnShare } from '../../src/domain/turn-share.ts';
 import { AnswerBytes } from '../../src/http/answer-bytes.ts';
 import { Connection, HEAD_BYTES_MAX } from '../../src/http/connection.ts';
 import type { OnBody, Request } from '../../src/http/request.ts';
@@ -114,6 +115,7 @@ export async function frontFraming(pieces: readonly Buffer[], choices?: Choices)
     bodyBytesPerSecondMin: 1,
     readerGraceMs: () => 1000,
     answerBytes,
+    pipelined: new TurnShare(1000, setImmediate),
   });
   socket.on('data', (bytes: Buffer) => {
     delivered += bytes.length;

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { Agent, type Server as HttpServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import type { Claim } from '../../src/domain/standing.ts';
+import type { Claim } from '../../src/domain/node-claim.ts';
 import type { NodeDescription } from '../../src/protocol/nodes.ts';
 import { proveToListener, type ClusterMember } from '../../workers/peers/handshake.ts';
 import { peerGate } from '../../workers/replica/peer-gate.ts';

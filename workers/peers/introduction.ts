@@ -8,7 +8,7 @@ import type { Buffer } from 'node:buffer';
 import { request, type Pool } from 'undici';
 import { messageOf } from '../../src/diagnostics/errors.ts';
 import { parseClaim } from '../../src/domain/claim.ts';
-import type { Claim } from '../../src/domain/standing.ts';
+import type { Claim } from '../../src/domain/node-claim.ts';
 import { parseJson } from '../../src/formats/foreign-json.ts';
 import { replicaPaths, type NodeDescription } from '../../src/protocol/nodes.ts';
 

@@ -1,6 +1,6 @@
 /** A worker's questions to the main thread about the node's standing, and what comes of them. */
 import { KvorumError } from '../../src/diagnostics/errors.ts';
-import type { Claim } from '../../src/domain/standing.ts';
+import type { Claim } from '../../src/domain/node-claim.ts';
 import type { StandingAnswer, StandingMessage } from '../../src/protocol/workers.ts';
 import type { Introducer } from '../peers/introduction.ts';
 

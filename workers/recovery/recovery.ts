@@ -7,9 +7,10 @@
  * stream and after a restart of either node. One worker of a node does it for all.
  */
 import { Buffer } from 'node:buffer';
-import { replicatesHere, type Source } from '../../src/domain/recovery.ts';
+import { replicatesHere } from '../../src/domain/recovery.ts';
+import type { Source } from '../../src/domain/node-claim.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
-import type { ClusterList } from '../../src/domain/standing.ts';
+import type { ClusterList } from '../../src/domain/node-claim.ts';
 import { replyCodes } from '../../src/formats/codes.ts';
 import { allocateFrame, ENTRY_HEADER_BYTES, readEntries, writeRepair, type Entry } from '../../src/formats/frame.ts';
 import { encodeBounds } from '../../src/formats/range-bounds.ts';

@@ -1,6 +1,6 @@
 /** A node's standing as its replica goes by it: set anew whenever the main thread says so, asked for each operation. */
 import { floorOf, votingRule } from '../../src/domain/recovery.ts';
-import type { ClusterList, Standing as NodeStanding } from '../../src/domain/standing.ts';
+import type { ClusterList, Standing as NodeStanding } from '../../src/domain/node-claim.ts';
 import type { Version } from '../../src/formats/record.ts';
 import type { Standing } from '../ground/standing.ts';
 

@@ -16,7 +16,7 @@ import { parseClaim } from '../../src/domain/claim.ts';
 import { pagesInFlight } from '../../src/domain/range.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
 import { decodeBounds } from '../../src/formats/range-bounds.ts';
-import type { Claim } from '../../src/domain/standing.ts';
+import type { Claim } from '../../src/domain/node-claim.ts';
 import { parseJson } from '../../src/formats/foreign-json.ts';
 import { formatSender, parseSender } from '../../src/formats/sender.ts';
 import { formatClockAnswer, linkProtocol, replicaPaths, seenField } from '../../src/protocol/nodes.ts';
