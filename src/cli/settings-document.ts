@@ -12,7 +12,7 @@ each comes from.
 A setting is looked for as a flag of \`kvorum serve\` or \`kvorum up\` (\`--timeout-ms 2s\`), then as an environment variable (the
 flag in capitals: \`KVORUM_TIMEOUT_MS=2s\`), then by its name in the JSON file that \`--${configFlag}\` or \`${configEnvironmentName}\`
 names (\`{ "timeoutMs": "2s" }\`). Sizes are bytes or take KiB, MiB, GiB; durations are milliseconds or take ms, s. A switch
-is \`--read-repair\`, \`--no-read-repair\`, \`true\` or \`false\`. A value out of bounds is refused at start.
+is \`--new-cluster\`, \`--no-new-cluster\`, \`true\` or \`false\`. A value out of bounds is refused at start.
 `;
 
 /** Every setting: default, bound, purpose and how to choose it. `gone` names those that went away, and why. */
