@@ -1,7 +1,20 @@
 /** Quorums: every quorum of up to six replicas with its replies in every order. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { addReply, emptyTally, judge, majority, resolveQuorum, type Verdict } from '../../src/domain/quorum.ts';
+import fc from 'fast-check';
+import { replyCodes } from '../../src/formats/codes.ts';
+import {
+  addReply,
+  emptyTally,
+  judge,
+  judgeFirstRound,
+  majority,
+  replyWeights,
+  resolveQuorum,
+  type FirstRoundVerdict,
+  type Verdict,
+  type Weight,
+} from '../../src/domain/quorum.ts';
 
 const replicaCountMax = 6;
 
@@ -147,3 +160,37 @@ for (const [acks, replicas, nodeCount, replicationFactor, expected] of resolutio
     assert.equal('error' in quorum ? quorum.error : `${quorum.acksRequired}/${quorum.replicaCount}`, expected);
   });
 }
+
+type FirstReply = 'ack' | 'failure' | 'superseded';
+
+test('judgeFirstRound() stamps again only once a quorum has told and acknowledgements cannot be enough, and is final', () => {
+  const replies = fc.array(fc.constantFrom<FirstReply>('ack', 'failure', 'superseded'), { minLength: 1, maxLength: 7 });
+  fc.assert(
+    fc.property(replies, fc.nat(6), (drawn, needed) => {
+      const quorum = { acksRequired: (needed % drawn.length) + 1, replicaCount: drawn.length };
+      let [tally, superseded, before] = [emptyTally, 0, 'pending' as FirstRoundVerdict];
+      for (const [index, reply] of drawn.entries()) {
+        if (reply === 'superseded') superseded++;
+        else tally = addReply(tally, reply);
+        const verdict = judgeFirstRound(quorum, tally, superseded);
+        const outstanding = drawn.length - index - 1;
+        const canBeMet = tally.acks + outstanding >= quorum.acksRequired;
+        if (verdict === 'stamp-again') assert.ok(!canBeMet && tally.acks + superseded >= quorum.acksRequired);
+        if (verdict === 'met') assert.ok(tally.acks >= quorum.acksRequired);
+        if (verdict === 'unreachable') assert.ok(tally.failures > drawn.length - quorum.acksRequired);
+        if (verdict === 'pending') assert.ok(outstanding > 0, 'all have replied');
+        if (before !== 'pending') assert.equal(verdict, before);
+        before = verdict;
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('what says nothing of a key is no vote, and what stands in the way of a write no acknowledgement', () => {
+  const ofWeight = (weight: Weight): string[] => {
+    return Object.entries(replyCodes).flatMap(([name, code]) => (replyWeights[code] === weight ? [name] : []));
+  };
+  assert.deepEqual(ofWeight('ack'), ['absent', 'record', 'applied', 'large']);
+  assert.deepEqual(ofWeight('superseded'), ['superseded']);
+});

@@ -7,7 +7,7 @@ import { replyCodes } from '../../src/formats/codes.ts';
 import { compareRecords } from '../../src/domain/merge.ts';
 import { recordKinds } from '../../src/formats/record.ts';
 import { announcementOf, failedReply, type Reply } from '../../src/formats/reply.ts';
-import { announcersOf, newerReply, staleReplicas } from '../../src/domain/resolution.ts';
+import { announcersOf, countHolders, newerReply, readStep, staleReplicas } from '../../src/domain/resolution.ts';
 import { bytesOf, makeRecord } from '../formats/arbitraries.ts';
 
 const key = Buffer.from('key');
@@ -112,4 +112,39 @@ test('a replica that only lacks a tombstone is repaired too', () => {
   const tombstone = recordReply(2, recordKinds.tombstone);
   const replies = [tombstone, recordReply(1), absent].map((reply, node) => ({ node, reply }));
   assert.deepEqual(staleReplicas(replies, tombstone), [1, 2]);
+});
+
+test('a replica that does not know what it had lacks the newest, whatever it has', () => {
+  const newest = recordReply(3);
+  const recovering: Reply = { ...recordReply(2), code: replyCodes.recoveringRecord };
+  const replies = [newest, { ...failedReply, code: replyCodes.damaged }, recovering, failedReply].map((reply, node) => {
+    return { node, reply };
+  });
+  assert.deepEqual(staleReplicas(replies, newest), [1, 2]);
+  assert.equal(countHolders(replies, newest), 1);
+  assert.equal(countHolders(replies, recordReply(2)), 2, 'what a recovering replica holds it holds');
+  assert.equal(newerReply(recordReply(2), { ...recordReply(3), code: replyCodes.recoveringRecord }).code, 9);
+});
+
+test('a read that has its votes answers only what enough replicas hold, and always comes to an end', () => {
+  const few = fc.nat(4);
+  const progress = fc.record({
+    acksRequired: fc.integer({ min: 1, max: 4 }),
+    holders: few,
+    outstanding: few,
+    hasWaited: fc.boolean(),
+    stale: few,
+    writing: few,
+  });
+  fc.assert(
+    fc.property(progress, (one) => {
+      const step = readStep(one);
+      assert.equal(step === 'answer', one.holders >= one.acksRequired);
+      if (step === 'await-votes') assert.ok(one.outstanding > 0 && !one.hasWaited);
+      if (step === 'write-back') assert.ok(one.stale > 0 && (one.hasWaited || one.outstanding === 0));
+      if (step === 'pending') assert.ok(one.outstanding + one.writing > 0 && one.stale === 0);
+      if (step === 'unreachable') assert.equal(one.outstanding + one.writing + one.stale, 0);
+    }),
+    { numRuns: 2000 },
+  );
 });

@@ -34,19 +34,19 @@ export class Stamps {
   }
 }
 
-/** Gives a write's entry with another stamp to `done`: at once, but for a large value, which is sealed in steps. */
+/** Gives a write's entry with another stamp to `give`: at once, but for a large value, which is sealed in steps. */
 export function sealAgain(
   entry: Entry,
   stamp: Omit<Stamp, 'kind'>,
   pause: () => Promise<unknown>,
-  done: (entry: Entry) => void,
+  give: (entry: Entry) => void,
 ): void {
   const sealing = stampAgain(entry, stamp);
   if (isLargeRecord(recordOf(entry).length)) {
-    runInSteps(sealing, pause).then(done, () => undefined);
+    runInSteps(sealing, pause).then(give, () => undefined);
     return;
   }
   let step = sealing.next();
   while (step.done !== true) step = sealing.next();
-  done(step.value);
+  give(step.value);
 }

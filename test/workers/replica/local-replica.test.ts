@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import type { Buffer } from 'node:buffer';
 import { test, type TestContext } from 'node:test';
 import { replyCodes } from '../../../src/formats/codes.ts';
-import { readReplies } from '../../../src/formats/reply.ts';
-import { entryFlags, type Entry } from '../../../src/formats/frame.ts';
-import { wholeStanding } from '../../../workers/ground/standing.ts';
+import { readReplies, supersedingNode, supersedingVersion, type Reply } from '../../../src/formats/reply.ts';
+import { entryFlags, recordOf, versionRead, type Entry } from '../../../src/formats/frame.ts';
+import { wholeStanding, type Standing } from '../../../workers/ground/standing.ts';
 import { seenVersions } from '../../support/seen-versions.ts';
 import { LocalReplica } from '../../../workers/replica/local-replica.ts';
+import type { SeenVersions } from '../../../workers/ground/seen-versions.ts';
+import type { Merged } from '../../../workers/store/wins.ts';
 import type { Store } from '../../../workers/store/store.ts';
 import { readEntry, writeEntry } from '../../support/store.ts';
 
@@ -20,9 +23,9 @@ class FakeStore {
   readonly waiting: (() => void)[] = [];
   room = (): Room => this.roomNow;
   whenRoom = (call: () => void): void => void this.waiting.push(call);
-  read = (): undefined => undefined;
+  read: () => Buffer | 'damaged' | undefined = () => undefined;
   settle = (done: (settled: 'durable' | 'full') => void): void => void this.settling.push(done);
-  merge = (entry: Entry): number => {
+  merge: (entry: Entry) => Merged = (entry) => {
     this.merged.push(entry);
     return replyCodes.applied;
   };
@@ -36,27 +39,30 @@ class FakeStore {
 interface Started {
   readonly store: FakeStore;
   readonly replica: LocalReplica;
+  readonly versions: SeenVersions;
   readonly behind: boolean[];
   readonly refused: number[];
   readonly time: { nowMicros: number };
 }
 
-function start(t: TestContext): Started {
+function start(t: TestContext, standing: Standing = wholeStanding): Started {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const store = new FakeStore();
   const behind: boolean[] = [];
   const refused: number[] = [];
   const time = { nowMicros: 0 };
+  const bounds = { clockDriftMsMax: 5000, timeoutMs: 1000 };
+  const versions = seenVersions({ bounds, wallMicros: () => time.nowMicros });
   const replica = new LocalReplica({
     store: store as unknown as Store,
-    versions: seenVersions({ bounds: { clockDriftMsMax: 5000, timeoutMs: 1000 }, wallMicros: () => time.nowMicros }),
-    standing: wholeStanding,
+    versions,
+    standing,
     turn: undefined,
     onRefused: (code) => refused.push(code),
     onBehind: (isBehind) => behind.push(isBehind),
     onFatal: (error) => assert.fail(String(error)),
   });
-  return { store, replica, behind, refused, time };
+  return { store, replica, versions, behind, refused, time };
 }
 
 /** Submits entries; the codes of their replies are there once they are answered. */
@@ -174,4 +180,62 @@ test('a repair and a hint are taken whenever they were stamped, and writes of no
   const next = submit(replica, [stamped(hour + 1)]);
   store.settling[1]?.('durable');
   assert.deepEqual(next.codes, [replyCodes.applied]);
+});
+
+/** The replies to entries, once they are answered. */
+function repliesTo(replica: LocalReplica, entries: readonly Entry[]): Reply[] {
+  const replies: Reply[] = [];
+  replica.submit(entries, (bytes) => replies.push(...readReplies(bytes)));
+  return replies;
+}
+
+test('a write that something newer keeps from winning is told of it, when that is durable', (t) => {
+  const { store, replica } = start(t);
+  store.merge = () => ({ version: 77, nodeId: 5 });
+  const replies = repliesTo(replica, [write('a')]);
+  assert.equal(replies.length, 0);
+  store.settling[0]?.('durable');
+  const reply = replies[0] ?? assert.fail('no reply');
+  assert.deepEqual([reply.code, supersedingVersion(reply), supersedingNode(reply)], [replyCodes.superseded, 77, 5]);
+  const later = submit(replica, [write('a')]);
+  store.settling[1]?.('full');
+  assert.deepEqual(later.codes, [replyCodes.full], 'what stands in its way is not durable either');
+});
+
+test('a write over what is damaged is told of the newest version that this replica has seen', (t) => {
+  const { store, replica, versions } = start(t);
+  versions.see(4_000_000);
+  store.merge = () => ({ version: undefined, nodeId: 0 });
+  const replies = repliesTo(replica, [write('a')]);
+  store.settling[0]?.('durable');
+  assert.equal(supersedingVersion(replies[0] as Reply), 4_000_000);
+});
+
+test('what is damaged is told as that, and of a read that wants the version only the record is announced', (t) => {
+  const { store, replica } = start(t);
+  store.read = () => 'damaged';
+  assert.deepEqual(submit(replica, [readEntry('a')]).codes, [replyCodes.damaged]);
+  store.read = () => recordOf(write('a'));
+  assert.deepEqual(submit(replica, [readEntry('a'), versionRead(write('a'))]).codes, [
+    replyCodes.record,
+    replyCodes.large,
+  ]);
+});
+
+test('a recovering replica does not vote, and does not say of older writes that they are the newest, but of repairs', (t) => {
+  const standing: Standing = { isWhole: false, votes: () => false, floor: () => 10 };
+  const { store, replica } = start(t, standing);
+  assert.deepEqual(submit(replica, [readEntry('a')]).codes, [replyCodes.recovering]);
+  store.read = () => recordOf(write('a'));
+  assert.deepEqual(submit(replica, [readEntry('a')]).codes, [replyCodes.recoveringRecord]);
+  const [old, fresh, repair] = [9, 10, 9].map((version) => writeEntry({ key: 'a', value: 'value', version }));
+  if (repair !== undefined) repair.bytes[repair.offset + 11] = entryFlags.repair;
+  const replies = repliesTo(replica, [old, fresh, repair] as Entry[]);
+  store.settling[0]?.('durable');
+  assert.deepEqual(
+    replies.map(({ code }) => code),
+    [replyCodes.superseded, replyCodes.applied, replyCodes.applied],
+  );
+  assert.equal(supersedingVersion(replies[0] as Reply), 10);
+  assert.equal(store.merged.length, 3, 'it stores them all');
 });
