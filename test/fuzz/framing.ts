@@ -2,7 +2,6 @@
  * How two servers take a stream of requests apart: our own front (`Connection`) and node:http, each behind a socket in
  * memory that delivers the same pieces. Both take every body and answer every request with 200.
  */
-import { TurnShare } from '../../src/domain/turn-share.ts';
 import { Buffer } from 'node:buffer';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -115,7 +114,6 @@ export async function frontFraming(pieces: readonly Buffer[], choices?: Choices)
     keepAliveMs: 1000,
     bodyBytesPerSecondMin: 1,
     readerGraceMs: () => 1000,
-    pipelined: new TurnShare(1000, setImmediate),
     answerBytes,
     pipelined: new TurnShare(1000, setImmediate),
   });
