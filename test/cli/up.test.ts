@@ -184,8 +184,8 @@ test(
   { skip: noMount ?? false },
   async (t) => {
     const directory = temporaryDirectory(t);
-    const { unmount } = mountSmall(directory, 48);
-    t.after(unmount);
+    const mounted = mountSmall(directory, 48);
+    t.after(() => mounted.unmount());
     const small = ['--store-bytes-max', '64MiB', '--log-segment-bytes', '1MiB', '--memtable-bytes-max', '2MiB'];
     const { process: up, nodes } = await startUp(t, directory, ...small, '--log-level', 'debug');
     const url = nodes[0]?.url ?? '';

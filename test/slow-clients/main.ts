@@ -30,10 +30,15 @@ const medianMsMax = 1000;
 const slowestMsMax = 30_000;
 
 const { share } = parseArgs({ options: { share: { type: 'string', default: '1' } } }).values;
-const crowd = Object.fromEntries(
-  Object.entries(full).map(([kind, count]) => [kind, Math.ceil(count * Number(share))]),
-) as unknown as Crowd;
-const connections = Object.values(crowd).reduce((sum: number, count: number) => sum + count, 0);
+const scaled = (count: number): number => Math.ceil(count * Number(share));
+const crowd: Crowd = {
+  idle: scaled(full.idle),
+  heads: scaled(full.heads),
+  bodies: scaled(full.bodies),
+  readers: scaled(full.readers),
+  pipeliners: scaled(full.pipeliners),
+};
+const connections = crowd.idle + crowd.heads + crowd.bodies + crowd.readers + crowd.pipeliners;
 
 const cleanups: (() => Promise<void>)[] = [];
 const problems: string[] = [];
@@ -68,14 +73,15 @@ async function run(): Promise<void> {
   const others = (async (): Promise<void> => {
     for (let index = 0; isOn; index++) {
       const startedAt = performance.now();
-      const put = await cluster.put(0, `other ${index}`, 'v');
+      const put = await cluster.put(0, `other ${index}`, 'v').catch(brokenOff);
       const putMs = performance.now() - startedAt;
-      const get = await cluster.get(0, `other ${index}`);
+      const get = await cluster.get(0, `other ${index}`).catch(brokenOff);
       times.push(putMs, performance.now() - startedAt - putMs);
       for (const { status } of [put, get]) {
         if (status === 503) seen.refused++;
         else if (status === 200 || status === 201) seen.answers++;
-        else if (status !== 404) problems.push(`another request is answered ${status}`);
+        else if (status !== 404)
+          problems.push(`another request got ${status} after ${Math.round(performance.now())} ms`);
       }
       seen.residentMax = Math.max(seen.residentMax, resident(node.pid));
       await setTimeout(othersEveryMs);
@@ -116,6 +122,10 @@ async function run(): Promise<void> {
   if ((median ?? 0) > medianMsMax) problems.push(`half of the other requests took ${median} ms or more`);
   if ((slowest ?? 0) > slowestMsMax) problems.push(`another request took ${slowest} ms`);
   if (seen.answers < seen.refused) problems.push('more of the other requests were refused than answered');
+}
+
+function brokenOff(error: NodeJS.ErrnoException): { readonly status: string } {
+  return { status: error.code ?? error.message };
 }
 
 function resident(pid = 0): number {
