@@ -109,7 +109,7 @@ export const benchOptions: readonly Option[] = [
   { flag: 'find-max', about: 'Search for the highest rate that is held, from --rate on' },
   ...boundOptions,
   ...engineOptions,
-  { flag: 'spectrum', about: "Print the percentiles in small steps, too, in wrk2's shape" },
+  { flag: 'spectrum', about: 'Print the percentiles in small steps, too, as HdrHistogram does' },
   { flag: 'json', placeholder: 'FILE', about: 'Write the result as JSON' },
   { flag: 'report', placeholder: 'FILE', about: 'Write an HTML report' },
   junitOption,

@@ -6,16 +6,16 @@ import { figuresOf, nodeFiguresOf } from '../compare/figures.ts';
 import { meanUs, percentileUs, type LatencyCounts } from '../load/histogram.ts';
 import type { BenchResult, SearchStep } from '../load/result.ts';
 import { milliseconds, perSecond } from '../load/verdict.ts';
-import { wrk2Text } from '../load/wrk2-text.ts';
+import { spectrumText } from '../load/spectrum.ts';
 import { clusterSentence, loadSentence } from '../report/environment.ts';
 import { plain, quantity } from '../result/quantity.ts';
 import { fitted, printable, renderTable } from '../../src/cli/output.ts';
 
-/** With the spectrum, wrk2's text stands before it, which plotters of HdrHistogram take. */
+/** The spectrum of good answers stands before it where it was asked for. */
 export function benchText(result: BenchResult, { hasSpectrum }: { readonly hasSpectrum: boolean }): string {
   const { search = [] } = result;
   const parts = [
-    ...(hasSpectrum ? [`${wrk2Text(result)}\n`] : []),
+    ...(hasSpectrum ? [`${spectrumText(result.latency)}\n`] : []),
     ...(search.length > 0 ? [`${stepsTable(search)}\n`] : []),
     summary(result),
   ];

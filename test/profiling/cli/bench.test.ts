@@ -61,7 +61,7 @@ test('a wrong flag is named with what is accepted, in one line, exit code 2', as
   }
 });
 
-test('a rate that is held: with --spectrum wrk2’s text, the verdict last, exit code 0, and the files', async (t) => {
+test('a rate that is held: with --spectrum HdrHistogram’s text, the verdict last, exit code 0, and the files', async (t) => {
   const directory = temporaryDirectory(t);
   const [json, report] = [join(directory, 'run.json'), join(directory, 'run.html')];
   const url = await node(t);
@@ -69,15 +69,11 @@ test('a rate that is held: with --spectrum wrk2’s text, the verdict last, exit
   const { stdout, stderr } = await runUntilHeld(args, /^HELD 100\/s: p99 .* ms, no errors$/);
   const text = stdout.toString();
   for (const expected of [
-    `Running 0.3s test @ ${url}\n  1 threads and 4 connections\n`,
-    '  Thread Stats   Avg      Stdev     Max   +/- Stdev\n',
-    /^ 99\.900% +\d+\.\d\d(?:us|ms|s)$/m,
-    '\n  Detailed Percentile spectrum:\n       Value   Percentile   TotalCount 1/(1-Percentile)\n\n',
+    '  Detailed Percentile spectrum:\n       Value   Percentile   TotalCount 1/(1-Percentile)\n\n',
     /^ +\d+\.\d{3} +0\.500000 +\d+ +2\.00$/m,
     /^ +\d+\.\d{3} +1\.000000 +30 +inf$/m,
     /^#\[Mean {4}= +\d+\.\d{3}, StdDeviation {3}= +\d+\.\d{3}\]$/m,
     /^#\[Max {5}= +\d+\.\d{3}, Total count {4}= +30\]$/m,
-    /^ {2}30 requests in 300\.00ms$|^ {2}30 requests in 0\.30s$/m,
   ]) {
     if (typeof expected === 'string') assert.ok(text.includes(expected), text);
     else assert.match(text, expected);

@@ -10,7 +10,7 @@ import {
   sumOf,
   type LatencyCounts,
 } from '../../../profiling/load/histogram.ts';
-import { percentileLines } from '../../../profiling/load/wrk2-text.ts';
+import { percentileLines } from '../../../profiling/load/spectrum.ts';
 
 /** The oracle walks its 27,000 buckets for each percentile. */
 const numRuns = 40;
