@@ -50,9 +50,9 @@ export class MemtableLayer {
   /** Entries that are not in `#ordered` yet. */
   #unordered: number[] = [];
 
-  constructor(image: Buffer) {
+  constructor(image: Buffer, keysExpected = 0) {
     this.image = image;
-    this.#table = new KeyTable(image);
+    this.#table = new KeyTable(image, keysExpected);
   }
 
   /** How many keys it has. */
@@ -142,7 +142,8 @@ export class Memtable {
   layerOf(image: Buffer): MemtableLayer {
     const known = this.#layers.findLast((layer) => layer.image === image);
     if (known !== undefined) return known;
-    const layer = new MemtableLayer(image);
+    // A segment has about as many keys as the one before.
+    const layer = new MemtableLayer(image, this.#layers.at(-1)?.size);
     this.#layers.push(layer);
     return layer;
   }

@@ -44,14 +44,20 @@ test('a table finds what was put last under each key, and nothing else, as a Map
   );
 });
 
-test('a table grows with its keys', () => {
+for (const expected of [0, 100, 20_000]) {
+  test(`a table for ${expected} keys takes more and less`, () => {
+    takeMany(expected);
+  });
+}
+
+function takeMany(expected: number): void {
   const many = Array.from({ length: 5000 }, (_, index) => Buffer.from(`key ${index}`));
   const { image, offsets } = imageOf(many);
-  const table = new KeyTable(image);
+  const table = new KeyTable(image, expected);
   for (const offset of offsets) assert.equal(table.put(offset), 0);
   for (const [index, key] of many.entries()) assert.equal(table.find(wanted(key)), offsets[index]);
   assert.equal(table.find(wanted(Buffer.from('key'))), 0);
-});
+}
 
 test('a key is found by its bytes, wherever they stand', () => {
   const { image, offsets } = imageOf([Buffer.from('a'), Buffer.from('ab')]);
