@@ -4,6 +4,7 @@
  */
 import { ClockWatch } from './clock-watch.ts';
 import { NodeClock, systemClock } from './dispatch/clock.ts';
+import { KvorumError, messageOf } from './diagnostics/errors.ts';
 import type { Log } from './diagnostics/log.ts';
 import type { Version } from './formats/record.ts';
 import type { PeerOffset } from './protocol/workers.ts';
@@ -47,12 +48,14 @@ export class NodeTime {
   }
 
   /**
-   * Begins above all that was stamped and stored before. The store is open, so no other process has the directory. `onFailed` is
+   * Begins above all that was stamped and stored before. The store is open, so no other process has the directory. `onFatal` is
    * called when the disk fails. Throws `store-unusable`.
    */
-  async begin(newestStored: Version, onFailed: (error: unknown) => void): Promise<void> {
+  async begin(newestStored: Version, onFatal: (error: KvorumError) => void): Promise<void> {
     const { dataDirectory, log } = this.#options;
-    this.#bound = await VersionBound.open(dataDirectory, onFailed);
+    this.#bound = await VersionBound.open(dataDirectory, (cause) => {
+      onFatal(new KvorumError('store-failed', `Storage failed: ${messageOf(cause)}`, { cause }));
+    });
     const { found } = this.#bound;
     if (found === undefined) log.warn('the file of reserved versions was damaged; it is made anew');
     this.clock.begin({ bound: found, newestStored });

@@ -17,7 +17,6 @@ import { RangeDispatcher } from './dispatch/range-dispatcher.ts';
 import { WorkerPool, type WorkerPoolHandlers } from './dispatch/worker-pool.ts';
 import { KvorumError, messageOf } from './diagnostics/errors.ts';
 import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
-import type { ClusterList } from './domain/node-claim.ts';
 import { NodeStanding } from './node-standing.ts';
 import { StandingLink } from './standing-link.ts';
 import { replicaProtocol, type NodeDescription } from './protocol/nodes.ts';
@@ -34,7 +33,8 @@ import type { Log } from './diagnostics/log.ts';
 import { ProcessMetrics } from './metrics/process-metrics.ts';
 import { Profiler } from './profiler.ts';
 import { assertSafeBind, bindAddress, isOpenToAll } from './bind-address.ts';
-import type { NodeSettings, WorkerSettings } from './settings/settings.ts';
+import { clusterList, workerSettings } from './node-settings.ts';
+import type { NodeSettings } from './settings/settings.ts';
 import { assertAddressSpace, currentLimits, openFilesProblem } from './resource-limits.ts';
 import { explainStanding, nodeStatus } from './status.ts';
 import { storeFacts } from './store-facts.ts';
@@ -100,7 +100,7 @@ async function tryStart({
   changed,
 }: Beginning): Promise<RunningNode | 'older-store'> {
   const pool = new WorkerPool({
-    settings: workerSettings(settings, topology),
+    settings: workerSettings(settings, topology, startNumber),
     dispatch: settings.dispatch,
     queueMax: settings.poolQueueMax,
     tasksPerWorkerMax: settings.mode === 'sync' ? 1 : settings.operationsInFlightMax,
@@ -111,10 +111,7 @@ async function tryStart({
   try {
     const node: Node = new Node({ settings, topology, pool, directory, log, changed });
     await pool.start({ ...node.poolHandlers(), onFatal });
-    await node.beginTime((error) => {
-      onFatal(new KvorumError('store-failed', `Storage failed: ${messageOf(error)}`, { cause: error }));
-    });
-    if (!(await node.start())) {
+    if (!(await node.start(onFatal))) {
       await node.stop(0);
       return 'older-store';
     }
@@ -246,13 +243,9 @@ class Node implements NodeView {
     };
   }
 
-  /** The store is open. Throws `store-unusable`. */
-  beginTime(onFailed: (error: unknown) => void): Promise<void> {
-    return this.#time.begin(this.#pool.newestStored, onFailed);
-  }
-
   /** Resolves to false where the peers have seen a newer state of the store: then it must not serve. */
-  async start(): Promise<boolean> {
+  async start(onFatal: (error: KvorumError) => void): Promise<boolean> {
+    await this.#time.begin(this.#pool.newestStored, onFatal);
     await this.#link.begin();
     this.#directory.markOpen();
     const begunAs = this.#standing.standing;
@@ -403,14 +396,4 @@ class Node implements NodeView {
     if (self === undefined) throw new Error('the topology does not hold its own node');
     return self;
   }
-}
-
-/** The compiler lets workers read only their own settings; the others go along and cost nothing. */
-function workerSettings(settings: NodeSettings, topology: Topology): WorkerSettings {
-  const { replicationFactor } = clusterList(settings, topology);
-  return { ...settings, topology, version, start: startNumber, host: bindAddress(settings), replicationFactor };
-}
-
-function clusterList(settings: NodeSettings, { nodes }: Topology): ClusterList {
-  return { urls: nodes.map(({ url }) => url), replicationFactor: settings.replicationFactor || nodes.length };
 }

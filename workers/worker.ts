@@ -73,7 +73,6 @@ interface Running {
   readonly send: Send;
 }
 
-/** What goes with frames to peers, and who is told of them. */
 /** Why a write was refused, for the log. */
 const refusedWords: Readonly<Record<RefusedWrite, string>> = {
   [replyCodes.failed]: 'A write fails its checksum',

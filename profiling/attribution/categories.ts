@@ -115,6 +115,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/clock-watch.ts', 'lifecycle'],
   ['src/version-bound.ts', 'lifecycle'],
   ['src/node-time.ts', 'lifecycle'],
+  ['src/node-settings.ts', 'lifecycle'],
   ['src/free-ports.ts', 'lifecycle'],
   ['src/resource-limits.ts', 'lifecycle'],
   ['src/bind-address.ts', 'lifecycle'],

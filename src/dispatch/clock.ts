@@ -84,17 +84,6 @@ export class NodeClock {
   }
 
   /**
-   * Gives a version above `above`, when there is one, for a write that something of that version keeps from winning; undefined
-   * where there is none.
-   */
-  stampAbove(above: Version, give: (version: Version | undefined) => void): void {
-    this.see(above);
-    const version = this.stamp();
-    if (version !== undefined || this.skew !== undefined) give(version);
-    else this.whenStampable((end) => give(end === 'stampable' ? this.stamp() : undefined));
-  }
-
-  /**
    * Begins above every stamp that may have been given before, and every version that is stored. Where nobody knows the bound
    * any more it is taken to be as far ahead as it ever is, which is right unless the clock was put back.
    */
@@ -119,6 +108,17 @@ export class NodeClock {
     if (next >= this.#renewal) void this.#renew();
     this.#last = next;
     return next;
+  }
+
+  /**
+   * Gives a version above `above`, for a write that something of that version keeps from winning: at once, or when there is a
+   * stamp again; undefined where there is none.
+   */
+  stampAbove(above: Version, give: (version: Version | undefined) => void): void {
+    this.see(above);
+    const version = this.stamp();
+    if (version !== undefined || this.skew !== undefined) return give(aboveOrNone(version, above));
+    return this.whenStampable((end) => give(end === 'stampable' ? aboveOrNone(this.stamp(), above) : undefined));
   }
 
   /** Calls back when a stamp is worth another try; `stamp` has just given none. */
@@ -187,4 +187,9 @@ export class NodeClock {
     this.#isMeasuring = true;
     this.#options.onJump(deviation);
   }
+}
+
+/** The version where it is above another one: one that leaves no room above itself is not believed. */
+function aboveOrNone(version: Version | undefined, above: Version): Version | undefined {
+  return version !== undefined && version > above ? version : undefined;
 }

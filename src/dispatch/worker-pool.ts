@@ -10,11 +10,10 @@
  * frames are transferred.
  */
 import { Buffer } from 'node:buffer';
-import type { RecordableHistogram } from 'node:perf_hooks';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../diagnostics/errors.ts';
-import { family, type MetricFamily } from '../metrics/metrics.ts';
+import type { MetricFamily } from '../metrics/metrics.ts';
 import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
 import type { Dispatch } from '../domain/modes.ts';
@@ -33,6 +32,7 @@ import type {
 import type { Log } from '../diagnostics/log.ts';
 import type { WorkerData, WorkerSettings } from '../settings/settings.ts';
 import { InlinePool, type TaskPool } from './inline-pool.ts';
+import { poolFamilies } from './pool-metrics.ts';
 import { TaskBounds, TaskQueue, type Task, type TaskOutcome } from './task-queue.ts';
 
 export interface WorkerPoolOptions {
@@ -99,6 +99,8 @@ interface Place {
 type State = 'new' | 'starting' | 'running' | 'stopping';
 
 export class WorkerPool {
+  /** A version that nothing exceeds which the store held when the workers started, as far as that is known. */
+  newestStored = 0;
   readonly #options: WorkerPoolOptions;
   readonly #bounds: TaskBounds;
   readonly #places: Place[] = [];
@@ -110,7 +112,6 @@ export class WorkerPool {
   /** What ended the node, if anything did. */
   #failure: KvorumError | undefined;
   #reports = 0;
-  #newestStored = 0;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -168,11 +169,6 @@ export class WorkerPool {
   /** The replica port of each worker. */
   get replicaPorts(): number[] {
     return this.#places.flatMap(({ replicaPort }) => replicaPort ?? []);
-  }
-
-  /** A version that nothing exceeds which the store held when the workers started, as far as that is known. */
-  get newestStored(): number {
-    return this.#newestStored;
   }
 
   /** The indexes of the workers that listen. */
@@ -246,13 +242,7 @@ export class WorkerPool {
 
   /** How long tasks waited and ran. */
   metrics(): MetricFamily[] {
-    const { waiting, completed, waitUs, runUs } = this.#bounds;
-    return [
-      family('gauge', 'kvorum_pool_queue_tasks', 'Tasks that wait for a worker', waiting),
-      family('counter', 'kvorum_pool_tasks_total', 'Tasks completed', completed),
-      quantiles('kvorum_pool_wait_seconds', 'Time that tasks waited for a worker, since start', waitUs),
-      quantiles('kvorum_pool_run_seconds', 'Time from handing a task to a worker to its end', runUs),
-    ];
+    return poolFamilies(this.#bounds);
   }
 
   /**
@@ -307,7 +297,7 @@ export class WorkerPool {
     place.control = control;
     place.threadId = threadId;
     place.replicaPort = replicaPort;
-    this.#newestStored = Math.max(this.#newestStored, newestStored);
+    this.newestStored = Math.max(this.newestStored, newestStored);
     control.on('message', (message: WorkerMessage | Uint8Array) => {
       if (message instanceof Uint8Array) this.#handlers?.onOutcomes(asBuffer(message));
       else this.#onMessage(message, threadId, place);
@@ -403,14 +393,4 @@ function threadPool(index: number, { settings, tasksPerWorkerMax }: WorkerPoolOp
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** Percentiles of microseconds, in seconds. */
-function quantiles(name: string, help: string, histogram: RecordableHistogram): MetricFamily {
-  const samples = [
-    { labels: { quantile: '0.5' }, value: histogram.percentile(50) / 1e6 },
-    { labels: { quantile: '0.99' }, value: histogram.percentile(99) / 1e6 },
-    { labels: { quantile: '1' }, value: histogram.max / 1e6 },
-  ];
-  return { type: 'gauge', name, help, samples };
 }

@@ -58,6 +58,28 @@ test(
   },
 );
 
+test('a node 2 s slow loses none of the writes that follow others', withFaketime, async (t) => {
+  const { cluster } = await clusterWithWrongClock(t, -2);
+  const keys = Array.from({ length: 100 }, (_, index) => `k${index}`);
+  for (const key of keys) {
+    assert.equal((await cluster.put(right, key, 'old')).status, 201);
+    assert.equal((await cluster.put(wrong, key, 'new')).status, 201);
+  }
+  for (const [index, key] of keys.entries()) {
+    assert.equal((await cluster.get(index % 3, key)).body.toString(), 'new', key);
+  }
+});
+
+test('a slow node that holds no copy of a key overwrites what another one wrote', withFaketime, async (t) => {
+  const { cluster } = await clusterWithWrongClock(t, -10, lenient);
+  const single = { ack: 1, from: 1 };
+  for (let index = 0; index < 60; index++) {
+    assert.equal((await cluster.put(right, `k${index}`, 'old', single)).status, 201);
+    assert.equal((await cluster.put(wrong, `k${index}`, 'new', single)).status, 201);
+    assert.equal((await cluster.get(2, `k${index}`, single)).body.toString(), 'new', `k${index}`);
+  }
+});
+
 test('a healthy node that restarts overwrites what a node 30 s fast wrote', withFaketime, async (t) => {
   const { cluster } = await clusterWithWrongClock(t, 30, lenient);
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {

@@ -168,7 +168,7 @@ async function connected(t: TestContext, protocol: PeerProtocol): Promise<Connec
 const refusals: readonly (readonly [string, Partial<NodeDescription>, Partial<TestNode['status']>, RegExp])[] = [
   ['speaks another replica protocol', { protocol: 1 }, {}, /^speaks replica protocol 1, not \d+$/],
   ['is another node', { id: 3 }, {}, /^is node 3, not 2: its --self differs$/],
-  ['has another cluster list', { topology: 'abd' }, {}, /^has another --cluster list$/],
+  ['has another cluster list', { topology: 'abd' }, {}, /^has another --cluster list or --replication-factor$/],
   ['has no replica port', { replicaPorts: [] }, {}, /^names no replica port$/],
   ['names a port that is none', { replicaPorts: [65_536] }, {}, /^names a replica port that is none$/],
   ['is not ready', {}, { node: 503 }, /^GET \/v0\/node answers 503$/],
