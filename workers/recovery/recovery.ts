@@ -8,9 +8,8 @@
  */
 import { Buffer } from 'node:buffer';
 import { replicatesHere } from '../../src/domain/recovery.ts';
-import type { Source } from '../../src/domain/node-claim.ts';
+import type { ClusterList, Source } from '../../src/domain/node-claim.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
-import type { ClusterList } from '../../src/domain/node-claim.ts';
 import { replyCodes } from '../../src/formats/codes.ts';
 import { allocateFrame, ENTRY_HEADER_BYTES, readEntries, writeRepair, type Entry } from '../../src/formats/frame.ts';
 import { encodeBounds } from '../../src/formats/range-bounds.ts';
