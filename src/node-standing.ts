@@ -9,7 +9,7 @@
 import type { Log } from './diagnostics/log.ts';
 import type { Version } from './formats/record.ts';
 import { sourceOf } from './domain/recovery.ts';
-import type { Source } from './domain/node-claim.ts';
+import type { Claim, Source, Standing } from './domain/node-claim.ts';
 import {
   awaited,
   knownAfter,
@@ -19,7 +19,6 @@ import {
   standingAtStart,
   type View,
 } from './domain/standing.ts';
-import type { Claim, Standing } from './domain/node-claim.ts';
 import type { DataDirectory } from './data-directory.ts';
 import type { MergeProgress } from './protocol/workers.ts';
 import type { StateFile } from './state-file.ts';

@@ -9,6 +9,7 @@ import type { PeerRefusals } from './peers/peer-refusals.ts';
 import type { StandingDesk } from './recovery/standing-desk.ts';
 import { log, type Send, type WorkerShell } from './shell.ts';
 
+/** What goes with frames to peers, and who is told of them. */
 export interface PeerWords {
   readonly send: Send;
   readonly refusals: PeerRefusals;

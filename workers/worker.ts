@@ -15,7 +15,7 @@ import type { Version } from '../src/formats/record.ts';
 import { threadTimeMs, type FrameTask } from '../src/protocol/frame-task.ts';
 import { isStandingCommand, type WorkerCommand, type WorkerReady } from '../src/protocol/workers.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
-import { frameSender } from './ground/frame-sender.ts';
+import { frameSender, type FrameSender } from './ground/frame-sender.ts';
 import { SeenVersions, wallMicros } from './ground/seen-versions.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
 import { Stamps } from './coordinator/stamps.ts';
@@ -112,15 +112,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const onRefused = (code: RefusedWrite): void => refusals.note('entry', refusedWords[code]);
   const onBehind = (isBehind: boolean): void => send({ kind: 'behind', isBehind });
   const standing = new StandingDesk(settings, send);
-  const replica = new LocalReplica({
-    store,
-    versions,
-    standing: standing.standing,
-    turn,
-    onRefused,
-    onBehind,
-    onFatal,
-  });
+  const telling = { onRefused, onBehind, onFatal };
+  const replica = new LocalReplica({ store, versions, standing: standing.standing, turn, ...telling });
   const snapshots = createSnapshots(store, settings);
   const siblings = new Siblings({ operations: executeForSibling(replica), range: snapshots.answer }, (worker) =>
     snapshots.forget(worker),
@@ -135,22 +128,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const { topology, timeoutMs, readRepair } = settings;
   const ranges = createRanges(shell, { store, siblings, peers, versions, operationsSoFar: () => replica.batches });
   const asked = forPeers(replica, siblings, shell);
-  const listener = await listenForPeers({
-    host: settings.host,
-    port: settings.replicaPort === 0 ? 0 : settings.replicaPort + shell.index,
-    self: member(settings),
-    connectionsMax: peerConnectionsBound(settings),
-    frameBytesMax: settings.frameBytesMax,
-    bounds: { keyBytesMax: settings.keyBytesMax, valueBytesMax: settings.valueBytesMax },
-    replica: asked,
-    refusals,
-    sender,
-    ranges,
-    onIntroduction: async (claim) => (await impostorProblem(claim)) ?? standing.main.visited(claim),
-    versions,
-    wallMicros,
-    onHello: (url, startNumber) => peerAt(peers, url)?.greet(startNumber) ?? Promise.resolve(undefined),
-  });
+  const listener = await listen(shell, { asked, refusals, sender, ranges, versions, standing, peers });
   const sequential = settings.mode === 'sync';
   const stamps = new Stamps(send);
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
@@ -175,21 +153,32 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
     standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
   }
-  const parts = {
-    settings,
-    coordinator,
-    stamps,
-    peers,
-    listener,
-    store,
-    ranges,
-    desk,
-    siblings,
-    report,
-    waits,
-    refusals,
-  };
-  return { ...parts, standing, versions, measuresClocks: shell.index === 0, send };
+  const served = { settings, coordinator, stamps, peers, listener, store, ranges, desk };
+  const measuresClocks = shell.index === 0;
+  return { ...served, siblings, report, waits, refusals, standing, versions, measuresClocks, send };
+}
+
+interface ListenerParts extends Pick<Running, 'refusals' | 'ranges' | 'versions' | 'standing' | 'peers'> {
+  readonly asked: Replica;
+  readonly sender: FrameSender;
+}
+
+/** Opens the replica port. */
+function listen({ settings, index }: WorkerShell, { asked, standing, peers, ...parts }: ListenerParts) {
+  const { host, replicaPort, frameBytesMax, keyBytesMax, valueBytesMax } = settings;
+  return listenForPeers({
+    ...parts,
+    host,
+    port: replicaPort === 0 ? 0 : replicaPort + index,
+    self: member(settings),
+    connectionsMax: peerConnectionsBound(settings),
+    frameBytesMax,
+    bounds: { keyBytesMax, valueBytesMax },
+    replica: asked,
+    onIntroduction: async (claim) => (await impostorProblem(claim)) ?? standing.main.visited(claim),
+    wallMicros,
+    onHello: (url, startNumber) => peerAt(peers, url)?.greet(startNumber) ?? Promise.resolve(undefined),
+  });
 }
 
 function createVersions(bounds: WorkerSettings, { replayed }: Store, send: Send): SeenVersions {

@@ -10,8 +10,7 @@ import type { LogLevel } from '../diagnostics/log.ts';
 import type { MetricFamily } from '../metrics/metrics.ts';
 import type { Offset } from '../domain/clock-offsets.ts';
 import type { RangeEnd, RangeRequest } from '../domain/range.ts';
-import type { Source } from '../domain/node-claim.ts';
-import type { Claim, Standing } from '../domain/node-claim.ts';
+import type { Claim, Source, Standing } from '../domain/node-claim.ts';
 import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
 

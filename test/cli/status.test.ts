@@ -7,6 +7,7 @@ import { fakeNode, kvorum, refusedUrl } from './kvorum.ts';
 interface Description {
   readonly state?: string;
   readonly topology?: string;
+  readonly standing?: unknown;
   readonly peers: () => readonly string[];
   readonly clock?: { readonly offMs?: number; readonly skew?: string };
   /** What it says of its peers otherwise. */
@@ -95,4 +96,26 @@ test('kvorum status bears a server that is no node', async (t) => {
   const { code, stdout } = await kvorumInProcess(['status', '--url', url]);
   assert.equal(code, 1);
   assert.match(stdout.toString(), /unknown/);
+});
+
+test('kvorum status says of a node that does not vote why, and how far it has come', async (t) => {
+  const peers = [
+    { url: 'http://b:1', isMerged: true, records: 40 },
+    { url: 'http://c:1', isMerged: false, records: 2 },
+  ];
+  const recovering = describing({
+    state: 'recovering',
+    standing: { state: 'recovering', reason: 'empty', peers },
+    peers: () => [],
+  });
+  const url = await fakeNode(t, recovering);
+  const { code, stderr } = await kvorumInProcess(['status', '--url', url]);
+  assert.equal(code, 1);
+  assert.match(stderr, /recovers \(empty\): has merged 1 of 2 nodes, read 42 records/);
+  const alone = await fakeNode(
+    t,
+    describing({ standing: { state: 'forming', awaited: ['http://d:1'] }, peers: () => [] }),
+  );
+  const formed = await kvorumInProcess(['status', '--url', alone]);
+  assert.deepEqual([formed.code, formed.stderr.includes('waits for http://d:1 to form a cluster')], [0, true]);
 });

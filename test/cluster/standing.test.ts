@@ -27,6 +27,12 @@ async function isThere(cluster: Cluster, through: number, keys: readonly string[
   for (const key of keys) assert.equal((await cluster.get(through, key)).body.toString(), `value of ${key}`, key);
 }
 
+async function allVote({ nodes }: Cluster): Promise<void> {
+  await eventually(async () => {
+    for (const { url } of nodes) assert.equal((await standingOf(url)).state, 'voting');
+  });
+}
+
 function markFile({ dataDirectory }: NodeProcess): string {
   return join(dataDirectory, 'kvorum.json');
 }
@@ -50,9 +56,7 @@ test('three nodes', async (t) => {
     assert.equal((await cluster.put(0, 'early', 'value of early')).status, 201, 'it takes writes');
     assert.equal((await cluster.get(1, 'early')).status, 504, 'and does not vote');
     await third.start();
-    await eventually(async () => {
-      for (const { url } of cluster.nodes) assert.equal((await standingOf(url)).state, 'voting');
-    });
+    await allVote(cluster);
     await isThere(cluster, 2, ['early']);
   });
 
@@ -249,6 +253,7 @@ test('from three nodes to five by --new-topology every key is found, with two of
 
   await t.test('with it the data moves, and the flag may go', async () => {
     await Promise.all(five.nodes.map((node) => node.start(['--new-topology'])));
+    await allVote(five);
     await Promise.all([1, 2].map((index) => five.stop(index, 'SIGKILL')));
     await isThere(five, 4, keys);
     await five.stopAll();

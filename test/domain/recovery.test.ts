@@ -3,9 +3,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { majority } from '../../src/domain/quorum.ts';
 import { floorOf, isRecovered, replicatesHere, sourceOf, votingRule } from '../../src/domain/recovery.ts';
-import type { Merged, SourceKind } from '../../src/domain/node-claim.ts';
+import type {
+  Claim,
+  ClusterList,
+  LossReason,
+  Merged,
+  Recovering,
+  SourceKind,
+  Standing,
+} from '../../src/domain/node-claim.ts';
 import { preferenceList } from '../../src/domain/rendezvous.ts';
-import type { Claim, ClusterList, LossReason, Recovering, Standing } from '../../src/domain/node-claim.ts';
 import { nodeIdOf } from '../../src/domain/topology.ts';
 
 const nodes = ['http://a:1', 'http://b:1', 'http://c:1', 'http://d:1', 'http://e:1'];

@@ -8,9 +8,8 @@
  */
 import { Buffer } from 'node:buffer';
 import { replicatesHere } from '../../src/domain/recovery.ts';
-import type { Source } from '../../src/domain/node-claim.ts';
+import type { ClusterList, Source } from '../../src/domain/node-claim.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
-import type { ClusterList } from '../../src/domain/node-claim.ts';
 import { replyCodes } from '../../src/formats/codes.ts';
 import { allocateFrame, ENTRY_HEADER_BYTES, readEntries, writeRepair, type Entry } from '../../src/formats/frame.ts';
 import { encodeBounds } from '../../src/formats/range-bounds.ts';
@@ -109,7 +108,7 @@ export class Recovery {
     for (;;) {
       while (range.state === 'waiting') await change();
       if (range.state !== 'entry') break;
-      if (range.isLarge) {
+      if (range.isLarge && batch.takes(range)) {
         const large = await takeLarge(range, change);
         if (large === undefined) break;
         await this.#submit([large], source);
@@ -207,9 +206,15 @@ class Batch {
     return this.#records >= BATCH_RECORDS || this.#bytes >= BATCH_BYTES;
   }
 
+  /** Whether this node keeps the head's record. */
+  takes({ entry: { key, keyStart, keyEnd } }: PeerRange): boolean {
+    return this.#isOwn(hashKey(key, keyStart, keyEnd));
+  }
+
+  /** Adds the head, which is small, or passes over it. */
   add(range: PeerRange): void {
     const { key, keyStart, keyEnd, bytes, offset, length } = range.entry;
-    if (this.#isOwn(hashKey(key, keyStart, keyEnd))) {
+    if (this.takes(range)) {
       const frame = allocateFrame(ENTRY_HEADER_BYTES + keyEnd - keyStart + length);
       writeRepair(frame, oneOfOne, key.subarray(keyStart, keyEnd), bytes.subarray(offset, offset + length));
       this.#entries.push(...readEntries(frame));
