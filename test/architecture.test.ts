@@ -79,8 +79,8 @@ const rooms: Readonly<Record<string, string>> = {
     'src/diagnostics, src/waits, profiling/load, profiling/attribution, profiling/result, profiling/capture, ' +
     'profiling/locks, profiling/waits, profiling/compare, profiling/report, profiling/clinic',
   'profiling/cli':
-    'src/diagnostics, src/domain, src/settings, src/cli, profiling/cluster, profiling/load, profiling/result, ' +
-    'profiling/capture, profiling/compare, profiling/report, profiling/clinic, profiling/profile',
+    'src/diagnostics, src/domain, src/settings, src/settings/kinds.ts, src/cli, profiling/cluster, profiling/load, ' +
+    'profiling/result, profiling/capture, profiling/compare, profiling/report, profiling/clinic, profiling/profile',
   // The one table of commands, those of profiling too, and what reads a command line by it.
   'src/cli/commands.ts': 'src/cli, profiling/cli',
   'src/cli/command-line.ts': `${shared}, type src/settings, src/cli, src/cli/commands.ts`,

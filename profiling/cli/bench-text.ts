@@ -10,6 +10,7 @@ import { wrk2Text } from '../load/wrk2-text.ts';
 import { clusterSentence, loadSentence } from '../report/environment.ts';
 import { plain, quantity } from '../result/quantity.ts';
 import { fitted, printable, renderTable } from '../../src/cli/output.ts';
+import { shapeTables } from './load-shape-text.ts';
 
 /** With the spectrum, wrk2's text stands before it, which plotters of HdrHistogram take. */
 export function benchText(result: BenchResult, { hasSpectrum }: { readonly hasSpectrum: boolean }): string {
@@ -17,6 +18,7 @@ export function benchText(result: BenchResult, { hasSpectrum }: { readonly hasSp
   const parts = [
     ...(hasSpectrum ? [`${wrk2Text(result)}\n`] : []),
     ...(search.length > 0 ? [`${stepsTable(search)}\n`] : []),
+    shapeTables(result),
     summary(result),
   ];
   return printable(parts.join(''));

@@ -10,6 +10,7 @@ import { builtInEngine } from './built-in-engine.ts';
 import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
 import { benchEnvironment } from './environment.ts';
 import { askNode, assertReady } from '../cluster/node-client.ts';
+import { mixText, stagesText, valueSizesText } from './load-shape.ts';
 import { benchSchema, type BenchResult, type Bounds, type Workload } from './result.ts';
 import { judgeRun, perSecond } from './verdict.ts';
 
@@ -94,14 +95,16 @@ export async function nodesOf(targets: readonly string[]): Promise<readonly stri
 
 /** The command line that repeats a workload on nodes that run already. */
 export function benchCommand(workload: Workload): string {
-  const { op, readShare, rate, arrival, connections, durationMs, warmupMs, keys, distribution } = workload;
+  const { op, mix, readShare, rate, stages, arrival, connections, durationMs, warmupMs, keys, distribution } = workload;
+  const mixed = op === 'mixed' ? `--op mixed --read-share ${readShare}` : `--op ${op}`;
+  const sizes = workload.valueSizes === undefined ? workload.valueBytes : valueSizesText(workload.valueSizes);
   const parts = [
-    `kvorum bench --target ${workload.targets.join(',')} --op ${op}`,
-    ...(op === 'mixed' ? [`--read-share ${readShare}`] : []),
-    `--rate ${rate}`,
+    `kvorum bench --target ${workload.targets.join(',')} ${mix === undefined ? mixed : `--mix ${mixText(mix)}`}`,
+    ...(workload.rangeRecordsMax === undefined ? [] : [`--range-records ${workload.rangeRecordsMax}`]),
+    stages === undefined ? `--rate ${rate} --duration ${durationMs}ms` : `--stages ${stagesText(stages)}`,
     ...(arrival === 'poisson' ? ['--arrival poisson'] : []),
-    `--connections ${connections} --duration ${durationMs}ms --warmup ${warmupMs}ms --keys ${keys}`,
-    `--distribution ${distribution} --value-bytes ${workload.valueBytes}`,
+    `--connections ${connections} --warmup ${warmupMs}ms --keys ${keys}`,
+    `--distribution ${distribution} --value-bytes ${sizes}`,
     ...(workload.ack === null ? [] : [`--ack ${workload.ack}`]),
     ...(workload.from === null ? [] : [`--from ${workload.from}`]),
     ...(workload.targets.length > 1 ? ['--targets all'] : []),

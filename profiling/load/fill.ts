@@ -7,10 +7,13 @@ import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { judgeStatus, maySend, paceAfter, paceAtStart, type Pace } from './fill-pace.ts';
 import { fillTimeoutMsDefault, stuckSentence, type FillProgress } from './fill-progress.ts';
 import { HttpConnection, reach, type Address, type ConnectionEvents } from './http-connection.ts';
-import { pathOf, sender } from './requests.ts';
+import { sender } from './requests.ts';
 import type { Workload } from './result.ts';
 
-export type FillWorkload = Pick<Workload, 'targets' | 'connections' | 'keys' | 'valueBytes' | 'ack' | 'from' | 'seed'>;
+export type FillWorkload = Pick<
+  Workload,
+  'targets' | 'connections' | 'keys' | 'valueBytes' | 'valueSizes' | 'ack' | 'from' | 'seed'
+>;
 
 export interface FillOptions {
   readonly signal?: AbortSignal;
@@ -52,7 +55,6 @@ class Fill {
   readonly #keyOf = new Map<HttpConnection, number>();
   /** Keys that were refused. */
   readonly #again: number[] = [];
-  readonly #path: (key: number) => string;
   readonly #send: ReturnType<typeof sender>;
   #end: (outcome: boolean | KvorumError) => void = () => {};
   #next = 0;
@@ -70,7 +72,6 @@ class Fill {
     this.#lanes = addresses.map(() => {
       return { pace: paceAtStart(perTarget, options.pauseMsMax), inFlight: 0, free: new Set() };
     });
-    this.#path = pathOf(workload);
     this.#send = sender(workload);
   }
 
@@ -127,7 +128,7 @@ class Fill {
       lane.inFlight++;
       this.#keyOf.set(connection, key);
       connection.sentUs = nowMs * 1000;
-      this.#send(connection, { method: 'PUT', path: this.#path(key) });
+      this.#send(connection, { method: 'put', key, limit: 0 });
     }
   }
 

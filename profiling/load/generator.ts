@@ -7,13 +7,14 @@
  * until the next is due, which is exact to a tenth of a millisecond.
  */
 import { performance } from 'node:perf_hooks';
+import { Breakdown } from './breakdown.ts';
 import type { LoadProgress, LoadResult } from './engine.ts';
 import { percentileUs, sumOf } from './histogram.ts';
 import { HttpConnection, reach, type Address, type ConnectionEvents } from './http-connection.ts';
 import { cutOff, Ledger } from './ledger.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { seededRandom } from './random.ts';
-import { requestDrawer, sender, type DrawnRequest } from './requests.ts';
+import { kindsOf, requestSource, sender, type LoadRequest, type RequestSource } from './requests.ts';
 import type { SecondResult, Workload } from './result.ts';
 import { saturation } from './saturation.ts';
 import { schedule } from './schedule.ts';
@@ -47,8 +48,11 @@ class Generator {
   /** Connections that can take a request; the one that is free the longest takes the next. */
   readonly #free: HttpConnection[] = [];
   #freeHead = 0;
-  readonly #draw: () => DrawnRequest;
-  readonly #send: (connection: HttpConnection, request: DrawnRequest) => void;
+  readonly #requests: RequestSource;
+  readonly #breakdown: Breakdown;
+  /** Of operations of two requests: what is sent once the connection can take it. */
+  readonly #then = new Map<HttpConnection, LoadRequest>();
+  readonly #send: (connection: HttpConnection, request: LoadRequest) => void;
   readonly #watch = new LoopWatch();
   #startMs = Infinity;
   #isArmed = false;
@@ -60,25 +64,27 @@ class Generator {
   constructor(workload: Workload, options: GenerateOptions, addresses: readonly Address[]) {
     this.#workload = workload;
     this.#options = options;
-    const { rate, arrival, warmupMs, durationMs, targets, seed } = workload;
+    const { arrival, rate, stages, warmupMs, durationMs, targets, seed } = workload;
     const warmupUs = warmupMs * 1000;
     const durationUs = durationMs * 1000;
     // What is still due at the end is sent a while longer, so that its latency is known.
     this.#sendsUntilUs = durationUs + 1000 * Math.min(options.timeoutMs, Math.max(1000, durationMs / 5));
+    this.#breakdown = new Breakdown(kindsOf(workload), stages);
     this.#ledger = new Ledger({
-      schedule: () => schedule({ rate, arrival, warmupUs }, seededRandom(seed)),
+      schedule: () => schedule({ rate, arrival, warmupUs, ...(stages && { stages }) }, seededRandom(seed)),
+      breakdown: this.#breakdown,
       warmupUs,
       durationUs,
       targets,
       delayMsMax: () => this.#watch.takeSecond(),
       onSecond: (second) => this.#onSecond(second),
     });
-    this.#draw = requestDrawer(workload);
+    this.#requests = requestSource(workload);
     this.#send = sender(workload);
     const events: ConnectionEvents = {
       onFree: (connection) => this.#onFree(connection),
       onAnswer: (connection, status) => this.#onAnswer(connection, status),
-      onLost: (connection, why) => this.#ledger.lost(connection, why, this.#nowUs()),
+      onLost: (connection, why) => this.#onLost(connection, why),
       onIdleLost: (connection) => this.#onIdleLost(connection),
     };
     this.#connections = Array.from({ length: workload.connections }, (_, index) => {
@@ -129,9 +135,20 @@ class Generator {
   }
 
   #onFree(connection: HttpConnection): void {
+    const second = this.#then.get(connection);
+    if (second !== undefined) {
+      this.#then.delete(connection);
+      connection.isRead = false;
+      return this.#send(connection, second);
+    }
     if (this.#freeCount() === 0) this.#ledger.freed(this.#nowUs());
     this.#free.push(connection);
     this.#pump();
+  }
+
+  #onLost(connection: HttpConnection, why: string): void {
+    this.#then.delete(connection);
+    this.#ledger.lost(connection, why, this.#nowUs());
   }
 
   #onIdleLost(connection: HttpConnection): void {
@@ -140,7 +157,13 @@ class Generator {
   }
 
   #onAnswer(connection: HttpConnection, status: number): void {
-    const isSuccess = (status >= 200 && status < 300) || (status === 404 && connection.isGet);
+    const isSuccess = (status >= 200 && status < 300) || (status === 404 && connection.isRead);
+    // The second half of a read-modify-write; its latency counts from when the first was due.
+    if (isSuccess && connection.kind === 'modify' && connection.isRead) {
+      this.#then.set(connection, { method: 'put', key: connection.key, limit: 0 });
+      return;
+    }
+    if (isSuccess && connection.kind === 'insert') this.#requests.inserted(connection.key);
     this.#ledger.answered(connection, status, !isSuccess, this.#nowUs());
   }
 
@@ -158,10 +181,12 @@ class Generator {
         continue;
       }
       const connection = this.#nextFree();
-      const request = this.#draw();
+      const request = this.#requests.draw();
       connection.intendedUs = intendedUs;
       connection.sentUs = nowUs;
-      connection.isGet = request.method === 'GET';
+      connection.kind = request.kind;
+      connection.key = request.key;
+      connection.isRead = request.method === 'get';
       this.#send(connection, request);
     }
   }
@@ -196,7 +221,9 @@ class Generator {
     ledger.advance(nowUs);
     const oldestUs = nowUs - this.#options.timeoutMs * 1000;
     for (const connection of this.#connections) {
-      if (connection.isInFlight && connection.sentUs < oldestUs) connection.giveUp('timeout');
+      if (connection.sentUs >= oldestUs) continue;
+      if (connection.isInFlight) connection.giveUp('timeout');
+      else if (this.#then.has(connection)) this.#onLost(connection, 'timeout');
     }
     if (nowUs < ledger.endUs) return;
     this.#watch.end();
@@ -214,7 +241,7 @@ class Generator {
 
   #drop(nowUs: number): void {
     for (const connection of this.#connections) {
-      if (!connection.isInFlight) continue;
+      if (!connection.isInFlight && !this.#then.has(connection)) continue;
       connection.close();
       this.#ledger.lost(connection, cutOff, nowUs);
     }
@@ -223,10 +250,12 @@ class Generator {
   #onSecond(second: SecondResult): void {
     this.#options.onProgress({
       second: second.second,
+      due: second.due,
       completed: second.completed,
       failed: second.failed + second.unanswered,
       pending: second.pending,
       p99Us: percentileUs(second.latency, 99),
+      kinds: this.#breakdown.takeSecond(),
     });
   }
 }

@@ -9,6 +9,7 @@
 import { Buffer } from 'node:buffer';
 import { connect, type Socket } from 'node:net';
 import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import type { OperationKind } from './load-shape.ts';
 import { ResponseParser, type AnswerEnd } from './response-parser.ts';
 
 export interface ConnectionEvents {
@@ -40,7 +41,9 @@ export class HttpConnection {
   /** Of the request in flight. */
   intendedUs = 0;
   sentUs = 0;
-  isGet = false;
+  kind: OperationKind = 'get';
+  key = 0;
+  isRead = false;
   readonly #address: Address;
   readonly #events: ConnectionEvents;
   #socket: Socket | undefined;
@@ -130,9 +133,10 @@ export class HttpConnection {
     if (answer !== undefined) this.#answered(answer);
   }
 
-  #answered({ status, keepAlive, retryAfterMs }: AnswerEnd): void {
+  #answered({ status, keepAlive, retryAfterMs, isBroken }: AnswerEnd): void {
     this.#isInFlight = false;
-    this.#events.onAnswer(this, status, retryAfterMs);
+    if (isBroken === true) this.#events.onLost(this, 'range broken off');
+    else this.#events.onAnswer(this, status, retryAfterMs);
     if (this.#isClosed) return;
     if (keepAlive) this.#events.onFree(this);
     else this.#reopen(0);
