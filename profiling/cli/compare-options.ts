@@ -3,6 +3,7 @@
  * described they are those of `kvorum bench`.
  */
 import type { CompareSettings } from '../result/compare.ts';
+import type { Peer } from '../load/peer.ts';
 import { loadOperations } from '../load/result.ts';
 import type { Flags } from '../../src/settings/sources.ts';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
@@ -46,6 +47,15 @@ const ownFlags = new Set(['op', 'rate', 'seed', ...workloadDefaults.map(([flag])
 /** What says how to run; nothing of it goes together with files. */
 const runOptions: readonly Option[] = [
   option('modes', 'LIST', `Modes in the order of comparison, two or more of ${modes.join(', ')} (default all)`),
+  {
+    ...option(
+      'peer',
+      'STORE=URL',
+      'A running etcd (its HTTP gateway) or Redis to compare with: etcd=http://127.0.0.1:2379,',
+    ),
+    isRepeatable: true,
+  },
+  option('redis-wait', 'N', 'Replicas that a SET of --peer redis waits for (default 1)'),
   option('op', 'LIST', `Operations, of ${loadOperations.join(', ')} (default put,get)`),
   option('rates', 'LIST', `Requests a second that every mode meets (default ${ratesDefault.join(',')})`),
   option('rounds', 'N', 'How often each maximum is looked for, and each load is put on each mode (default 3)'),
@@ -86,6 +96,7 @@ export type CompareOrder =
   | {
       readonly kind: 'modes';
       readonly modes: readonly Mode[];
+      readonly peers: readonly Peer[];
       readonly settings: CompareSettings;
       readonly dataDirectory: string | undefined;
       readonly fillTimeoutMs: number;
@@ -107,10 +118,19 @@ export function regressionShareMax(flags: Flags): number | undefined {
 export function compareOrder(flags: Flags): CompareOrder {
   const [a, b] = [flags.get('a'), flags.get('b')];
   if (a === undefined && b === undefined) {
+    const peers = peersOf(flags);
+    const settings = compareSettings(flags);
+    assertSuitsPeers(settings, peers);
     return {
       kind: 'modes',
-      modes: filledChoices(flags, 'modes', { of: modes, least: 2, fallback: modes }),
-      settings: compareSettings(flags),
+      // With peers one mode is enough to compare, and usually the one that is meant.
+      modes: filledChoices(
+        flags,
+        'modes',
+        peers.length > 0 ? { of: modes, fallback: ['batched'] } : { of: modes, least: 2, fallback: modes },
+      ),
+      peers,
+      settings,
       dataDirectory: textFlag(flags, 'data'),
       fillTimeoutMs: fillTimeoutOf(flags),
       profileDirectory: textFlag(flags, 'profile'),
@@ -162,6 +182,47 @@ function compareSettings(flags: Flags): CompareSettings {
     targets,
     p99MsMax: timeFlag(flags, 'p99', { minMs: 1, fallbackMs: 50 }),
   };
+}
+
+function peersOf(flags: Flags): readonly Peer[] {
+  const waitReplicas = wholeFlag(flags, 'redis-wait');
+  const peers = listFlag(flags, 'peer', []).map((part): Peer => {
+    const [, kind, address = ''] = /^(etcd|redis)=(.+)$/.exec(part) ?? [];
+    const url = URL.canParse(address) ? new URL(address) : undefined;
+    const isKnown = url !== undefined && ['http:', 'redis:'].includes(url.protocol) && url.hostname !== '';
+    if (!isKnown || url.username !== '' || url.password !== '') {
+      return refuse(flags, 'peer', 'etcd=http://HOST:PORT or redis=redis://HOST:PORT, without a password');
+    }
+    const port = url.port || (kind === 'etcd' ? '2379' : '6379');
+    const wait = waitReplicas ?? 1;
+    const protocol = kind === 'etcd' ? ({ kind } as const) : ({ kind: 'redis', waitReplicas: wait } as const);
+    return { protocol, url: `http://${url.hostname}:${port}` };
+  });
+  if (new Set(peers.map(({ protocol }) => protocol.kind)).size < peers.length) {
+    return refuse(flags, 'peer', 'each store once');
+  }
+  if (waitReplicas !== undefined && !peers.some(({ protocol }) => protocol.kind === 'redis')) {
+    throw new KvorumError('bad-setting', '--redis-wait is of use only with --peer redis=URL');
+  }
+  return peers;
+}
+
+/** What other stores cannot be asked for. */
+function assertSuitsPeers({ ops, targets, ack, from }: CompareSettings, peers: readonly Peer[]): void {
+  if (peers.length === 0) return;
+  const [why] = [
+    ...(ops.includes('delete') ? ['--op delete'] : []),
+    ...(targets === 'all' ? ['--targets all'] : []),
+    ...(ack === null ? [] : ['--ack']),
+    ...(from === null ? [] : ['--from']),
+  ];
+  if (why !== undefined) throw new KvorumError('bad-setting', `--peer does not go together with ${why}`);
+}
+
+function wholeFlag(flags: Flags, flag: string): number | undefined {
+  const given = flags.get(flag);
+  if (given === undefined) return undefined;
+  return /^\d{1,2}$/.test(String(given)) ? Number(given) : refuse(flags, flag, 'a whole number from 0 to 99');
 }
 
 function ratesOf(flags: Flags): readonly number[] {

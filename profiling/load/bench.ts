@@ -8,10 +8,12 @@ import type { NodeObservation } from '../cluster/observation.ts';
 import { observeNodes, type NodeObserver } from '../cluster/observer.ts';
 import { builtInEngine } from './built-in-engine.ts';
 import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
-import { benchEnvironment } from './environment.ts';
+import { benchEnvironment, machineEnvironment } from './environment.ts';
 import { askNode, assertReady } from '../cluster/node-client.ts';
+import { describePeer, observePeer } from './peer-probe.ts';
+import type { Peer } from './peer.ts';
 import { mixText, stagesText, valueSizesText } from './load-shape.ts';
-import { benchSchema, type BenchResult, type Bounds, type Workload } from './result.ts';
+import { benchSchema, type BenchEnvironment, type BenchResult, type Bounds, type Workload } from './result.ts';
 import { judgeRun, perSecond } from './verdict.ts';
 
 export interface BenchOptions extends Pick<LoadOptions, 'signal' | 'onProgress'> {
@@ -30,9 +32,7 @@ export async function runBench(workload: Workload, options: BenchOptions = {}): 
   const { engine = builtInEngine(), bounds = {}, signal, onProgress } = options;
   const [first] = workload.targets;
   if (first === undefined) throw new KvorumError('bad-setting', 'No target: give at least one URL');
-  await assertReady(workload.targets);
-  const environment = await benchEnvironment(first);
-  const observer = await observeNodes(await nodesOf(workload.targets));
+  const { environment, observer } = await siteOf(workload, first);
   const window = observationWindow(observer, workload.durationMs);
   let loaded: LoadResult;
   let nodes: readonly NodeObservation[];
@@ -58,6 +58,33 @@ export async function runBench(workload: Workload, options: BenchOptions = {}): 
     ...run,
     nodes,
     environment,
+  };
+}
+
+interface Site {
+  readonly environment: BenchEnvironment;
+  readonly observer: NodeObserver;
+}
+
+async function siteOf({ protocol, targets }: Workload, url: string): Promise<Site> {
+  if (protocol !== undefined) {
+    const peer = { protocol, url };
+    return { environment: await peerEnvironment(peer), observer: observePeer(peer, await describePeer(peer)) };
+  }
+  await assertReady(targets);
+  return { environment: await benchEnvironment(url), observer: await observeNodes(await nodesOf(targets)) };
+}
+
+/** Where another store's run took place. Throws `KvorumError` where it does not answer. */
+export async function peerEnvironment(peer: Peer): Promise<BenchEnvironment> {
+  const { version, durability, members } = await describePeer(peer);
+  const store = { records: null, loggedRecords: null, bytes: null, fileSystem: null };
+  return {
+    ...machineEnvironment(),
+    cluster: { store: version, durability },
+    nodeCount: members.length,
+    store,
+    changedSettings: null,
   };
 }
 

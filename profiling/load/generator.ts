@@ -10,14 +10,15 @@ import { performance } from 'node:perf_hooks';
 import { Breakdown } from './breakdown.ts';
 import type { LoadProgress, LoadResult } from './engine.ts';
 import { percentileUs, sumOf } from './histogram.ts';
-import { HttpConnection, reach, type Address, type ConnectionEvents } from './http-connection.ts';
+import { LoadConnection, reach, type Address, type ConnectionEvents } from './connection.ts';
 import { cutOff, Ledger } from './ledger.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { seededRandom } from './random.ts';
-import { kindsOf, requestSource, sender, type LoadRequest, type RequestSource } from './requests.ts';
+import { kindsOf, requestSource, type LoadRequest, type RequestSource } from './requests.ts';
 import type { SecondResult, Workload } from './result.ts';
 import { saturation } from './saturation.ts';
 import { schedule } from './schedule.ts';
+import { wireOf } from './wire.ts';
 
 export interface GenerateOptions {
   /** A request without an answer after this, from its sending, is given up. */
@@ -44,15 +45,15 @@ class Generator {
   readonly #workload: Workload;
   readonly #options: GenerateOptions;
   readonly #ledger: Ledger;
-  readonly #connections: HttpConnection[];
+  readonly #connections: LoadConnection[];
   /** Connections that can take a request; the one that is free the longest takes the next. */
-  readonly #free: HttpConnection[] = [];
+  readonly #free: LoadConnection[] = [];
   #freeHead = 0;
   readonly #requests: RequestSource;
   readonly #breakdown: Breakdown;
   /** Of operations of two requests: what is sent once the connection can take it. */
-  readonly #then = new Map<HttpConnection, LoadRequest>();
-  readonly #send: (connection: HttpConnection, request: LoadRequest) => void;
+  readonly #then = new Map<LoadConnection, LoadRequest>();
+  readonly #send: (connection: LoadConnection, request: LoadRequest) => void;
   readonly #watch = new LoopWatch();
   #startMs = Infinity;
   #isArmed = false;
@@ -80,7 +81,8 @@ class Generator {
       onSecond: (second) => this.#onSecond(second),
     });
     this.#requests = requestSource(workload);
-    this.#send = sender(workload);
+    const { send, parserFor } = wireOf(workload);
+    this.#send = send;
     const events: ConnectionEvents = {
       onFree: (connection) => this.#onFree(connection),
       onAnswer: (connection, status) => this.#onAnswer(connection, status),
@@ -89,7 +91,7 @@ class Generator {
     };
     this.#connections = Array.from({ length: workload.connections }, (_, index) => {
       const target = index % addresses.length;
-      return new HttpConnection(target, addresses[target] as Address, events);
+      return new LoadConnection(target, addresses[target] as Address, events, parserFor);
     });
   }
 
@@ -134,7 +136,7 @@ class Generator {
     return this.#free.length - this.#freeHead;
   }
 
-  #onFree(connection: HttpConnection): void {
+  #onFree(connection: LoadConnection): void {
     const second = this.#then.get(connection);
     if (second !== undefined) {
       this.#then.delete(connection);
@@ -146,17 +148,17 @@ class Generator {
     this.#pump();
   }
 
-  #onLost(connection: HttpConnection, why: string): void {
+  #onLost(connection: LoadConnection, why: string): void {
     this.#then.delete(connection);
     this.#ledger.lost(connection, why, this.#nowUs());
   }
 
-  #onIdleLost(connection: HttpConnection): void {
+  #onIdleLost(connection: LoadConnection): void {
     const index = this.#free.indexOf(connection, this.#freeHead);
     if (index >= 0) this.#free.splice(index, 1);
   }
 
-  #onAnswer(connection: HttpConnection, status: number): void {
+  #onAnswer(connection: LoadConnection, status: number): void {
     const isSuccess = (status >= 200 && status < 300) || (status === 404 && connection.isRead);
     // The second half of a read-modify-write; its latency counts from when the first was due.
     if (isSuccess && connection.kind === 'modify' && connection.isRead) {
@@ -191,8 +193,8 @@ class Generator {
     }
   }
 
-  #nextFree(): HttpConnection {
-    const connection = this.#free[this.#freeHead++] as HttpConnection;
+  #nextFree(): LoadConnection {
+    const connection = this.#free[this.#freeHead++] as LoadConnection;
     if (this.#freeHead > 1024 && this.#freeHead * 2 > this.#free.length) {
       this.#free.splice(0, this.#freeHead);
       this.#freeHead = 0;

@@ -1,6 +1,6 @@
 /** What each request is about: which operation, on which key, with how large a value; and its bytes over HTTP. */
 import { Buffer } from 'node:buffer';
-import { largeValueBytes, type HttpConnection } from './http-connection.ts';
+import { largeValueBytes, type LoadConnection } from './connection.ts';
 import { keyName, keyPicker, keyWidth, type Frontier } from './keys.ts';
 import { rangeRecordsMaxDefault, sharesOf, type OperationKind, type ValueSize } from './load-shape.ts';
 import { seededRandom } from './random.ts';
@@ -115,7 +115,7 @@ const verbs = { get: 'GET', put: 'PUT', delete: 'DELETE', range: 'GET' } as cons
 /** Sends a request on a connection. Small values stand behind the head in one string, which costs one write. */
 export function sender(
   workload: Values & Pick<Workload, 'targets' | 'keys' | 'ack' | 'from'>,
-): (connection: HttpConnection, request: LoadRequest) => void {
+): (connection: LoadConnection, request: LoadRequest) => void {
   const path = pathOf(workload);
   const ends = workload.targets.map((url) => ` HTTP/1.1\r\nhost: ${new URL(url).host}\r\n`);
   const drawValue = valueDrawer(workload, (bytes) => {

@@ -6,6 +6,7 @@
  */
 import type { NodeObservation } from '../cluster/observation.ts';
 import type { LatencyCounts } from './histogram.ts';
+import type { PeerProtocol } from './peer.ts';
 import type { Mix, OperationKind, Stage, ValueSize } from './load-shape.ts';
 
 export const benchSchema = 'kvorum-bench/1';
@@ -44,6 +45,8 @@ export interface Workload {
   readonly from: number | null;
   /** Base URLs that the connections go to, in turns. */
   readonly targets: readonly string[];
+  /** Of another store than Kvorum. */
+  readonly protocol?: PeerProtocol;
   readonly seed: number;
 }
 
@@ -146,7 +149,7 @@ export interface Totals {
 
 export interface StatusCount {
   /**
-   * `201`, or what happened instead of an answer: `connection lost`, `timeout`, `not HTTP`; `not sent` where no connection
+   * `201`, or what happened instead of an answer: `connection lost`, `timeout`, `not an answer`; `not sent` where no connection
    * was free until the end, `cut` where an interrupted run did not wait for the answer.
    */
   readonly status: string;

@@ -54,7 +54,9 @@ export function clusterSentence(environment: BenchEnvironment): string {
   const { cluster, nodeCount, changedSettings } = environment;
   const { bytes, fileSystem } = storeOf(environment);
   const isOne = nodeCount === 1;
-  const named = ['mode', 'durability'].flatMap((name) => (cluster[name] === undefined ? [] : [String(cluster[name])]));
+  const named = ['store', 'mode', 'durability'].flatMap((name) =>
+    cluster[name] === undefined ? [] : [String(cluster[name])],
+  );
   const others = Object.entries(changedSettings ?? {}).filter(([flag]) => flag !== 'mode' && flag !== 'durability');
   const parts = [
     `${nodeCount} node${isOne ? '' : 's'}`,

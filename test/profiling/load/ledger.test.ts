@@ -186,7 +186,12 @@ test('what an interruption cut is cut, in flight or not yet sent, and no error',
     breakdown: new Breakdown(['put'], undefined),
     onSecond: () => {},
   });
-  const sent = [0, 1000].map((atUs) => ({ target: 0, kind: 'put' as const, intendedUs: ledger.take(atUs) ?? NaN, sentUs: atUs }));
+  const sent = [0, 1000].map((atUs) => ({
+    target: 0,
+    kind: 'put' as const,
+    intendedUs: ledger.take(atUs) ?? NaN,
+    sentUs: atUs,
+  }));
   // No connection is free for the three that are due until 4 ms.
   ledger.cut(4500);
   const [answered, dropped] = sent;
