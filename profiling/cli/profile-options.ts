@@ -16,9 +16,11 @@ import {
   fillTimeoutOf,
   noFill,
   workloadOf,
+  workloadOptions,
   type ClusterChoice,
 } from './bench-flags.ts';
 import { reportFormat, type OutputFormat } from './output-files.ts';
+import { loadShapeOptions } from './load-shape-flags.ts';
 import type { Option } from '../../src/cli/command.ts';
 import { choiceFlag, textFlag } from '../../src/cli/parse.ts';
 
@@ -51,7 +53,8 @@ const opsDefault = ['put', 'get'] as const;
 /** Those of the bench that mean the same here. */
 const sharedFlags = new Set(benchOptions.map(({ flag }) => flag));
 const ownFlags = ['op', 'rate', 'duration', 'warmup', 'find-max', 'json', 'report', 'junit', 'spectrum', 'fill'];
-for (const flag of [...ownFlags, ...boundOptions.map(({ flag: bound }) => bound)]) sharedFlags.delete(flag);
+for (const { flag } of [...loadShapeOptions, ...boundOptions]) sharedFlags.delete(flag);
+for (const flag of [...ownFlags, 'metrics-port']) sharedFlags.delete(flag);
 
 export const profileOptions: readonly Option[] = [
   {
@@ -88,6 +91,7 @@ export const profileOptions: readonly Option[] = [
     placeholder: 'FILE',
     about: `The cluster's secret, for --target (default ${settingsTable.clusterSecret.environmentName})`,
   },
+  ...workloadOptions.filter(({ flag }) => flag === 'value-bytes'),
   ...benchOptions.filter(({ flag }) => sharedFlags.has(flag)),
 ];
 
