@@ -28,7 +28,7 @@ const rateMax = 1_000_000;
 const ratesMax = 16;
 /** As in the study. */
 const ratesDefault = [1000, 6000];
-const maximumShare = 0.6;
+const maximumShareDefault = 0.6;
 const roundsMax = 100;
 /** Shorter than the bench's own, since a comparison makes some dozens of runs. */
 const workloadDefaults = [
@@ -58,13 +58,15 @@ const runOptions: readonly Option[] = [
   option('redis-wait', 'N', 'Replicas that a SET of --peer redis waits for (default 1)'),
   option('op', 'LIST', `Operations, of ${loadOperations.join(', ')} (default put,get)`),
   option('rates', 'LIST', `Requests a second that every mode meets (default ${ratesDefault.join(',')})`),
+  option(
+    'share',
+    'SHARE',
+    `Of its own maximum, which each mode meets besides; 0 for none (default ${maximumShareDefault})`,
+  ),
   option('rounds', 'N', 'How often each maximum is looked for, and each load is put on each mode (default 3)'),
   option('p99', 'TIME', 'Bound of the 99th percentile for a rate to count as a maximum held (default 50ms)'),
-  option(
-    'duration',
-    'TIME',
-    'What is measured of each run; a third, but 3s, where a maximum is looked for (default 10s)',
-  ),
+  option('duration', 'TIME', 'What is measured of each run (default 10s)'),
+  option('search-duration', 'TIME', 'Of runs that look for a maximum (default a third of --duration, 3s at least)'),
   option('warmup', 'TIME', 'Load before that, not measured (default 2s)'),
   option('keys', 'N', 'Size of the key space, all of it written before the first run (default 10000)'),
   ...workloadOptions.filter(({ flag }) => !ownFlags.has(flag)),
@@ -174,10 +176,13 @@ function compareSettings(flags: Flags): CompareSettings {
     from,
     ops: filledChoices(flags, 'op', { of: loadOperations, fallback: ['put', 'get'] }),
     rates: ratesOf(flags),
-    maximumShare,
+    maximumShare: shareOf(flags),
     rounds: countFlag(flags, 'rounds', roundsMax) ?? 3,
     nodes,
-    searchDurationMs: Math.max(Math.min(durationMs, searchDurationMsLeast), Math.round(durationMs / 3)),
+    searchDurationMs: timeFlag(flags, 'search-duration', {
+      minMs: durationMsMin,
+      fallbackMs: Math.max(Math.min(durationMs, searchDurationMsLeast), Math.round(durationMs / 3)),
+    }),
     durability: choiceFlag(flags, 'durability', durabilities, 'fsync'),
     targets,
     p99MsMax: timeFlag(flags, 'p99', { minMs: 1, fallbackMs: 50 }),
@@ -223,6 +228,13 @@ function wholeFlag(flags: Flags, flag: string): number | undefined {
   const given = flags.get(flag);
   if (given === undefined) return undefined;
   return /^\d{1,2}$/.test(String(given)) ? Number(given) : refuse(flags, flag, 'a whole number from 0 to 99');
+}
+
+function shareOf(flags: Flags): number {
+  const given = flags.get('share');
+  if (given === undefined) return maximumShareDefault;
+  const share = /^(?:0|1|0\.\d{1,3})$/.test(String(given)) ? Number(given) : NaN;
+  return share >= 0 ? share : refuse(flags, 'share', 'a number from 0 to 1');
 }
 
 function ratesOf(flags: Flags): readonly number[] {
