@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * What a request costs the load generator, in CPU microseconds of the client's process: the bench's own HTTP client
- * (profiling/load/http-connection.ts) against undici and node:http, 64 connections, one request at a time on each, PUTs
+ * (profiling/load/connection.ts) against undici and node:http, 64 connections, one request at a time on each, PUTs
  * of 64 bytes, against a server over node:net in a process of its own. The clients take turns, several rounds, so that a
  * machine that drifts favours none; medians are printed.
  *
@@ -13,7 +13,7 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Client } from 'undici';
-import { HttpConnection } from '../dist/profiling/load/http-connection.js';
+import { LoadConnection } from '../dist/profiling/load/connection.js';
 
 const connections = 64;
 const value = 'v'.repeat(64);
@@ -50,7 +50,7 @@ const clients = {
       onLost: () => {},
       onIdleLost: () => {},
     };
-    const all = Array.from({ length: connections }, () => new HttpConnection(0, { host: '127.0.0.1', port }, events));
+    const all = Array.from({ length: connections }, () => new LoadConnection(0, { host: '127.0.0.1', port }, events));
     return () => all.forEach((connection) => connection.close());
   },
   undici(port, state) {

@@ -129,6 +129,9 @@ const startNumber = randomInt(1, 2 ** 32);
 /** How long a start waits for the nodes that it is to form a cluster with, milliseconds. */
 const FORMING_MS_MAX = 1000;
 
+/** The methods whose requests are counted by their names. */
+const countedMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
+
 interface NodeParts extends Beginning {
   readonly pool: WorkerPool;
 }
@@ -203,18 +206,16 @@ class Node implements NodeView {
       },
       log,
     });
-    const { keyBytesMax, valueBytesMax, bodyBytesInFlightMax } = settings;
+    const { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, consistency } = settings;
     const nodeCount = topology.nodes.length;
     const { replicationFactor } = clusterList(settings, topology);
-    const { consistency } = settings;
     const limits = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, nodeCount, replicationFactor, consistency };
-    const knownMethods = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
     this.#answerBytes = new AnswerBytes(settings.answerBytesInFlightMax);
     this.#entity = new EntityHandler({
       dispatcher: this.#dispatcher,
       answers: this.#answerBytes,
       limits,
-      onRefused: (method, status) => this.#requests.observe(knownMethods.has(method) ? method : 'other', status, 0),
+      onRefused: (method, status) => this.#requests.observe(countedMethods.has(method) ? method : 'other', status, 0),
     });
     this.#profiler = new Profiler({
       clusterSecret: settings.clusterSecret,

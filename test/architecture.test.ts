@@ -76,11 +76,16 @@ const rooms: Readonly<Record<string, string>> = {
     'src/diagnostics, src/domain, type src/waits, src/child-environment.ts, src/free-ports.ts, profiling/cluster, ' +
     'profiling/capture',
   'profiling/profile':
-    'src/diagnostics, src/waits, profiling/load, profiling/attribution, profiling/result, profiling/capture, ' +
+    'src/diagnostics, src/waits, profiling/cluster, profiling/load, profiling/attribution, profiling/result, profiling/capture, ' +
     'profiling/locks, profiling/waits, profiling/compare, profiling/report, profiling/clinic',
   'profiling/cli':
-    'src/diagnostics, src/domain, src/settings, src/cli, profiling/cluster, profiling/load, profiling/result, ' +
-    'profiling/capture, profiling/compare, profiling/report, profiling/clinic, profiling/profile',
+    'src/diagnostics, src/domain, src/settings, src/settings/kinds.ts, src/cli, profiling/cluster, profiling/load, ' +
+    'profiling/result, profiling/capture, profiling/flame, profiling/compare, profiling/report, profiling/clinic, ' +
+    'profiling/profile',
+  // What docs/study.md tells, by the commands as processes.
+  'profiling/study':
+    'src/diagnostics, src/formats, profiling/cluster, profiling/load, profiling/attribution, profiling/result, ' +
+    'profiling/compare, profiling/report, profiling/clinic',
   // The one table of commands, those of profiling too, and what reads a command line by it.
   'src/cli/commands.ts': 'src/cli, profiling/cli',
   'src/cli/command-line.ts': `${shared}, type src/settings, src/cli, src/cli/commands.ts`,
@@ -103,7 +108,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'scripts/http-clients.mjs',
   ],
   uplot: ['profiling/browser/line-chart.ts'],
-  'playwright-core': ['profiling/clinic/graph-check.ts'],
+  'playwright-core': ['profiling/clinic/graph-check.ts', 'profiling/study/pictures.ts'],
 };
 
 /** Rooms whose files do no I/O, read no clock and set no timers. */

@@ -52,7 +52,6 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/http/range-query.ts', 'parse-admit'],
   ['src/http/entity.ts', 'parse-admit'],
   ['src/http/admin.ts', 'metrics'],
-  ['src/http/prometheus.ts', 'metrics'],
   ['src/http/request-metrics.ts', 'metrics'],
   ['src/http/profile.ts', 'profiler'],
   ['src/dispatch/', 'dispatch'],

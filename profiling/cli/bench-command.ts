@@ -22,6 +22,8 @@ export const benchCommand: Command = {
     'kvorum bench --op mixed --read-share 0.9 --distribution zipfian --targets all --json mixed.json',
     'kvorum bench --up 3 --find-max --p99 20ms',
     'kvorum bench --up 3 --rate 2000 --p99 20ms --errors-max 0.1% --junit bench.xml --output markdown',
+    'kvorum bench --up 3 --fill --workload b --stages 1000:30s,6000:2m,0:10s',
+    'kvorum bench --mix get=80,put=15,delete=4,range=1 --value-bytes 100:80,1KiB:15,64KiB:5',
   ],
   run: async (invocation) => (await import('./bench.ts')).bench(invocation),
 };

@@ -15,6 +15,8 @@ import type { Option } from '../../src/cli/command.ts';
 import { choiceFlag, countFlag, refuseFlag, textFlag } from '../../src/cli/parse.ts';
 import { sharedSettingOptions } from '../../src/cli/setting-options.ts';
 import { junitOption, reportFormat, reportOutputOption, type OutputFiles, type OutputFormat } from './output-files.ts';
+import { engineForShape, loadShapeOptions, shapedLoad } from './load-shape-flags.ts';
+import { parseTime } from './time.ts';
 
 export interface BenchPlan {
   /** All but the targets, which an own cluster has only when it runs. */
@@ -27,6 +29,7 @@ export interface BenchPlan {
   readonly bounds: Bounds;
   /** Whether the highest rate within the bounds is looked for. */
   readonly isSearch: boolean;
+  readonly metricsPort: number | undefined;
   readonly files: OutputFiles;
   readonly output: OutputFormat;
   /** The percentiles in small steps, as wrk2 prints them. */
@@ -46,7 +49,6 @@ const targetDefault = 'http://localhost:8080';
 const rateMax = 1_000_000;
 const keysMax = 1_000_000_000;
 const connectionsMax = 10_000;
-const durationMsMax = 24 * 3_600_000;
 /** Of a search. */
 const p99MsMaxDefault = 50;
 
@@ -103,13 +105,15 @@ export const benchOptions: readonly Option[] = [
   { flag: 'up', placeholder: 'N', about: 'Start a cluster of N local nodes for the run' },
   { flag: 'data', placeholder: 'DIR', about: 'Directory of the nodes of --up, kept (default: a temporary one)' },
   { flag: 'targets', placeholder: targetChoices.join('|'), about: 'Load on the first node or on all; default one' },
-  ...workloadOptions,
+  ...workloadOptions.filter(({ flag }) => flag !== 'value-bytes'),
+  ...loadShapeOptions,
   { flag: 'fill', about: 'Put every key once before, at the rate that the nodes take' },
   fillTimeoutOption,
   { flag: 'find-max', about: 'Search for the highest rate that is held, from --rate on' },
   ...boundOptions,
   ...engineOptions,
   { flag: 'spectrum', about: 'Print the percentiles in small steps, too, as HdrHistogram does' },
+  { flag: 'metrics-port', placeholder: 'PORT', about: 'The running load for Prometheus, on loopback at /metrics' },
   { flag: 'json', placeholder: 'FILE', about: 'Write the result as JSON' },
   { flag: 'report', placeholder: 'FILE', about: 'Write an HTML report' },
   junitOption,
@@ -121,7 +125,7 @@ export const benchOptions: readonly Option[] = [
 export function planBench(flags: Flags, environment: Environment): BenchPlan {
   const cluster = clusterOf(flags, environment);
   const targets = choiceFlag(flags, 'targets', targetChoices, 'one');
-  const workload = workloadOf(flags);
+  const workload = shapedLoad(flags, workloadOf);
   const targetCount = cluster.kind === 'running' ? cluster.urls.length : cluster.count;
   if (targets === 'all' && workload.connections < targetCount) {
     refuseFlag('connections', workload.connections, `at least one for each of the ${targetCount} targets`);
@@ -130,10 +134,11 @@ export function planBench(flags: Flags, environment: Environment): BenchPlan {
     cluster,
     targets,
     workload,
-    engine: engineOf(flags, workload),
+    engine: engineForShape(flags, engineOf(flags, workload)),
     fillTimeoutMs: flags.get('fill') === true ? fillTimeoutOf(flags) : noFill(flags),
     bounds: boundsOf(flags),
     isSearch: flags.get('find-max') === true,
+    metricsPort: countFlag(flags, 'metrics-port', 65_535),
     files: { json: fileFlag(flags, 'json'), report: fileFlag(flags, 'report'), junit: fileFlag(flags, 'junit') },
     output: reportFormat(flags),
     hasSpectrum: flags.get('spectrum') === true,
@@ -183,14 +188,11 @@ export function timeFlag(
 ): number {
   const given = flags.get(flag);
   if (given === undefined) return fallbackMs;
-  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(String(given)) ?? [];
-  const timeMs = Math.round(Number(digits) * (unitMs[unit] ?? NaN));
-  if (timeMs >= minMs && timeMs <= durationMsMax) return timeMs;
+  const timeMs = parseTime(String(given));
+  if (timeMs !== undefined && timeMs >= minMs) return timeMs;
   const least = minMs === 0 ? '0s' : `${minMs}ms`;
   return refuseFlag(flag, given, `a time like 500ms, 30s or 3m, from ${least} to 24h`);
 }
-
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** The parts of a flag that takes a list, none of them empty. Throws `bad-setting`. */
 export function listFlag(flags: Flags, flag: string, fallback: readonly string[]): readonly string[] {

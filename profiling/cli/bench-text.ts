@@ -10,6 +10,7 @@ import { spectrumText } from '../load/spectrum.ts';
 import { clusterSentence, loadSentence } from '../report/environment.ts';
 import { plain, quantity } from '../result/quantity.ts';
 import { fitted, printable, renderTable } from '../../src/cli/output.ts';
+import { shapeTables } from './load-shape-text.ts';
 
 /** The spectrum of good answers stands before it where it was asked for. */
 export function benchText(result: BenchResult, { hasSpectrum }: { readonly hasSpectrum: boolean }): string {
@@ -17,6 +18,7 @@ export function benchText(result: BenchResult, { hasSpectrum }: { readonly hasSp
   const parts = [
     ...(hasSpectrum ? [`${spectrumText(result.latency)}\n`] : []),
     ...(search.length > 0 ? [`${stepsTable(search)}\n`] : []),
+    shapeTables(result),
     summary(result),
   ];
   return printable(parts.join(''));

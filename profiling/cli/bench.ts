@@ -4,10 +4,13 @@
  */
 import { startLocalCluster } from '../cluster/local-cluster.ts';
 import { nodesOf, runBench } from '../load/bench.ts';
-import type { LoadEngine } from '../load/engine.ts';
+import { benchMetrics } from '../load/bench-metrics.ts';
+import type { LoadEngine, LoadProgress } from '../load/engine.ts';
 import { fillKeys } from '../load/fill.ts';
 import { fillLineMs } from '../load/fill-progress.ts';
 import { findMax, searchVerdict } from '../load/find-max.ts';
+import { LiveFigures } from '../load/live-figures.ts';
+import { plannedRate } from '../load/load-shape.ts';
 import { assertReady } from '../cluster/node-client.ts';
 import type { BenchResult, SearchStep, Workload } from '../load/result.ts';
 import { selectEngine } from '../load/select-engine.ts';
@@ -17,6 +20,7 @@ import { assertWritable, writeBenchFiles } from './output-files.ts';
 import { planBench, type BenchPlan } from './bench-flags.ts';
 import { BenchProgress } from './bench-progress.ts';
 import { benchText } from './bench-text.ts';
+import { serveMetrics } from './metrics-server.ts';
 import { messageOf } from '../../src/diagnostics/errors.ts';
 import type { Invocation } from '../../src/cli/command.ts';
 import { exitCodes, type ExitCode } from '../../src/cli/exit-codes.ts';
@@ -56,8 +60,9 @@ async function benchNodes(plan: BenchPlan, { engine, urls, signal }: Bench): Pro
   };
   if (plan.fillTimeoutMs !== null && !(await fill(workload, plan.fillTimeoutMs, signal))) return exitCodes.interrupted;
   if (signal.aborted) return exitCodes.interrupted;
-  const run = (rate: number): Promise<BenchResult> => measure({ ...workload, rate }, { plan, engine, signal });
-  if (plan.isSearch) return search(plan, run, workload.rate);
+  await using live = await liveMetrics(plan.metricsPort);
+  const run = (rate: number): Promise<BenchResult> => measure({ ...workload, rate }, { plan, engine, signal, live });
+  if (plan.isSearch) return await search(plan, run, workload.rate);
   const result = await run(workload.rate);
   await tellResult(plan, result);
   return exitCodeOf(result);
@@ -97,7 +102,7 @@ async function allOf(urls: readonly string[]): Promise<readonly string[]> {
 
 async function measure(
   workload: Workload,
-  { plan, engine, signal }: { readonly plan: BenchPlan; readonly engine: LoadEngine; readonly signal: AbortSignal },
+  { plan, engine, signal, live }: Pick<Bench, 'engine' | 'signal'> & { readonly plan: BenchPlan; readonly live: Live },
 ): Promise<BenchResult> {
   const progress = new BenchProgress(workload, engine.name);
   try {
@@ -106,11 +111,32 @@ async function measure(
       signal,
       command: plan.command,
       bounds: plan.bounds,
-      onProgress: (seen) => progress.show(seen),
+      onProgress: (seen) => {
+        progress.show(seen);
+        live.add(workload, seen);
+      },
     });
   } finally {
     progress.end();
   }
+}
+
+interface Live extends AsyncDisposable {
+  add(workload: Workload, progress: LoadProgress): void;
+}
+
+/** All runs of the command as one series of metrics. */
+async function liveMetrics(port: number | undefined): Promise<Live> {
+  const figures = new LiveFigures();
+  let rate = 0;
+  const server = port === undefined ? undefined : await serveMetrics(port, () => benchMetrics(figures, rate));
+  return {
+    add: (workload, progress) => {
+      figures.add(progress);
+      rate = plannedRate(workload, progress.second * 1e6);
+    },
+    [Symbol.asyncDispose]: async () => server?.[Symbol.asyncDispose](),
+  };
 }
 
 async function fill(workload: Workload, timeoutMs: number, signal: AbortSignal): Promise<boolean> {

@@ -3,6 +3,7 @@
  * described they are those of `kvorum bench`.
  */
 import type { CompareSettings } from '../result/compare.ts';
+import type { Peer } from '../load/peer.ts';
 import { loadOperations } from '../load/result.ts';
 import type { Flags } from '../../src/settings/sources.ts';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
@@ -27,7 +28,7 @@ const rateMax = 1_000_000;
 const ratesMax = 16;
 /** As in the study. */
 const ratesDefault = [1000, 6000];
-const maximumShare = 0.6;
+const maximumShareDefault = 0.6;
 const roundsMax = 100;
 /** Shorter than the bench's own, since a comparison makes some dozens of runs. */
 const workloadDefaults = [
@@ -46,15 +47,26 @@ const ownFlags = new Set(['op', 'rate', 'seed', ...workloadDefaults.map(([flag])
 /** What says how to run; nothing of it goes together with files. */
 const runOptions: readonly Option[] = [
   option('modes', 'LIST', `Modes in the order of comparison, two or more of ${modes.join(', ')} (default all)`),
+  {
+    ...option(
+      'peer',
+      'STORE=URL',
+      'A running etcd (its HTTP gateway) or Redis to compare with: etcd=http://127.0.0.1:2379,',
+    ),
+    isRepeatable: true,
+  },
+  option('redis-wait', 'N', 'Replicas that a SET of --peer redis waits for (default 1)'),
   option('op', 'LIST', `Operations, of ${loadOperations.join(', ')} (default put,get)`),
   option('rates', 'LIST', `Requests a second that every mode meets (default ${ratesDefault.join(',')})`),
+  option(
+    'share',
+    'SHARE',
+    `Of its own maximum, which each mode meets besides; 0 for none (default ${maximumShareDefault})`,
+  ),
   option('rounds', 'N', 'How often each maximum is looked for, and each load is put on each mode (default 3)'),
   option('p99', 'TIME', 'Bound of the 99th percentile for a rate to count as a maximum held (default 50ms)'),
-  option(
-    'duration',
-    'TIME',
-    'What is measured of each run; a third, but 3s, where a maximum is looked for (default 10s)',
-  ),
+  option('duration', 'TIME', 'What is measured of each run (default 10s)'),
+  option('search-duration', 'TIME', 'Of runs that look for a maximum (default a third of --duration, 3s at least)'),
   option('warmup', 'TIME', 'Load before that, not measured (default 2s)'),
   option('keys', 'N', 'Size of the key space, all of it written before the first run (default 10000)'),
   ...workloadOptions.filter(({ flag }) => !ownFlags.has(flag)),
@@ -86,6 +98,7 @@ export type CompareOrder =
   | {
       readonly kind: 'modes';
       readonly modes: readonly Mode[];
+      readonly peers: readonly Peer[];
       readonly settings: CompareSettings;
       readonly dataDirectory: string | undefined;
       readonly fillTimeoutMs: number;
@@ -107,10 +120,19 @@ export function regressionShareMax(flags: Flags): number | undefined {
 export function compareOrder(flags: Flags): CompareOrder {
   const [a, b] = [flags.get('a'), flags.get('b')];
   if (a === undefined && b === undefined) {
+    const peers = peersOf(flags);
+    const settings = compareSettings(flags);
+    assertSuitsPeers(settings, peers);
     return {
       kind: 'modes',
-      modes: filledChoices(flags, 'modes', { of: modes, least: 2, fallback: modes }),
-      settings: compareSettings(flags),
+      // With peers one mode is enough to compare, and usually the one that is meant.
+      modes: filledChoices(
+        flags,
+        'modes',
+        peers.length > 0 ? { of: modes, fallback: ['batched'] } : { of: modes, least: 2, fallback: modes },
+      ),
+      peers,
+      settings,
       dataDirectory: textFlag(flags, 'data'),
       fillTimeoutMs: fillTimeoutOf(flags),
       profileDirectory: textFlag(flags, 'profile'),
@@ -154,14 +176,65 @@ function compareSettings(flags: Flags): CompareSettings {
     from,
     ops: filledChoices(flags, 'op', { of: loadOperations, fallback: ['put', 'get'] }),
     rates: ratesOf(flags),
-    maximumShare,
+    maximumShare: shareOf(flags),
     rounds: countFlag(flags, 'rounds', roundsMax) ?? 3,
     nodes,
-    searchDurationMs: Math.max(Math.min(durationMs, searchDurationMsLeast), Math.round(durationMs / 3)),
+    searchDurationMs: timeFlag(flags, 'search-duration', {
+      minMs: durationMsMin,
+      fallbackMs: Math.max(Math.min(durationMs, searchDurationMsLeast), Math.round(durationMs / 3)),
+    }),
     durability: choiceFlag(flags, 'durability', durabilities, 'fsync'),
     targets,
     p99MsMax: timeFlag(flags, 'p99', { minMs: 1, fallbackMs: 50 }),
   };
+}
+
+function peersOf(flags: Flags): readonly Peer[] {
+  const waitReplicas = wholeFlag(flags, 'redis-wait');
+  const peers = listFlag(flags, 'peer', []).map((part): Peer => {
+    const [, kind, address = ''] = /^(etcd|redis)=(.+)$/.exec(part) ?? [];
+    const url = URL.canParse(address) ? new URL(address) : undefined;
+    const isKnown = url !== undefined && ['http:', 'redis:'].includes(url.protocol) && url.hostname !== '';
+    if (!isKnown || url.username !== '' || url.password !== '') {
+      return refuse(flags, 'peer', 'etcd=http://HOST:PORT or redis=redis://HOST:PORT, without a password');
+    }
+    const port = url.port || (kind === 'etcd' ? '2379' : '6379');
+    const wait = waitReplicas ?? 1;
+    const protocol = kind === 'etcd' ? ({ kind } as const) : ({ kind: 'redis', waitReplicas: wait } as const);
+    return { protocol, url: `http://${url.hostname}:${port}` };
+  });
+  if (new Set(peers.map(({ protocol }) => protocol.kind)).size < peers.length) {
+    return refuse(flags, 'peer', 'each store once');
+  }
+  if (waitReplicas !== undefined && !peers.some(({ protocol }) => protocol.kind === 'redis')) {
+    throw new KvorumError('bad-setting', '--redis-wait is of use only with --peer redis=URL');
+  }
+  return peers;
+}
+
+/** What other stores cannot be asked for. */
+function assertSuitsPeers({ ops, targets, ack, from }: CompareSettings, peers: readonly Peer[]): void {
+  if (peers.length === 0) return;
+  const [why] = [
+    ...(ops.includes('delete') ? ['--op delete'] : []),
+    ...(targets === 'all' ? ['--targets all'] : []),
+    ...(ack === null ? [] : ['--ack']),
+    ...(from === null ? [] : ['--from']),
+  ];
+  if (why !== undefined) throw new KvorumError('bad-setting', `--peer does not go together with ${why}`);
+}
+
+function wholeFlag(flags: Flags, flag: string): number | undefined {
+  const given = flags.get(flag);
+  if (given === undefined) return undefined;
+  return /^\d{1,2}$/.test(String(given)) ? Number(given) : refuse(flags, flag, 'a whole number from 0 to 99');
+}
+
+function shareOf(flags: Flags): number {
+  const given = flags.get('share');
+  if (given === undefined) return maximumShareDefault;
+  const share = /^(?:0|1|0\.\d{1,3})$/.test(String(given)) ? Number(given) : NaN;
+  return share >= 0 ? share : refuse(flags, 'share', 'a number from 0 to 1');
 }
 
 function ratesOf(flags: Flags): readonly number[] {

@@ -36,12 +36,14 @@ export const compareCommand: Command = {
     'with their ranges; where ranges overlap there is no verdict. --fail-on-regression 10% makes the exit code 1 where ' +
     'the later side is worse by more than that, and where nothing can be said. Ctrl-C ends it early, and what was ' +
     'measured is kept. A mode that does not start or takes no key for --fill-timeout is left out, and a run that fails is ' +
-    'named while the others go on; then the exit code is not 0.',
+    'named while the others go on; then the exit code is not 0. --peer puts the same load on another store that runs ' +
+    'already, and writes over its keys k000000 and so on; one table shows them beside batched, with the durability of each.',
   positionals: { min: 0, max: 0 },
   options: compareOptions,
   examples: [
     'kvorum compare --report compare.html',
     'kvorum compare --modes async,batched --op put --rates 2000 --rounds 5 --duration 5s --json compare.json',
+    'kvorum compare --peer etcd=http://127.0.0.1:2379 --peer redis=redis://127.0.0.1:6379 --redis-wait 1 --rates 1000',
     'kvorum compare --a before.json --b after.json',
     'kvorum compare --a old1.json,old2.json --b new1.json,new2.json --fail-on-regression 10% --output markdown',
     'kvorum compare --a old1.json,old2.json,old3.json --b new1.json,new2.json,new3.json',
@@ -92,8 +94,9 @@ async function carryOut(order: CompareOrder, flags: Flags, environment: Environm
     writeNotice('Stopping; what was measured is kept');
     stop.abort();
   });
-  const minutes = Math.ceil(expectedMs(order.modes.length, order.settings) / 60_000);
-  writeNotice(`Comparing ${order.modes.join(', ')} under ${order.settings.ops.join(', ')}: about ${minutes} min`);
+  const names = [...order.modes, ...order.peers.map(({ protocol }) => protocol.kind)];
+  const minutes = Math.ceil(expectedMs(names.length, order.settings) / 60_000);
+  writeNotice(`Comparing ${names.join(', ')} under ${order.settings.ops.join(', ')}: about ${minutes} min`);
   const profiling = order.profileDirectory === undefined ? undefined : await prepareProfiling(order.profileDirectory);
   const { settings } = order;
   const { signal } = stop;

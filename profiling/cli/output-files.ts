@@ -57,7 +57,7 @@ export async function writeBenchFiles({ json, junit, report }: OutputFiles, resu
 }
 
 /** Throws `output-unwritable`. */
-export function writeFile(flag: string, path: string, text: string): void {
+export function writeFile(flag: string, path: string, text: string | Uint8Array): void {
   try {
     writeFileSync(path, text);
     writeNotice(`Wrote ${path}`);

@@ -15,12 +15,15 @@ import {
   engineOf,
   fillTimeoutOf,
   noFill,
+  timeFlag,
   workloadOf,
+  workloadOptions,
   type ClusterChoice,
 } from './bench-flags.ts';
 import { reportFormat, type OutputFormat } from './output-files.ts';
+import { loadShapeOptions } from './load-shape-flags.ts';
 import type { Option } from '../../src/cli/command.ts';
-import { choiceFlag, textFlag } from '../../src/cli/parse.ts';
+import { choiceFlag, countFlag, textFlag } from '../../src/cli/parse.ts';
 
 export interface ProfilePlan {
   readonly cluster: ClusterChoice;
@@ -40,6 +43,8 @@ export interface ProfilePlan {
   readonly baseline: string | undefined;
   readonly secretFile: string | undefined;
   readonly output: OutputFormat;
+  readonly pprofFile: string | undefined;
+  readonly follow: { readonly sliceMs: number; readonly slicesMax: number } | undefined;
   readonly command: string;
 }
 
@@ -51,7 +56,8 @@ const opsDefault = ['put', 'get'] as const;
 /** Those of the bench that mean the same here. */
 const sharedFlags = new Set(benchOptions.map(({ flag }) => flag));
 const ownFlags = ['op', 'rate', 'duration', 'warmup', 'find-max', 'json', 'report', 'junit', 'spectrum', 'fill'];
-for (const flag of [...ownFlags, ...boundOptions.map(({ flag: bound }) => bound)]) sharedFlags.delete(flag);
+for (const { flag } of [...loadShapeOptions, ...boundOptions]) sharedFlags.delete(flag);
+for (const flag of [...ownFlags, 'metrics-port']) sharedFlags.delete(flag);
 
 export const profileOptions: readonly Option[] = [
   {
@@ -82,12 +88,25 @@ export const profileOptions: readonly Option[] = [
     placeholder: 'LIST',
     about: `Pages by clinic: ${clinicTools.join(', ')}, or all; other instruments only as far as these need them`,
   },
+  {
+    flag: 'pprof',
+    placeholder: 'FILE',
+    about: 'Write all stacks for pprof, too (gzip; labels node, thread, load; -sample_index=cpu, perf or alloc_space)',
+  },
+  {
+    flag: 'follow',
+    about:
+      'Record the CPU of a running cluster without a load of ours, slice after slice, until Ctrl-C; DIR keeps a ring',
+  },
+  { flag: 'slice', placeholder: 'TIME', about: 'Length of a slice of --follow; default 60s' },
+  { flag: 'keep', placeholder: 'N', about: 'Slices of --follow that are kept; default 60, an hour' },
   { flag: 'baseline', placeholder: 'DIR', about: 'An earlier profile; flame graphs show what changed since' },
   {
     flag: 'secret-file',
     placeholder: 'FILE',
     about: `The cluster's secret, for --target (default ${settingsTable.clusterSecret.environmentName})`,
   },
+  ...workloadOptions.filter(({ flag }) => flag === 'value-bytes'),
   ...benchOptions.filter(({ flag }) => sharedFlags.has(flag)),
 ];
 
@@ -115,8 +134,42 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
     baseline: textFlag(flags, 'baseline'),
     secretFile: textFlag(flags, 'secret-file'),
     output: reportFormat(flags),
+    pprofFile: textFlag(flags, 'pprof'),
+    follow: followOf(flags),
     command: commandOf('profile', flags),
   };
+}
+
+/** What says how to put a load on or what to measure of it: --follow does neither. */
+const foreignToFollow = [
+  'up',
+  'op',
+  'rate',
+  'duration',
+  'warmup',
+  'fill',
+  'instruments',
+  'clinic',
+  'baseline',
+  'pprof',
+];
+const slicesMax = 10_000;
+
+function followOf(flags: Flags): ProfilePlan['follow'] {
+  if (flags.get('follow') !== true) {
+    const stray = ['slice', 'keep'].find((flag) => flags.has(flag));
+    if (stray === undefined) return undefined;
+    throw new KvorumError('bad-setting', `--${stray} is of use only with --follow`);
+  }
+  const foreign = foreignToFollow.find((flag) => flags.has(flag));
+  if (foreign !== undefined) {
+    throw new KvorumError(
+      'bad-setting',
+      `--follow records a running cluster and puts no load on: leave --${foreign} out`,
+    );
+  }
+  const sliceMs = timeFlag(flags, 'slice', { minMs: 1000, fallbackMs: 60_000 });
+  return { sliceMs, slicesMax: countFlag(flags, 'keep', slicesMax) ?? 60 };
 }
 
 /** What the bench reads of them: one operation, and a length that differs where none is given. */

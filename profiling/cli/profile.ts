@@ -2,6 +2,7 @@
  * `kvorum profile`: where the CPU, the allocation and the waiting of a cluster go. The measuring is done by
  * profiling/profile; here are flags, progress, files and exit codes.
  */
+import { join } from 'node:path';
 import type { InstrumentName, ProfileResult } from '../result/profile.ts';
 import type { ProfiledNode } from '../profile/instruments.ts';
 import type { ProfileEvent } from '../profile/run-profile.ts';
@@ -13,13 +14,15 @@ import { exitCodes, type ExitCode } from '../../src/cli/exit-codes.ts';
 import { fitted, printable, writeNotice, writeResult } from '../../src/cli/output.ts';
 import type { OutputFormat } from './output-files.ts';
 import { profileProgress } from './profile-progress.ts';
+import { assertWritable, writeFile } from './output-files.ts';
 import { planProfile, profileOptions, type ProfilePlan } from './profile-options.ts';
 import { stopSignal } from '../../src/cli/signals.ts';
+import { plain } from '../result/quantity.ts';
 
 export const profileCommand: Command = {
   name: 'profile',
   summary: 'Say where the CPU, the allocation and the waiting of a cluster go',
-  usage: '[--op LIST] [--up N | --target URL,...] [--out DIR] [options]',
+  usage: '[--op LIST] [--up N | --target URL,...] [--out DIR] [options] | --follow [--target URL,...] [--out DIR]',
   details:
     'Puts a constant load on a warm cluster and records it with one instrument at a time, each in a run of its own: ' +
     "V8's CPU and heap profilers in every thread, collections, promises, the waits of sampled operations, and where " +
@@ -33,6 +36,7 @@ export const profileCommand: Command = {
     'kvorum profile --up 3 --mode async --op put --rate 2000 --out async --baseline profile',
     'kvorum profile --target http://localhost:8080 --secret-file data/cluster-secret --no-fill --out live',
     'kvorum profile --up 3 --clinic flame,bubbleprof --out clinic',
+    'kvorum profile --follow --target http://localhost:8080 --secret-file data/cluster-secret --out ring',
   ],
   run: profile,
 };
@@ -45,18 +49,21 @@ async function profile({ flags, environment }: Invocation): Promise<ExitCode> {
   // Loaded here, since the other commands need no part of it.
   const files = await import('../profile/profile-files.ts');
   const baseline = plan.baseline === undefined ? undefined : files.readBaseline(plan.baseline);
-  const instruments = await usableInstruments(plan);
+  const instruments = plan.follow === undefined ? await usableInstruments(plan) : [];
   const clinicProgram = await clinicOf(plan);
   const secret = await secretOf(plan, { flags, environment });
   files.makeProfileDirectory(plan.directory);
+  assertWritable({ pprof: plan.pprofFile });
   const stop = new AbortController();
   void stopSignal().then(() => {
     writeNotice('Stopping; what was measured is kept');
     stop.abort();
   });
+  if (plan.follow !== undefined) return follow({ ...plan, ...plan.follow }, secret ?? '', stop.signal);
   const result = await measure({ ...plan, instruments, secret, clinicProgram }, stop.signal);
   const written = await files.writeProfile(plan.directory, result, baseline);
   for (const path of written) writeNotice(printable(`Wrote ${path}`));
+  if (plan.pprofFile !== undefined) await writePprof(plan.pprofFile, plan.directory, result);
   await writeResult(await textOf(plan.output, result));
   return exitCodeOf(result);
 }
@@ -78,6 +85,42 @@ async function textOf(output: OutputFormat, result: ProfileResult): Promise<stri
 function summaryLines(summary: string): string {
   const lines = printable(summary).trimEnd().split('\n');
   return lines.map((line) => fitted([line.trimStart()], line.startsWith(' ') ? '  ' : '')).join('');
+}
+
+/** Until it is stopped, which is its good end. */
+async function follow(
+  plan: ProfilePlan & { readonly sliceMs: number; readonly slicesMax: number },
+  secret: string,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const [{ followCluster }, { sliceText, slowSlices }] = await Promise.all([
+    import('../profile/follow.ts'),
+    import('../report/follow-report.ts'),
+  ]);
+  if (plan.cluster.kind !== 'running')
+    throw new KvorumError('bad-setting', '--follow records a cluster that runs: --target');
+  const nodes = await runningNodes(plan.cluster.urls, secret);
+  writeNotice(
+    `Recording ${nodes.length} nodes in slices of ${plan.sliceMs / 1000} s into ${plan.directory}; Ctrl-C ends it`,
+  );
+  const slices = await followCluster({
+    ...plan,
+    nodes,
+    signal,
+    onSlice: (slice) => onProgress(plain(sliceText(slice))),
+  });
+  const slow = slowSlices(slices).map((slice) => `slow: ${plain(sliceText(slice))}, ${slice.directory}/report.html\n`);
+  await writeResult(printable(`${slices.length} slices, ${join(plan.directory, 'index.html')}\n${slow.join('')}`));
+  return exitCodes.ok;
+}
+
+async function writePprof(path: string, directory: string, { runs, startedAt }: ProfileResult): Promise<void> {
+  const [{ pprofOf }, { readFlameSources }] = await Promise.all([
+    import('../flame/pprof.ts'),
+    import('../flame/flame-files.ts'),
+  ]);
+  const sources = runs.flatMap(({ op }) => readFlameSources(directory, op).map((source) => ({ ...source, op })));
+  writeFile('pprof', path, pprofOf(sources, { startedMs: Date.parse(startedAt) }));
 }
 
 function exitCodeOf({ cutShort, runs, failures = [], clinic = [] }: ProfileResult): ExitCode {

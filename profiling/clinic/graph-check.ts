@@ -68,10 +68,10 @@ const countDrawn = `(selector) => [...document.querySelectorAll(selector)].filte
   return colours.size >= 3;
 }).length`;
 
-type Launch = (options: { executablePath: string; args: string[] }) => Promise<Browser>;
+export type Launch = (options: { executablePath: string; args: string[] }) => Promise<Browser>;
 
 /** Loaded here, since the package is there for development only. */
-async function loadLauncher(): Promise<Launch | undefined> {
+export async function loadLauncher(): Promise<Launch | undefined> {
   try {
     const { chromium } = await import('playwright-core');
     return (options) => chromium.launch(options);

@@ -13,6 +13,7 @@ export interface Question {
   /** Default: `GET`. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
   /** Until the whole answer is there; default 5 s. */
   readonly timeoutMs?: number;
   /** Of the body; default 4 MiB. */
@@ -39,7 +40,7 @@ export function question(url: string, path: string, options: Question = {}): Pro
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body }));
     });
     sent.on('error', reject);
-    sent.end();
+    sent.end(options.body);
   });
 }
 

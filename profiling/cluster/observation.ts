@@ -8,6 +8,8 @@ export interface NodeObservation {
   readonly pid: number | null;
   /** Per thread, sums over the window. */
   readonly threads: readonly ThreadObservation[] | null;
+  /** Of the whole process over the window, where no more than that is known of its threads. */
+  readonly cpuUs?: number;
   readonly residentBytesMax: number | null;
   readonly peerBytesSent: number | null;
   readonly peerBytesReceived: number | null;

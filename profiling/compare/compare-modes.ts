@@ -13,7 +13,8 @@ import { setTimeout } from 'node:timers/promises';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { startLocalCluster, type LocalCluster } from '../cluster/local-cluster.ts';
 import { observeNodes } from '../cluster/observer.ts';
-import { runBench } from '../load/bench.ts';
+import { peerEnvironment, runBench } from '../load/bench.ts';
+import type { Peer } from '../load/peer.ts';
 import { benchEnvironment } from '../load/environment.ts';
 import { fillLineMs, type FillProgress } from '../load/fill-progress.ts';
 import { fillKeys } from '../load/fill.ts';
@@ -25,6 +26,8 @@ import { compareSteps, neighbours, summarise } from './summary.ts';
 
 export interface CompareModesOptions {
   readonly modes: readonly string[];
+  /** Other stores, which run already; their keys are written over. */
+  readonly peers?: readonly Peer[];
   readonly settings: CompareSettings;
   /** Where the clusters keep their data until the end; undefined: the system's temporary directory. */
   readonly dataDirectory: string | undefined;
@@ -61,9 +64,11 @@ export interface Compared {
 const idleMs = 2000;
 
 interface Contender {
-  readonly mode: string;
-  readonly cluster: LocalCluster;
+  readonly name: string;
+  readonly urls: readonly string[];
   readonly environment: BenchEnvironment;
+  /** A cluster of ours, or another store. */
+  readonly runs: LocalCluster | Peer;
 }
 
 /** A mode that does not start or cannot be filled is left out. Throws `KvorumError` where that leaves none. */
@@ -85,7 +90,7 @@ export async function compareModes(options: CompareModesOptions): Promise<Compar
     const result = resultOf(measured, { ...options, startedAt, subjects, failures: failures.map(messageOf) });
     return await finished({ result, failure: failures[0] }, contenders, options);
   } finally {
-    await Promise.all(contenders.map(({ cluster }) => cluster[Symbol.asyncDispose]()));
+    await Promise.all(clustersOf(contenders).map(({ cluster }) => cluster[Symbol.asyncDispose]()));
     rmSync(directory, { recursive: true, force: true });
   }
 }
@@ -98,7 +103,7 @@ async function finished(
 ): Promise<Compared> {
   const { result, failure } = compared;
   if (result.cutShort || afterwards === undefined) return compared;
-  const told = await afterwards(contenders, result).catch((error: unknown) => withFailure(result, error));
+  const told = await afterwards(clustersOf(contenders), result).catch((error: unknown) => withFailure(result, error));
   const news = (told.failures ?? []).slice(result.failures?.length ?? 0);
   return { result: told, failure: failure ?? news.map((text) => new KvorumError('profile-failed', text))[0] };
 }
@@ -118,27 +123,56 @@ async function startAll(options: CompareModesOptions, directory: string, contend
       options.onEvent?.({ kind: 'left-out', reason: messageOf(named) });
     }
   }
+  for (const peer of options.peers ?? []) {
+    if (options.signal?.aborted === true) break;
+    // A peer that is not there would be compared with nothing: better told now than after half an hour.
+    contenders.push(await openPeer(peer, options));
+  }
   return leftOut;
 }
 
+async function openPeer(peer: Peer, options: CompareModesOptions): Promise<Contender> {
+  const name = peer.protocol.kind;
+  try {
+    const environment = await peerEnvironment(peer);
+    options.onEvent?.({ kind: 'started', mode: name });
+    await fill(name, { targets: [peer.url], protocol: peer.protocol }, options);
+    return { name, urls: [peer.url], environment, runs: peer };
+  } catch (error) {
+    throw namingMode(name, error);
+  }
+}
+
+function clustersOf(contenders: readonly Contender[]): ComparedCluster[] {
+  return contenders.flatMap(({ name, runs }) => ('nodes' in runs ? [{ mode: name, cluster: runs }] : []));
+}
+
+async function fill(
+  mode: string,
+  to: Pick<Workload, 'targets' | 'protocol'>,
+  { settings, signal, fillTimeoutMs: timeoutMs, onEvent }: CompareModesOptions,
+): Promise<void> {
+  const { connections, keys, valueBytes, ack, from } = settings;
+  await fillKeys(
+    { ...to, connections, keys, valueBytes, ack, from, seed: 0 },
+    {
+      ...(signal && { signal }),
+      timeoutMs,
+      progressMs: fillLineMs,
+      onProgress: (progress) => onEvent?.({ kind: 'filling', mode, progress }),
+    },
+  );
+}
+
 async function startOne(mode: string, options: CompareModesOptions, directory: string): Promise<Contender> {
-  const { settings, signal, fillTimeoutMs: timeoutMs, startCluster = startLocalCluster, onEvent } = options;
+  const { settings, startCluster = startLocalCluster, onEvent } = options;
   const flags = ['--mode', mode, '--durability', settings.durability];
   const cluster = await startCluster({ count: settings.nodes, flags, directory });
   try {
     onEvent?.({ kind: 'started', mode });
-    const targets = cluster.nodes.map(({ url }) => url);
-    const { connections, keys, valueBytes, ack, from } = settings;
-    await fillKeys(
-      { targets, connections, keys, valueBytes, ack, from, seed: 0 },
-      {
-        ...(signal && { signal }),
-        timeoutMs,
-        progressMs: fillLineMs,
-        onProgress: (progress) => onEvent?.({ kind: 'filling', mode, progress }),
-      },
-    );
-    return { mode, cluster, environment: await benchEnvironment(targets[0] ?? '') };
+    const urls = cluster.nodes.map(({ url }) => url);
+    await fill(mode, { targets: urls }, options);
+    return { name: mode, urls, environment: await benchEnvironment(urls[0] ?? ''), runs: cluster };
   } catch (error) {
     await cluster[Symbol.asyncDispose]();
     throw error;
@@ -156,19 +190,18 @@ function namingMode(mode: string, error: unknown): KvorumError {
 
 /** What every cluster takes while nobody asks it anything; all of them at the same time. */
 async function idleSubjects(contenders: readonly Contender[], signal: AbortSignal | undefined): Promise<Subject[]> {
-  const observers = await Promise.all(
-    contenders.map(({ cluster }) => observeNodes(cluster.nodes.map(({ url }) => url))),
-  );
+  const observers = await Promise.all(contenders.map(({ urls, runs }) => observeNodes('nodes' in runs ? urls : [])));
   const startedMs = performance.now();
   await Promise.all(observers.map((observer) => observer.begin()));
   const isWhole = await setTimeout(idleMs, true, { ...(signal && { signal }) }).catch(() => false);
   const observations = await Promise.all(observers.map((observer) => observer.end()));
   const seconds = (performance.now() - startedMs) / 1000;
-  return contenders.map(({ mode, environment }, index) => {
+  return contenders.map(({ name, environment, runs }, index) => {
     const threads = (observations[index] ?? []).map((node) => node.threads);
     const cpuUs = threads.flatMap((all) => all ?? []).reduce((sum, thread) => sum + thread.cpuUs, 0);
-    const isKnown = isWhole && !threads.includes(null);
-    return { name: mode, source: mode, environment, idleCpuMsPerSecond: isKnown ? cpuUs / 1000 / seconds : null };
+    const isKnown = isWhole && threads.length > 0 && !threads.includes(null);
+    const source = 'nodes' in runs ? name : runs.url;
+    return { name, source, environment, idleCpuMsPerSecond: isKnown ? cpuUs / 1000 / seconds : null };
   });
 }
 
@@ -188,9 +221,11 @@ export function targetsOf({ targets }: CompareSettings, urls: readonly string[])
 async function measureRun(order: RunOrder, contenders: readonly Contender[], options: CompareModesOptions) {
   const { settings, signal, command } = options;
   const { subject, op, rate } = order;
-  const urls = contenders.find(({ mode }) => mode === subject)?.cluster.nodes.map(({ url }) => url) ?? [];
+  const { urls = [], runs } = contenders.find(({ name }) => name === subject) ?? {};
   const { durationMs, seed } = order;
-  const workload = { ...commonLoad(settings), op, rate, durationMs, targets: targetsOf(settings, urls), seed };
+  const targets = targetsOf(settings, urls);
+  const protocol = runs !== undefined && 'protocol' in runs ? { protocol: runs.protocol } : {};
+  const workload = { ...commonLoad(settings), op, rate, durationMs, targets, seed, ...protocol };
   return runBench(workload, { label: `${subject} ${op} ${perSecond(rate)}`, command, ...(signal && { signal }) });
 }
 
@@ -215,8 +250,20 @@ function resultOf(
     searches,
     runs,
     summary,
-    steps: compareSteps(neighbours(subjects.map(({ name }) => name)), summary, searches),
+    steps: compareSteps(pairsOf(made), summary, searches),
   };
+}
+
+/** Each mode with the one before it, and each peer with the last mode. */
+function pairsOf({ subjects, peers = [] }: Pick<CompareModesOptions, 'peers'> & Pick<CompareResult, 'subjects'>) {
+  const isPeer = (name: string): boolean => peers.some(({ protocol }) => protocol.kind === name);
+  const names = subjects.map(({ name }) => name);
+  const own = names.filter((name) => !isPeer(name));
+  const last = own.at(-1);
+  return [
+    ...neighbours(own),
+    ...names.filter(isPeer).flatMap((name) => (last === undefined ? [] : [[last, name] as const])),
+  ];
 }
 
 /** The directory goes when the clusters are gone. */

@@ -195,7 +195,8 @@ async function runRounds(options: Settings, searches: readonly MaximumSearch[], 
 }
 
 function pointsOf({ rates, maximumShare }: ComparisonOptions['settings']): LoadPoint[] {
-  return [...rates.map((rate) => ({ kind: 'rate', rate }) as const), { kind: 'share', share: maximumShare }];
+  const share = maximumShare === 0 ? [] : [{ kind: 'share', share: maximumShare } as const];
+  return [...rates.map((rate) => ({ kind: 'rate', rate }) as const), ...share];
 }
 
 /** Undefined for a share of a maximum that was not found. */

@@ -35,7 +35,7 @@ export function figuresOf(result: BenchResult): Figures {
     p99Us: percentile(99),
     p999Us: percentile(99.9),
     maxUs: percentile(100),
-    cpuUs: ofThreads('cpuUs'),
+    cpuUs: perRequest(result, (node) => node.cpuUs ?? (node.threads && sum(node.threads.map(({ cpuUs }) => cpuUs)))),
     runQueueUs: ofThreads('runQueueUs'),
     voluntarySwitches: ofThreads('voluntarySwitches'),
     involuntarySwitches: ofThreads('involuntarySwitches'),

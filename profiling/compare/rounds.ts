@@ -53,10 +53,16 @@ const searchSteps = 8;
 const overheadMs = 700;
 const startMs = 6000;
 
+type TimedSettings = Pick<
+  CompareSettings,
+  'rates' | 'maximumShare' | 'rounds' | 'warmupMs' | 'durationMs' | 'searchDurationMs'
+> & { readonly ops: readonly string[] };
+
 /** How long a comparison is going to take, as far as that is known before the searches for the maxima. */
-export function expectedMs(subjectCount: number, settings: CompareSettings): number {
-  const { ops, rates, rounds, warmupMs, durationMs, searchDurationMs } = settings;
+export function expectedMs(subjectCount: number, settings: TimedSettings): number {
+  const { ops, rates, maximumShare, rounds, warmupMs, durationMs, searchDurationMs } = settings;
+  const points = rates.length + (maximumShare === 0 ? 0 : 1);
   const searching = rounds * ops.length * searchSteps * (warmupMs + searchDurationMs + overheadMs);
-  const running = rounds * ops.length * (rates.length + 1) * (warmupMs + durationMs + overheadMs);
+  const running = rounds * ops.length * points * (warmupMs + durationMs + overheadMs);
   return subjectCount * (startMs + searching + running);
 }

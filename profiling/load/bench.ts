@@ -8,9 +8,12 @@ import type { NodeObservation } from '../cluster/observation.ts';
 import { observeNodes, type NodeObserver } from '../cluster/observer.ts';
 import { builtInEngine } from './built-in-engine.ts';
 import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
-import { benchEnvironment } from './environment.ts';
+import { benchEnvironment, machineEnvironment } from './environment.ts';
 import { askNode, assertReady } from '../cluster/node-client.ts';
-import { benchSchema, type BenchResult, type Bounds, type Workload } from './result.ts';
+import { describePeer, observePeer } from './peer-probe.ts';
+import type { Peer } from './peer.ts';
+import { mixText, stagesText, valueSizesText } from './load-shape.ts';
+import { benchSchema, type BenchEnvironment, type BenchResult, type Bounds, type Workload } from './result.ts';
 import { judgeRun, perSecond } from './verdict.ts';
 
 export interface BenchOptions extends Pick<LoadOptions, 'signal' | 'onProgress'> {
@@ -29,9 +32,7 @@ export async function runBench(workload: Workload, options: BenchOptions = {}): 
   const { engine = builtInEngine(), bounds = {}, signal, onProgress } = options;
   const [first] = workload.targets;
   if (first === undefined) throw new KvorumError('bad-setting', 'No target: give at least one URL');
-  await assertReady(workload.targets);
-  const environment = await benchEnvironment(first);
-  const observer = await observeNodes(await nodesOf(workload.targets));
+  const { environment, observer } = await siteOf(workload, first);
   const window = observationWindow(observer, workload.durationMs);
   let loaded: LoadResult;
   let nodes: readonly NodeObservation[];
@@ -57,6 +58,33 @@ export async function runBench(workload: Workload, options: BenchOptions = {}): 
     ...run,
     nodes,
     environment,
+  };
+}
+
+interface Site {
+  readonly environment: BenchEnvironment;
+  readonly observer: NodeObserver;
+}
+
+async function siteOf({ protocol, targets }: Workload, url: string): Promise<Site> {
+  if (protocol !== undefined) {
+    const peer = { protocol, url };
+    return { environment: await peerEnvironment(peer), observer: observePeer(peer, await describePeer(peer)) };
+  }
+  await assertReady(targets);
+  return { environment: await benchEnvironment(url), observer: await observeNodes(await nodesOf(targets)) };
+}
+
+/** Where another store's run took place. Throws `KvorumError` where it does not answer. */
+export async function peerEnvironment(peer: Peer): Promise<BenchEnvironment> {
+  const { version, durability, members } = await describePeer(peer);
+  const store = { records: null, loggedRecords: null, bytes: null, fileSystem: null };
+  return {
+    ...machineEnvironment(),
+    cluster: { store: version, durability },
+    nodeCount: members.length,
+    store,
+    changedSettings: null,
   };
 }
 
@@ -94,14 +122,16 @@ export async function nodesOf(targets: readonly string[]): Promise<readonly stri
 
 /** The command line that repeats a workload on nodes that run already. */
 export function benchCommand(workload: Workload): string {
-  const { op, readShare, rate, arrival, connections, durationMs, warmupMs, keys, distribution } = workload;
+  const { op, mix, readShare, rate, stages, arrival, connections, durationMs, warmupMs, keys, distribution } = workload;
+  const mixed = op === 'mixed' ? `--op mixed --read-share ${readShare}` : `--op ${op}`;
+  const sizes = workload.valueSizes === undefined ? workload.valueBytes : valueSizesText(workload.valueSizes);
   const parts = [
-    `kvorum bench --target ${workload.targets.join(',')} --op ${op}`,
-    ...(op === 'mixed' ? [`--read-share ${readShare}`] : []),
-    `--rate ${rate}`,
+    `kvorum bench --target ${workload.targets.join(',')} ${mix === undefined ? mixed : `--mix ${mixText(mix)}`}`,
+    ...(workload.rangeRecordsMax === undefined ? [] : [`--range-records ${workload.rangeRecordsMax}`]),
+    stages === undefined ? `--rate ${rate} --duration ${durationMs}ms` : `--stages ${stagesText(stages)}`,
     ...(arrival === 'poisson' ? ['--arrival poisson'] : []),
-    `--connections ${connections} --duration ${durationMs}ms --warmup ${warmupMs}ms --keys ${keys}`,
-    `--distribution ${distribution} --value-bytes ${workload.valueBytes}`,
+    `--connections ${connections} --warmup ${warmupMs}ms --keys ${keys}`,
+    `--distribution ${distribution} --value-bytes ${sizes}`,
     ...(workload.ack === null ? [] : [`--ack ${workload.ack}`]),
     ...(workload.from === null ? [] : [`--from ${workload.from}`]),
     ...(workload.targets.length > 1 ? ['--targets all'] : []),

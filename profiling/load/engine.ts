@@ -1,7 +1,7 @@
 /**
  * What an engine is: it puts a workload on nodes and says what came of it. Two exist: the built-in generator and wrk2.
  */
-import type { Workload, BenchResult } from './result.ts';
+import type { BenchResult, KindResult, Workload } from './result.ts';
 
 /** What an engine knows of a run; the rest of a `BenchResult` comes from whoever asked for the run. */
 export type LoadResult = Pick<
@@ -14,6 +14,8 @@ export type LoadResult = Pick<
   | 'service'
   | 'statuses'
   | 'targets'
+  | 'kinds'
+  | 'stages'
   | 'seconds'
   | 'generator'
 > & {
@@ -24,10 +26,13 @@ export type LoadResult = Pick<
 /** Live figures while a run is on, once a second. `second` is negative during the warm-up. */
 export interface LoadProgress {
   readonly second: number;
+  readonly due: number;
   readonly completed: number;
   readonly failed: number;
   readonly pending: number;
   readonly p99Us: number;
+  /** What came of the operations that were answered or lost in the second. */
+  readonly kinds: readonly KindResult[];
 }
 
 export interface LoadOptions {

@@ -20,13 +20,7 @@ export async function benchEnvironment(url: string): Promise<BenchEnvironment> {
   const settings = [...told, ['version', fieldOf(fieldOf(status, 'node'), 'version')] as const];
   const cluster = fieldOf(status, 'cluster');
   return {
-    machine: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: availableParallelism(),
-    memoryBytes: totalmem(),
-    kernel: `${type()} ${release()}`,
-    node: process.version,
-    kvorum: version,
-    commit: commit(),
+    ...machineEnvironment(),
     cluster: Object.fromEntries(settings.filter(isSetting)),
     nodeCount: Array.isArray(cluster) ? cluster.length : 1,
     store: {
@@ -36,6 +30,19 @@ export async function benchEnvironment(url: string): Promise<BenchEnvironment> {
       fileSystem: textFieldOf(fieldOf(status, 'store'), 'fileSystem') ?? null,
     },
     changedSettings: changedIn(fieldOf(status, 'changedSettings')),
+  };
+}
+
+/** What does not depend on who gets the load. */
+export function machineEnvironment(): Omit<BenchEnvironment, 'cluster' | 'nodeCount' | 'store' | 'changedSettings'> {
+  return {
+    machine: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    kernel: `${type()} ${release()}`,
+    node: process.version,
+    kvorum: version,
+    commit: commit(),
   };
 }
 

@@ -6,11 +6,14 @@
 import { KvorumError } from '../../src/diagnostics/errors.ts';
 import { judgeStatus, maySend, paceAfter, paceAtStart, type Pace } from './fill-pace.ts';
 import { fillTimeoutMsDefault, stuckSentence, type FillProgress } from './fill-progress.ts';
-import { HttpConnection, reach, type Address, type ConnectionEvents } from './http-connection.ts';
-import { pathOf, sender } from './requests.ts';
+import { LoadConnection, reach, type Address, type ConnectionEvents } from './connection.ts';
 import type { Workload } from './result.ts';
+import { wireOf, type Wire } from './wire.ts';
 
-export type FillWorkload = Pick<Workload, 'targets' | 'connections' | 'keys' | 'valueBytes' | 'ack' | 'from' | 'seed'>;
+export type FillWorkload = Pick<
+  Workload,
+  'targets' | 'connections' | 'keys' | 'valueBytes' | 'valueSizes' | 'ack' | 'from' | 'seed' | 'protocol'
+>;
 
 export interface FillOptions {
   readonly signal?: AbortSignal;
@@ -40,20 +43,19 @@ export async function fillKeys(workload: FillWorkload, options: FillOptions = {}
 interface Lane {
   pace: Pace;
   inFlight: number;
-  readonly free: Set<HttpConnection>;
+  readonly free: Set<LoadConnection>;
 }
 
 class Fill {
   readonly #workload: FillWorkload;
   readonly #options: FillOptions;
   readonly #addresses: readonly Address[];
-  readonly #connections: HttpConnection[] = [];
+  readonly #connections: LoadConnection[] = [];
   readonly #lanes: readonly Lane[];
-  readonly #keyOf = new Map<HttpConnection, number>();
+  readonly #keyOf = new Map<LoadConnection, number>();
   /** Keys that were refused. */
   readonly #again: number[] = [];
-  readonly #path: (key: number) => string;
-  readonly #send: ReturnType<typeof sender>;
+  readonly #wire: Wire;
   #end: (outcome: boolean | KvorumError) => void = () => {};
   #next = 0;
   #filled = 0;
@@ -70,8 +72,7 @@ class Fill {
     this.#lanes = addresses.map(() => {
       return { pace: paceAtStart(perTarget, options.pauseMsMax), inFlight: 0, free: new Set() };
     });
-    this.#path = pathOf(workload);
-    this.#send = sender(workload);
+    this.#wire = wireOf(workload);
   }
 
   async run(): Promise<boolean> {
@@ -101,7 +102,7 @@ class Fill {
   }
 
   #connect(): void {
-    const laneOf = ({ target }: HttpConnection): Lane => this.#lanes[target] as Lane;
+    const laneOf = ({ target }: LoadConnection): Lane => this.#lanes[target] as Lane;
     const events: ConnectionEvents = {
       onFree: (connection) => {
         laneOf(connection).free.add(connection);
@@ -113,7 +114,9 @@ class Fill {
     };
     for (let index = 0; index < this.#connectionCount; index++) {
       const target = index % this.#addresses.length;
-      this.#connections.push(new HttpConnection(target, this.#addresses[target] as Address, events));
+      this.#connections.push(
+        new LoadConnection(target, this.#addresses[target] as Address, events, this.#wire.parserFor),
+      );
     }
   }
 
@@ -127,11 +130,12 @@ class Fill {
       lane.inFlight++;
       this.#keyOf.set(connection, key);
       connection.sentUs = nowMs * 1000;
-      this.#send(connection, { method: 'PUT', path: this.#path(key) });
+      connection.isRead = false;
+      this.#wire.send(connection, { method: 'put', key, limit: 0 });
     }
   }
 
-  #answered(connection: HttpConnection, answer: { status: number; retryAfterMs: number | null }): void {
+  #answered(connection: LoadConnection, answer: { status: number; retryAfterMs: number | null }): void {
     const { status, retryAfterMs } = answer;
     const verdict = judgeStatus(status);
     if (verdict === 'for-now') return this.#tryAgain(connection, { why: `answers ${status}`, retryAfterMs });
@@ -143,7 +147,7 @@ class Fill {
     if (++this.#filled === this.#workload.keys) this.#end(true);
   }
 
-  #tryAgain(connection: HttpConnection, { why, retryAfterMs }: { why: string; retryAfterMs: number | null }): void {
+  #tryAgain(connection: LoadConnection, { why, retryAfterMs }: { why: string; retryAfterMs: number | null }): void {
     const lane = this.#lanes[connection.target] as Lane;
     const refused = { sentMs: connection.sentUs / 1000, nowMs: performance.now(), retryAfterMs };
     lane.inFlight--;

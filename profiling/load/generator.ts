@@ -7,16 +7,18 @@
  * until the next is due, which is exact to a tenth of a millisecond.
  */
 import { performance } from 'node:perf_hooks';
+import { Breakdown } from './breakdown.ts';
 import type { LoadProgress, LoadResult } from './engine.ts';
 import { percentileUs, sumOf } from './histogram.ts';
-import { HttpConnection, reach, type Address, type ConnectionEvents } from './http-connection.ts';
+import { LoadConnection, reach, type Address, type ConnectionEvents } from './connection.ts';
 import { cutOff, Ledger } from './ledger.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { seededRandom } from './random.ts';
-import { requestDrawer, sender, type DrawnRequest } from './requests.ts';
+import { kindsOf, requestSource, type LoadRequest, type RequestSource } from './requests.ts';
 import type { SecondResult, Workload } from './result.ts';
 import { saturation } from './saturation.ts';
 import { schedule } from './schedule.ts';
+import { wireOf } from './wire.ts';
 
 export interface GenerateOptions {
   /** A request without an answer after this, from its sending, is given up. */
@@ -43,12 +45,15 @@ class Generator {
   readonly #workload: Workload;
   readonly #options: GenerateOptions;
   readonly #ledger: Ledger;
-  readonly #connections: HttpConnection[];
+  readonly #connections: LoadConnection[];
   /** Connections that can take a request; the one that is free the longest takes the next. */
-  readonly #free: HttpConnection[] = [];
+  readonly #free: LoadConnection[] = [];
   #freeHead = 0;
-  readonly #draw: () => DrawnRequest;
-  readonly #send: (connection: HttpConnection, request: DrawnRequest) => void;
+  readonly #requests: RequestSource;
+  readonly #breakdown: Breakdown;
+  /** Of operations of two requests: what is sent once the connection can take it. */
+  readonly #then = new Map<LoadConnection, LoadRequest>();
+  readonly #send: (connection: LoadConnection, request: LoadRequest) => void;
   readonly #watch = new LoopWatch();
   #startMs = Infinity;
   #isArmed = false;
@@ -60,30 +65,33 @@ class Generator {
   constructor(workload: Workload, options: GenerateOptions, addresses: readonly Address[]) {
     this.#workload = workload;
     this.#options = options;
-    const { rate, arrival, warmupMs, durationMs, targets, seed } = workload;
+    const { arrival, rate, stages, warmupMs, durationMs, targets, seed } = workload;
     const warmupUs = warmupMs * 1000;
     const durationUs = durationMs * 1000;
     // What is still due at the end is sent a while longer, so that its latency is known.
     this.#sendsUntilUs = durationUs + 1000 * Math.min(options.timeoutMs, Math.max(1000, durationMs / 5));
+    this.#breakdown = new Breakdown(kindsOf(workload), stages);
     this.#ledger = new Ledger({
-      schedule: () => schedule({ rate, arrival, warmupUs }, seededRandom(seed)),
+      schedule: () => schedule({ rate, arrival, warmupUs, ...(stages && { stages }) }, seededRandom(seed)),
+      breakdown: this.#breakdown,
       warmupUs,
       durationUs,
       targets,
       delayMsMax: () => this.#watch.takeSecond(),
       onSecond: (second) => this.#onSecond(second),
     });
-    this.#draw = requestDrawer(workload);
-    this.#send = sender(workload);
+    this.#requests = requestSource(workload);
+    const { send, parserFor } = wireOf(workload);
+    this.#send = send;
     const events: ConnectionEvents = {
       onFree: (connection) => this.#onFree(connection),
       onAnswer: (connection, status) => this.#onAnswer(connection, status),
-      onLost: (connection, why) => this.#ledger.lost(connection, why, this.#nowUs()),
+      onLost: (connection, why) => this.#onLost(connection, why),
       onIdleLost: (connection) => this.#onIdleLost(connection),
     };
     this.#connections = Array.from({ length: workload.connections }, (_, index) => {
       const target = index % addresses.length;
-      return new HttpConnection(target, addresses[target] as Address, events);
+      return new LoadConnection(target, addresses[target] as Address, events, parserFor);
     });
   }
 
@@ -128,19 +136,36 @@ class Generator {
     return this.#free.length - this.#freeHead;
   }
 
-  #onFree(connection: HttpConnection): void {
+  #onFree(connection: LoadConnection): void {
+    const second = this.#then.get(connection);
+    if (second !== undefined) {
+      this.#then.delete(connection);
+      connection.isRead = false;
+      return this.#send(connection, second);
+    }
     if (this.#freeCount() === 0) this.#ledger.freed(this.#nowUs());
     this.#free.push(connection);
     this.#pump();
   }
 
-  #onIdleLost(connection: HttpConnection): void {
+  #onLost(connection: LoadConnection, why: string): void {
+    this.#then.delete(connection);
+    this.#ledger.lost(connection, why, this.#nowUs());
+  }
+
+  #onIdleLost(connection: LoadConnection): void {
     const index = this.#free.indexOf(connection, this.#freeHead);
     if (index >= 0) this.#free.splice(index, 1);
   }
 
-  #onAnswer(connection: HttpConnection, status: number): void {
-    const isSuccess = (status >= 200 && status < 300) || (status === 404 && connection.isGet);
+  #onAnswer(connection: LoadConnection, status: number): void {
+    const isSuccess = (status >= 200 && status < 300) || (status === 404 && connection.isRead);
+    // The second half of a read-modify-write; its latency counts from when the first was due.
+    if (isSuccess && connection.kind === 'modify' && connection.isRead) {
+      this.#then.set(connection, { method: 'put', key: connection.key, limit: 0 });
+      return;
+    }
+    if (isSuccess && connection.kind === 'insert') this.#requests.inserted(connection.key);
     this.#ledger.answered(connection, status, !isSuccess, this.#nowUs());
   }
 
@@ -158,16 +183,18 @@ class Generator {
         continue;
       }
       const connection = this.#nextFree();
-      const request = this.#draw();
+      const request = this.#requests.draw();
       connection.intendedUs = intendedUs;
       connection.sentUs = nowUs;
-      connection.isGet = request.method === 'GET';
+      connection.kind = request.kind;
+      connection.key = request.key;
+      connection.isRead = request.method === 'get';
       this.#send(connection, request);
     }
   }
 
-  #nextFree(): HttpConnection {
-    const connection = this.#free[this.#freeHead++] as HttpConnection;
+  #nextFree(): LoadConnection {
+    const connection = this.#free[this.#freeHead++] as LoadConnection;
     if (this.#freeHead > 1024 && this.#freeHead * 2 > this.#free.length) {
       this.#free.splice(0, this.#freeHead);
       this.#freeHead = 0;
@@ -196,7 +223,9 @@ class Generator {
     ledger.advance(nowUs);
     const oldestUs = nowUs - this.#options.timeoutMs * 1000;
     for (const connection of this.#connections) {
-      if (connection.isInFlight && connection.sentUs < oldestUs) connection.giveUp('timeout');
+      if (connection.sentUs >= oldestUs) continue;
+      if (connection.isInFlight) connection.giveUp('timeout');
+      else if (this.#then.has(connection)) this.#onLost(connection, 'timeout');
     }
     if (nowUs < ledger.endUs) return;
     this.#watch.end();
@@ -214,7 +243,7 @@ class Generator {
 
   #drop(nowUs: number): void {
     for (const connection of this.#connections) {
-      if (!connection.isInFlight) continue;
+      if (!connection.isInFlight && !this.#then.has(connection)) continue;
       connection.close();
       this.#ledger.lost(connection, cutOff, nowUs);
     }
@@ -223,10 +252,12 @@ class Generator {
   #onSecond(second: SecondResult): void {
     this.#options.onProgress({
       second: second.second,
+      due: second.due,
       completed: second.completed,
       failed: second.failed + second.unanswered,
       pending: second.pending,
       p99Us: percentileUs(second.latency, 99),
+      kinds: this.#breakdown.takeSecond(),
     });
   }
 }

@@ -6,8 +6,8 @@
  * - `zipfian`: YCSB's (Cooper et al., SoCC 2010), drawn as Gray et al. do (SIGMOD 1994, section 3.2), exponent 0.99, and
  *   scrambled: a hash spreads the popular keys over the key space, which would otherwise lie on one page of the store.
  *   As in YCSB two ranks may meet on one key.
- * - `latest`: the newest key is the most popular and the others follow zipfian by age. PUTs of a mix write the next key;
- *   alone, an operation finds `keys - 1` the newest.
+ * - `latest`: the newest key is the most popular and the others follow zipfian by age. PUTs of `mixed` write the next key of
+ *   the key space; inserts make it larger. Without either `keys - 1` is the newest.
  * - `sequential`: one after another, and again from the first.
  */
 import type { Random } from './random.ts';
@@ -16,11 +16,21 @@ import type { Distribution } from './result.ts';
 /** Draws the number of a key, 0 to `keys - 1`. `isNew`: the request is a PUT among GETs. */
 export type KeyPicker = (isNew: boolean) => number;
 
+/** The number of the newest key, which inserts move on. */
+export interface Frontier {
+  newest: number;
+}
+
 const exponent = 0.99;
 /** The sum of the harmonic series is exact up to here; what follows is its integral (error below 1e-9). */
 const summedExactly = 100_000;
 
-export function keyPicker(distribution: Distribution, keys: number, random: Random): KeyPicker {
+export function keyPicker(
+  distribution: Distribution,
+  keys: number,
+  random: Random,
+  frontier: Frontier = { newest: keys - 1 },
+): KeyPicker {
   switch (distribution) {
     case 'uniform':
       return () => Math.floor(random() * keys);
@@ -31,7 +41,7 @@ export function keyPicker(distribution: Distribution, keys: number, random: Rand
       return () => scramble(rank()) % keys;
     }
     case 'latest':
-      return latest(keys, random);
+      return latest(keys, random, frontier);
     default:
       return distribution satisfies never;
   }
@@ -51,12 +61,12 @@ function sequential(keys: number): KeyPicker {
   return () => (last = (last + 1) % keys);
 }
 
-function latest(keys: number, random: Random): KeyPicker {
+function latest(keys: number, random: Random, frontier: Frontier): KeyPicker {
   const age = zipfianRanks(keys, random);
-  let newest = keys - 1;
   return (isNew) => {
-    if (isNew) return (newest = (newest + 1) % keys);
-    return (newest - age() + keys) % keys;
+    if (isNew) return (frontier.newest = (frontier.newest + 1) % keys);
+    const key = frontier.newest - age();
+    return key < 0 ? key + keys : key;
   };
 }
 

@@ -9,8 +9,10 @@
  *
  * Times are microseconds from the start of the measured window; the warm-up is before 0.
  */
+import type { Breakdown } from './breakdown.ts';
 import { LatencyHistogram } from './histogram.ts';
 import type { LoadResult } from './engine.ts';
+import type { OperationKind } from './load-shape.ts';
 import type { SecondResult, StatusCount } from './result.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -20,6 +22,7 @@ export interface LedgerOptions {
   readonly warmupUs: number;
   readonly durationUs: number;
   readonly targets: readonly string[];
+  readonly breakdown: Breakdown;
   /** The longest that the generator's event loop was held up since the last call. */
   readonly delayMsMax: () => number;
   /** Called at the end of each second, of the warm-up too. */
@@ -29,6 +32,7 @@ export interface LedgerOptions {
 /** A request that was sent: where to, when it should have been, and when it was. */
 export interface SentRequest {
   readonly target: number;
+  readonly kind: OperationKind;
   readonly intendedUs: number;
   readonly sentUs: number;
 }
@@ -123,6 +127,7 @@ export class Ledger {
   answered(request: SentRequest, status: number, isFailure: boolean, nowUs: number): void {
     this.#settle(nowUs);
     const latencyUs = nowUs - request.intendedUs;
+    this.#options.breakdown.answered(request, isFailure, latencyUs);
     this.#inSecond.completed++;
     if (isFailure) this.#inSecond.failed++;
     else this.#inSecond.latency.record(latencyUs);
@@ -143,6 +148,7 @@ export class Ledger {
   /** No answer will come; `why` is what stands in the place of a status. Only `cutOff` is no error. */
   lost(request: SentRequest, why: string, nowUs: number): void {
     this.#settle(nowUs);
+    if (why !== cutOff) this.#options.breakdown.lost(request);
     if (why !== cutOff) this.#inSecond.unanswered++;
     if (request.intendedUs < 0) return;
     this.#unanswered.set(why, (this.#unanswered.get(why) ?? 0) + 1);
@@ -197,6 +203,7 @@ export class Ledger {
         url: this.#options.targets[index] as string,
         latency: target.latency.snapshot(),
       })),
+      ...this.#options.breakdown.result(),
       seconds: this.#seconds,
       lateness: this.#lateness.snapshot(),
     };
@@ -215,6 +222,7 @@ export class Ledger {
       this.#dueCount++;
       this.#secondDue++;
       if (atUs >= 0) this.#windowDue++;
+      this.#options.breakdown.due(atUs);
     }
   }
 
@@ -249,7 +257,7 @@ export class Ledger {
   }
 }
 
-export type LedgerResult = Pick<LoadResult, 'totals' | 'latency' | 'service' | 'statuses' | 'targets' | 'seconds'> & {
+export type LedgerResult = Omit<LoadResult, 'startedAt' | 'cutShort' | 'generator' | 'saturated' | 'errorLatency'> & {
   readonly errorLatency: LoadResult['latency'];
   /** How late requests started although a connection was free. */
   readonly lateness: LoadResult['latency'];

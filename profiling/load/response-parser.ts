@@ -11,6 +11,8 @@ export interface AnswerEnd {
   readonly keepAlive: boolean;
   /** What `retry-after` asks for; null without it. */
   readonly retryAfterMs: number | null;
+  /** A range that the node could not bring to its end says so in its trailer. */
+  readonly isBroken?: boolean;
 }
 
 interface Head {
@@ -34,6 +36,7 @@ export class ResponseParser {
   /** Bytes of the body, or of the chunk and the line end after it, that are still to come. */
   #missing = 0;
   #inTrailers = false;
+  #isBroken = false;
 
   /** Takes the next bytes, which it does not keep; returns an answer if they end one. One request is in flight at most. */
   take(bytes: Buffer, length: number): AnswerEnd | undefined {
@@ -69,12 +72,13 @@ export class ResponseParser {
     this.#head = head;
     this.#missing = typeof head.body === 'number' ? head.body : 0;
     this.#inTrailers = false;
+    this.#isBroken = false;
   }
 
   #finish(): AnswerEnd {
     const head = this.#head as Head;
     this.#head = undefined;
-    return head;
+    return this.#isBroken ? { ...head, isBroken: true } : head;
   }
 
   #keep(buffer: Buffer, at: number, end: number): undefined {
@@ -95,6 +99,7 @@ export class ResponseParser {
       at = lineEnd + 2;
       if (this.#inTrailers) {
         if (line === '') return this.#finish();
+        if (/^kvorum-error:/i.test(line)) this.#isBroken = true;
         continue;
       }
       const size = /^[0-9a-f]{1,12}(?=[\t ;]|$)/i.exec(line)?.[0];

@@ -6,6 +6,8 @@
  */
 import type { NodeObservation } from '../cluster/observation.ts';
 import type { LatencyCounts } from './histogram.ts';
+import type { PeerProtocol } from './peer.ts';
+import type { Mix, OperationKind, Stage, ValueSize } from './load-shape.ts';
 
 export const benchSchema = 'kvorum-bench/1';
 
@@ -21,20 +23,30 @@ export interface Workload {
   readonly op: LoadOperation;
   /** Share of GETs in `mixed`, 0 to 1; the rest are PUTs. */
   readonly readShare: number;
-  /** Requests a second over all connections. */
+  /** What `mixed` is made of where it is more than GETs and PUTs. */
+  readonly mix?: Mix;
+  /** A range has between one and so many records; 100 where it is not said. */
+  readonly rangeRecordsMax?: number;
+  /** Requests a second over all connections; the mean where there are stages. */
   readonly rate: number;
+  /** The rate over time; together they last `durationMs`. */
+  readonly stages?: readonly Stage[];
   readonly arrival: Arrival;
   readonly connections: number;
   readonly durationMs: number;
   readonly warmupMs: number;
   readonly keys: number;
   readonly distribution: Distribution;
+  /** The mean where there are several sizes. */
   readonly valueBytes: number;
+  readonly valueSizes?: readonly ValueSize[];
   /** Null: the cluster's own defaults. */
   readonly ack: number | null;
   readonly from: number | null;
   /** Base URLs that the connections go to, in turns. */
   readonly targets: readonly string[];
+  /** Of another store than Kvorum. */
+  readonly protocol?: PeerProtocol;
   readonly seed: number;
 }
 
@@ -67,6 +79,10 @@ export interface BenchResult {
   readonly service: LatencyCounts | null;
   readonly statuses: readonly StatusCount[];
   readonly targets: readonly TargetResult[];
+  /** One entry per kind of operation where there are several; absent where the engine does not tell. */
+  readonly kinds?: readonly KindResult[];
+  /** One entry per stage that has a length. */
+  readonly stages?: readonly StageResult[];
   /** One entry per second of the measured window; empty where the engine does not tell. */
   readonly seconds: readonly SecondResult[];
   readonly generator: GeneratorResult;
@@ -133,7 +149,7 @@ export interface Totals {
 
 export interface StatusCount {
   /**
-   * `201`, or what happened instead of an answer: `connection lost`, `timeout`, `not HTTP`; `not sent` where no connection
+   * `201`, or what happened instead of an answer: `connection lost`, `timeout`, `not an answer`; `not sent` where no connection
    * was free until the end, `cut` where an interrupted run did not wait for the answer.
    */
   readonly status: string;
@@ -147,6 +163,27 @@ export interface TargetResult {
   readonly unanswered: number;
   /** Of good answers. */
   readonly latency: LatencyCounts;
+}
+
+interface PartResult {
+  readonly completed: number;
+  /** Of the completed ones: refused. */
+  readonly failed: number;
+  readonly unanswered: number;
+  /** Of the answers that did not fail, from when each operation should have begun. */
+  readonly latency: LatencyCounts;
+}
+
+export interface KindResult extends PartResult {
+  readonly kind: OperationKind;
+}
+
+/** Of the operations whose intended start fell into the stage. */
+export interface StageResult extends PartResult {
+  readonly fromRate: number;
+  readonly toRate: number;
+  readonly durationMs: number;
+  readonly due: number;
 }
 
 export interface SecondResult {

@@ -30,6 +30,8 @@ export interface ProfileModesOptions {
 
 /** As of `kvorum profile`; the comparison's own is shorter, since its nodes are warm from a search. */
 const warmUpMs = 10_000;
+/** Of what the weakest mode holds: all of them hold it with room to spare. */
+const shareOfWeakest = 0.6;
 
 /** The result of the comparison with what the profiles say; a mode that cannot be profiled is one of its failures. */
 export async function profileModes(options: ProfileModesOptions): Promise<CompareResult> {
@@ -81,10 +83,10 @@ async function profileMode(
   return profile.runs.map((run) => ({ mode, op: run.op, rate: run.rateAsked, directory, costs: costsOf(run) }));
 }
 
-/** 60% of what the weakest mode holds, as in the comparison's own runs; where none was found, its lowest rate. */
-function commonRate({ searches }: CompareResult, op: LoadOperation, { rates, maximumShare }: CompareSettings): number {
+/** Where no maximum was found, the comparison's lowest rate. */
+export function commonRate({ searches }: CompareResult, op: LoadOperation, { rates }: CompareSettings): number {
   const found = searches.filter((search) => search.op === op).map(({ best }) => best ?? 0);
   const least = Math.min(...found);
-  if (found.length > 0 && least > 0) return Math.max(1, Math.floor(least * maximumShare));
+  if (found.length > 0 && least > 0) return Math.max(1, Math.floor(least * shareOfWeakest));
   return Math.min(...rates);
 }

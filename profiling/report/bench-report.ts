@@ -12,7 +12,6 @@ import {
   describedTable,
   describeEnvironment,
   describeLoad,
-  describeOp,
   loadSentence,
   type Described,
 } from './environment.ts';
@@ -23,6 +22,7 @@ import { renderPage } from './page.ts';
 import { percentileChart } from './percentile-chart.ts';
 import { markdownOf } from './markdown.ts';
 import { searchSteps, searchTable } from './search.ts';
+import { describeShape, shapeTables } from './shape-tables.ts';
 import { timeCharts } from './time-charts.ts';
 import { hasErrors, percentileTable, rateAndFigures, runTable, verdicts } from './verdict.ts';
 
@@ -44,7 +44,7 @@ export async function renderBenchReport(results: readonly BenchResult[]): Promis
       latencySection(main, results),
       timeSection(main, results.length > 1),
       section('Nodes', nodeTables(main)),
-      section('Requests', outcomeTables(main)),
+      section('Requests', shapeTables(main), outcomeTables(main)),
       environmentSection(main, results),
     ]),
   });
@@ -169,10 +169,10 @@ function checkTable({ verdict }: BenchResult): Table {
 }
 
 function describeWorkload({ workload, generator, startedAt }: BenchResult): Described['entries'] {
-  const { op, readShare, rate, durationMs, targets, seed } = workload;
+  const { rate, durationMs, targets, seed } = workload;
   return [
     ['Started', startedAt],
-    ['Operation', describeOp(op, readShare)],
+    ...describeShape(workload),
     ['Rate', quantity(rate, 'rate')],
     ['Measured', quantity(durationMs / 1000, 'seconds')],
     ...describeLoad(workload),

@@ -25,6 +25,7 @@ import {
 import { describedTable, describeEnvironment, describeLoad, describeOp, type Described } from './environment.ts';
 import { html, type Html } from './html.ts';
 import { renderPage } from './page.ts';
+import { peersTable } from './peers-table.ts';
 import { searchTable } from './search.ts';
 
 export async function renderCompareReport(result: CompareResult): Promise<string> {
@@ -34,6 +35,7 @@ export async function renderCompareReport(result: CompareResult): Promise<string
     script: 'charts',
     body: htmlOf([
       verdictSection(result),
+      peersTable(result),
       opsOf(result).map((op) => operationSection(result, op)),
       profiles.length + profileSentences.length > 0 &&
         section('Profiles', list(profileSentences), profileTable(profiles), profileLinks(profiles)),

@@ -9,6 +9,7 @@ import { command, details, list, quiet, section, table, text, type Block, type T
 import { compareNotes, gateTable, maximumTable, measureTables, opsOf, stepsOf } from './compare-tables.ts';
 import { clusterSentence } from './environment.ts';
 import { markdownOf } from './markdown.ts';
+import { peersTable } from './peers-table.ts';
 
 /** The verdict stands last, where a terminal ends. */
 export function compareBlocks(result: CompareResult): Block {
@@ -44,6 +45,7 @@ function words({ steps, summary, profiles = [], profileSentences = [] }: Compare
 function tables(result: CompareResult): Block {
   return [
     result.settings === null && filesTable(result),
+    peersTable(result),
     opsOf(result).map((op) => [maximumTable(result, op), measureTables(result, op, [])]),
   ];
 }

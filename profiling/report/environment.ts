@@ -1,5 +1,6 @@
 /** Where and how it was measured: without this a figure is an anecdote. */
 import type { BenchEnvironment, BenchResult, Workload } from '../load/result.ts';
+import { mixText, spansOf } from '../load/load-shape.ts';
 import { perSecond } from '../load/verdict.ts';
 import { notMeasured, quantity } from '../result/quantity.ts';
 import { table, type ColumnOf, type Table } from './blocks.ts';
@@ -53,7 +54,9 @@ export function clusterSentence(environment: BenchEnvironment): string {
   const { cluster, nodeCount, changedSettings } = environment;
   const { bytes, fileSystem } = storeOf(environment);
   const isOne = nodeCount === 1;
-  const named = ['mode', 'durability'].flatMap((name) => (cluster[name] === undefined ? [] : [String(cluster[name])]));
+  const named = ['store', 'mode', 'durability'].flatMap((name) =>
+    cluster[name] === undefined ? [] : [String(cluster[name])],
+  );
   const others = Object.entries(changedSettings ?? {}).filter(([flag]) => flag !== 'mode' && flag !== 'durability');
   const parts = [
     `${nodeCount} node${isOne ? '' : 's'}`,
@@ -66,10 +69,11 @@ export function clusterSentence(environment: BenchEnvironment): string {
 
 /** What was sent, in one line. */
 export function loadSentence({ workload, generator }: BenchResult): string {
-  const { op, readShare, rate, keys, distribution, valueBytes, connections, durationMs } = workload;
+  const { op, readShare, mix, rate, stages, keys, distribution, valueBytes, connections, durationMs } = workload;
   const engine = generator.engine === 'wrk2' ? ', wrk2' : '';
   return (
-    `${describeOp(op, readShare)} at ${perSecond(rate)}, ${quantity(durationMs / 1000, 'seconds')}, ` +
+    `${mix === undefined ? describeOp(op, readShare) : mixText(mix)} at ${perSecond(rate)}` +
+    `${stages === undefined ? '' : ` (mean of ${spansOf(stages).length} stages)`}, ${quantity(durationMs / 1000, 'seconds')}, ` +
     `${quantity(connections, 'count')} connections; ${quantity(keys, 'count')} keys ${distribution}, ` +
     `${quantity(valueBytes, 'bytes')}${engine}`
   );

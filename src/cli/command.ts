@@ -13,6 +13,8 @@ export interface Option {
   /** How help names the value; absent for a switch. */
   readonly placeholder?: string;
   readonly about: string;
+  /** May be given several times; the values become one list, separated by commas. Else the last one counts. */
+  readonly isRepeatable?: boolean;
   /** A switch that `--no-FLAG` turns off. */
   readonly isNegatable?: boolean;
   /** Accepted, but neither in help nor suggested. */

@@ -103,7 +103,8 @@ function takeOption(
     return undefined;
   }
   if (value === undefined || looksLikeOption(token)) return `Option "${rawName}" needs a value: ${option.placeholder}`;
-  flags.set(name, value);
+  const earlier = option.isRepeatable === true ? flags.get(name) : undefined;
+  flags.set(name, earlier === undefined ? value : `${String(earlier)},${value}`);
   return undefined;
 }
 

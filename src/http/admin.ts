@@ -7,7 +7,7 @@ import type { MetricFamily } from '../metrics/metrics.ts';
 import type { NodeDescription } from '../protocol/nodes.ts';
 import { retryAfter } from './outcome.ts';
 import { problemResponse } from './problem.ts';
-import { renderMetrics } from './prometheus.ts';
+import { renderMetrics } from '../metrics/prometheus.ts';
 import type { Response } from './reply.ts';
 
 /** Where a node is in its life. */

@@ -224,6 +224,11 @@ export function parseDuration(given: string): number | undefined {
   return parseQuantity(given, durationUnits);
 }
 
+/** `1500` or `64KiB` in bytes; undefined where it is neither. */
+export function parseSize(given: string): number | undefined {
+  return parseQuantity(given, sizeUnits);
+}
+
 /** A size with the largest suffix that leaves a whole number. */
 export function formatSize(bytes: number): string {
   for (const [suffix, unit] of [

@@ -32,6 +32,17 @@ const wrongLines: readonly (readonly [args: readonly string[], message: RegExp])
   [['--errors-max', '101%'], /^Bad --errors-max "101%": expected/],
   [['--output', 'html'], /^Bad --output "html": expected table, json or markdown$/],
   [['--engine', 'wrk'], /^Bad --engine "wrk": expected auto, wrk2 or built-in$/],
+  [['--stages', '1000'], /^Bad --stages "1000": expected RATE:TIME,\.\.\. like 1000:30s,6000:2m,0:10s, /m],
+  [['--stages', '0:30s'], /^Bad --stages "0:30s": expected/m],
+  [['--stages', '9:1s', '--rate', '5'], /^--stages say rates and times: leave --rate out$/],
+  [['--stages', '9:1s', '--warmup', '1s'], /^Bad --warmup "1s": expected 0s where --stages begin at 0: a jump/m],
+  [['--mix', 'get=1,gut=2'], /^Bad --mix "get=1,gut=2": expected KIND=WEIGHT,/m],
+  [['--mix', 'get=0'], /^Bad --mix "get=0": expected/m],
+  [['--mix', 'get=1', '--op', 'put'], /^--mix says which operations are sent: leave --op out$/],
+  [['--workload', 'g'], /^Bad --workload "g": expected a, b, c, d, e or f$/],
+  [['--range-records', '5'], /^--range-records is of use only to a mix with ranges$/],
+  [['--value-bytes', '100:80,x:1'], /^Bad --value-bytes "100:80,x:1": expected bytes up to 256 MiB/m],
+  [['--workload', 'a', '--engine', 'wrk2'], /^wrk2 does not know --workload: use --engine built-in$/],
   [['--arrival', 'poisson', '--engine', 'wrk2'], /^Bad --arrival "poisson": expected constant together with wrk2$/],
 ];
 
@@ -105,4 +116,33 @@ test('listFlag() takes any values but empty ones', () => {
   const list = (given: string): readonly string[] => listFlag(new Map([['a', given]]), 'a', []);
   assert.deepEqual(list('x, y'), ['x', 'y']);
   assert.throws(() => list('x,,y'), { message: 'Bad --a "x,,y": expected values separated by commas' });
+});
+
+test("YCSB's workloads have its distributions and values, which other flags change", () => {
+  const { workload, engine } = planOf('--workload', 'd');
+  assert.deepEqual(
+    [workload.op, workload.mix, workload.distribution, workload.valueBytes, workload.readShare],
+    ['mixed', { get: 95, insert: 5 }, 'latest', 1000, 0.95],
+  );
+  assert.equal(engine.name, 'built-in');
+  const changed = planOf(
+    '--workload',
+    'e',
+    '--distribution',
+    'uniform',
+    '--value-bytes',
+    '4KiB',
+    '--range-records',
+    '9',
+  );
+  assert.deepEqual(
+    [changed.workload.distribution, changed.workload.valueBytes, changed.workload.rangeRecordsMax],
+    ['uniform', 4096, 9],
+  );
+});
+
+test('stages give the rate and the duration; they have a warm-up where they do not begin at 0', () => {
+  const ramp = planOf('--stages', '1000:30s,6000:2m,0:10s').workload;
+  assert.deepEqual([ramp.durationMs, ramp.warmupMs, ramp.rate], [160_000, 0, 465_000 / 160]);
+  assert.equal(planOf('--stages', '500:0s,500:1s').workload.warmupMs, 5000);
 });

@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 import type { BenchResult } from '../../../profiling/load/result.ts';
 import { fakeWrk2 } from '../../support/fake-wrk2.ts';
 import { eventually } from '../../support/eventually.ts';
+import { freePorts } from '../../../src/free-ports.ts';
 import { requestServer } from '../../support/load.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { kvorumInProcess } from '../../cli/in-process.ts';
@@ -319,6 +320,28 @@ test('--find-max shows the rates that it tried and ends with the one that is hel
   assert.deepEqual([said, workload.rate], [Math.max(...held), Math.max(...held)], stderr);
   // A machine that is busy otherwise may hold less; but nothing holds more.
   assert.ok(said <= 300, `${held.join('/s, ')}/s from a server that does 250/s`);
+});
+
+test('--metrics-port: the running load for Prometheus; each kind of a mix and each stage in the result', async (t) => {
+  const [port] = await freePorts(1);
+  const url = await node(t);
+  const load = ['--stages', '50:0s,50:10m', '--mix', 'put=1,delete=1', '--warmup', '0s', '--connections', '4'];
+  const child = spawnKvorum(['bench', '--target', url, ...load, '--metrics-port', String(port)]);
+  t.after(() => child.kill('SIGKILL'));
+  let stdout = '';
+  child.stdout?.on('data', (chunk) => (stdout += String(chunk)));
+  await eventually(async () => {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    assert.match(text, /^kvorum_bench_target_rate 50$/m);
+    assert.match(text, /^kvorum_bench_operations_total\{operation="delete",outcome="success"\} [1-9]/m);
+  });
+  const taken = await kvorum(['bench', '--target', url, ...load, '--metrics-port', String(port)]);
+  assert.equal(taken.code, 2);
+  assert.match(taken.stderr, /^kvorum: Cannot listen on --metrics-port \d+: something else listens there$/m);
+  child.kill('SIGINT');
+  await once(child, 'close');
+  assert.match(stdout, /^OPERATION +ANSWERED .*\nput +\S+ .*\ndelete +\S+ /m);
+  assert.match(stdout, /^STAGE .*\n50\/s +600 s /m);
 });
 
 test('wrk2 is driven where it is given', async (t) => {

@@ -237,6 +237,13 @@ test('what is wrong is said in one line that names the flag, with exit code 2', 
       ['--fail-on-regression', '10%', '--rounds', '1'],
       '--fail-on-regression needs the ranges of rounds: give --rounds 2 or more',
     ],
+    [
+      ['--peer', 'mysql=http://a'],
+      'Bad --peer "mysql=http://a": expected etcd=http://HOST:PORT or redis=redis://HOST:PORT',
+    ],
+    [['--peer', 'etcd=http://a', '--peer', 'etcd=http://b'], 'Bad --peer "etcd=http://a,etcd=http://b": expected each'],
+    [['--peer', 'etcd=http://a', '--op', 'delete'], '--peer does not go together with --op delete'],
+    [['--redis-wait', '1'], '--redis-wait is of use only with --peer redis=URL'],
     [['--profile'], 'Option "--profile" needs a value: DIR'],
   ];
   const outcomes = await Promise.all(wrong.map(([args]) => kvorumInProcess(['compare', ...args])));

@@ -2,13 +2,16 @@
 import assert from 'node:assert/strict';
 import type { Buffer } from 'node:buffer';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { gunzipSync } from 'node:zlib';
 import { test, type TestContext } from 'node:test';
 import type { ProfileResult } from '../../../profiling/result/profile.ts';
 import { sharedBrowser, skipWithoutChromium } from '../../support/browser.ts';
-import { profilerState } from '../../../profiling/capture/profile-client.ts';
+import type { FollowedSlice } from '../../../profiling/result/follow.ts';
+import { eventually } from '../../support/eventually.ts';
+import { profilerState, startRecording, stopRecording } from '../../../profiling/capture/profile-client.ts';
 import { startCluster } from '../../support/cluster.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { kvorumInProcess } from '../../cli/in-process.ts';
@@ -63,7 +66,8 @@ test('kvorum profile', async (t) => {
   const [own, running] = [join(directory, 'own'), join(directory, 'running')];
 
   await t.test('a cluster of its own: what it measures, says and writes', async () => {
-    const instruments = ['--instruments', 'cpu,allocation,waits'];
+    const pprof = join(directory, 'own.pb.gz');
+    const instruments = ['--instruments', 'cpu,allocation,waits', '--pprof', pprof];
     const ended = await profile(['--up', '3', ...load, '--duration', '700ms', ...instruments, '--out', own]);
     assert.equal(ended.code, 0, ended.stderr);
     assertTold(ended, own);
@@ -71,6 +75,9 @@ test('kvorum profile', async (t) => {
     assertMeasured(result);
     assertFiles(result, own);
     assertMarkdown(readFileSync(join(own, 'profile.md'), 'utf8'));
+    const strings = gunzipSync(readFileSync(pprof)).toString('utf8');
+    for (const text of ['nanoseconds', 'alloc_space', 'worker 1', 'workers/store/store.ts'])
+      assert.ok(strings.includes(text), text);
   });
 
   await t.test(
@@ -96,6 +103,46 @@ test('kvorum profile', async (t) => {
         const { state, sessions } = await profilerState({ name: 'node', url, secret });
         assert.deepEqual([state, sessions], ['off', 0]);
       }
+    },
+  );
+
+  await t.test(
+    '--follow keeps the newest slices of a running cluster, over a slice that fails, until Ctrl-C',
+    async (sub) => {
+      const ring = join(directory, 'ring');
+      const environments = [{ KVORUM_CLUSTER_SECRET: secret }];
+      const cluster = await startCluster(sub, { nodes: 1, environments });
+      const { url } = cluster.node(0);
+      const args = ['profile', '--follow', '--target', url, '--slice', '1s', '--keep', '2', '--out', ring];
+      const child = spawnKvorum(args, { KVORUM_CLUSTER_SECRET: secret });
+      sub.after(() => child.kill('SIGKILL'));
+      const slices = (): FollowedSlice[] =>
+        JSON.parse(readFileSync(join(ring, 'slices.json'), 'utf8')) as FollowedSlice[];
+      await eventually(() => assert.ok(slices().length > 0));
+      const first = slices()[0]?.directory ?? '';
+      // Somebody else records: a node takes one recording at a time.
+      const target = { name: 'n1', url, secret };
+      await eventually(() => startRecording(target, 'gc'));
+      await eventually(() => assert.ok(slices().some(({ failure }) => failure !== null)));
+      await stopRecording(target);
+      await eventually(() => assert.ok(slices().every(({ failure }) => failure === null)));
+      assert.ok(!existsSync(join(ring, first)), 'the oldest is gone');
+      assert.equal(slices().length, 2);
+      child.kill('SIGINT');
+      const [code] = (await once(child, 'exit')) as [number | null];
+      assert.equal(code, 0);
+      const kept = readdirSync(ring, { withFileTypes: true }).flatMap((one) => (one.isDirectory() ? [one.name] : []));
+      assert.deepEqual(
+        kept.toSorted(),
+        slices().map((slice) => slice.directory),
+      );
+      for (const name of kept)
+        assert.deepEqual(
+          written.filter((file) => !existsSync(join(ring, name, file))),
+          [],
+        );
+      assert.ok((read(join(ring, kept[0] ?? '')).runs[0]?.cpu?.threads.length ?? 0) >= 2);
+      assert.equal((await profilerState(target)).state, 'off');
     },
   );
 
@@ -268,4 +315,16 @@ test('a node that cannot be reached is exit code 5', async (t) => {
   const { code, stderr } = await profile(target, { KVORUM_CLUSTER_SECRET: 'any' });
   assert.ok(stderr.includes(url), stderr);
   assert.equal(code, 5, stderr);
+});
+
+test('--follow puts no load on: what says how is refused, as are its own options without it', async () => {
+  for (const [args, message] of [
+    [['--follow', '--up', '3'], '--follow records a running cluster and puts no load on: leave --up out'],
+    [['--follow', '--rate', '5'], '--follow records a running cluster and puts no load on: leave --rate out'],
+    [['--follow', '--slice', '10'], 'Bad --slice "10": expected a time like 500ms, 30s or 3m, from 1000ms to 24h'],
+    [['--keep', '5'], '--keep is of use only with --follow'],
+  ] as const) {
+    const { code, stderr } = await kvorumInProcess(['profile', ...args]);
+    assert.deepEqual([code, stderr], [2, `kvorum: ${message}\n`]);
+  }
 });

@@ -5,6 +5,8 @@ import test, { type TestContext } from 'node:test';
 import type { LocalCluster, LocalClusterOptions } from '../../../profiling/cluster/local-cluster.ts';
 import { compareModes, type ModesEvent } from '../../../profiling/compare/compare-modes.ts';
 import type { CompareSettings } from '../../../profiling/result/compare.ts';
+import { refusedUrl } from '../../cli/kvorum.ts';
+import { compareText } from '../../../profiling/cli/compare-table.ts';
 import { comparison } from '../../support/compare-results.ts';
 import { requestServer } from '../../support/load.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -142,4 +144,70 @@ test('compareModes() names a run that fails, keeps those of the others, and says
   assert.equal((failure as Error).message, result.failures[0]);
   assert.equal(result.cutShort, false);
   assert.deepEqual([...new Set(result.runs.map(({ subject }) => subject))], ['sync']);
+});
+
+/** An etcd as far as a comparison asks; it has used a second of CPU for each time that it was asked for its metrics. */
+async function fakeEtcd(t: TestContext): Promise<string> {
+  let asked = 0;
+  const own: { url?: string } = {};
+  const answers: Readonly<Record<string, () => string>> = {
+    '/version': () => '{"etcdserver":"9.9.9"}',
+    '/v3/cluster/member/list': () => JSON.stringify({ members: [{ clientURLs: [own.url] }] }),
+    '/metrics': () => `process_cpu_seconds_total ${asked++}\nprocess_resident_memory_bytes 1e6\n`,
+  };
+  own.url = await requestServer(t, ({ line, reply }) => {
+    const body = answers[line.split(' ')[1] ?? '']?.() ?? '{"header":{}}';
+    reply(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  });
+  return own.url;
+}
+
+test('compareModes() puts the same load on a peer, compares it with the last mode, and leaves it running', async (t) => {
+  const [url, etcd] = [await node(t, () => '201 Created'), await fakeEtcd(t)];
+  const { result, failure } = await compareModes({
+    modes: ['sync', 'batched'],
+    peers: [{ protocol: { kind: 'etcd' }, url: etcd }],
+    settings,
+    fillTimeoutMs: 60_000,
+    dataDirectory: temporaryDirectory(t),
+    command: 'kvorum compare',
+    startCluster: fakeClusters({ sync: url, batched: url }).start,
+    afterwards: (clusters, compared) => {
+      assert.deepEqual(
+        clusters.map(({ mode }) => mode),
+        ['sync', 'batched'],
+      );
+      return Promise.resolve(compared);
+    },
+  });
+  assert.equal(failure, undefined);
+  assert.deepEqual(
+    result.steps.map(({ from, to }) => [from, to]),
+    [
+      ['sync', 'batched'],
+      ['batched', 'etcd'],
+    ],
+  );
+  const subject = result.subjects.at(-1);
+  assert.deepEqual(subject?.environment.cluster, { store: 'etcd 9.9.9', durability: 'fsync, majority of 1' });
+  const run = result.runs.find((one) => one.subject === 'etcd');
+  assert.equal(run?.result.nodes[0]?.cpuUs, 1e6);
+  assert.match(compareText(result), /^An acknowledged write +\S.* fsync, majority of 1$/m);
+  assert.match(compareText(result), /^PUT at 1\/s: CPU of all processes /m);
+});
+
+test('compareModes() ends at once where a peer is not there', async (t) => {
+  const url = await node(t, () => '201 Created');
+  const clusters = fakeClusters({ batched: url });
+  const failed = compareModes({
+    modes: ['batched'],
+    peers: [{ protocol: { kind: 'redis', waitReplicas: 1 }, url: await refusedUrl() }],
+    settings,
+    fillTimeoutMs: 60_000,
+    dataDirectory: temporaryDirectory(t),
+    command: 'kvorum compare',
+    startCluster: clusters.start,
+  });
+  await assert.rejects(failed, { code: 'node-unreachable', message: /^redis: Cannot reach .*: connection refused$/ });
+  assert.deepEqual(clusters.stopped, ['batched']);
 });

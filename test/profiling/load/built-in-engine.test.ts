@@ -197,3 +197,61 @@ test('the warm-up is load that is in no figure', async (t) => {
   assert.equal(totals.due, 40);
   assert.equal(totals.completed, 40);
 });
+
+test('a mix is counted by kind; a modify is a GET and then a PUT of its key, and one operation', async (t) => {
+  const seen = new Map<string, string[]>();
+  const url = await requestServer(t, ({ line, reply }) => {
+    const [method = '', path = ''] = line.split(' ');
+    const key = /k\d+/.exec(path)?.[0] ?? '';
+    seen.set(key, [...(seen.get(key) ?? []), method]);
+    if (path.startsWith('/v0/entities')) reply('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n');
+    else reply(method === 'GET' ? 'HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n' : undefined);
+  });
+  const mix = { modify: 2, insert: 1, range: 1 } as const;
+  const workload = workloadOf({ op: 'mixed', mix, targets: [url], keys: 1_000_000, durationMs: 1000 });
+  const { kinds = [], totals, latency } = await builtInEngine().run(workload);
+  const completed = new Map(kinds.map((one) => [one.kind, one.completed]));
+  assert.equal(totals.completed, 200);
+  assert.equal(latency.count, 200);
+  assert.equal(
+    [...completed.values()].reduce((sum, one) => sum + one, 0),
+    200,
+  );
+  const modified = [...seen.values()].filter((methods) => methods.join() === 'GET,PUT').length;
+  assert.equal(modified, completed.get('modify'));
+  const inserted = [...seen].filter(([key, methods]) => key.length === 8 && methods.join() === 'PUT').length;
+  assert.equal(inserted, completed.get('insert'));
+  assert.ok((completed.get('range') ?? 0) > 20);
+});
+
+test('a modify whose connection is lost between its requests, or whose PUT is refused, is counted once', async (t) => {
+  let isAnswered = false;
+  const url = await requestServer(t, ({ line, socket, reply }) => {
+    if (line.startsWith('PUT')) return reply('HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n');
+    if (isAnswered) return void socket.destroy();
+    isAnswered = true;
+    return reply('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  });
+  const workload = workloadOf({ op: 'mixed', mix: { modify: 1 }, targets: [url], connections: 1, durationMs: 300 });
+  const { totals, statuses } = await builtInEngine().run(workload);
+  assert.equal(countOf(statuses, '503'), 1);
+  assert.equal(totals.completed + totals.unanswered, 60);
+});
+
+test('stages: each has what was due in it, and the whole is their mean', async (t) => {
+  const url = await requestServer(t, ({ reply }) => reply());
+  const stages = [
+    { rate: 100, durationMs: 0 },
+    { rate: 100, durationMs: 500 },
+    { rate: 0, durationMs: 400 },
+  ];
+  const result = await builtInEngine().run(workloadOf({ targets: [url], stages, rate: 70 / 0.9, durationMs: 900 }));
+  assert.deepEqual(
+    result.stages?.map(({ due, completed, fromRate, toRate }) => [due, completed, fromRate, toRate]),
+    [
+      [50, 50, 100, 100],
+      [20, 20, 100, 0],
+    ],
+  );
+  assert.equal(result.totals.due, 70);
+});

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { percentileUs } from '../../../profiling/load/histogram.ts';
+import { Breakdown } from '../../../profiling/load/breakdown.ts';
 import { cutOff, Ledger, type LedgerResult } from '../../../profiling/load/ledger.ts';
 import { seededRandom } from '../../../profiling/load/random.ts';
 import type { SecondResult } from '../../../profiling/load/result.ts';
@@ -32,16 +33,17 @@ function simulate(simulated: Simulated): LedgerResult {
     durationUs: seconds * 1e6,
     targets: ['http://a'],
     delayMsMax: () => 0,
+    breakdown: new Breakdown(['put'], undefined),
     onSecond: simulated.onSecond ?? (() => {}),
   });
-  const inFlight: { target: number; intendedUs: number; sentUs: number; endUs: number }[] = [];
+  const inFlight: { target: number; kind: 'put'; intendedUs: number; sentUs: number; endUs: number }[] = [];
   let nowUs = -warmupUs;
   ledger.freed(nowUs);
   for (;;) {
     while (inFlight.length < connections && nowUs < cutUs) {
       const intendedUs = ledger.take(nowUs);
       if (intendedUs === undefined) break;
-      inFlight.push({ target: 0, intendedUs, sentUs: nowUs, endUs: simulated.answerAtUs(nowUs) });
+      inFlight.push({ target: 0, kind: 'put', intendedUs, sentUs: nowUs, endUs: simulated.answerAtUs(nowUs) });
     }
     inFlight.sort((left, right) => left.endUs - right.endUs);
     const answer = inFlight[0];
@@ -181,9 +183,15 @@ test('what an interruption cut is cut, in flight or not yet sent, and no error',
     durationUs: 1e6,
     targets: ['http://a'],
     delayMsMax: () => 0,
+    breakdown: new Breakdown(['put'], undefined),
     onSecond: () => {},
   });
-  const sent = [0, 1000].map((atUs) => ({ target: 0, intendedUs: ledger.take(atUs) ?? NaN, sentUs: atUs }));
+  const sent = [0, 1000].map((atUs) => ({
+    target: 0,
+    kind: 'put' as const,
+    intendedUs: ledger.take(atUs) ?? NaN,
+    sentUs: atUs,
+  }));
   // No connection is free for the three that are due until 4 ms.
   ledger.cut(4500);
   const [answered, dropped] = sent;
@@ -206,6 +214,7 @@ test('a generator that starts late although a connection is free says so; a stal
     durationUs: 10_000,
     targets: ['http://a'],
     delayMsMax: () => 0,
+    breakdown: new Breakdown(['put'], undefined),
     onSecond: () => {},
   });
   ledger.freed(-1);

@@ -102,3 +102,12 @@ function take(parser: ResponseParser, parts: readonly Buffer[]): [number, boolea
   }
   return ends.map(({ status, keepAlive }) => [status, keepAlive]);
 }
+
+test('a range that broke off says so in its trailer', () => {
+  const whole = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n';
+  const parser = new ResponseParser();
+  const cut = Buffer.from(`${whole}kvorum-error: range-too-long; ended\r\n\r\n`);
+  assert.equal(parser.take(cut, cut.length)?.isBroken, true);
+  const good = Buffer.from(`${whole}link: </v0>; rel="next"\r\n\r\n`);
+  assert.equal(parser.take(good, good.length)?.isBroken, undefined);
+});

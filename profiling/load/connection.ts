@@ -1,6 +1,6 @@
 /**
- * One connection of the load generator: HTTP/1.1 over node:net, kept alive, one request in flight and none pipelined.
- * A connection that is lost is opened again, later each time that fails.
+ * One connection of the load generator over node:net, kept alive, one request in flight and none pipelined. HTTP/1.1, or
+ * whatever its parser reads. A connection that is lost is opened again, later each time that fails.
  *
  * Own code, since the generator shares the machine with the nodes that it measures. CPU of the client's process for a PUT
  * of 64 bytes: 11.0 us, against 36.1 us of undici's `dispatch` (3.3 times as much) and 95 us of node:http (8.7 times); by
@@ -9,17 +9,28 @@
 import { Buffer } from 'node:buffer';
 import { connect, type Socket } from 'node:net';
 import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import type { OperationKind } from './load-shape.ts';
 import { ResponseParser, type AnswerEnd } from './response-parser.ts';
 
 export interface ConnectionEvents {
   /** The connection can take a request. */
-  onFree(connection: HttpConnection): void;
-  onAnswer(connection: HttpConnection, status: number, retryAfterMs: number | null): void;
+  onFree(connection: LoadConnection): void;
+  onAnswer(connection: LoadConnection, status: number, retryAfterMs: number | null): void;
   /** The connection ended with a request in flight. */
-  onLost(connection: HttpConnection, why: string): void;
+  onLost(connection: LoadConnection, why: string): void;
   /** The connection ended while it was free; it opens again by itself. */
-  onIdleLost(connection: HttpConnection): void;
+  onIdleLost(connection: LoadConnection): void;
 }
+
+/** Reads the answers of one connection. */
+export interface AnswerParser {
+  /** Takes the next bytes, which it does not keep; returns an answer if they end one. Throws on what is none. */
+  take(bytes: Buffer, length: number): AnswerEnd | undefined;
+  /** The connection has ended; returns the answer if that is how it ends. */
+  close(): AnswerEnd | undefined;
+}
+
+export type ParserFor = (connection: LoadConnection) => AnswerParser;
 
 export interface Address {
   readonly host: string;
@@ -35,23 +46,30 @@ export const largeValueBytes = 8192;
 /** All connections read into the same bytes: each read is parsed before the next one begins. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
-export class HttpConnection {
+const httpParser: ParserFor = () => new ResponseParser();
+
+export class LoadConnection {
   readonly target: number;
   /** Of the request in flight. */
   intendedUs = 0;
   sentUs = 0;
-  isGet = false;
+  kind: OperationKind = 'get';
+  key = 0;
+  isRead = false;
   readonly #address: Address;
   readonly #events: ConnectionEvents;
   #socket: Socket | undefined;
-  #parser = new ResponseParser();
+  readonly #parserFor: ParserFor;
+  #parser: AnswerParser;
   #isInFlight = false;
   #isClosed = false;
   #backoffMs = backoffMsMin;
   #retry: NodeJS.Timeout | undefined;
 
-  constructor(target: number, address: Address, events: ConnectionEvents) {
+  constructor(target: number, address: Address, events: ConnectionEvents, parserFor: ParserFor = httpParser) {
     this.target = target;
+    this.#parserFor = parserFor;
+    this.#parser = parserFor(this);
     this.#address = address;
     this.#events = events;
     this.#open();
@@ -89,7 +107,7 @@ export class HttpConnection {
 
   #open(): void {
     const { host, port } = this.#address;
-    this.#parser = new ResponseParser();
+    this.#parser = this.#parserFor(this);
     const onRead = (length: number): boolean => {
       if (this.#socket === socket) this.#take(length);
       return true;
@@ -124,15 +142,16 @@ export class HttpConnection {
       if (!this.#isInFlight) throw new Error('bytes that nobody asked for');
       answer = this.#parser.take(readBuffer, length);
     } catch {
-      this.#end('not HTTP');
+      this.#end('not an answer');
       return;
     }
     if (answer !== undefined) this.#answered(answer);
   }
 
-  #answered({ status, keepAlive, retryAfterMs }: AnswerEnd): void {
+  #answered({ status, keepAlive, retryAfterMs, isBroken }: AnswerEnd): void {
     this.#isInFlight = false;
-    this.#events.onAnswer(this, status, retryAfterMs);
+    if (isBroken === true) this.#events.onLost(this, 'range broken off');
+    else this.#events.onAnswer(this, status, retryAfterMs);
     if (this.#isClosed) return;
     if (keepAlive) this.#events.onFree(this);
     else this.#reopen(0);

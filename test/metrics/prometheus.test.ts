@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { family, Histogram } from '../../src/metrics/metrics.ts';
-import { renderMetrics } from '../../src/http/prometheus.ts';
+import { renderMetrics } from '../../src/metrics/prometheus.ts';
 import { parsePrometheus } from '../support/prometheus-text.ts';
 
 test('renderMetrics() writes a family with its help, type and samples', () => {

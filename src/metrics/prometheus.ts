@@ -1,7 +1,7 @@
 /**
  * The Prometheus text format, version 0.0.4: families of the same name from several threads become one.
  */
-import type { HistogramSnapshot, Labels, MetricFamily, MetricSample } from '../metrics/metrics.ts';
+import type { HistogramSnapshot, Labels, MetricFamily, MetricSample } from './metrics.ts';
 
 /** The text of all families, in the order of their first appearance. */
 export function renderMetrics(families: readonly MetricFamily[]): string {
