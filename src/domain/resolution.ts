@@ -29,10 +29,10 @@ export interface ReplicaReply {
 
 const nobody: readonly number[] = [];
 
-/** The nodes that hold this record or a newer one, votes or not. */
+/** How many nodes hold this record or a newer one, votes or not. By stamps alone, which no two writes share: values are long. */
 export function countHolders(replies: readonly ReplicaReply[], record: Reply): number {
   let holders = 0;
-  for (const { reply } of replies) if (tellsRecord(reply) && compareReplies(reply, record) >= 0) holders++;
+  for (const { reply } of replies) if (tellsRecord(reply) && compareStamps(reply, record) >= 0) holders++;
   return holders;
 }
 

@@ -108,11 +108,11 @@ for (const [flag, text, name, value] of accepted) {
 }
 
 test('resolveSettings() reads switches from flags, environment and file', (t) => {
-  assert.equal(resolve({ 'read-repair': false }).settings.readRepair, false);
+  assert.equal(resolve({ 'new-topology': false }).settings.newTopology, false);
   assert.equal(resolve({ 'new-cluster': true }).settings.newCluster, true);
-  assert.equal(resolve({}, { KVORUM_READ_REPAIR: 'false' }).settings.readRepair, false);
+  assert.equal(resolve({}, { KVORUM_NEW_TOPOLOGY: 'false' }).settings.newTopology, false);
   assert.equal(resolve({}, { KVORUM_NEW_CLUSTER: '1' }).settings.newCluster, true);
-  assert.equal(resolve({ config: settingsFile(t, { readRepair: false }) }).settings.readRepair, false);
+  assert.equal(resolve({ config: settingsFile(t, { newTopology: true }) }).settings.newTopology, true);
 });
 
 test('resolveSettings() reads --cluster as a list, in a file also as an array', (t) => {
@@ -130,6 +130,8 @@ const refused: readonly [flags: FlagValues, message: string][] = [
   [{ mode: 'fast' }, 'Bad --mode "fast": expected sync, async or batched'],
   [{ dispatch: 'thread' }, 'Bad --dispatch "thread": expected pool or inline'],
   [{ dispatch: 'inline', workers: '2' }, 'Bad --workers "2": --dispatch inline runs one worker, on the main thread'],
+  [{ 'read-repair': 'on' }, 'Bad --read-repair "on": expected blocking, background or off'],
+  [{ consistency: 'eventual' }, 'Bad --consistency "eventual": expected quorum or strict'],
   [{ durability: 'none' }, 'Bad --durability "none": expected fsync or commit'],
   [
     { 'timeout-ms': '2m' },
@@ -224,7 +226,7 @@ const roundTrips: readonly FlagValues[] = [
   { mode: 'sync', workers: '1', 'pool-queue-max': '1024' },
   { host: '0.0.0.0', cluster, 'replication-factor': '2', data: '--odd', 'cluster-secret': '-s' },
   {
-    'read-repair': false,
+    'read-repair': 'background',
     'new-topology': true,
     'timeout-ms': '2s',
     'value-bytes-max': '1MiB',
