@@ -181,9 +181,7 @@ class Node implements NodeView {
       ...settings,
       measure: (newest) => pool.measureClocks(newest),
       log,
-      onRight: () => {
-        if (this.#state === 'ready') this.#logReady();
-      },
+      onRight: () => this.#tellReady(),
     });
     this.#pulse = new Pulse({
       pauseMs: settings.timeoutMs,
@@ -273,7 +271,7 @@ class Node implements NodeView {
     await this.#time.watch.start();
     this.#state = 'ready';
     this.#process.reset();
-    if (this.#time.clock.skew === undefined) this.#logReady();
+    this.#tellReady();
     const { dispatch } = this.#settings;
     if (isOpenToAll(this.#settings))
       this.#log.warn('no cluster secret: any machine that reaches the node can act as its peer');
@@ -281,7 +279,9 @@ class Node implements NodeView {
     return true;
   }
 
-  #logReady(): void {
+  /** Says that the node is ready, if its start is over and its clock is right. */
+  #tellReady(): void {
+    if (this.#state !== 'ready' || this.#time.clock.skew !== undefined) return;
     const { mode, durability, workers } = this.#settings;
     const standing = this.#standing.standing.kind;
     this.#log.info('ready', { url: this.#self.url, mode, durability, workers, standing, version });
