@@ -52,8 +52,8 @@ const REPORT_MS_MAX = 1000;
 const WAITS_MS_MAX = 10_000;
 /**
  * Three times what a worker allocates between two scavenges, MiB. With V8's 48 the frames that pass through between two of
- * them add up to so much memory outside the heap that V8 marks all of the heap each time: at 10,000 PUT/s four full
- * collections a second, 10% of the node's CPU (docs/decisions/014).
+ * them add up to so much memory outside the heap that V8 marks all of the heap for it: at 10,000 PUT/s up to four times a
+ * second, with 12 MiB once in three seconds at 22,000 (docs/decisions/014).
  */
 const YOUNG_GENERATION_MIB = 12;
 /** How long measuring the peers' clocks may take, milliseconds: one of them that answers nothing takes a second. */

@@ -38,7 +38,7 @@ function checkpointFamilies({ measures }: Store, labels: Labels): MetricFamily[]
     family(
       'histogram',
       'kvorum_checkpoint_seconds',
-      'Bringing a file of the log into the store',
+      'Bringing a file of the log into the store, pauses that spread it included',
       seconds.snapshot(),
       labels,
     ),
