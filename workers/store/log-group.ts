@@ -2,6 +2,7 @@
 import type { Buffer } from 'node:buffer';
 import { KeyTable, type TableKey } from './key-table.ts';
 import type { LogFile } from './log-files.ts';
+import type { LoggedEntry } from './memtable.ts';
 
 /** A file that is being filled, or full and not checkpointed. */
 export interface Segment {
@@ -35,11 +36,23 @@ export function emptyGroup(segment: Segment | undefined): Group {
   return { segment, offsets: [], ends: [], startedAt: 0, writtenAt: 0, table: undefined, indexed: 0 };
 }
 
+/** The newest entry under a key in lists of groups, each of which has its newest last; the newest list stands first. */
+export function findInGroups(lists: readonly (readonly Group[])[], key: TableKey): LoggedEntry | undefined {
+  for (const groups of lists) {
+    for (let index = groups.length - 1; index >= 0; index--) {
+      const group = groups[index] as Group;
+      const offset = findInGroup(group, key);
+      if (offset !== 0) return { image: (group.segment as Segment).image, offset };
+    }
+  }
+  return undefined;
+}
+
 /**
  * The offset of a group's newest entry under a key; 0 where there is none. Few merges have to look, so the group's table is
  * made when the first one does.
  */
-export function findInGroup(group: Group, key: TableKey): number {
+function findInGroup(group: Group, key: TableKey): number {
   const { segment, offsets } = group;
   if (segment === undefined || offsets.length === 0) return 0;
   const table = (group.table ??= new KeyTable(segment.image));

@@ -26,10 +26,10 @@ import {
   type EntryPlace,
   type SegmentHeader,
 } from '../../src/formats/log.ts';
-import { countBounds, Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import type { Durability } from '../../src/domain/modes.ts';
 import type { LogFile, LogFiles } from './log-files.ts';
-import { emptyGroup, findInGroup, type Group, type GroupEnd, type Segment } from './log-group.ts';
+import { LogMeasures } from './log-measures.ts';
+import { emptyGroup, findInGroups, type Group, type GroupEnd, type Segment } from './log-group.ts';
 import type { TableKey } from './key-table.ts';
 import type { LoggedEntry } from './memtable.ts';
 import { isFull, SpareFile } from './spare-file.ts';
@@ -65,15 +65,6 @@ export interface LogEnd {
 
 /** `wait`: `onRoom` will be called when that changes. `full`: the disk has no room. */
 export type Room = 'yes' | 'wait' | 'full';
-
-/** What the log measures of itself. */
-export class LogMeasures {
-  /** Bytes appended since the start. */
-  bytes = 0;
-  syncs = 0;
-  readonly syncSeconds = new Histogram(latencyBounds);
-  readonly groupWrites = new Histogram(countBounds);
-}
 
 /** When a log is idle for so long it appends how far it is synced; milliseconds. */
 const MARK_AFTER_MS = 100;
@@ -174,14 +165,8 @@ export class Log {
 
   /** The newest entry under a key in the groups that have not ended. */
   findUnended(key: TableKey): LoggedEntry | undefined {
-    const offset = findInGroup(this.#group, key);
-    if (offset !== 0) return entryOf(this.#group, offset);
-    // Before a group ends others seldom follow it, so this is empty or short.
-    for (const groups of [this.#refused, this.#written, this.#syncing]) {
-      const found = groups.findLast((group) => findInGroup(group, key) !== 0);
-      if (found !== undefined) return entryOf(found, findInGroup(found, key));
-    }
-    return undefined;
+    // Before a group ends others seldom follow it, so all but the first are empty or short.
+    return findInGroups([[this.#group], this.#refused, this.#written, this.#syncing], key);
   }
 
   /** Writes what was appended and makes it durable: before this returns, or by a sync that starts now or after another. */
@@ -409,8 +394,4 @@ export class Log {
     this.#openGroup();
     this.#write(this.#segment, 0);
   }
-}
-
-function entryOf({ segment }: Group, offset: number): LoggedEntry {
-  return { image: (segment as Segment).image, offset };
 }

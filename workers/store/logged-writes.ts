@@ -9,7 +9,8 @@ import { readSegment, readSegmentHeader, type EntryPlace } from '../../src/forma
 import type { Durability } from '../../src/domain/modes.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { Checkpoints, type CheckpointHold, type CheckpointMeasures, type SealedSegment } from './checkpoints.ts';
-import { Log, type LogMeasures, type Room } from './log.ts';
+import { Log, type Room } from './log.ts';
+import type { LogMeasures } from './log-measures.ts';
 import type { Group, GroupEnd } from './log-group.ts';
 import { parseLogFileName, type LogFiles } from './log-files.ts';
 import type { TableKey } from './key-table.ts';

@@ -44,7 +44,8 @@ import { steps, wholeReads } from '../ground/pace.ts';
 import type { CheckpointMeasures } from './checkpoints.ts';
 import { asStoreError, StoreEnvironment, type Database, type EnvironmentOptions } from './environment.ts';
 import { LargeValues } from './large-values.ts';
-import type { LogMeasures, Room } from './log.ts';
+import type { Room } from './log.ts';
+import type { LogMeasures } from './log-measures.ts';
 import { openLogFiles } from './log-files.ts';
 import { LoggedWrites, type Settled } from './logged-writes.ts';
 import { tableKey } from './key-table.ts';
@@ -319,8 +320,7 @@ export class Store {
         copy.set(chunk);
         chunks.push(copy);
       }
-      const end = await this.#writer.putChunks(setId, at / CHUNK_BYTES, chunks);
-      if (end.kind !== 'done') return false;
+      if ((await this.#writer.putChunks(setId, at / CHUNK_BYTES, chunks)).kind !== 'done') return false;
     }
     return true;
   }
