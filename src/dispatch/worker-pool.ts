@@ -18,16 +18,17 @@ import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
 import type { Dispatch } from '../domain/modes.ts';
 import type { FrameTask } from '../protocol/frame-task.ts';
-import type {
-  PeerOffset,
-  RangeCommand,
-  RangeMessage,
-  StandingCommand,
-  StandingMessage,
-  WorkerCommand,
-  WorkerMessage,
-  WorkerReady,
-  WorkerReport,
+import {
+  isStandingMessage,
+  type PeerOffset,
+  type RangeCommand,
+  type RangeMessage,
+  type StandingCommand,
+  type StandingMessage,
+  type WorkerCommand,
+  type WorkerMessage,
+  type WorkerReady,
+  type WorkerReport,
 } from '../protocol/workers.ts';
 import type { Log } from '../diagnostics/log.ts';
 import type { WorkerData, WorkerSettings } from '../settings/settings.ts';
@@ -354,18 +355,6 @@ export class WorkerPool {
     this.#failure ??= new KvorumError(code, message);
     this.#handlers?.onFatal(this.#failure);
   }
-}
-
-const standingKinds: Readonly<Record<StandingMessage['kind'], true>> = {
-  introduction: true,
-  'peer-left': true,
-  'node-refused': true,
-  merged: true,
-  wrote: true,
-};
-
-function isStandingMessage(message: WorkerMessage): message is StandingMessage {
-  return Object.hasOwn(standingKinds, message.kind);
 }
 
 /** Opens a channel between two workers that listen. */

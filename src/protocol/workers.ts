@@ -96,6 +96,18 @@ export type StandingMessage =
   /** Writes have come. */
   | { readonly kind: 'wrote' };
 
+const standingKinds: Readonly<Record<StandingMessage['kind'], true>> = {
+  introduction: true,
+  'peer-left': true,
+  'node-refused': true,
+  merged: true,
+  wrote: true,
+};
+
+export function isStandingMessage(message: WorkerMessage): message is StandingMessage {
+  return Object.hasOwn(standingKinds, message.kind);
+}
+
 /** The note in a data directory that its log was found to be damaged. */
 export const logDamageFile = 'log-damaged';
 

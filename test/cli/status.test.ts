@@ -15,14 +15,14 @@ interface Description {
 }
 
 /** A node that says what `/v0/status` and `/v0/node` say. */
-function describing({ state = 'ready', topology = 't1', peers, clock, seen }: Description): RequestListener {
+function describing({ state = 'ready', topology = 't1', standing, peers, clock, seen }: Description): RequestListener {
   return ({ url, headers }, response) => {
     const own = `http://${headers.host}`;
     const cluster = [
       { url: own, self: true },
       ...peers().map((peer) => ({ url: peer, self: false, state: 'up', ...seen })),
     ];
-    const about = { state, clock, mode: 'batched', durability: 'fsync', uptimeSeconds: 3725 };
+    const about = { state, standing, clock, mode: 'batched', durability: 'fsync', uptimeSeconds: 3725 };
     const status = { node: { url: own }, ...about, cluster };
     response.statusCode = state === 'ready' ? 200 : 503;
     response.end(JSON.stringify(url === '/v0/node' ? { topology } : status));

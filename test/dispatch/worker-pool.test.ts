@@ -36,6 +36,8 @@ function poolIn(directory: string, errors: string[], { workers = 1, ...options }
   });
 }
 
+const voting = { kind: 'voting', formed: {}, isAccepted: false } as const;
+
 async function start(t: TestContext, options: Options = {}): Promise<Started> {
   const started = { ahead: [] as ReadOutcome[], gone: [] as number[], errors: [] as string[] };
   const pool = poolIn(temporaryDirectory(t), started.errors, options);
@@ -46,7 +48,8 @@ async function start(t: TestContext, options: Options = {}): Promise<Started> {
     onStampAbove: (above, give) => give(above + 1),
     onRange: () => {},
     onStanding: () => {},
-    onWorkerReady: () => {},
+    // As a node does whose store has lost nothing.
+    onWorkerReady: (worker) => pool.tell(worker, { kind: 'standing', standing: voting, sources: [] }),
     onWorkerGone: (worker) => started.gone.push(worker),
     onFatal: (error) => started.errors.push(error.message),
   });

@@ -190,6 +190,8 @@ async function checkImage(directory: string, { least, sent }: Expected): Promise
       onCorrupt: (key) => problems.push(`${key.toString()} fails its checksum`),
       onFatal: (error) => problems.push(String(error)),
     });
+    // A crash tears what was not synced; nothing of it may be taken for damage.
+    if (store.replayed.damage !== undefined) problems.push(`damage: ${store.replayed.damage}`);
     const keys = new Set([...sent.values()].map(({ key }) => key));
     for (const key of keys) {
       const found = await store.readLarge(Buffer.from(key));
