@@ -7,6 +7,7 @@
  *   node scripts/bootstrap.mjs test [words] [node options]  npm run test:only -- words: test files whose path has one
  *   node scripts/bootstrap.mjs torture [options]            npm run torture: power loss, see test/torture/main.ts
  *   node scripts/bootstrap.mjs fuzz [options]               npm run fuzz: hostile bytes, see test/fuzz/main.ts
+ *   node scripts/bootstrap.mjs simulate [options]           npm run simulate: many histories, see test/simulation/main.ts
  *   node scripts/bootstrap.mjs slow-clients [options]       npm run slow-clients, see test/slow-clients/main.ts
  *   node scripts/bootstrap.mjs unit [node options]          npm run test:unit: the tests that start no process
  *
@@ -53,6 +54,7 @@ const commands = {
   test: (args) => build() || test(args),
   torture: (args) => build() || runTests('torture', args),
   fuzz: (args) => build() || runTests('fuzz', args),
+  simulate: (args) => build() || runTests('simulation', args),
   'slow-clients': (args) => build() || runTests('slow-clients', args),
   unit: (args) => build() || run(process.execPath, testCommand(args, unitTests())),
   ok: (args) => build() || checkAll(args),

@@ -24,8 +24,16 @@ import type { MergeProgress } from './protocol/workers.ts';
 import type { StateFile } from './state-file.ts';
 import { encodeState, listLeft, newId, STATE_FORMAT, type Identity, type StoreState } from './store-state.ts';
 
+/** What a standing is kept in; a simulation has one of its own. */
+export interface StandingDirectory extends Pick<
+  DataDirectory,
+  'path' | 'hasStore' | 'lost' | 'readState' | 'forgetLogDamage'
+> {
+  readonly openStateFile: () => Pick<StateFile, 'write' | 'close'>;
+}
+
 export interface NodeStandingOptions {
-  readonly directory: DataDirectory;
+  readonly directory: StandingDirectory;
   readonly identity: Identity;
   readonly isNewTopology: boolean;
   readonly isNewCluster: boolean;
@@ -73,7 +81,7 @@ export class NodeStanding {
   /** Why a peer refuses this node, where one does. */
   refusal: string | undefined;
   readonly #options: NodeStandingOptions;
-  readonly #file: StateFile;
+  readonly #file: Pick<StateFile, 'write' | 'close'>;
   readonly #counterFound: number;
   readonly #peers = new Map<string, Acquaintance>();
   #state: StoreState;
@@ -203,8 +211,10 @@ export class NodeStanding {
   meet(claim: Claim, worker: number | undefined): Promise<void> {
     return this.#inTurn(async () => {
       const peer = this.#peers.get(claim.url);
-      if (peer !== undefined) peer.claim = claim;
-      else if (worker !== undefined) this.#peers.set(claim.url, { claim, workers: new Set() });
+      // What comes late, from a process that has ended, says nothing of the one that this node is connected to.
+      const isOfNow = worker !== undefined || peer?.claim.startId === claim.startId;
+      if (peer !== undefined && isOfNow) peer.claim = claim;
+      else if (peer === undefined && worker !== undefined) this.#peers.set(claim.url, { claim, workers: new Set() });
       if (worker !== undefined) this.#peers.get(claim.url)?.workers.add(worker);
       if (worker !== undefined) this.refusal = undefined;
       await this.#judge({ ...this.#state, knows: knownAfter(this.#state.knows, claim) }, [claim]);

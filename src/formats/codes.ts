@@ -44,7 +44,10 @@ export const replyCodes = {
   large: 5,
   /** To a write: something newer is durable here. Its version and node id follow. */
   superseded: 6,
-  /** To a read: what stands under the key fails its checksum, so nobody knows what it was. */
+  /**
+   * To a read: what stands under the key fails its checksum, so nobody knows what it was. To a repair: that may be newer, so it
+   * stays.
+   */
   damaged: 7,
   /** To a read: the replica has lost data and has not got all of it back; it has nothing under the key. */
   recovering: 8,

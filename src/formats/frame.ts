@@ -40,12 +40,15 @@ export const entryFlags = {
   announceOnly: 16,
   /** A client's wish: the coordinator is to make the operation linearizable. Replicas do nothing about it. */
   strict: 32,
+  /** A repair: of so many other replicas as every quorum has one among, none votes for anything newer. */
+  vouched: 64,
 } as const;
 
 /** The flags that entries of each kind may have. */
 export const flagsOfKind: Readonly<Record<OperationKind, number>> = {
   [operationKinds.read]: entryFlags.largeRead | entryFlags.announceOnly | entryFlags.strict,
-  [operationKinds.write]: entryFlags.repair | entryFlags.secondRound | entryFlags.hint | entryFlags.strict,
+  [operationKinds.write]:
+    entryFlags.repair | entryFlags.secondRound | entryFlags.hint | entryFlags.strict | entryFlags.vouched,
 };
 
 /** How many bytes an entry takes; `valueBytes` is undefined for a read. */
@@ -98,8 +101,14 @@ export function writeWrite(
 }
 
 /** Writes an entry at the start of `target` that carries a sealed record on to a replica that lacks it. */
-export function writeRepair(target: Buffer, quorum: Quorum, key: Uint8Array, record: Uint8Array): void {
-  const head = { tag: 0, kind: operationKinds.write, quorum, flags: entryFlags.repair };
+export function writeRepair(
+  target: Buffer,
+  { quorum, isVouched: vouches }: { readonly quorum: Quorum; readonly isVouched: boolean },
+  key: Uint8Array,
+  record: Uint8Array,
+): void {
+  const flags = entryFlags.repair | (vouches ? entryFlags.vouched : 0);
+  const head = { tag: 0, kind: operationKinds.write, quorum, flags };
   writeHead(target, 0, target.length, head, key);
   target.set(record, ENTRY_HEADER_BYTES + key.length);
 }
@@ -237,6 +246,11 @@ export function isStrict(entry: Entry): boolean {
 /** Whether a write brings what some replica holds already to one that lacks it. */
 export function isRepair(entry: Entry): boolean {
   return (flagsOf(entry) & (entryFlags.repair | entryFlags.hint)) !== 0;
+}
+
+/** Whether nothing that was acknowledged is newer than a repair. */
+export function isVouched(entry: Entry): boolean {
+  return (flagsOf(entry) & entryFlags.vouched) !== 0;
 }
 
 /** Whether a write was stamped again, above what kept its first stamp from winning. */

@@ -159,5 +159,5 @@ const codesOfKind: Readonly<Record<OperationKind, ReadonlySet<ReplyCode>>> = {
     recoveringLarge,
     failed,
   ]),
-  [operationKinds.write]: new Set<ReplyCode>([applied, superseded, full, failed, refusedClock]),
+  [operationKinds.write]: new Set<ReplyCode>([applied, superseded, full, failed, refusedClock, damaged]),
 };

@@ -18,11 +18,18 @@ test('an inline worker says that it listens, runs tasks here, and leaves their m
   });
   const [ready] = (await once(pool, 'message')) as [WorkerReady & { control: MessagePort }];
   assert.deepEqual([ready.kind, ready.threadId, ready.replicaPort > 0], ['worker-ready', 0, true]);
-  const stopped = once(ready.control, 'message');
+  // As a node does whose store has lost nothing.
+  const voting = { kind: 'voting', formed: {}, isAccepted: false } as const;
+  ready.control.postMessage({ kind: 'standing', standing: voting, sources: [] });
   const frame = writeFrame(2, 'key', 'value');
   const outcomes = await pool.run({ frame, sentAt: threadTimeMs() });
   assert.deepEqual(outcomesIn(outcomes ?? frame), [{ tag: 2, code: outcomeCodes.written, value: '' }]);
   assert.ok(frame.buffer.byteLength > 0);
+  const stopped = new Promise<void>((resolve) => {
+    ready.control.on('message', ({ kind }: { kind: string }) => {
+      if (kind === 'stopped') resolve();
+    });
+  });
   ready.control.postMessage({ kind: 'stop' });
   await stopped;
   await pool.destroy();

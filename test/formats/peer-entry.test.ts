@@ -176,6 +176,7 @@ const plainWriteCodes = new Set<number>([
   replyCodes.full,
   replyCodes.failed,
   replyCodes.refusedClock,
+  replyCodes.damaged,
 ]);
 
 test('only a version can stand in the way of a write', () => {

@@ -316,9 +316,10 @@ export class Coordinator {
     this.#goOn(task);
   }
 
-  #repair(task: Task, operation: PendingOperation, { nodes, record }: Repair): void {
-    for (const node of nodes) {
-      this.#repairs.send(node, operation, record, (holds) => {
+  #repair(task: Task, operation: PendingOperation, repair: Repair): void {
+    const { record } = repair;
+    for (const node of repair.nodes) {
+      this.#repairs.send(node, operation, repair, (holds) => {
         this.#happened(task, operation, task.frame.wroteBack(operation, node, record, holds));
       });
     }

@@ -27,7 +27,7 @@ import {
   tellsRecord,
   type Reply,
 } from '../../src/formats/reply.ts';
-import { addReply, judge, replyWeights } from '../../src/domain/quorum.ts';
+import { addReply, judge, majority, replyWeights } from '../../src/domain/quorum.ts';
 import { countHolders, newerReply, readStep, staleReplicas } from '../../src/domain/resolution.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
 import { InTurn, type Question } from './in-turn.ts';
@@ -58,6 +58,8 @@ export interface Repair {
   readonly do: 'repair';
   readonly nodes: readonly number[];
   readonly record: Reply;
+  /** Whether enough other replicas were asked that nothing acknowledged can be newer (`entryFlags.vouched`). */
+  readonly isVouched: boolean;
 }
 
 /** Which outcomes leave now. They leave with the frame's task where that ends, else ahead of it. */
@@ -284,7 +286,7 @@ export class PendingFrame {
     back.record = record;
     back.sentTo.push(...stale);
     back.open += stale.length;
-    return { do: 'repair', nodes: stale, record };
+    return { do: 'repair', nodes: stale, record, isVouched: areEnough(operation, stale) };
   }
 
   #settleRead(operation: PendingOperation, newest: Reply | undefined): void {
@@ -350,8 +352,15 @@ function askLarge({ newest }: PendingOperation, node: number): Decision {
 }
 
 /** Read repair: after every replica has answered a read, those that have less than the newest record are sent it. */
-function repairOf({ newest, replies }: PendingOperation): Decision {
+function repairOf(operation: PendingOperation): Decision {
+  const { newest, replies } = operation;
   if (newest === undefined || !holdsRecord(newest.code)) return nothing;
   const nodes = staleReplicas(replies, newest);
-  return nodes.length === 0 ? nothing : { do: 'repair', nodes, record: newest };
+  return nodes.length === 0 ? nothing : { do: 'repair', nodes, record: newest, isVouched: areEnough(operation, nodes) };
+}
+
+/** Whether so many others than these nodes have voted that every majority has one among them. */
+function areEnough({ replies, quorum: { replicaCount } }: PendingOperation, besides: readonly number[]): boolean {
+  const votes = replies.filter(({ node, reply }) => replyWeights[reply.code] === 'ack' && !besides.includes(node));
+  return votes.length > replicaCount - majority(replicaCount);
 }

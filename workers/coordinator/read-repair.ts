@@ -31,8 +31,15 @@ export interface RepairTargets {
 /** Called once: whether the node holds the record now, or something newer. */
 export type OnRepaired = (holds: boolean) => void;
 
+/** What a read has found to be the newest, and whether it has asked enough replicas for that (`entryFlags.vouched`). */
+export interface ReadRecord {
+  readonly record: Reply;
+  readonly isVouched: boolean;
+}
+
 interface Repair {
   readonly node: number;
+  readonly isVouched: boolean;
   /** A frame with the record in it. */
   readonly bytes: Buffer;
   /** The record, for its stamp. */
@@ -61,16 +68,17 @@ export class Repairs {
   }
 
   /** Has a node hold the record that an operation has read. */
-  send(node: number, operation: PendingOperation, record: Reply, onRepaired: OnRepaired): void {
+  send(node: number, operation: PendingOperation, { record, isVouched }: ReadRecord, onRepaired: OnRepaired): void {
     this.#forgetOld();
     const name = `${node}:${keyOf(operation.entry).toString('latin1')}`;
     const slot = this.#slots.get(name);
-    if (slot !== undefined && compareStamps(slot.current.view, record) >= 0) {
+    const isThere = slot !== undefined && compareStamps(slot.current.view, record) >= 0;
+    if (slot !== undefined && isThere && (slot.current.isVouched || !isVouched || slot.doneAt !== undefined)) {
       if (slot.doneAt === undefined) slot.current.waiting.push(onRepaired);
       else onRepaired(true);
       return;
     }
-    const repair = makeRepair(node, operation, record);
+    const repair = makeRepair(node, operation, { record, isVouched });
     repair.waiting.push(onRepaired);
     if (slot === undefined || slot.doneAt !== undefined) this.#begin(name, repair);
     else queueBehind(slot, repair);
@@ -120,9 +128,9 @@ export class Repairs {
 }
 
 /** All that need be remembered of a repair that has ended. */
-function withoutValue({ node, view }: Repair): Repair {
+function withoutValue({ node, isVouched, view }: Repair): Repair {
   const bytes = Buffer.from(view.bytes.subarray(view.offset, view.offset + RECORD_HEADER_BYTES));
-  return { node, bytes, view: { bytes, offset: 0, length: RECORD_HEADER_BYTES }, waiting: [] };
+  return { node, isVouched, bytes, view: { bytes, offset: 0, length: RECORD_HEADER_BYTES }, waiting: [] };
 }
 
 /** The newest of what waits behind a repair goes next, for all who wait. */
@@ -138,10 +146,10 @@ function queueBehind(slot: Slot, repair: Repair): void {
   }
 }
 
-function makeRepair(node: number, { entry, quorum }: PendingOperation, record: Reply): Repair {
+function makeRepair(node: number, { entry, quorum }: PendingOperation, { record, isVouched }: ReadRecord): Repair {
   const key = keyOf(entry);
   const bytes = allocateFrame(ENTRY_HEADER_BYTES + key.length + record.length);
-  writeRepair(bytes, quorum, key, record.bytes.subarray(record.offset, record.offset + record.length));
+  writeRepair(bytes, { quorum, isVouched }, key, record.bytes.subarray(record.offset, record.offset + record.length));
   const offset = ENTRY_HEADER_BYTES + key.length;
-  return { node, bytes, view: { bytes, offset, length: record.length }, waiting: [] };
+  return { node, isVouched, bytes, view: { bytes, offset, length: record.length }, waiting: [] };
 }

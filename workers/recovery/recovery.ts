@@ -216,7 +216,7 @@ class Batch {
     const { key, keyStart, keyEnd, bytes, offset, length } = range.entry;
     if (this.takes(range)) {
       const frame = allocateFrame(ENTRY_HEADER_BYTES + keyEnd - keyStart + length);
-      writeRepair(frame, oneOfOne, key.subarray(keyStart, keyEnd), bytes.subarray(offset, offset + length));
+      writeRepair(frame, unvouched, key.subarray(keyStart, keyEnd), bytes.subarray(offset, offset + length));
       this.#entries.push(...readEntries(frame));
     }
     this.passed(range);
@@ -237,13 +237,14 @@ class Batch {
 }
 
 /** A repair counts for no quorum. */
-const oneOfOne = { acksRequired: 1, replicaCount: 1 };
+/** One peer's record says nothing of what the others have. */
+const unvouched = { quorum: { acksRequired: 1, replicaCount: 1 }, isVouched: false };
 
 /** The head's large record as an entry; undefined where its value broke off. */
 async function takeLarge(range: PeerRange, change: () => Promise<void>): Promise<Entry | undefined> {
   const { key, keyStart, keyEnd, bytes, offset, length, recordBytes } = range.entry;
   const frame = allocateFrame(ENTRY_HEADER_BYTES + keyEnd - keyStart + recordBytes);
-  writeRepair(frame, oneOfOne, key.subarray(keyStart, keyEnd), bytes.subarray(offset, offset + length));
+  writeRepair(frame, unvouched, key.subarray(keyStart, keyEnd), bytes.subarray(offset, offset + length));
   let end = ENTRY_HEADER_BYTES + keyEnd - keyStart + length;
   while (range.hasValue) {
     const piece = range.takeValue();

@@ -48,8 +48,14 @@ interface Batch {
   next: number;
 }
 
+/** What a replica needs of its store; a simulation has one of its own. */
+export type ReplicaStore = Pick<
+  Store,
+  'room' | 'paceMs' | 'whenRoom' | 'merge' | 'mergeLarge' | 'settle' | 'read' | 'readLarge'
+>;
+
 export interface LocalReplicaOptions {
-  readonly store: Store;
+  readonly store: ReplicaStore;
   readonly versions: SeenVersions;
   readonly standing: Standing;
   /** Batches of one turn go together; without it each batch is executed at once. */
@@ -149,11 +155,12 @@ export class LocalReplica {
       if (entry.kind !== operationKinds.write) continue;
       const room = store.room(entry.length);
       if (room === 'wait') return bytes;
+      const { newest } = versions;
       if (!this.#takes(entry, window)) {
         batch.merged.push(replyCodes.refusedClock);
         continue;
       }
-      const merged = room === 'yes' ? store.merge(entry, versionMax) : replyCodes.full;
+      const merged = room === 'yes' ? store.merge(entry, newest) : replyCodes.full;
       batch.merged.push(this.#toldOf(entry, merged));
       bytes += entry.length;
     }
@@ -268,9 +275,10 @@ export class LocalReplica {
 
   async #mergeLarge(entry: Entry, respond: Respond): Promise<void> {
     const { store, versions } = this.#options;
+    const { newest } = versions;
     const isTaken = this.#takes(entry, versions.window());
     versions.reportIfAhead();
-    const merged = isTaken ? await this.#large.run(() => store.mergeLarge(entry, versionMax)) : replyCodes.refusedClock;
+    const merged = isTaken ? await this.#large.run(() => store.mergeLarge(entry, newest)) : replyCodes.refusedClock;
     const writer = new FrameWriter(0);
     this.#tell(this.#toldOf(entry, merged), writer);
     respond(writer.finish());

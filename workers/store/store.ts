@@ -15,7 +15,7 @@ import { replyCodes } from '../../src/formats/codes.ts';
 import type { RangeBounds } from '../../src/formats/range-bounds.ts';
 import { runInSteps } from '../../src/domain/steps.ts';
 import type { Version } from '../../src/formats/record.ts';
-import { keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
+import { isRepair, isVouched, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
 import {
   areSameLargeWrite,
   CHUNK_BYTES,
@@ -54,7 +54,7 @@ import type { EntryCursor } from './cursors.ts';
 import type { StoreRange } from './range.ts';
 import { StoreRanges, type LoggedSnapshot } from './ranges.ts';
 import { StoreRoom, type RoomMeasures } from './room.ts';
-import { meet, refusalOf, supersededBy, type Merged, type Superseding } from './wins.ts';
+import { isWriteVersion, loserOf, meet, type Merged, type MergeTerms } from './wins.ts';
 import { Writer } from './writer.ts';
 import type { Replayed, ReplayedLog, ReplayScope, WriterReady } from './writer-protocol.ts';
 
@@ -257,7 +257,8 @@ export class Store {
    * Merges a write: decides whether it is the newest under its key, and appends it to the log if it is. The reply code counts
    * once `settle` has called back. Only within what `room` granted.
    */
-  merge({ bytes, offset, length, keyStart, keyEnd }: Entry, ceiling: Version): Merged {
+  merge(entry: Entry, newest: Version): Merged {
+    const { bytes, offset, length, keyStart, keyEnd } = entry;
     const key = bytes.subarray(keyStart, keyEnd);
     const end = offset + length;
     const recordBytes = end - keyEnd;
@@ -265,19 +266,14 @@ export class Store {
     if (recordBytes > RECORD_HEADER_BYTES + largeValueBytes) return replyCodes.failed;
     if (!isIntactUnder(bytes, keyEnd, recordBytes, ownKeyChecksum)) return replyCodes.failed;
     const version = readVersion(bytes, keyEnd);
-    const refused = refusalOf(version, ceiling);
-    if (refused !== undefined) return refused;
+    if (!isWriteVersion(version)) return replyCodes.failed;
     if (!isTombstone(bytes, keyEnd) && !this.#hasRoomFor(recordBytes)) return replyCodes.full;
-    let superseding: Superseding | undefined;
     if (!this.#newest.mustWin(ownKeyChecksum, version)) {
       const current = this.#current(key);
-      const meeting = current === undefined ? 'wins' : meet(bytes.subarray(keyEnd, end), current, key);
-      superseding = supersededBy(current, meeting);
-      if (meeting === 'loses' || meeting === 'again') return superseding ?? replyCodes.applied;
+      const lost = current === undefined ? undefined : this.#lost(entry, current, newest);
+      if (lost !== undefined) return lost;
     }
-    return this.#logged.append(bytes, { keyStart, keyEnd, end })
-      ? (superseding ?? replyCodes.applied)
-      : replyCodes.full;
+    return this.#logged.append(bytes, { keyStart, keyEnd, end }) ? replyCodes.applied : replyCodes.full;
   }
 
   /** Calls `done` when all that was merged by now is as durable as the durability says; see `LoggedWrites.settle`. */
@@ -290,11 +286,10 @@ export class Store {
   }
 
   /** Merges one large write in steps, its value's chunks first; resolves to its reply code when it is durable. */
-  async mergeLarge(entry: Entry, ceiling: Version): Promise<Merged> {
+  async mergeLarge(entry: Entry, newest: Version): Promise<Merged> {
     const key = Buffer.from(keyOf(entry));
     const record = recordOf(entry);
-    const refused = refusalOf(readVersion(record, 0), ceiling);
-    if (refused !== undefined) return refused;
+    if (!isWriteVersion(readVersion(record, 0))) return replyCodes.failed;
     if (!(await runInSteps(isIntactInSteps(record, 0, record.length, key), steps.pause))) return replyCodes.failed;
     if (!this.#hasRoomFor(record.length)) return replyCodes.full;
     const setId = randomBytes(SET_ID_BYTES);
@@ -303,7 +298,7 @@ export class Store {
       void this.#writer.removeSet(setId);
       return replyCodes.full;
     }
-    const code = this.#mergeHead(key, makeHead(record, setId), setId);
+    const code = this.#mergeHead(makeHead(record, setId), setId, entry, newest);
     return new Promise((resolve) => {
       this.settle((settled) => resolve(settled === 'full' ? replyCodes.full : code));
     });
@@ -334,19 +329,26 @@ export class Store {
     }
   }
 
-  #mergeHead(key: Buffer, head: Buffer, setId: Buffer): Merged {
+  /** What a small write that meets `current` is told; undefined where it wins. */
+  #lost(entry: Entry, current: Buffer, newest: Version): Merged | undefined {
+    const record = recordOf(entry);
+    return loserOf(meet(record, current, keyOf(entry)), record, current, termsOf(entry, newest));
+  }
+
+  #mergeHead(head: Buffer, setId: Buffer, write: Entry, newest: Version): Merged {
+    const key = Buffer.from(keyOf(write));
     const current = this.#current(key);
     // The same write again is a repair: its chunks were checked just now, those that stand there may be damaged.
-    const meeting = current === undefined || areSameLargeWrite(head, current) ? 'wins' : meet(head, current, key);
-    const superseding = supersededBy(current, meeting);
-    if (meeting === 'loses' || meeting === 'again') {
+    const isNew = current === undefined || areSameLargeWrite(head, current);
+    const lost = isNew ? undefined : loserOf(meet(head, current, key), head, current, termsOf(write, newest));
+    if (lost !== undefined) {
       void this.#writer.removeSet(setId);
-      return superseding ?? replyCodes.applied;
+      return lost;
     }
     this.#newest.mustWin(keyChecksum(key), readVersion(head, 0));
     const entry = Buffer.concat([key, head]);
     const isLogged = this.#logged.append(entry, { keyStart: 0, keyEnd: key.length, end: entry.length });
-    return isLogged ? (superseding ?? replyCodes.applied) : replyCodes.full;
+    return isLogged ? replyCodes.applied : replyCodes.full;
   }
 
   /** The record that a write under a key has to win over, durable or not. */
@@ -397,4 +399,8 @@ function noLog(owner: number): ReplayedLog {
 function storeFailure(error: unknown): KvorumError {
   if (error instanceof KvorumError) return error;
   return new KvorumError('store-failed', `Storage failed: ${messageOf(error)}`, { cause: error });
+}
+
+function termsOf(entry: Entry, newest: Version): MergeTerms {
+  return { newest, isVouched: isVouched(entry), isRepair: isRepair(entry) };
 }

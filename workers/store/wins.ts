@@ -18,7 +18,7 @@ export type Merged = ReplyCode | Superseding;
 
 /** The record that stands in a write's way, or stood there. */
 export interface Superseding {
-  /** Undefined where that was damaged, so that nobody knows how new it was; the write is stored then. */
+  /** Undefined where that is damaged, so that nobody knows how new it was. */
   readonly version: Version | undefined;
   readonly nodeId: NodeId;
 }
@@ -32,16 +32,15 @@ export function meet(record: Buffer, current: Buffer, key: Buffer): Meeting {
     { bytes: record, offset: 0, length: record.length },
     { bytes: current, offset: 0, length: current.length },
   );
-  if (order > 0) return 'wins';
-  // A damaged version field could hide every write to come, so a record that wins over a new one must prove itself.
+  // A damaged version field could hide every write to come, or what was acknowledged.
   if (!isIntact(current, 0, current.length, key) && !isLargeHead(current)) return 'damaged';
+  if (order > 0) return 'wins';
   return areSameWrite(record, current) ? 'again' : 'loses';
 }
 
-/** Why a write of this version is not merged; undefined where it may be. */
-export function refusalOf(version: Version, ceiling: Version): ReplyCode | undefined {
-  if (!isVersion(version) || version === 0) return replyCodes.failed;
-  return version > ceiling ? replyCodes.refusedClock : undefined;
+/** Whether a version can be one of a write. */
+export function isWriteVersion(version: Version): boolean {
+  return isVersion(version) && version > 0;
 }
 
 /** Whether the new record replaces the current one: it is newer, or the current one is damaged. */
@@ -50,11 +49,35 @@ export function wins(record: Buffer, current: Buffer, key: Buffer): boolean {
   return meeting === 'wins' || meeting === 'damaged';
 }
 
-/** What stands or stood in the way of a write that has met it; undefined where nothing does. */
-export function supersededBy(current: Buffer | undefined, meeting: Meeting): Superseding | undefined {
-  if (meeting === 'damaged') return { version: undefined, nodeId: 0 };
-  if (meeting !== 'loses' || current === undefined) return undefined;
-  return { version: readVersion(current, 0), nodeId: readNodeId(current, 0) };
+/** What a write brings besides its record. */
+export interface MergeTerms {
+  /** The newest version that was seen here before: nothing stored here is newer. */
+  readonly newest: Version;
+  /** Somebody who has asked enough other replicas says that no acknowledged write is newer (`entryFlags.vouched`). */
+  readonly isVouched: boolean;
+  readonly isRepair: boolean;
+}
+
+/**
+ * What a write that does not win is told; undefined where it wins and is to be stored.
+ *
+ * A damaged record gives way only to what is certain to be newer or as new: else the replica would vote with something older
+ * than what it has acknowledged. Until then the key stays damaged, and is no vote.
+ */
+export function loserOf(meeting: Meeting, record: Buffer, current: Buffer, terms: MergeTerms): Merged | undefined {
+  switch (meeting) {
+    case 'wins':
+      return undefined;
+    case 'again':
+      return replyCodes.applied;
+    case 'loses':
+      return { version: readVersion(current, 0), nodeId: readNodeId(current, 0) };
+    case 'damaged':
+      if (terms.isVouched || readVersion(record, 0) > terms.newest) return undefined;
+      return terms.isRepair ? replyCodes.damaged : { version: undefined, nodeId: 0 };
+    default:
+      return meeting satisfies never;
+  }
 }
 
 /** No two writes share a stamp; a large value's head stands for its record. */

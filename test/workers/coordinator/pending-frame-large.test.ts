@@ -139,7 +139,7 @@ test('what was read is let go while others are waited for, and read again for a 
   assert.equal(operation.state, 'settled');
   assert.ok(operation.replies.every(({ reply }) => reply.code === replyCodes.large));
   assert.deepEqual(frame.take(operation, 0, absent), { do: 'ask-large', node: 2, bytes: length });
-  assert.deepEqual(frame.take(operation, 2, record), { do: 'repair', nodes: [0], record });
+  assert.deepEqual(frame.take(operation, 2, record), { do: 'repair', nodes: [0], record, isVouched: true });
   assert.deepEqual([operation.state, operation.replies], ['complete', []]);
   assert.equal(outcomeOf(frame).value.length, largeValueBytes + 1);
 });

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import {
   allocateFrame,
   entryBytes,
+  entryFlags,
   readEntries,
   valueOffset,
   writeWrite,
@@ -136,19 +137,16 @@ test('merge() agrees with a model over random writes, and after reopening', asyn
   await again.store.close();
 });
 
-test('merge() refuses a version beyond the ceiling and fails what is none, and applies the rest of the batch', async (t) => {
+test('merge() fails what is no version, and applies the rest of the batch', async (t) => {
   const { store } = await openStore(temporaryDirectory(t));
-  const codes = await mergeAll(
-    store,
-    [
-      write({ key: 'ahead', version: ceiling + 1, value: 'x' }),
-      write({ key: 'none', version: Number.NaN, value: 'x' }),
-      write({ key: 'good', version: ceiling, value: 'x' }),
-    ],
-    ceiling,
-  );
-  assert.deepEqual(codes.slice(0, 2), [replyCodes.refusedClock, replyCodes.failed]);
-  const values = await Promise.all(['ahead', 'none', 'good'].map((key) => valueOf(store, key)));
+  const writes = [
+    write({ key: 'none', version: Number.NaN, value: 'x' }),
+    write({ key: 'zero', version: 0, value: 'x' }),
+    write({ key: 'good', version: ceiling, value: 'x' }),
+  ];
+  const codes = await mergeAll(store, writes, ceiling);
+  assert.deepEqual(codes, [replyCodes.failed, replyCodes.failed, replyCodes.applied]);
+  const values = await Promise.all(['none', 'zero', 'good'].map((key) => valueOf(store, key)));
   assert.deepEqual(values, [undefined, undefined, 'x']);
   await store.close();
 });
@@ -252,15 +250,16 @@ test('chunks of a large write that a crash cut short are gone after the next sta
   assert.equal(await chunksIn(directory), value === undefined ? 0 : Math.ceil(large.length / (512 * 1024)));
 });
 
-test('a damaged record is reported, told from a missing one, and replaced by any write, which is not told that it is the newest', async (t) => {
-  const damages: readonly ((record: Buffer) => Buffer)[] = [
-    (record) => flip(record, record.length - 1),
-    (record) => flip(record, 0),
-    (record) => flip(record, 15),
-    (record) => flip(record, 16),
-    (record) => record.subarray(0, 3),
-    () => Buffer.alloc(0),
-  ];
+const damages: readonly ((record: Buffer) => Buffer)[] = [
+  (record) => flip(record, record.length - 1),
+  (record) => flip(record, 0),
+  (record) => flip(record, 15),
+  (record) => flip(record, 16),
+  (record) => record.subarray(0, 3),
+  () => Buffer.alloc(0),
+];
+
+test('a damaged record is reported, and gives way only to what is certain to be as new', async (t) => {
   for (const damage of damages) {
     const directory = temporaryDirectory(t);
     const first = await openStore(directory);
@@ -273,14 +272,37 @@ test('a damaged record is reported, told from a missing one, and replaced by any
     const { store, corrupt } = await openStore(directory);
     assert.equal(await valueOf(store), 'damaged');
     assert.deepEqual(corrupt, ['key']);
-    const merged = store.merge(write({ version: 9, value: 'nine' }), ceiling);
-    // Of a record that begins with a smaller version nobody knows that it was one.
-    if (typeof merged !== 'number') assert.equal(merged.version, undefined);
+    const newest = 10;
+    assert.deepEqual(store.merge(write({ version: 9, value: 'nine' }), newest), { version: undefined, nodeId: 0 });
+    const repair = flagged(write({ version: 9, value: 'nine' }), entryFlags.repair);
+    assert.equal(store.merge(repair, newest), replyCodes.damaged);
+    assert.equal(await settled(store), 'durable');
+    assert.equal(await valueOf(store), 'damaged');
+    const vouched = flagged(write({ version: 9, value: 'nine' }), entryFlags.repair | entryFlags.vouched);
+    assert.equal(store.merge(vouched, newest), replyCodes.applied);
     assert.equal(await settled(store), 'durable');
     assert.equal(await valueOf(store), 'nine');
     await store.close();
   }
 });
+
+test('a damaged record gives way to a write that is newer than all that the store has seen', async (t) => {
+  const directory = temporaryDirectory(t);
+  const first = await openStore(directory);
+  await mergeAll(first.store, [write({ version: 10, value: 'ten' })], ceiling);
+  await first.store.close();
+  await withRecords(directory, (records) => records.putSync(Buffer.from('key'), Buffer.alloc(5)));
+  const { store } = await openStore(directory);
+  assert.equal(store.merge(write({ version: 11, value: 'eleven' }), 10), replyCodes.applied);
+  assert.equal(await settled(store), 'durable');
+  assert.equal(await valueOf(store), 'eleven');
+  await store.close();
+});
+
+function flagged(entry: Entry, flags: number): Entry {
+  entry.bytes[entry.offset + 11] = flags;
+  return entry;
+}
 
 function flip(record: Buffer, at: number): Buffer {
   record[at] = (record[at] ?? 0) ^ 0x41;

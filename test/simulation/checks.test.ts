@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { orderViolation, type HistoryOperation, type HistoryRead, type HistoryWrite } from './checks.ts';
+import { isLinearizable } from './linearizability.ts';
+
+const write = (id: number, begin: number, end: number, ...stamps: number[]): HistoryWrite => ({
+  kind: 'write',
+  id,
+  begin,
+  end,
+  isAcknowledged: end < Infinity,
+  stamps,
+});
+const del = (id: number, begin: number, end: number, ...stamps: number[]): HistoryWrite => ({
+  ...write(id, begin, end, ...stamps),
+  kind: 'delete',
+});
+const read = (begin: number, end: number, saw: HistoryRead['saw']): HistoryRead => ({ kind: 'read', begin, end, saw });
+
+const cases: readonly (readonly [string, HistoryOperation[], isInOrder: boolean, isLinearizable: boolean])[] = [
+  ['a write is read', [write(1, 0, 1, 10), read(2, 3, 1)], true, true],
+  ['an acknowledged write is lost', [write(1, 0, 1, 10), read(2, 3, 'missing')], false, false],
+  ['the older of two writes is read', [write(1, 0, 1, 10), write(2, 2, 3, 20), read(4, 5, 1)], false, false],
+  ['the later of two writes has the lower stamp', [write(1, 0, 1, 20), write(2, 2, 3, 10)], false, true],
+  ['either of two writes at once is read', [write(1, 0, 3, 20), write(2, 1, 2, 10), read(4, 5, 1)], true, true],
+  ['a deleted key comes back', [write(1, 0, 1, 10), del(2, 2, 3, 20), read(4, 5, 1)], false, false],
+  ['a deleted key is gone', [write(1, 0, 1, 10), del(2, 2, 3, 20), read(4, 5, 'missing')], true, true],
+  ['a read goes back', [write(1, 0, Infinity, 10), read(1, 2, 1), read(3, 4, 'missing')], false, false],
+  ['an open write is seen late', [write(1, 0, Infinity, 10), read(1, 2, 'missing'), read(3, 4, 1)], true, true],
+  ['what is read was never written', [read(1, 2, 7)], false, false],
+  ['what is read was written later', [read(1, 2, 1), write(1, 3, 4, 10)], false, false],
+  [
+    'a write is seen at both of its stamps',
+    [write(1, 0, 9, 10, 30), write(2, 0, 5, 20), read(1, 2, 1), read(6, 7, 2), read(10, 11, 1)],
+    true,
+    false,
+  ],
+];
+
+for (const [name, history, isInOrder, isOneRegister] of cases) {
+  test(`orderViolation() ${isInOrder ? 'finds nothing' : 'tells'} where ${name}`, () => {
+    assert.equal(orderViolation(history) === undefined, isInOrder);
+  });
+  test(`isLinearizable() is ${isOneRegister} where ${name}`, () => {
+    assert.equal(isLinearizable(history), isOneRegister);
+  });
+}

@@ -1,0 +1,87 @@
+/**
+ * What outlives a simulated process: records as the operating system holds them, and which of them a power loss leaves.
+ * Damage and wipes happen here.
+ */
+import type { Buffer } from 'node:buffer';
+import type { StoreState } from '../../src/store-state.ts';
+import type { Random } from '../support/random.ts';
+
+/** A record as it was written, under its key. */
+export interface DiskWrite {
+  readonly key: string;
+  readonly record: Buffer;
+}
+
+export class SimDisk {
+  /** What a process that starts finds. */
+  records = new Map<string, Buffer>();
+  /** What is not synced yet, in order; after a power loss a beginning of it is left. */
+  unsynced: DiskWrite[] = [];
+  #synced = new Map<string, Buffer>();
+  /** Stamps up to this one may have been given. */
+  bound = 0;
+  state: StoreState | undefined;
+  hasStore = false;
+  /** What the next start finds. */
+  lostPower = false;
+  isLogDamaged = false;
+
+  write(writes: readonly DiskWrite[]): void {
+    for (const { key, record } of writes) this.records.set(key, record);
+    this.unsynced.push(...writes);
+  }
+
+  /** Everything up to the first `count` unsynced writes is on the disk for good. */
+  sync(count: number): void {
+    for (const { key, record } of this.unsynced.splice(0, count)) this.#synced.set(key, record);
+  }
+
+  /** The power fails: of what was not synced some is there, up to a tear. */
+  losePower(random: Random): void {
+    this.sync(random.below(this.unsynced.length + 1));
+    this.unsynced = [];
+    this.records = new Map(this.#synced);
+    this.lostPower = true;
+  }
+
+  /** Some of the log can be read no more. */
+  damageLog(random: Random): void {
+    const keys = [...this.records.keys()];
+    for (const key of keys) {
+      if (random.below(2) === 0) continue;
+      this.records.delete(key);
+      this.#synced.delete(key);
+    }
+    this.unsynced = this.unsynced.filter(({ key }) => this.records.has(key));
+    this.isLogDamaged = true;
+  }
+
+  /** A stored record is not what it was. */
+  damage(key: string, damaged: Buffer): void {
+    this.records.set(key, damaged);
+    this.#synced.set(key, damaged);
+  }
+
+  /** The whole directory is deleted. */
+  wipe(): void {
+    Object.assign(this, new SimDisk());
+  }
+
+  /** The directory as it is now; `restore` puts it back. */
+  copy(): SimDisk {
+    const copy = new SimDisk();
+    copy.take(this);
+    return copy;
+  }
+
+  take(other: SimDisk): void {
+    this.records = new Map(other.records);
+    this.#synced = new Map(other.records);
+    this.unsynced = [];
+    this.bound = other.bound;
+    this.state = other.state;
+    this.hasStore = other.hasStore;
+    this.lostPower = other.lostPower;
+    this.isLogDamaged = other.isLogDamaged;
+  }
+}

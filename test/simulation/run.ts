@@ -1,0 +1,78 @@
+/** One history from its seed, and what the checks say of it. */
+import { Buffer } from 'node:buffer';
+import { isIntact } from '../../src/formats/record.ts';
+import { replicatesHere } from '../../src/domain/recovery.ts';
+import { seededRandom } from '../../profiling/load/random.ts';
+import { describe, orderViolation } from './checks.ts';
+import { isLinearizable, operationsMax } from './linearizability.ts';
+import { planOf } from './plan.ts';
+import type { Plan } from './steps.ts';
+import { allRules, type Rules } from './rules.ts';
+import { hashOf } from './life.ts';
+import { scenarioPlan } from './scenarios.ts';
+import { World } from './world.ts';
+
+export interface HistoryResult {
+  readonly plan: Plan;
+  readonly operations: number;
+  readonly acknowledged: number;
+  readonly answered: number;
+  readonly linearizable: number;
+  readonly isConverged: boolean;
+  /** What is wrong; empty where everything is as it was promised. */
+  readonly violations: readonly string[];
+}
+
+/** Plays the history of a seed: a plan that is drawn, or a scenario. */
+export async function playHistory(seed: number, rules: Rules = allRules, scenario?: string): Promise<HistoryResult> {
+  const next = seededRandom(seed);
+  const random = { below: (end: number) => Math.floor(next() * end) };
+  const drawn = planOf(random);
+  const plan = scenario === undefined ? drawn : scenarioPlan(random, scenario, drawn);
+  const world = new World(plan, rules, random);
+  await world.run();
+  const violations = world.failures.map(String);
+  let linearizable = 0;
+  for (const [key, history] of world.history.byKey()) {
+    const violation = orderViolation(history, world.isBeyondQuorums);
+    if (violation !== undefined) violations.push(`key ${key}: ${violation}`);
+    if (!world.plan.isStrict || history.length > operationsMax) continue;
+    linearizable++;
+    if (!isLinearizable(history)) {
+      violations.push(`key ${key} is not linearizable:\n    ${history.map(describe).join('\n    ')}`);
+    }
+  }
+  const { operations } = world.history;
+  const difference = differenceOf(world);
+  if (difference !== undefined) violations.push(difference);
+  return {
+    plan: world.plan,
+    operations: operations.length,
+    acknowledged: operations.filter(({ kind, isDone }) => kind !== 'read' && isDone).length,
+    answered: operations.filter(({ kind, isDone }) => kind === 'read' && isDone).length,
+    linearizable,
+    isConverged: world.nodes.every(({ disk }) => disk.state?.standing.kind === 'voting'),
+    violations,
+  };
+}
+
+/** After everything was put right and every key was read from all its replicas, those that vote hold the same. */
+function differenceOf(world: World): string | undefined {
+  if (world.rules !== allRules || world.nodes.some(({ disk }) => disk.state?.standing.kind !== 'voting'))
+    return undefined;
+  const images = world.nodes.map(({ life, url }) => {
+    const isOwn = replicatesHere(world.list, url);
+    // What is damaged, and nobody else ever had, stays.
+    return new Map(
+      [...(life?.store.records ?? [])].filter(([key, record]) => {
+        return isOwn(hashOf(key)) && isIntact(record, 0, record.length, Buffer.from(key, 'latin1'));
+      }),
+    );
+  });
+  for (const key of new Set(images.flatMap((image) => [...image.keys()]))) {
+    const holders = world.nodes.filter(({ url }) => replicatesHere(world.list, url)(hashOf(key)));
+    const held = holders.map(({ index }) => images[index]?.get(key)?.toString('hex') ?? 'nothing');
+    if (new Set(held).size > 1) return `replicas of ${key} differ after healing: ${held.join(', ')}`;
+  }
+  return undefined;
+}

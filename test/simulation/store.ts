@@ -1,0 +1,144 @@
+/**
+ * The store of a simulated node, as the replica uses it: merged by the real rules, durable when the simulated disk says so.
+ * At `fsync` a write is answered, and seen by reads, after a sync; at `commit` at once, and synced within a second.
+ */
+import { Buffer } from 'node:buffer';
+import type { Durability } from '../../src/domain/modes.ts';
+import { isRepair, isVouched, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
+import { isIntact, readVersion, type Version } from '../../src/formats/record.ts';
+import { replyCodes } from '../../src/formats/codes.ts';
+import type { Settled } from '../../workers/store/logged-writes.ts';
+import { loserOf, meet, type Merged } from '../../workers/store/wins.ts';
+import type { Random } from '../support/random.ts';
+import type { DiskWrite, SimDisk } from './disk.ts';
+
+export interface SimStoreOptions {
+  readonly disk: SimDisk;
+  readonly durability: Durability;
+  /** Runs later in this life of the process, unless that ends before. */
+  readonly after: (ms: number, run: () => void) => void;
+  /** How long the next sync takes, milliseconds. */
+  readonly syncMs: () => number;
+}
+
+/** Unsynced writes at `commit` wait so long at most, milliseconds. */
+const COMMIT_SYNC_MS = 1000;
+
+export class SimStore {
+  readonly paceMs = 0;
+  /** Records that were written. */
+  written = 0;
+  readonly #options: SimStoreOptions;
+  /** What reads see. */
+  readonly #visible: Map<string, Buffer>;
+  /** What merges see besides. */
+  readonly #pending = new Map<string, Buffer>();
+  #group: DiskWrite[] = [];
+  #waiting: ((settled: Settled) => void)[] = [];
+  #isSyncing = false;
+
+  constructor(options: SimStoreOptions) {
+    this.#options = options;
+    this.#visible = new Map(options.disk.records);
+    // What a start finds is durable before the node is ready.
+    options.disk.sync(options.disk.unsynced.length);
+    if (options.durability === 'commit') this.#syncLater();
+  }
+
+  /** A version that no stored record exceeds. */
+  get newest(): Version {
+    return [...this.#visible.values()].reduce((newest, record) => Math.max(newest, readVersion(record, 0)), 0);
+  }
+
+  /** What reads see, for those who copy it. */
+  get records(): ReadonlyMap<string, Buffer> {
+    return this.#visible;
+  }
+
+  /** A byte inside one stored value is not what it was. */
+  damage(random: Random): void {
+    const names = [...this.#visible.keys()].filter((name) => !this.#pending.has(name));
+    const name = names[random.below(Math.max(1, names.length))];
+    const record = name === undefined ? undefined : this.#visible.get(name);
+    if (name === undefined || record === undefined) return;
+    const damaged = Buffer.from(record);
+    damaged[damaged.length - 1] = (damaged[damaged.length - 1] as number) ^ 0xff;
+    this.#visible.set(name, damaged);
+    this.#options.disk.damage(name, damaged);
+  }
+
+  room(): 'yes' {
+    return 'yes';
+  }
+
+  whenRoom(call: () => void): void {
+    call();
+  }
+
+  read(key: Buffer): Buffer | 'damaged' | undefined {
+    const record = this.#visible.get(key.toString('latin1'));
+    if (record === undefined) return undefined;
+    return isIntact(record, 0, record.length, key) ? record : 'damaged';
+  }
+
+  readLarge(key: Buffer): Promise<Buffer | 'damaged' | undefined> {
+    return Promise.resolve(this.read(key));
+  }
+
+  merge(entry: Entry, newest: Version): Merged {
+    const key = keyOf(entry);
+    const record = recordOf(entry);
+    if (!isIntact(record, 0, record.length, key)) return replyCodes.failed;
+    const name = key.toString('latin1');
+    const current = this.#pending.get(name) ?? this.#visible.get(name);
+    const terms = { newest, isVouched: isVouched(entry), isRepair: isRepair(entry) };
+    const lost = current === undefined ? undefined : loserOf(meet(record, current, key), record, current, terms);
+    if (lost !== undefined) return lost;
+    const own = Buffer.from(record);
+    this.#pending.set(name, own);
+    this.#group.push({ key: name, record: own });
+    this.written++;
+    return replyCodes.applied;
+  }
+
+  mergeLarge(entry: Entry, newest: Version): Promise<Merged> {
+    const merged = this.merge(entry, newest);
+    return new Promise((resolve) => this.settle((settled) => resolve(settled === 'full' ? replyCodes.full : merged)));
+  }
+
+  settle(done: (settled: Settled) => void): void {
+    this.#waiting.push(done);
+    if (!this.#isSyncing) this.#settle();
+  }
+
+  #settle(): void {
+    const { disk, durability, after, syncMs } = this.#options;
+    const [group, waiting] = [this.#group, this.#waiting];
+    [this.#group, this.#waiting] = [[], []];
+    disk.write(group);
+    const end = (): void => {
+      this.#isSyncing = false;
+      for (const { key, record } of group) {
+        this.#visible.set(key, record);
+        if (this.#pending.get(key) === record) this.#pending.delete(key);
+      }
+      for (const done of waiting) done('durable');
+      if (this.#waiting.length > 0) this.#settle();
+    };
+    if (durability === 'commit') return end();
+    this.#isSyncing = true;
+    const count = disk.unsynced.length;
+    after(syncMs(), () => {
+      disk.sync(count);
+      end();
+    });
+  }
+
+  #syncLater(): void {
+    const { disk, after } = this.#options;
+    after(COMMIT_SYNC_MS, () => {
+      disk.sync(disk.unsynced.length);
+      this.#syncLater();
+    });
+  }
+}
