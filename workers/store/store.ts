@@ -15,7 +15,7 @@ import { replyCodes } from '../../src/formats/codes.ts';
 import type { RangeBounds } from '../../src/formats/range-bounds.ts';
 import { runInSteps } from '../../src/domain/steps.ts';
 import type { Version } from '../../src/formats/record.ts';
-import { isRepair, isVouched, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
+import { keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
 import {
   areSameLargeWrite,
   CHUNK_BYTES,
@@ -54,7 +54,7 @@ import type { EntryCursor } from './cursors.ts';
 import type { StoreRange } from './range.ts';
 import { StoreRanges, type LoggedSnapshot } from './ranges.ts';
 import { StoreRoom, type RoomMeasures } from './room.ts';
-import { isWriteVersion, loserOf, meet, type Merged, type MergeTerms } from './wins.ts';
+import { isWriteVersion, loserOf, meet, termsOf, whyLost, type Merged } from './wins.ts';
 import { Writer } from './writer.ts';
 import type { Replayed, ReplayedLog, ReplayScope, WriterReady } from './writer-protocol.ts';
 
@@ -270,7 +270,7 @@ export class Store {
     if (!isTombstone(bytes, keyEnd) && !this.#hasRoomFor(recordBytes)) return replyCodes.full;
     if (!this.#newest.mustWin(ownKeyChecksum, version)) {
       const current = this.#current(key);
-      const lost = current === undefined ? undefined : this.#lost(entry, current, newest);
+      const lost = current === undefined ? undefined : whyLost(entry, current, newest);
       if (lost !== undefined) return lost;
     }
     return this.#logged.append(bytes, { keyStart, keyEnd, end }) ? replyCodes.applied : replyCodes.full;
@@ -327,12 +327,6 @@ export class Store {
       if (room !== 'wait') return room === 'yes';
       await new Promise<void>((resolve) => this.whenRoom(resolve));
     }
-  }
-
-  /** What a small write that meets `current` is told; undefined where it wins. */
-  #lost(entry: Entry, current: Buffer, newest: Version): Merged | undefined {
-    const record = recordOf(entry);
-    return loserOf(meet(record, current, keyOf(entry)), record, current, termsOf(entry, newest));
   }
 
   #mergeHead(head: Buffer, setId: Buffer, write: Entry, newest: Version): Merged {
@@ -399,8 +393,4 @@ function noLog(owner: number): ReplayedLog {
 function storeFailure(error: unknown): KvorumError {
   if (error instanceof KvorumError) return error;
   return new KvorumError('store-failed', `Storage failed: ${messageOf(error)}`, { cause: error });
-}
-
-function termsOf(entry: Entry, newest: Version): MergeTerms {
-  return { newest, isVouched: isVouched(entry), isRepair: isRepair(entry) };
 }

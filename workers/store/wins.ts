@@ -3,6 +3,7 @@ import type { Buffer } from 'node:buffer';
 import { isLargeHead } from '../../src/formats/large-head.ts';
 import { compareRecords } from '../../src/domain/merge.ts';
 import { replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
+import { isRepair, isVouched, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
 import {
   isIntact,
   isVersion,
@@ -78,6 +79,17 @@ export function loserOf(meeting: Meeting, record: Buffer, current: Buffer, terms
     default:
       return meeting satisfies never;
   }
+}
+
+/** What a write of an entry brings besides its record; `newest` as in `MergeTerms`. */
+export function termsOf(entry: Entry, newest: Version): MergeTerms {
+  return { newest, isVouched: isVouched(entry), isRepair: isRepair(entry) };
+}
+
+/** What a small write that meets `current` is told; undefined where it wins. */
+export function whyLost(entry: Entry, current: Buffer, newest: Version): Merged | undefined {
+  const record = recordOf(entry);
+  return loserOf(meet(record, current, keyOf(entry)), record, current, termsOf(entry, newest));
 }
 
 /** No two writes share a stamp; a large value's head stands for its record. */
