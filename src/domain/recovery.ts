@@ -71,7 +71,8 @@ export function votingRule(standing: Recovering, list: ClusterList, self: string
 export function floorOf(standing: Recovering, list: ClusterList, self: string, clockDriftMsMax: number): Version {
   const newest = Math.max(0, ...Object.values(standing.told));
   if (hasTold(standing, list, self)) return newest;
-  return Math.max(newest, standing.since + clockDriftMsMax * 1000);
+  // By what peers knew as well as by this node's own clock, which may be a wrong one.
+  return Math.max(newest, standing.since) + clockDriftMsMax * 1000;
 }
 
 /** Whether a key belongs to this node, by its hash. */

@@ -139,6 +139,9 @@ test('the floor is what enough peers knew, and until they have told what no cloc
   assert.equal(floor([]), since + 10_000);
   assert.equal(floor(['http://b:1']), since + 10_000);
   assert.equal(floor(['http://b:1', 'http://c:1']), 501);
+  // Where this node's clock is slow, by what the first peer knew.
+  const slow = recovering('empty', {}, { since: 100, told: told(['http://b:1']) });
+  assert.equal(floorOf(slow, cluster, self, 10), 500 + 10_000);
   const old = { ...cluster, isMember: true };
   const moving = recovering('new-topology', {}, { since, told: told(['http://b:1']), old });
   assert.equal(floorOf(moving, list(5, 5), self, 10), 500);

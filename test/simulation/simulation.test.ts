@@ -14,7 +14,7 @@ import { allRules, mutations } from './rules.ts';
 import { neededBy, scenarioNames } from './scenarios.ts';
 
 /** More of them: `npm run simulate`. */
-const HISTORIES = 10_000;
+const HISTORIES = 5000;
 const PLAYED_EACH = 12;
 const SHARES = 2;
 const main = fileURLToPath(new URL('main.js', import.meta.url));

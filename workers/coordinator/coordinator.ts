@@ -8,7 +8,8 @@
  * Riak's put and get coordinators split the same way (riak_kv_get_core.erl beside riak_kv_get_fsm.erl).
  */
 import type { Buffer } from 'node:buffer';
-import { entryView, isLargeRead, largeRead, readEntries, type Entry } from '../../src/formats/frame.ts';
+import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
+import { entryView, isLargeRead, keyOf, largeRead, readEntries, type Entry } from '../../src/formats/frame.ts';
 import type { Version } from '../../src/formats/record.ts';
 import type { ReadRepair } from '../../src/domain/modes.ts';
 import { hashKey, preferenceList } from '../../src/domain/rendezvous.ts';
@@ -21,6 +22,7 @@ import type { Segment } from '../peers/segment-queue.ts';
 import type { Time } from '../ground/time.ts';
 import type { Turn } from '../../src/domain/turn.ts';
 import { refuseLateFrame } from './late-frame.ts';
+import { DamagedKeys } from './damaged-keys.ts';
 import { LargeReads } from './large-reads.ts';
 import { PendingFrame, type Decision, type FrameRules, type Repair } from './pending-frame.ts';
 import type { PendingOperation, Round } from './pending-operation.ts';
@@ -60,6 +62,7 @@ const VOTE_WAIT_MS = 5;
 /** A frame and what hangs on it. */
 interface Task {
   readonly frame: PendingFrame;
+  readonly beganAt: number;
   /** Set where somebody records what the frame waits for. */
   readonly trace: FrameTrace<PendingOperation> | undefined;
   /** Ends the task, with the outcomes that have not left already. */
@@ -103,6 +106,7 @@ export class Coordinator {
   /** Writes that were stamped again. */
   secondRounds = 0;
   readonly #repairs: Repairs;
+  readonly #damaged = new DamagedKeys();
   /** By index in the topology: the start that replies of the node came from last. */
   readonly #starts: (number | undefined)[] = [];
 
@@ -170,7 +174,7 @@ export class Coordinator {
       self: topology.selfIndex,
       inTurn: sequential ? this.#replicasOf : undefined,
     });
-    const task = { frame, trace: this.waits?.trace(frame.operations, now), end };
+    const task = { frame, beganAt: now, trace: this.waits?.trace(frame.operations, now), end };
     this.#tasks.push(task);
     this.#stopTicking ??= time.after(TICK_MS, () => this.#tick());
     if (sequential) this.#goOn(task);
@@ -278,6 +282,7 @@ export class Coordinator {
       const reply = replies === undefined ? failedReply : (replies[at + index] as Reply);
       if (operation.state !== 'pending') this.lateReplies++;
       const wasAsked = operation.asked !== undefined;
+      this.#noteDamage(operation, node, reply);
       this.#act(task, operation, task.frame.take(operation, node, reply, round));
       if (wasAsked) this.#letGo(operation);
     }
@@ -316,10 +321,16 @@ export class Coordinator {
     this.#goOn(task);
   }
 
-  #repair(task: Task, operation: PendingOperation, repair: Repair): void {
-    const { record } = repair;
-    for (const node of repair.nodes) {
-      this.#repairs.send(node, operation, repair, (holds) => {
+  #noteDamage({ entry }: PendingOperation, node: number, { code }: Reply): void {
+    const isDamaged = code === replyCodes.damaged;
+    if (!isDamaged && (this.#damaged.isEmpty || code === replyCodes.failed)) return;
+    if (entry.kind === operationKinds.read) this.#damaged.note(node, keyOf(entry), isDamaged, this.#options.time.now());
+  }
+
+  #repair(task: Task, operation: PendingOperation, { nodes, record, isVouched }: Repair): void {
+    for (const node of nodes) {
+      const wasKnown = isVouched && this.#damaged.wasKnown(node, keyOf(operation.entry), task.beganAt);
+      this.#repairs.send(node, operation, { record, isVouched: wasKnown }, (holds) => {
         this.#happened(task, operation, task.frame.wroteBack(operation, node, record, holds));
       });
     }
