@@ -8,12 +8,12 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { seededRandom } from '../support/random.ts';
 import { playHistory } from './run.ts';
 import { allRules, mutations } from './rules.ts';
 import { neededBy, scenarioNames } from './scenarios.ts';
 
-/** More of them: `npm run simulate`. */
+/** The same ones each time, so that a change is judged by itself; others are played by `npm run simulate`. */
+const FIRST_SEED = 5_000_000;
 const HISTORIES = 5000;
 const PLAYED_EACH = 12;
 const SHARES = 2;
@@ -21,10 +21,9 @@ const main = fileURLToPath(new URL('main.js', import.meta.url));
 
 // In processes of their own, since under the test runner a promise takes six times as long.
 test(`${HISTORIES} histories of faults keep every promise`, async (t) => {
-  const first = seededRandom(t).below(2 ** 31);
   const share = HISTORIES / SHARES;
   const play = async (index: number): Promise<string> => {
-    const seed = String(first + index * share);
+    const seed = String(FIRST_SEED + index * share);
     const args = ['--enable-source-maps', main, '--all-rules', '--seed', seed, '--histories', String(share)];
     try {
       return (await promisify(execFile)(process.execPath, args)).stdout;
