@@ -75,10 +75,12 @@ export class StateFile {
   async #put(): Promise<void> {
     const text = this.#next ?? '';
     this.#next = undefined;
-    this.#number++;
-    const bytes = encode({ number: this.#number, text });
-    await writeAsync(this.#descriptor, bytes, 0, bytes.length, (this.#number % 2) * SLOT_BYTES);
+    const number = this.#number + 1;
+    const bytes = encode({ number, text });
+    await writeAsync(this.#descriptor, bytes, 0, bytes.length, (number % 2) * SLOT_BYTES);
     await syncAsync(this.#descriptor);
+    // Only now: after a write that failed the next one goes to the same slot, and the other stays whole.
+    this.#number = number;
   }
 }
 
