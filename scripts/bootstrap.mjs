@@ -17,14 +17,17 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const nodeVersionMin = [20, 19];
 const testFileMsMax = 300_000;
 const testConcurrency = 3;
+/** With more than these the code is broken, not the machine slow. */
+const testFilesRepeatedMax = 8;
 const processStarters = new Set(['node:child_process', 'playwright-core']);
 const importedModule = /\b(?:from|import)\s*\(?\s*'([^'\n]+)'/g;
 const workerFolder = join('dist', 'workers');
@@ -228,8 +231,33 @@ function checkFormat() {
   return tool('prettier/bin/prettier.cjs', ['--check', '--log-level', 'warn', '.']);
 }
 
+/** Files that failed run once more, by themselves, and are named: what fails there, too, fails. */
 function test(args) {
-  return run(process.execPath, testCommand(args));
+  const folder = mkdtempSync(join(tmpdir(), 'kvorum-tests-'));
+  try {
+    const list = join(folder, 'failed');
+    const code = run(process.execPath, testCommand([...reporters(args, list), ...args]));
+    const failed = (readIfThere(list) ?? '').split('\n').filter((path) => path !== '');
+    if (code === 0 || failed.length === 0 || failed.length > testFilesRepeatedMax) return code;
+    const names = failed.map((path) => relative(root, path)).join(', ');
+    progress(`failed beside others, run again alone: ${names}`);
+    const again = run(process.execPath, testCommand(['--test-concurrency=1', ...optionsOf(args)], failed));
+    progress(again === 0 ? `passed alone: ${names}` : `failed alone, too, one of: ${names}`);
+    return again;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The runner's own choice, which it makes only where none is named, and the list of files that failed. */
+function reporters(args, list) {
+  if (args.some((arg) => arg.startsWith('--test-reporter'))) return [];
+  return [
+    `--test-reporter=${process.stdout.isTTY ? 'spec' : 'tap'}`,
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${pathToFileURL(at('scripts/failed-files.mjs')).href}`,
+    `--test-reporter-destination=${list}`,
+  ];
 }
 
 /** What tests without the test runner, for as long as it is told. */
@@ -238,7 +266,7 @@ function runTests(name, args) {
 }
 
 function testCommand(args, files = filesUnder('dist/test', '.test.js')) {
-  const options = args.filter((arg) => arg.startsWith('-'));
+  const options = optionsOf(args);
   const words = args.filter((arg) => !arg.startsWith('-'));
   const chosen = words.length === 0 ? files : files.filter((path) => words.some((word) => path.includes(word)));
   if (chosen.length === 0) throw new Error(`No test file has "${words.join('" or "')}" in its path`);
@@ -250,6 +278,10 @@ function testCommand(args, files = filesUnder('dist/test', '.test.js')) {
     ...options,
     ...chosen,
   ];
+}
+
+function optionsOf(args) {
+  return args.filter((arg) => arg.startsWith('-'));
 }
 
 /** The tests whose imports reach nothing that starts a process; so no list of them has to be kept. */

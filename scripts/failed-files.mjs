@@ -1,0 +1,13 @@
+/**
+ * A reporter for `node --test` that says which files had a test that failed, a path a line, each once. `bootstrap.mjs`
+ * reads them and runs these files again by themselves: on a machine with few cores a test's node may be so late beside
+ * two other files' clusters that the test gives up, and only a failure that repeats alone is one of the code.
+ */
+export default async function* failedFiles(source) {
+  const told = new Set();
+  for await (const { type, data } of source) {
+    if (type !== 'test:fail' || data.todo !== undefined || data.file === undefined || told.has(data.file)) continue;
+    told.add(data.file);
+    yield `${data.file}\n`;
+  }
+}
