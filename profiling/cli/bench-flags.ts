@@ -60,7 +60,12 @@ export const workloadOptions: readonly Option[] = [
   { flag: 'op', placeholder: loadOperations.join('|'), about: 'What is sent; default put' },
   { flag: 'read-share', placeholder: 'SHARE', about: 'Share of GETs in mixed, 0 to 1; default 0.5' },
   { flag: 'rate', placeholder: 'N', about: 'Requests a second over all connections; default 1000' },
-  { flag: 'arrival', placeholder: arrivals.join('|'), about: 'Evenly spaced or at random; default constant' },
+  {
+    flag: 'arrival',
+    placeholder: arrivals.join('|'),
+    about: 'Evenly spaced or at random; default constant',
+    isRare: true,
+  },
   { flag: 'connections', placeholder: 'N', about: 'Connections, kept open, one request at a time on each; default 64' },
   { flag: 'duration', placeholder: 'TIME', about: 'What is measured, such as 500ms, 30s, 3m; default 30s' },
   { flag: 'warmup', placeholder: 'TIME', about: 'Load before that, not measured; default 5s' },
@@ -69,17 +74,28 @@ export const workloadOptions: readonly Option[] = [
   { flag: 'value-bytes', placeholder: 'N', about: 'Size of each value that is written; default 64' },
   { flag: 'ack', placeholder: 'N', about: 'Replicas that must answer (default: as the cluster is set)' },
   { flag: 'from', placeholder: 'N', about: 'Replicas that are asked (default: as the cluster is set)' },
-  { flag: 'seed', placeholder: 'N', about: 'Repeats keys and arrivals; default 1' },
+  { flag: 'seed', placeholder: 'N', about: 'Repeats keys and arrivals; default 1', isRare: true },
 ];
 
 export const engineOptions: readonly Option[] = [
-  { flag: 'engine', placeholder: engines.join('|'), about: 'auto (default): wrk2 where it is found' },
-  { flag: 'wrk2', placeholder: 'PATH', about: 'The wrk2 program (default: wrk2 or wrk on PATH, if it has -R)' },
-  { flag: 'request-timeout', placeholder: 'TIME', about: 'A request without an answer is given up; default 10s' },
+  { flag: 'engine', placeholder: engines.join('|'), about: 'auto (default): wrk2 where it is found', isRare: true },
+  {
+    flag: 'wrk2',
+    placeholder: 'PATH',
+    about: 'The wrk2 program (default: wrk2 or wrk on PATH, if it has -R)',
+    isRare: true,
+  },
+  {
+    flag: 'request-timeout',
+    placeholder: 'TIME',
+    about: 'A request without an answer is given up; default 10s',
+    isRare: true,
+  },
 ];
 
 export const fillTimeoutOption: Option = {
   flag: 'fill-timeout',
+  isRare: true,
   placeholder: 'TIME',
   about: `Filling gives up when no key was accepted for so long; default ${fillTimeoutMsDefault / 1000}s`,
 };
@@ -112,8 +128,13 @@ export const benchOptions: readonly Option[] = [
   { flag: 'find-max', about: 'Search for the highest rate that is held, from --rate on' },
   ...boundOptions,
   ...engineOptions,
-  { flag: 'spectrum', about: 'Print the percentiles in small steps, too, as HdrHistogram does' },
-  { flag: 'metrics-port', placeholder: 'PORT', about: 'The running load for Prometheus, on loopback at /metrics' },
+  { flag: 'spectrum', about: 'Print the percentiles in small steps, too, as HdrHistogram does', isRare: true },
+  {
+    flag: 'metrics-port',
+    placeholder: 'PORT',
+    about: 'The running load for Prometheus, on loopback at /metrics',
+    isRare: true,
+  },
   { flag: 'json', placeholder: 'FILE', about: 'Write the result as JSON' },
   { flag: 'report', placeholder: 'FILE', about: 'Write an HTML report' },
   junitOption,

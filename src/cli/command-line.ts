@@ -27,7 +27,7 @@ async function run([name, ...args]: readonly string[], environment: Environment)
   const line = parseLine(command, args);
   switch (line.kind) {
     case 'help':
-      return show(commandHelp(command));
+      return show(commandHelp(command, line));
     case 'wrong':
       return refuse(`${line.message} (kvorum ${name} --help)`);
     case 'run':

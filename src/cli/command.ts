@@ -10,15 +10,17 @@ export interface Option {
   readonly flag: string;
   /** One letter. */
   readonly short?: string;
-  /** How help names the value; absent for a switch. */
+  /** How help names the value; absent for a switch. `a|b` are the words that it takes. */
   readonly placeholder?: string;
+  /** The words that it takes, where the placeholder does not list them. */
+  readonly choices?: readonly string[];
   readonly about: string;
   /** May be given several times; the values become one list, separated by commas. Else the last one counts. */
   readonly isRepeatable?: boolean;
   /** A switch that `--no-FLAG` turns off. */
   readonly isNegatable?: boolean;
-  /** Accepted, but neither in help nor suggested. */
-  readonly isHidden?: boolean;
+  /** What most people never need: only `--help-all` shows it. */
+  readonly isRare?: boolean;
   /** Why the option went away; a command line that has it is refused with this word. Neither in help nor suggested. */
   readonly gone?: string;
 }
@@ -45,12 +47,14 @@ export interface Invocation {
   readonly environment: Environment;
 }
 
-/** Whether help and suggestions name the option. */
-export function isShown({ isHidden = false, gone }: Option): boolean {
-  return !isHidden && gone === undefined;
-}
-
 export const helpOption: Option = { flag: 'help', short: 'h', about: 'Show this help' };
+
+export const helpAllOption: Option = { flag: 'help-all', about: 'Show this help with all options' };
+
+/** The options that help can show: a command's own that have not gone away, and those for help. */
+export function optionsOf({ options }: Pick<Command, 'options'>): readonly Option[] {
+  return [...options.filter(({ gone }) => gone === undefined), helpOption, helpAllOption];
+}
 
 export const outputOption: Option = {
   flag: 'output',

@@ -2,6 +2,7 @@
 import { benchCommand } from '../../profiling/cli/bench-command.ts';
 import type { Command } from './command.ts';
 import { compareCommand } from '../../profiling/cli/compare.ts';
+import { completionCommand } from './completion-command.ts';
 import { configCommand } from './config-command.ts';
 import { helpCommand } from './help.ts';
 import { profileCommand } from '../../profiling/cli/profile.ts';
@@ -27,4 +28,8 @@ const ownCommands: readonly Command[] = [
   configCommand,
 ];
 
-export const commands: readonly Command[] = [...ownCommands, helpCommand(ownCommands)];
+export const commands: readonly Command[] = [
+  ...ownCommands,
+  completionCommand(() => commands),
+  helpCommand(() => commands),
+];

@@ -1,6 +1,6 @@
 /** Help texts, made from the command table, and the `help` command. */
 import { suggestion } from '../diagnostics/nearest.ts';
-import { helpOption, isShown, type Command, type Option } from './command.ts';
+import { optionsOf, type Command, type Option } from './command.ts';
 import { exitCodeMeanings, exitCodes } from './exit-codes.ts';
 import { renderColumns, terminalWidth, writeNotice, writeResult } from './output.ts';
 
@@ -16,13 +16,18 @@ export function overview(commands: readonly Command[]): string {
   ].join('\n');
 }
 
-/** One command in full. */
-export function commandHelp({ name, summary, usage, details, options, examples }: Command): string {
+/** One command, with the options that most people need, or with all. */
+export function commandHelp(command: Command, { isAll }: { readonly isAll: boolean }): string {
+  const { name, summary, usage, details, examples } = command;
+  const options = optionsOf(command);
+  const shown = options.filter(({ isRare = false }) => isAll || !isRare);
+  const rest = options.length - shown.length;
   return [
     `${summary}\n`,
     `Usage: kvorum ${name}${usage === '' ? '' : ` ${usage}`}\n`,
     ...(details === undefined ? [] : [columns([[details]], '')]),
-    `Options:\n${columns([...options.filter(isShown), helpOption].map((option) => [spelling(option), option.about]))}`,
+    `Options:\n${columns(shown.map((option) => [spelling(option), option.about]))}`,
+    ...(rest === 0 ? [] : [`${rest} more options: kvorum ${name} --help-all\n`]),
     `Examples:\n${examples.map((example) => `  ${example}\n`).join('')}`,
   ].join('\n');
 }
@@ -33,8 +38,9 @@ export function unknownCommand(name: string, commands: readonly Command[]): stri
   return `Unknown command "${name}"${suggestion(name, all) || '; kvorum --help lists all'}`;
 }
 
-export function helpCommand(others: readonly Command[]): Command {
-  const command: Command = {
+/** The `help` command for all of `commands`, itself among them. */
+export function helpCommand(commands: () => readonly Command[]): Command {
+  return {
     name: 'help',
     summary: 'Show what a command does and takes',
     usage: '[COMMAND]',
@@ -42,17 +48,16 @@ export function helpCommand(others: readonly Command[]): Command {
     options: [],
     examples: ['kvorum help', 'kvorum help serve'],
     run: async ({ positionals: [name] }) => {
-      const all = [...others, command];
+      const all = commands();
       const asked = all.find((one) => one.name === name);
       if (name !== undefined && asked === undefined) {
         writeNotice(`kvorum: ${unknownCommand(name, all)}`);
         return exitCodes.usage;
       }
-      await writeResult(asked === undefined ? overview(all) : commandHelp(asked));
+      await writeResult(asked === undefined ? overview(all) : commandHelp(asked, { isAll: false }));
       return exitCodes.ok;
     },
   };
-  return command;
 }
 
 function spelling({ flag, short, placeholder, isNegatable }: Option): string {

@@ -9,11 +9,11 @@ import { parseArgs } from 'node:util';
 import type { Flags } from '../settings/sources.ts';
 import { KvorumError } from '../diagnostics/errors.ts';
 import { suggestion } from '../diagnostics/nearest.ts';
-import { helpOption, isShown, outputOption, type Command, type Option } from './command.ts';
+import { helpAllOption, helpOption, outputOption, type Command, type Option } from './command.ts';
 
 export type ParsedLine =
   | { readonly kind: 'run'; readonly flags: Flags; readonly positionals: readonly string[] }
-  | { readonly kind: 'help' }
+  | { readonly kind: 'help'; readonly isAll: boolean }
   | { readonly kind: 'wrong'; readonly message: string };
 
 type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
@@ -22,10 +22,12 @@ type OptionToken = Extract<Token, { kind: 'option' }>;
 export function parseLine(command: Command, args: readonly string[]): ParsedLine {
   const lossy = textProblem(args);
   if (lossy !== undefined) return { kind: 'wrong', message: lossy };
-  const options = [...command.options, helpOption];
+  const options = [...command.options, helpOption, helpAllOption];
   const tokens = tokensOf(args, options);
   const optionTokens = tokens.filter((token) => token.kind === 'option');
-  if (optionTokens.some((token) => token.name === helpOption.flag)) return { kind: 'help' };
+  const has = ({ flag }: Option): boolean => optionTokens.some(({ name }) => name === flag);
+  if (has(helpAllOption)) return { kind: 'help', isAll: true };
+  if (has(helpOption)) return { kind: 'help', isAll: false };
   const flags = new Map<string, string | boolean>();
   for (const token of optionTokens) {
     const message = takeOption(token, options, flags);
@@ -116,7 +118,7 @@ function looksLikeOption({ value, inlineValue }: OptionToken): boolean {
 function suggestOption({ name, rawName }: OptionToken, options: readonly Option[]): string {
   if (!rawName.startsWith('--')) return '';
   const flags = options
-    .filter(isShown)
+    .filter(({ gone }) => gone === undefined)
     .flatMap((one) => (one.isNegatable === true ? [one.flag, `no-${one.flag}`] : [one.flag]));
   return suggestion(name, flags, '--');
 }

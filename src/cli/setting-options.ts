@@ -37,8 +37,8 @@ function optionsFor(names: readonly SettingName[]): readonly Option[] {
 }
 
 function settingOption(name: SettingName): Option {
-  const { flag, placeholder, why, bounds, defaultWords, environmentName, isHidden } = settingsTable[name];
+  const { flag, placeholder, why, bounds, defaultWords, environmentName, isCommon, choices } = settingsTable[name];
   const facts = [bounds, ...(defaultWords === '' ? [] : [`default ${defaultWords}`]), environmentName].join('; ');
-  const option = { flag, about: `${why} (${facts})`, isHidden };
+  const option = { flag, about: `${why} (${facts})`, isRare: !isCommon, ...(choices && { choices }) };
   return placeholder === '' ? { ...option, isNegatable: true } : { ...option, placeholder };
 }

@@ -30,8 +30,8 @@ export function settingsDocument(gone: Readonly<Record<string, string>> = goneSe
 }
 
 function rowOf(name: SettingName): string[] {
-  const { flag, defaultWords, bounds, unit, why, choose, neededBy, isHidden } = settingsTable[name];
-  const names = `\`${name}\` \`--${flag}\`${isHidden ? ' (not in help)' : ''}`;
+  const { flag, defaultWords, bounds, unit, why, choose, neededBy } = settingsTable[name];
+  const names = `\`${name}\` \`--${flag}\``;
   const readers = { node: 'main thread', worker: 'workers', both: 'both' }[neededBy];
   return [names, defaultWords, bounds, unit, why, choose, readers];
 }

@@ -5,6 +5,7 @@
  * ready for the client's socket; a page goes out, and comes back empty when the socket has taken it, so that a client
  * that stops reading stops the scan.
  */
+import { majority } from './quorum.ts';
 import type { RangeBounds } from '../formats/range-bounds.ts';
 import type { RangeFormatName } from '../formats/range-format.ts';
 
@@ -37,9 +38,10 @@ export const pageBytes = 64 * 1024;
 export const pagesInFlight = 2;
 
 /**
- * Whether the nodes that can be read hold every record between them: fewer are missing than each record has replicas.
- * A record that was written with a smaller `from` than the replication factor has fewer copies than this counts on.
+ * Whether the nodes that can be read hold every acknowledged record between them: fewer are missing than acknowledge a
+ * write, a majority of its replicas by default. With more of them away a record may be on none that can be read, however
+ * many those are. A record that was written with a smaller `ack` or `from` has fewer copies than this counts on.
  */
 export function isRangeComplete(missingNodes: number, replicationFactor: number): boolean {
-  return missingNodes < replicationFactor;
+  return missingNodes < majority(replicationFactor);
 }

@@ -1,10 +1,11 @@
 /**
- * Health, status and metrics: `/livez`, `/readyz`, `/v0/status`, `/v0/node`, `/metrics`. What they show comes from the
+ * Health, status and metrics: `/livez`, `/readyz`, `/v0/status`, `/v0/node`, `/v0/openapi.json`, `/metrics`. What they show comes from the
  * node through `NodeView`; this file only shapes it.
  */
 import { Buffer } from 'node:buffer';
 import type { MetricFamily } from '../metrics/metrics.ts';
 import type { NodeDescription } from '../protocol/nodes.ts';
+import { openApiDocument } from './openapi.ts';
 import { retryAfter } from './outcome.ts';
 import { problemResponse } from './problem.ts';
 import { renderMetrics } from '../metrics/prometheus.ts';
@@ -38,6 +39,7 @@ export const adminRoutes: Readonly<Record<string, Answer>> = {
     return state === 'ready' ? text('ready\n') : notReady(node, state);
   },
   '/v0/status': async (node) => json(node.state() === 'ready' ? 200 : 503, await node.status()),
+  '/v0/openapi.json': () => json(200, openApiDocument()),
   '/v0/node': (node) => json(200, node.describe()),
   '/metrics': async (node) => text(renderMetrics(await node.metrics()), 'text/plain; version=0.0.4; charset=utf-8'),
 };

@@ -44,6 +44,8 @@ export interface Entry<T, By extends NeededBy = NeededBy> {
   /** How help names the value, for example `MS`; empty for a switch, which takes none; undefined: the flag's last word. */
   readonly placeholder: string | undefined;
   readonly unit: string;
+  /** The words of a setting that takes one of several; undefined where it takes others. */
+  readonly choices: readonly string[] | undefined;
   /** The bound, in few words. */
   readonly bounds: string;
   /** The bound, as the end of "Bad --port "x": expected ...". */
@@ -54,7 +56,7 @@ export interface Entry<T, By extends NeededBy = NeededBy> {
   readonly choose: string;
   readonly neededBy: By;
   readonly isSecret: boolean;
-  readonly isHidden: boolean;
+  readonly isCommon: boolean;
   readonly isPerNode: boolean;
   readonly defaultFor: (others: Others) => T;
   /** The default, or in words how it follows from other settings; empty where there is none. */
@@ -74,8 +76,8 @@ type Described<T, By extends NeededBy> = Default<T> & {
   readonly neededBy: By;
   readonly flag?: string;
   readonly isSecret?: true;
-  /** Not in help, for what only tests and experts turn; `kvorum config` and the documents show it. */
-  readonly isHidden?: true;
+  /** In the short help: what most people need. `--help-all`, `kvorum config` and the documents show all settings. */
+  readonly isCommon?: true;
   /** Each node has its own: a command that starts a cluster chooses it. */
   readonly isPerNode?: true;
   readonly check?: (value: T, others: Others) => string | undefined;
@@ -152,6 +154,7 @@ export function choice<const Word extends string, By extends NeededBy>(
   const all = described.of;
   return entry<Word, By>(described, {
     placeholder: undefined,
+    choices: all,
     bounds: all.join(', '),
     expected: `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`,
     parse: (given) => wrap(all.find((one) => one === given)),
@@ -265,19 +268,23 @@ const toggles: ReadonlyMap<string, { value: boolean }> = new Map([
   ['0', { value: false }],
 ]);
 
-type Kind<T> = Pick<Entry<T>, 'placeholder' | 'bounds' | 'expected' | 'parse' | 'format'> & { readonly unit?: string };
+type Kind<T> = Pick<Entry<T>, 'placeholder' | 'bounds' | 'expected' | 'parse' | 'format'> & {
+  readonly unit?: string;
+  readonly choices?: readonly string[];
+};
 
 function entry<T, By extends NeededBy>(described: Described<T, By>, kind: Kind<T>): Entry<T, By> {
   const given = described.default;
   return {
     unit: '',
+    choices: undefined,
     ...kind,
     flag: described.flag,
     why: described.why,
     choose: described.choose,
     neededBy: described.neededBy,
     isSecret: described.isSecret ?? false,
-    isHidden: described.isHidden ?? false,
+    isCommon: described.isCommon ?? false,
     isPerNode: described.isPerNode ?? false,
     // A default is plain data or a function of other settings; no setting's value is itself a function.
     defaultFor: (others) => (isFunction(given) ? given(others) : given),

@@ -66,8 +66,9 @@ for (const [args, message] of wrong) {
 }
 
 test('parseLine() shows help whatever else is wrong', () => {
-  assert.deepEqual(parseLine(command, ['--bogus', '-h']), { kind: 'help' });
-  assert.deepEqual(parseLine(command, ['--help']), { kind: 'help' });
+  assert.deepEqual(parseLine(command, ['--bogus', '-h']), { kind: 'help', isAll: false });
+  assert.deepEqual(parseLine(command, ['--help']), { kind: 'help', isAll: false });
+  assert.deepEqual(parseLine(command, ['--help', '--help-all']), { kind: 'help', isAll: true });
 });
 
 const words = ['serve', 'status', 'get', 'put', 'del', 'value-bytes-max'];

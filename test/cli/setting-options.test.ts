@@ -18,7 +18,7 @@ const command: Command = {
   summary: 'A command for tests',
   usage: '',
   positionals: { min: 0, max: 0 },
-  options: [...goneOptions(gone), { flag: 'hidden-ms', placeholder: 'MS', about: 'for tests alone', isHidden: true }],
+  options: [...goneOptions(gone), { flag: 'rare-ms', placeholder: 'MS', about: 'for few', isRare: true }],
   examples: [],
   run: () => Promise.resolve(exitCodes.ok),
 };
@@ -36,16 +36,19 @@ for (const [args, message] of goneLines) {
   });
 }
 
-test('an option that is gone or hidden is neither in help nor suggested', () => {
-  assert.doesNotMatch(commandHelp(command), /old-|hidden-ms/);
+test('an option that is gone is neither in help nor suggested', () => {
+  assert.doesNotMatch(commandHelp(command, { isAll: true }), /old-/);
   assert.deepEqual(parseLine(command, ['--old-swich']), { kind: 'wrong', message: 'Unknown option "--old-swich"' });
-  assert.deepEqual(parseLine(command, ['--hiden-ms']), { kind: 'wrong', message: 'Unknown option "--hiden-ms"' });
 });
 
-test('a hidden option is taken', () => {
-  const line = parseLine(command, ['--hidden-ms', '5']);
-  assert.ok(line.kind === 'run');
-  assert.deepEqual([...line.flags], [['hidden-ms', '5']]);
+test('a rare option is only in the long help, which the short one names', () => {
+  const short = commandHelp(command, { isAll: false });
+  assert.doesNotMatch(short, /rare-ms/);
+  assert.match(short, /^1 more options: kvorum test --help-all$/m);
+  const long = commandHelp(command, { isAll: true });
+  assert.match(long, /--rare-ms MS/);
+  assert.doesNotMatch(long, /more options/);
+  assert.match(String(Reflect.get(parseLine(command, ['--raer-ms']), 'message')), /did you mean "--rare-ms"/);
 });
 
 test('serve takes every setting, up those that nodes share, bench and profile pass these on', () => {

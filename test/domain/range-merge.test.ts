@@ -101,13 +101,16 @@ test('compareKeys() orders as Buffer.compare does', () => {
   );
 });
 
-test('a range is complete while fewer nodes are missing than a record has replicas', () => {
+test('a range is complete while fewer nodes are missing than acknowledge a write', () => {
   for (const [missing, factor, expected] of [
     [0, 1, true],
     [1, 1, false],
     [1, 2, true],
     [2, 2, false],
-    [2, 3, true],
+    [1, 3, true],
+    [2, 3, false],
+    [2, 5, true],
+    [3, 5, false],
   ] as const) {
     assert.equal(isRangeComplete(missing, factor), expected, `${missing} of ${factor}`);
   }

@@ -11,6 +11,7 @@ export const processEntries = {
     choose:
       'More than one where a worker thread is busy all the time and cores are idle; in mode sync one for each request at a time',
     neededBy: 'both',
+    isCommon: true,
     unit: 'threads',
     range: [1, 64],
     // Mode sync holds a thread for the length of a request, as the Java study did with its pool of 2 to 3.
@@ -48,6 +49,7 @@ export const processEntries = {
     why: 'Least important level that is logged to stderr',
     choose: 'info; debug while you look for something',
     neededBy: 'node',
+    isCommon: true,
     of: logLevels,
     default: 'info',
   }),

@@ -9,6 +9,7 @@ export const storeEntries = {
     why: 'Directory of the store; it belongs to one node only',
     choose: 'A directory on a local disk, not on a network file system',
     neededBy: 'both',
+    isCommon: true,
     isPerNode: true,
     placeholder: 'DIR',
     // By port, so that two nodes started with defaults on one machine do not meet in one directory.
@@ -19,6 +20,7 @@ export const storeEntries = {
     why: 'When a write is acknowledged: on disk, or committed to memory that survives the process but not a power loss',
     choose: 'fsync; commit where the replicas do not lose power together and speed is worth the risk',
     neededBy: 'both',
+    isCommon: true,
     of: durabilities,
     default: 'fsync',
   }),

@@ -1,0 +1,274 @@
+/**
+ * The client port as an OpenAPI 3.1 document, at `/v0/openapi.json`. Written by hand where it says what a request is for,
+ * made from the tables of the code where these say it better: codes and statuses of errors (problem.ts).
+ *
+ * A status that stands here is one that `test/cluster/openapi.test.ts` has got from a real node, with the body that the
+ * document says; an answer that the document does not have fails that test.
+ */
+import { version } from '../diagnostics/version.ts';
+import { problems, type ProblemCode } from './problem.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const problemType = 'application/problem+json';
+const jsonType = 'application/json';
+const binary: Json = { type: 'string', format: 'binary' };
+
+/** The document, ready to be written as JSON. */
+export function openApiDocument(): Json {
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Kvorum',
+      summary: 'A leaderless, quorum-replicated key-value store',
+      description: 'Every node answers every request. The HTTP protocol in words is in docs/http.md of the package.',
+      version,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    paths: {
+      '/v0/entity': entityPath(),
+      '/v0/entities': rangePath(),
+      '/v0/status': adminPath('The node and its peers, store, clock and queues as it sees them', { 503: true }),
+      '/v0/node': adminPath('Who this node is', {}),
+      '/v0/openapi.json': adminPath('This document', {}),
+      '/livez': adminPath('Whether the process lives', { type: 'text/plain' }),
+      '/readyz': readyPath(),
+      '/metrics': adminPath('Metrics in the text format of Prometheus', { type: 'text/plain' }),
+      '/v0/profile': profilePath(),
+      '/v0/profile/start': startPath(),
+      '/v0/profile/stop': stopPath(),
+    },
+    components: {
+      parameters: parameters(),
+      responses: { Problem: problemAnswer('Any other refusal or failure') },
+      schemas: { Problem: problemSchema() },
+      securitySchemes: {
+        clusterProof: {
+          type: 'http',
+          scheme: 'kvorum-proof',
+          description:
+            'An HMAC with the cluster secret over the nonce of the WWW-Authenticate field, the topology, the method and the target',
+        },
+      },
+    },
+  };
+}
+
+function entityPath(): Json {
+  const conditions = ['If-None-Match', 'If-Modified-Since', 'If-Match', 'If-Unmodified-Since'].map((name): Json => ({
+    name,
+    in: 'header',
+    schema: { type: 'string' },
+    description: 'RFC 9110 section 13',
+  }));
+  const read = {
+    parameters: conditions,
+    responses: answers(['bad-id', 'not-found', 'precondition-failed', 'overloaded', 'not-enough-replicas'], {
+      200: {
+        description: 'The newest value',
+        headers: versionFields,
+        content: content('application/octet-stream', binary),
+      },
+      304: { description: 'The client has this version already', headers: versionFields },
+    }),
+  };
+  const written: readonly ProblemCode[] = ['bad-id', 'condition-unknown', 'overloaded', 'not-enough-replicas'];
+  return {
+    parameters: ['id', 'ack', 'from', 'replicas', 'consistency'].map(reference),
+    get: { operationId: 'getEntity', summary: 'Read the value of a key', ...read },
+    head: { operationId: 'headEntity', summary: 'What GET answers, without the value', ...withoutContent(read) },
+    put: {
+      operationId: 'putEntity',
+      summary: 'Write a value under a key',
+      requestBody: { description: 'Up to valueBytesMax bytes', content: content('application/octet-stream', binary) },
+      responses: answers([...written, 'value-too-large', 'disk-full'], {
+        201: { description: '`ack` replicas have stored it' },
+      }),
+    },
+    delete: {
+      operationId: 'deleteEntity',
+      summary: 'Delete a key, whether or not it has a value',
+      responses: answers(written, { 202: { description: '`ack` replicas have stored the deletion' } }),
+    },
+  };
+}
+
+function rangePath(): Json {
+  const read = {
+    responses: answers(['bad-parameter', 'not-acceptable', 'overloaded', 'not-enough-replicas'], {
+      200: {
+        description:
+          'Records in the order of their keys, streamed. A range that breaks off has the trailer kvorum-error, or its connection is reset.',
+        headers: {
+          link: { description: 'The next request, where a limit cut the range off', schema: { type: 'string' } },
+        },
+        content: { ...content('application/octet-stream', binary), ...content('application/x-ndjson', binary) },
+      },
+    }),
+  };
+  return {
+    parameters: ['start', 'end', 'limit', 'keys', 'cluster'].map(reference),
+    get: { operationId: 'getRange', summary: 'Read the records of a range of keys', ...read },
+    head: {
+      operationId: 'headRange',
+      summary: 'What is known of the answer to GET before the records are read',
+      ...withoutContent({
+        responses: answers(['bad-parameter'], { 200: { description: 'Records may follow to a GET' } }),
+      }),
+    },
+  };
+}
+
+/** A path that tells something of the node. */
+function adminPath(summary: string, { type = jsonType, 503: is503 = false }: { type?: string; 503?: boolean }): Json {
+  const told = content(type, type === jsonType ? { type: 'object' } : { type: 'string' });
+  const get = {
+    summary,
+    responses: answers([], {
+      200: { description: summary, content: told },
+      ...(is503 ? { 503: { description: 'The same, of a node that is not ready', content: told } } : {}),
+    }),
+  };
+  return { get, head: { ...withoutContent(get), summary: `What GET answers, without the body` } };
+}
+
+function readyPath(): Json {
+  const get = {
+    summary: 'Whether the node serves',
+    parameters: [{ name: 'verbose', in: 'query', schema: { type: 'string' }, description: 'Why, in lines of text' }],
+    responses: answers(['recovering'], {
+      200: { description: 'Ready', content: content('text/plain', { type: 'string' }) },
+    }),
+  };
+  return { get, head: { ...withoutContent(get), summary: 'What GET answers, without the body' } };
+}
+
+function profilePath(): Json {
+  return {
+    get: {
+      operationId: 'getProfile',
+      summary: 'What is recorded',
+      security: [{ clusterProof: [] }],
+      responses: answers(['unauthorized'], {
+        200: { description: 'What is recorded', content: content(jsonType, { type: 'object' }) },
+      }),
+    },
+  };
+}
+
+function startPath(): Json {
+  const number: Json = { type: 'integer', minimum: 1 };
+  return {
+    post: {
+      operationId: 'startProfile',
+      summary: 'Begin to record the threads of the node',
+      security: [{ clusterProof: [] }],
+      parameters: [
+        {
+          name: 'kind',
+          in: 'query',
+          required: true,
+          schema: { type: 'string' },
+          description: 'cpu, heap, gc, promises or waits',
+        },
+        { name: 'interval', in: 'query', schema: number, description: 'Between two samples, in the unit of the kind' },
+      ],
+      responses: answers(['bad-parameter', 'unauthorized', 'profile-busy'], {
+        200: { description: 'It has begun', content: content(jsonType, { type: 'object' }) },
+      }),
+    },
+  };
+}
+
+function stopPath(): Json {
+  return {
+    post: {
+      operationId: 'stopProfile',
+      summary: 'End the recording and get it',
+      security: [{ clusterProof: [] }],
+      responses: answers(['unauthorized', 'profile-off'], {
+        200: { description: 'The recordings of all threads', content: content(jsonType, {}) },
+      }),
+    },
+  };
+}
+
+const versionFields: Json = {
+  etag: { description: 'The version, microseconds since 1970, in quotes', schema: { type: 'string' } },
+  'last-modified': { description: 'The time of the version, to the second', schema: { type: 'string' } },
+};
+
+function parameters(): Json {
+  const key = 'a key of 1 to keyBytesMax bytes, percent-encoded';
+  const one: Json = { type: 'string', enum: ['1'] };
+  const count: Json = { type: 'integer', minimum: 1 };
+  const inQuery = (name: string, description: string, schema: Json, required = false): Json => ({
+    name,
+    in: 'query',
+    description,
+    schema,
+    ...(required ? { required } : {}),
+  });
+  return {
+    id: inQuery('id', `The key: ${key}`, { type: 'string' }, true),
+    ack: inQuery('ack', 'Replicas that must answer; a majority by default', count),
+    from: inQuery('from', 'Replicas that hold the key', count),
+    replicas: inQuery('replicas', '`ack`/`from` in one, such as 2/3', { type: 'string', pattern: '^\\d+/\\d+$' }),
+    consistency: inQuery('consistency', 'strict: linearizable for the key', {
+      type: 'string',
+      enum: ['quorum', 'strict'],
+    }),
+    start: inQuery('start', `The first key that may come: ${key}`, { type: 'string' }, true),
+    end: inQuery('end', `The first key that does not come: ${key}`, { type: 'string' }),
+    limit: inQuery('limit', 'So many records at most', count),
+    keys: inQuery('keys', 'Keys without values', one),
+    cluster: inQuery('cluster', 'The newest record of each key of the cluster, not what this node holds', one),
+  };
+}
+
+/** The answers of an operation: what it gives, what it refuses by a code of its own, and all that any request may get. */
+function answers(codes: readonly ProblemCode[], good: Readonly<Record<number, Json>>): Json {
+  const refused = codes.map((code): [number, Json] => {
+    const { status, title } = problems[code];
+    const all = Object.entries(problems).filter(([, problem]) => problem.status === status);
+    return [status, problemAnswer(`${title} (${all.map(([name]) => name).join(', ')})`)];
+  });
+  return { ...good, ...Object.fromEntries(refused), default: { $ref: '#/components/responses/Problem' } };
+}
+
+function problemAnswer(description: string): Json {
+  return { description, content: content(problemType, { $ref: '#/components/schemas/Problem' }) };
+}
+
+function problemSchema(): Json {
+  return {
+    type: 'object',
+    description: 'RFC 9457. Match on `code`: it never changes its meaning.',
+    required: ['type', 'title', 'status', 'code'],
+    properties: {
+      type: { type: 'string' },
+      title: { type: 'string' },
+      status: { type: 'integer' },
+      code: { type: 'string', enum: Object.keys(problems) },
+      detail: { type: 'string' },
+    },
+  };
+}
+
+function content(type: string, schema: Json): Json {
+  return { [type]: { schema } };
+}
+
+function reference(name: string): Json {
+  return { $ref: `#/components/parameters/${name}` };
+}
+
+/** An operation of HEAD: the answers of its GET, without their bodies. */
+function withoutContent(operation: { readonly responses: Json }): Json {
+  const responses = Object.entries(operation.responses).map(([status, answer]) => {
+    const { content: _, ...rest } = answer as Json;
+    return [status, '$ref' in rest ? { description: 'Any other refusal or failure' } : rest];
+  });
+  return { ...operation, responses: Object.fromEntries(responses) as Json };
+}
