@@ -33,6 +33,7 @@ import type { Log } from './diagnostics/log.ts';
 import { ProcessMetrics } from './metrics/process-metrics.ts';
 import { Profiler } from './profiler.ts';
 import { assertSafeBind, bindAddress, isOpenToAll } from './bind-address.ts';
+import { nodeFamilies } from './node-metrics.ts';
 import { clusterList, workerSettings } from './node-settings.ts';
 import type { NodeSettings } from './settings/settings.ts';
 import { assertAddressSpace, currentLimits, openFilesProblem } from './resource-limits.ts';
@@ -346,19 +347,16 @@ class Node implements NodeView {
 
   async status(): Promise<Record<string, unknown>> {
     const reports = await this.#pool.report();
-    const operationsInFlight = this.#dispatcher.inFlight;
     const { mode, durability, workers } = this.#settings;
-    const settings = { mode, durability, workers };
-    const mainOsThreadId = this.#process.osThreadId;
     return nodeStatus({
       topology: this.#topology,
       state: this.state(),
       standing: this.#standing.describe(),
       clock: this.#time.watch,
-      settings,
+      settings: { mode, durability, workers },
       reports,
-      operationsInFlight,
-      mainOsThreadId,
+      operationsInFlight: this.#dispatcher.inFlight,
+      mainOsThreadId: this.#process.osThreadId,
       store: await storeFacts(this.#settings.dataDirectory),
       changedSettings: this.#changed,
     });
@@ -366,6 +364,7 @@ class Node implements NodeView {
 
   async metrics() {
     const reports = await this.#pool.report();
+    const connections = this.#server?.connections ?? { open: 0, accepted: 0 };
     return [
       ...this.#requests.families(),
       ...this.#dispatcher.metrics(),
@@ -373,6 +372,7 @@ class Node implements NodeView {
       ...this.#pool.metrics(),
       ...this.#process.families(this.#entity),
       ...this.#time.watch.families(),
+      ...(await nodeFamilies({ state: this.state(), connections, settings: this.#settings })),
       ...reports.flatMap((report) => report.metrics),
     ];
   }

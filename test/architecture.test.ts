@@ -91,6 +91,7 @@ const rooms: Readonly<Record<string, string>> = {
   'src/cli/command-line.ts': `${shared}, type src/settings, src/cli, src/cli/commands.ts`,
   'src/cli/main.ts': 'src/cli, src/cli/command-line.ts',
   scripts: 'profiling/cluster, profiling/load',
+  'scripts/deploy': '',
 };
 
 /** Where each package may be named, besides in tests. */

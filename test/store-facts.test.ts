@@ -12,6 +12,9 @@ test('storeFacts() says what the files take on the disk, those of folders too, a
   for (const name of ['store.mdb', 'log/0-1.log']) writeFileSync(join(path, name), Buffer.alloc(100_000));
   const facts = await storeFacts(path);
   assert.ok(facts !== null && facts.bytes >= 200_000 && facts.bytes < 400_000, `${facts?.bytes}`);
+  assert.ok(facts.lmdbBytes >= 100_000 && facts.logBytes >= 100_000);
+  assert.ok(facts.lmdbBytes + facts.logBytes <= facts.bytes);
+  assert.ok(facts.diskBytes > facts.freeBytes && facts.freeBytes >= 0);
   assert.match(facts.fileSystem, /^\w+$/);
 });
 

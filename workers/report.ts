@@ -10,6 +10,7 @@ import type { WorkerReport } from '../src/protocol/workers.ts';
 import type { Coordinator } from './coordinator/coordinator.ts';
 import type { PeerClient } from './peers/peer-client.ts';
 import type { PeerRefusals } from './peers/peer-refusals.ts';
+import type { ReplicaListener } from './replica/replica-listener.ts';
 import { rangeFamilies } from './ranges/metrics.ts';
 import type { RangeScans } from './ranges/scans.ts';
 import { storeFamilies } from './store/metrics.ts';
@@ -22,6 +23,7 @@ export interface Measured {
   readonly coordinator: Coordinator;
   readonly ranges: RangeScans;
   readonly refusals: PeerRefusals;
+  readonly listener: Pick<ReplicaListener, 'connections'>;
 }
 
 export class ThreadReport {
@@ -41,7 +43,7 @@ export class ThreadReport {
   }
 
   /** Everything, with this thread's label. */
-  make({ store, peers, coordinator, ranges, refusals }: Measured): WorkerReport {
+  make({ store, peers, coordinator, ranges, refusals, listener }: Measured): WorkerReport {
     const thread = `worker-${this.#threadId}`;
     const labels = { thread };
     const known = peers.filter((peer) => peer !== undefined);
@@ -56,6 +58,7 @@ export class ThreadReport {
       ),
       ...peerFamilies(known, labels),
       refusals.family(labels),
+      family('gauge', 'kvorum_peer_connections', 'Connections of peers', listener.connections(), labels),
       ...coordinatorFamilies(coordinator, labels),
       ...rangeFamilies(ranges, labels),
       loopDelayFamily(this.#delay, labels),
@@ -134,6 +137,13 @@ function coordinatorFamilies(coordinator: Coordinator, labels: Labels): MetricFa
       'kvorum_read_repairs_total',
       'Records sent to replicas that lacked them',
       coordinator.repairs,
+      labels,
+    ),
+    family(
+      'counter',
+      'kvorum_stale_reads_total',
+      'Reads that found a replica without what others hold',
+      coordinator.staleReads,
       labels,
     ),
     family(

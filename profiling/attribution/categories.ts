@@ -115,6 +115,8 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/version-bound.ts', 'lifecycle'],
   ['src/node-time.ts', 'lifecycle'],
   ['src/node-settings.ts', 'lifecycle'],
+  ['src/node-metrics.ts', 'metrics'],
+  ['src/console/', 'metrics'],
   ['src/free-ports.ts', 'lifecycle'],
   ['src/resource-limits.ts', 'lifecycle'],
   ['src/bind-address.ts', 'lifecycle'],

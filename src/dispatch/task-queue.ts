@@ -5,9 +5,9 @@
  * Our own queue instead of Piscina's, since Piscina has one a pool and each worker is a pool of its own; and since it
  * refuses by an error that only its message tells from others, and does not say when it posts a task.
  */
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { FrameTask } from '../protocol/frame-task.ts';
 import { KvorumError } from '../diagnostics/errors.ts';
+import { Histogram, latencyBounds } from '../metrics/metrics.ts';
 
 /** How a task has ended. */
 export type TaskOutcome<Result> =
@@ -27,8 +27,8 @@ export interface Task extends FrameTask {
 /** What all queues of a node share: the bounds, and how long tasks waited and ran. */
 export class TaskBounds {
   readonly tasksPerWorkerMax: number;
-  readonly waitUs = createHistogram();
-  readonly runUs = createHistogram();
+  readonly waitSeconds = new Histogram(latencyBounds);
+  readonly runSeconds = new Histogram(latencyBounds);
   completed = 0;
   /** Tasks that wait for a worker. */
   waiting = 0;
@@ -89,7 +89,7 @@ export class TaskQueue<Result> {
 
   async #start(task: Task, submittedAt: number): Promise<TaskOutcome<Result>> {
     const startedAt = performance.now();
-    record(this.#bounds.waitUs, startedAt - submittedAt);
+    this.#bounds.waitSeconds.observe((startedAt - submittedAt) / 1000);
     this.#running++;
     try {
       task.onPosted?.();
@@ -97,7 +97,7 @@ export class TaskQueue<Result> {
     } catch (error) {
       return { kind: 'failed', error };
     } finally {
-      record(this.#bounds.runUs, performance.now() - startedAt);
+      this.#bounds.runSeconds.observe((performance.now() - startedAt) / 1000);
       this.#bounds.completed++;
       this.#running--;
       this.#startNext();
@@ -110,9 +110,4 @@ export class TaskQueue<Result> {
       if (next.start()) return;
     }
   }
-}
-
-/** In microseconds, at least one: a histogram takes no zero. */
-function record(histogram: RecordableHistogram, ms: number): void {
-  histogram.record(Math.max(1, Math.round(ms * 1000)));
 }

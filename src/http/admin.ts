@@ -12,7 +12,8 @@ import { renderMetrics } from '../metrics/prometheus.ts';
 import type { Response } from './reply.ts';
 
 /** Where a node is in its life. */
-export type NodeState = 'starting' | 'ready' | 'draining' | 'recovering' | 'refused' | 'clock-skew';
+export const nodeStates = ['starting', 'ready', 'draining', 'recovering', 'refused', 'clock-skew'] as const;
+export type NodeState = (typeof nodeStates)[number];
 
 /** What the client port may know of its node. */
 export interface NodeView {

@@ -108,6 +108,11 @@ export class ClientServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Connections that are open, and all so far. */
+  get connections(): { readonly open: number; readonly accepted: number } {
+    return { open: this.#connections.size, accepted: this.#accepted };
+  }
+
   /**
    * Takes no new connections. Each of the others ends with the next answer behind which none waits, those that idle last;
    * what is left is cut off when `cut` resolves.

@@ -15,9 +15,16 @@ export interface HistogramSnapshot {
   readonly sum: number;
 }
 
+/** Percentiles as they were measured, by their shares (0.99; 1 is the maximum): no two summaries can be added. */
+export interface SummarySnapshot {
+  readonly quantiles: readonly (readonly [share: number, value: number])[];
+  readonly sum: number;
+  readonly count: number;
+}
+
 export interface MetricSample {
   readonly labels: Labels;
-  readonly value: number | HistogramSnapshot;
+  readonly value: number | HistogramSnapshot | SummarySnapshot;
 }
 
 export interface MetricFamily {

@@ -1,7 +1,7 @@
 /**
  * The Prometheus text format, version 0.0.4: families of the same name from several threads become one.
  */
-import type { HistogramSnapshot, Labels, MetricFamily, MetricSample } from './metrics.ts';
+import type { HistogramSnapshot, Labels, MetricFamily, MetricSample, SummarySnapshot } from './metrics.ts';
 
 /** The text of all families, in the order of their first appearance. */
 export function renderMetrics(families: readonly MetricFamily[]): string {
@@ -19,7 +19,8 @@ function renderFamily({ name, help, type, samples }: MetricFamily): string {
 }
 
 function renderSample(name: string, { labels, value }: MetricSample): string {
-  return typeof value === 'number' ? line(name, labels, value) : renderHistogram(name, labels, value);
+  if (typeof value === 'number') return line(name, labels, value);
+  return 'bounds' in value ? renderHistogram(name, labels, value) : renderSummary(name, labels, value);
 }
 
 function renderHistogram(name: string, labels: Labels, { bounds, counts, sum }: HistogramSnapshot): string {
@@ -31,6 +32,11 @@ function renderHistogram(name: string, labels: Labels, { bounds, counts, sum }: 
     text += line(`${name}_bucket`, { ...labels, le: bound === undefined ? '+Inf' : String(bound) }, cumulative);
   }
   return text + line(`${name}_sum`, labels, sum) + line(`${name}_count`, labels, cumulative);
+}
+
+function renderSummary(name: string, labels: Labels, { quantiles, sum, count }: SummarySnapshot): string {
+  const lines = quantiles.map(([share, value]) => line(name, { ...labels, quantile: String(share) }, value));
+  return lines.join('') + line(`${name}_sum`, labels, sum) + line(`${name}_count`, labels, count);
 }
 
 function line(name: string, labels: Labels, value: number): string {

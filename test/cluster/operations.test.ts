@@ -1,5 +1,6 @@
 /** What operators see and do: metrics, logs, health, and a stop under load. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { test } from 'node:test';
 import { modes } from '../../src/domain/modes.ts';
@@ -8,6 +9,7 @@ import { ask } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { metricTotal, parsePrometheus, type ParsedFamily } from '../support/prometheus-text.ts';
+import { metricNamesIn, promtool, skipWithoutPromtool } from '../support/promtool.ts';
 import { RawConnection } from '../support/raw-http.ts';
 
 /** Families that dashboards may rely on, with their types. */
@@ -21,9 +23,9 @@ const promised: Readonly<Record<string, string>> = {
   kvorum_frame_operations: 'histogram',
   kvorum_pool_queue_tasks: 'gauge',
   kvorum_pool_tasks_total: 'counter',
-  kvorum_pool_wait_seconds: 'gauge',
-  kvorum_pool_run_seconds: 'gauge',
-  kvorum_event_loop_delay_seconds: 'gauge',
+  kvorum_pool_wait_seconds: 'histogram',
+  kvorum_pool_run_seconds: 'histogram',
+  kvorum_event_loop_delay_seconds: 'summary',
   kvorum_event_loop_utilization: 'gauge',
   kvorum_event_loop_active_seconds_total: 'counter',
   kvorum_event_loop_idle_seconds_total: 'counter',
@@ -54,11 +56,30 @@ const promised: Readonly<Record<string, string>> = {
   kvorum_peer_queued_bytes: 'gauge',
   kvorum_frames_pending: 'gauge',
   kvorum_read_repairs_total: 'counter',
+  kvorum_stale_reads_total: 'counter',
+  kvorum_second_rounds_total: 'counter',
+  kvorum_peer_connections: 'gauge',
+  kvorum_client_connections: 'gauge',
+  kvorum_client_connections_accepted_total: 'counter',
+  kvorum_client_connections_limit: 'gauge',
+  kvorum_operations_in_flight_limit: 'gauge',
+  kvorum_ready: 'gauge',
+  kvorum_node_state: 'gauge',
+  kvorum_clock_offset_seconds: 'gauge',
+  kvorum_clock_skewed: 'gauge',
+  kvorum_data_directory_bytes: 'gauge',
+  kvorum_store_bytes: 'gauge',
+  kvorum_store_limit_bytes: 'gauge',
+  kvorum_log_file_bytes: 'gauge',
+  kvorum_memtable_limit_bytes: 'gauge',
+  kvorum_disk_free_bytes: 'gauge',
+  kvorum_disk_bytes: 'gauge',
   kvorum_late_replies_total: 'counter',
   kvorum_build_info: 'gauge',
   process_cpu_seconds_total: 'counter',
   process_resident_memory_bytes: 'gauge',
   process_start_time_seconds: 'gauge',
+  ...(process.platform === 'linux' && { process_open_fds: 'gauge', process_max_fds: 'gauge' }),
 };
 
 async function scrape(cluster: Cluster): Promise<Map<string, ParsedFamily>> {
@@ -80,6 +101,24 @@ test('metrics and logs', async (t) => {
       assert.ok(family.samples.length > 0, `${name} has a sample`);
       const series = family.samples.map((sample) => `${sample.name} ${JSON.stringify(sample.labels)}`);
       assert.equal(new Set(series).size, series.length, `${name} names no series twice`);
+    }
+  });
+
+  await t.test('promtool finds nothing to complain about in /metrics', { skip: skipWithoutPromtool }, async () => {
+    const { body } = await ask(cluster.node(0).url, '/metrics');
+    assert.deepEqual(promtool(['check', 'metrics'], body.toString()), { code: 0, said: '' });
+  });
+
+  await t.test('each metric that the board and the alerts name is in /metrics', async () => {
+    const families = await scrape(cluster);
+    for (const file of ['grafana-board.json', 'alerts.yml']) {
+      const named = metricNamesIn(readFileSync(new URL(`../../../scripts/deploy/${file}`, import.meta.url), 'utf8'));
+      assert.ok(named.length > 10);
+      assert.deepEqual(
+        named.filter((name) => !families.has(name)),
+        [],
+        file,
+      );
     }
   });
 

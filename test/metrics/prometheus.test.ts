@@ -46,4 +46,23 @@ test('renderMetrics() writes histograms with cumulative buckets, sum and count',
   ]);
 });
 
+test('renderMetrics() writes summaries with their quantiles, sum and count', () => {
+  const value = {
+    quantiles: [
+      [0.5, 2],
+      [1, 9],
+    ] as const,
+    sum: 13,
+    count: 4,
+  };
+  const text = renderMetrics([family('summary', 's_seconds', 'S', value, { thread: 'main' })]);
+  assert.deepEqual(text.split('\n').slice(1, -1), [
+    '# TYPE s_seconds summary',
+    's_seconds{thread="main",quantile="0.5"} 2',
+    's_seconds{thread="main",quantile="1"} 9',
+    's_seconds_sum{thread="main"} 13',
+    's_seconds_count{thread="main"} 4',
+  ]);
+});
+
 test('renderMetrics() of nothing is nothing', () => assert.equal(renderMetrics([]), ''));

@@ -17,6 +17,7 @@ const namePattern = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const samplePattern = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
 const labelPattern = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(,|$)/y;
 const histogramSuffix = /_(bucket|sum|count)$/;
+const manySampled: ReadonlySet<string> = new Set(['histogram', 'summary']);
 
 /** The families by name. Throws where a line does not parse or a family comes twice. */
 export function parsePrometheus(text: string): Map<string, ParsedFamily> {
@@ -50,7 +51,7 @@ function addFamily(families: Map<string, ParsedFamily>, name: string, family: Pa
 function addSample(families: Map<string, ParsedFamily>, sample: Sample): void {
   const base = sample.name.replace(histogramSuffix, '');
   const family =
-    families.get(sample.name) ?? (families.get(base)?.type === 'histogram' ? families.get(base) : undefined);
+    families.get(sample.name) ?? (manySampled.has(families.get(base)?.type ?? '') ? families.get(base) : undefined);
   if (family === undefined) throw new Error(`sample ${sample.name} stands before its type`);
   family.samples.push(sample);
 }

@@ -133,6 +133,10 @@ export class Coordinator {
     return this.#repairs.count;
   }
 
+  get staleReads(): number {
+    return this.#repairs.staleReads;
+  }
+
   /** How many frames wait for replies. */
   get pendingFrames(): number {
     return this.#tasks.length;

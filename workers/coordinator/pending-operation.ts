@@ -64,6 +64,8 @@ export interface PendingOperation {
   /** The node that is asked for the large value that it announced (large-reads.ts). */
   asked: number | undefined;
   writeBack: WriteBack | undefined;
+  /** Whether it has had a replica repaired. */
+  wasStale: boolean;
 }
 
 /** What writes and complete operations have instead of replies; nobody adds to it. */
@@ -88,6 +90,7 @@ export function pendingOperation(entry: Entry): PendingOperation {
     replies: isWrite ? noReplies : [],
     asked: undefined,
     writeBack: undefined,
+    wasStale: false,
   };
 }
 

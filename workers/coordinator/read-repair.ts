@@ -59,6 +59,8 @@ interface Slot {
 export class Repairs {
   /** How many were sent. */
   count = 0;
+  /** Reads that found a replica without what others hold. */
+  staleReads = 0;
   readonly #targets: RepairTargets;
   /** By node and key, the oldest first. */
   readonly #slots = new Map<string, Slot>();
@@ -70,6 +72,8 @@ export class Repairs {
   /** Has a node hold the record that an operation has read. */
   send(node: number, operation: PendingOperation, { record, isVouched }: ReadRecord, onRepaired: OnRepaired): void {
     this.#forgetOld();
+    if (!operation.wasStale) this.staleReads++;
+    operation.wasStale = true;
     const name = `${node}:${keyOf(operation.entry).toString('latin1')}`;
     const slot = this.#slots.get(name);
     const isThere = slot !== undefined && compareStamps(slot.current.view, record) >= 0;

@@ -21,6 +21,8 @@ export interface PeerGate {
   readonly server: Server;
   /** Ends every connection, upgraded or not. */
   readonly destroyAll: () => void;
+  /** How many there are, those in the middle of their handshake left out. */
+  readonly connections: () => number;
 }
 
 /** Connections in the middle of their handshake; a peer needs some milliseconds for it. */
@@ -59,5 +61,5 @@ export function peerGate(http: HttpServer, { self, connectionsMax, refusals }: P
   const destroyAll = (): void => {
     for (const socket of [...proved, ...unproved]) socket.destroy();
   };
-  return { server, destroyAll };
+  return { server, destroyAll, connections: () => proved.size };
 }

@@ -54,6 +54,8 @@ export interface ReplicaListenerOptions extends FrameTarget {
 
 export interface ReplicaListener {
   readonly port: number;
+  /** How many connections of peers there are. */
+  readonly connections: () => number;
   close(): Promise<void>;
 }
 
@@ -85,7 +87,7 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
   });
   const gate = peerGate(http, options);
   const port = await listen(gate.server, options);
-  return { port, close: () => close(gate) };
+  return { port, connections: gate.connections, close: () => close(gate) };
 }
 
 function receiveOperations(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {

@@ -111,6 +111,7 @@ test('after every reply the replicas that lack the newest record are sent it', (
     );
   }
   assert.equal(cluster.coordinator.repairs, 2);
+  assert.equal(cluster.coordinator.staleReads, 1);
 });
 
 test('what has no outcome by its deadline times out, is forgotten, and no large value is read for it', async () => {

@@ -204,6 +204,7 @@ test('a reader joins a repair of its own version or a newer one, and what is new
   await settled();
   assert.deepEqual(valuesOf(tasks[2] ?? assert.fail()), ['value 3']);
   assert.equal(cluster.coordinator.repairs, 2);
+  assert.equal(cluster.coordinator.staleReads, 4);
 });
 
 test('a read times out while it is written back, and what comes then changes nothing', async () => {
