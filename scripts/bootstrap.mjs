@@ -17,7 +17,16 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -26,6 +35,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const nodeVersionMin = [20, 19];
 const testFileMsMax = 300_000;
 const testConcurrency = 3;
+const testGroups = 9;
+const groupFolder = join('dist', 'test-groups');
 /** With more than these the code is broken, not the machine slow. */
 const testFilesRepeatedMax = 8;
 const processStarters = new Set(['node:child_process', 'playwright-core']);
@@ -59,7 +70,7 @@ const commands = {
   fuzz: (args) => build() || runTests('fuzz', args),
   simulate: (args) => build() || runTests('simulation', args),
   'slow-clients': (args) => build() || runTests('slow-clients', args),
-  unit: (args) => build() || run(process.execPath, testCommand(args, unitTests())),
+  unit: (args) => build() || run(process.execPath, testCommand(args, grouped(unitTests()))),
   ok: (args) => build() || checkAll(args),
   coverage: (args) => build() || coverage(args),
 };
@@ -237,9 +248,16 @@ function test(args) {
   try {
     const list = join(folder, 'failed');
     const code = run(process.execPath, testCommand([...reporters(args, list), ...args]));
-    const failed = (readIfThere(list) ?? '').split('\n').filter((path) => path !== '');
+    const failed = [
+      ...new Set(
+        (readIfThere(list) ?? '')
+          .split('\n')
+          .filter((path) => path !== '')
+          .map(compiled),
+      ),
+    ];
     if (code === 0 || failed.length === 0 || failed.length > testFilesRepeatedMax) return code;
-    const names = failed.map((path) => relative(root, path)).join(', ');
+    const names = failed.join(', ');
     progress(`failed beside others, run again alone: ${names}`);
     const again = run(process.execPath, testCommand(['--test-concurrency=1', ...optionsOf(args)], failed));
     progress(again === 0 ? `passed alone: ${names}` : `failed alone, too, one of: ${names}`);
@@ -247,6 +265,12 @@ function test(args) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** What runs of a test file that is named by its source, as source maps do. */
+function compiled(path) {
+  const own = relative(root, path);
+  return own.endsWith('.ts') ? outputOf(own) : own;
 }
 
 /** The runner's own choice, which it makes only where none is named, and the list of files that failed. */
@@ -265,19 +289,29 @@ function runTests(name, args) {
   return run(process.execPath, ['--enable-source-maps', at(`dist/test/${name}/main.js`), ...args]);
 }
 
-function testCommand(args, files = filesUnder('dist/test', '.test.js')) {
+function testCommand(args, files = chosenTests(args)) {
   const options = optionsOf(args);
-  const words = args.filter((arg) => !arg.startsWith('-'));
-  const chosen = words.length === 0 ? files : files.filter((path) => words.some((word) => path.includes(word)));
-  if (chosen.length === 0) throw new Error(`No test file has "${words.join('" or "')}" in its path`);
   return [
     '--enable-source-maps',
     '--test',
     `--test-concurrency=${testConcurrency}`,
     `--test-timeout=${testFileMsMax}`,
     ...options,
-    ...chosen,
+    ...files,
   ];
+}
+
+/** The test files whose path has one of the words, or all, those of the unit tests in groups then. */
+function chosenTests(args) {
+  const words = args.filter((arg) => !arg.startsWith('-'));
+  const files = filesUnder('dist/test', '.test.js');
+  if (words.length > 0) {
+    const chosen = files.filter((path) => words.some((word) => path.includes(word)));
+    if (chosen.length === 0) throw new Error(`No test file has "${words.join('" or "')}" in its path`);
+    return chosen;
+  }
+  const unit = unitTests();
+  return [...grouped(unit), ...files.filter((path) => !unit.includes(path))];
 }
 
 function optionsOf(args) {
@@ -299,6 +333,21 @@ function unitTests() {
     return false;
   };
   return filesUnder('dist/test', '.test.js').filter((path) => !startsProcesses(path));
+}
+
+/**
+ * Files that import the given tests, a group each: a process of the test runner's takes 0.1 s of CPU to start, and the unit
+ * tests have a few hundred files. A test that must be alone in its process is no unit test.
+ */
+function grouped(files) {
+  rmSync(at(groupFolder), { recursive: true, force: true });
+  mkdirSync(at(groupFolder), { recursive: true });
+  return Array.from({ length: Math.min(testGroups, files.length) }, (_, group) => {
+    const path = join(groupFolder, `unit-${group + 1}.test.js`);
+    const own = files.filter((_file, index) => index % testGroups === group);
+    writeFileSync(at(path), own.map((file) => `import '${relative(groupFolder, file)}';\n`).join(''));
+    return path;
+  });
 }
 
 function coverage(args) {
