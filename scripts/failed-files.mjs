@@ -8,8 +8,11 @@
 export default async function* failedFiles(source) {
   const told = new Set();
   for await (const { type, data } of source) {
-    if (type !== 'test:fail' || data.todo !== undefined || data.file === undefined || told.has(data.file)) continue;
-    told.add(data.file);
-    yield `${data.file}\n`;
+    if (type !== 'test:fail' || data.todo !== undefined) continue;
+    // A file whose process ended by itself is a test whose name is its path.
+    const file = data.file ?? data.name;
+    if (!/\.test\.[jt]s$/.test(file) || told.has(file)) continue;
+    told.add(file);
+    yield `${file}\n`;
   }
 }
