@@ -205,15 +205,13 @@ class Node implements NodeView {
       },
       log,
     });
-    const { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, consistency } = settings;
     const nodeCount = topology.nodes.length;
     const { replicationFactor } = clusterList(settings, topology);
-    const limits = { keyBytesMax, valueBytesMax, bodyBytesInFlightMax, nodeCount, replicationFactor, consistency };
     this.#answerBytes = new AnswerBytes(settings.answerBytesInFlightMax);
     this.#entity = new EntityHandler({
       dispatcher: this.#dispatcher,
       answers: this.#answerBytes,
-      limits,
+      limits: { ...settings, nodeCount, replicationFactor },
       onRefused: (method, status) => this.#requests.observe(countedMethods.has(method) ? method : 'other', status, 0),
     });
     this.#profiler = new Profiler({
@@ -225,7 +223,7 @@ class Node implements NodeView {
       waits: this.#waitPoints(),
     });
     this.#ranges = new RangeDispatcher(pool, settings.rangesMax);
-    this.#range = new RangeHandler(this.#ranges, { keyBytesMax, rangeMsMax: settings.rangeMsMax });
+    this.#range = new RangeHandler(this.#ranges, settings);
   }
 
   /** Takes what the workers say. */

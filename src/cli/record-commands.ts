@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
+import { parseDuration } from '../settings/kinds.ts';
 import type { Flags } from '../settings/sources.ts';
 import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { nodesMax } from '../domain/topology.ts';
@@ -18,7 +19,7 @@ import {
 import type { Command, Invocation, Option } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice, writeResult } from './output.ts';
-import { countFlag } from './parse.ts';
+import { countFlag, refuseFlag } from './parse.ts';
 
 const quorumOptions: readonly Option[] = [
   { flag: 'ack', placeholder: 'N', about: 'Replicas that must answer (default: most of --from)' },
@@ -53,6 +54,7 @@ export const putCommand: Command = {
   positionals: { min: 1, max: 2 },
   options: [
     { flag: 'file', placeholder: 'FILE', about: 'File that holds the value' },
+    { flag: 'ttl', placeholder: 'MS', about: 'How long the value lasts (milliseconds, or a number with ms or s)' },
     ...clientOptions,
     ...quorumOptions,
   ],
@@ -60,6 +62,7 @@ export const putCommand: Command = {
     'kvorum put greeting hello',
     'date | kvorum put now -',
     'kvorum put photo --file photo.jpg --ack 3 --from 3',
+    'kvorum put session 7f3a --ttl 1800s',
   ],
   run: put,
 };
@@ -91,7 +94,7 @@ async function get({ flags, positionals: [key = ''], environment }: Invocation):
 
 async function put({ flags, positionals, environment }: Invocation): Promise<ExitCode> {
   const [key = ''] = positionals;
-  const path = entityPath(key, flags);
+  const path = entityPath(key, flags) + ttlOf(flags);
   const body = await readValue(flags, positionals[1]);
   await using client = await openClient(flags, environment);
   const answer = await client.request({ method: 'PUT', path, body });
@@ -110,6 +113,15 @@ function entityPath(key: string, flags: Flags): string {
   const from = countFlag(flags, 'from', nodesMax);
   const quorum = (ack === undefined ? '' : `&ack=${ack}`) + (from === undefined ? '' : `&from=${from}`);
   return `/v0/entity?id=${encodeURIComponent(key)}${quorum}`;
+}
+
+function ttlOf(flags: Flags): string {
+  const given = flags.get('ttl');
+  if (given === undefined) return '';
+  const ttlMs = parseDuration(String(given)) ?? 0;
+  return ttlMs >= 1
+    ? `&ttl=${ttlMs}`
+    : refuseFlag('ttl', given, 'a duration from 1ms (milliseconds, or a number with ms or s)');
 }
 
 async function readValue(flags: Flags, argument: string | undefined): Promise<Buffer> {

@@ -11,6 +11,7 @@ import {
   allocateFrame,
   entryBytes,
   entryFlags,
+  recordOffset,
   valueOffset,
   writeRead,
   writeWrite,
@@ -23,7 +24,7 @@ import { operationKinds, outcomeCodes, type OutcomeCode } from '../formats/codes
 import type { Outcome } from '../domain/outcome.ts';
 import { ownerOf } from '../domain/owners.ts';
 import { hashKey } from '../domain/rendezvous.ts';
-import { recordKinds, type Version } from '../formats/record.ts';
+import { EXPIRY_BYTES, recordKinds, writeExpiry, type RecordKind, type Version } from '../formats/record.ts';
 import { visitOutcomes } from '../formats/reply.ts';
 import { runInSteps } from '../domain/steps.ts';
 import { Turn } from '../domain/turn.ts';
@@ -68,10 +69,18 @@ const FRAME_BYTES_MIN = 16 * 1024;
 const SLOT_MASK = (1 << slotBits) - 1;
 const GENERATIONS = 2 ** (32 - slotBits);
 
-/** Room for a large write's frame, and where its value goes: bodies are received straight into it. */
-export function largeFrame(keyBytes: number, valueBytes: number): { bytes: Buffer; value: Buffer } {
-  const bytes = allocateFrame(entryBytes(keyBytes, valueBytes));
-  return { bytes, value: bytes.subarray(valueOffset(0, keyBytes)) };
+/**
+ * Room for a large write's frame, and where its value goes: bodies are received straight into it. `expiryBytes` as
+ * `expiryBytesOf` says.
+ */
+export function largeFrame(keyBytes: number, valueBytes: number, expiryBytes = 0): { bytes: Buffer; value: Buffer } {
+  const bytes = allocateFrame(entryBytes(keyBytes, expiryBytes + valueBytes));
+  return { bytes, value: bytes.subarray(valueOffset(0, keyBytes) + expiryBytes) };
+}
+
+/** What stands before the value of a write that is to expire after so many milliseconds, or never. */
+export function expiryBytesOf(ttlMs: number | undefined): number {
+  return ttlMs === undefined ? 0 : EXPIRY_BYTES;
 }
 
 /** An operation as its request asked for it. */
@@ -79,6 +88,8 @@ export interface Asked<Context> {
   readonly quorum: Quorum;
   /** Whether the operation is to be linearizable. */
   readonly isStrict?: boolean;
+  /** How long after its stamp the value of a write is to expire, by this node's clock, milliseconds. */
+  readonly ttlMs?: number | undefined;
   readonly context: Context;
   /** `performance.now()`, about. */
   readonly now: number;
@@ -157,11 +168,12 @@ export class Dispatcher<Context> {
       const [ownKey, ownValue] = [Buffer.from(key), value === undefined ? undefined : Buffer.from(value)];
       return this.#later(asked, () => this.write(ownKey, ownValue, asked));
     }
-    const valueBytes = value?.length ?? 0;
+    const expiryBytes = expiryBytesOf(asked.ttlMs);
+    const valueBytes = expiryBytes + (value?.length ?? 0);
     const frame = this.#frameFor(this.#ownerOf(key), entryBytes(key.length, valueBytes));
     const head = this.#head(frame, operationKinds.write, asked);
-    if (value !== undefined) frame.bytes.set(value, valueOffset(frame.length, key.length));
-    const kind = value === undefined ? recordKinds.tombstone : recordKinds.value;
+    if (value !== undefined) frame.bytes.set(value, valueOffset(frame.length, key.length) + expiryBytes);
+    const kind = value === undefined ? recordKinds.tombstone : beginValue(frame, key, asked);
     const stamp = { version, nodeId: this.#options.nodeId, kind };
     frame.length = writeWrite(frame.bytes, frame.length, head, key, { stamp, valueBytes });
     return this.#schedule();
@@ -177,10 +189,12 @@ export class Dispatcher<Context> {
       const ownKey = Buffer.from(key);
       return this.#later(asked, () => this.writeLarge(bytes, ownKey, valueBytes, asked));
     }
-    const frame: Frame = { owner: this.#ownerOf(key), bytes, length: entryBytes(key.length, valueBytes), tags: [] };
+    const frame: Frame = { owner: this.#ownerOf(key), bytes, length: 0, tags: [] };
     const head = this.#head(frame, operationKinds.write, asked);
-    const stamp = { version, nodeId: this.#options.nodeId, kind: recordKinds.value };
-    const sealed = runInSteps(writeWriteInSteps(bytes, head, key, { stamp, valueBytes }), this.#steps.pause);
+    const stamp = { version, nodeId: this.#options.nodeId, kind: beginValue(frame, key, asked) };
+    const record = { stamp, valueBytes: expiryBytesOf(asked.ttlMs) + valueBytes };
+    frame.length = entryBytes(key.length, record.valueBytes);
+    const sealed = runInSteps(writeWriteInSteps(bytes, head, key, record), this.#steps.pause);
     sealed.then(
       () => this.#send(frame),
       (error: unknown) => this.#failFrame(frame.tags, { kind: 'failed', error }),
@@ -193,8 +207,8 @@ export class Dispatcher<Context> {
     const { waits } = this;
     waits?.delivered();
     const now = performance.now();
-    const newest = visitOutcomes(bytes, (tag, code, tally, value, version) => {
-      this.#settle(tag, asOutcome(code, tally, value, version), now);
+    const newest = visitOutcomes(bytes, (tag, code, tally, value, version, expiresAt) => {
+      this.#settle(tag, asOutcome(code, tally, { value, version, expiresAt }), now);
       waits?.answered(tag);
     });
     this.#options.clock.see(newest);
@@ -328,6 +342,13 @@ function isAnswer({ kind }: Outcome): boolean {
   return kind === 'written' || kind === 'found' || kind === 'missing';
 }
 
+/** Writes when the value of a write at the end of a frame expires, where it does; returns its record's kind. */
+function beginValue(frame: Frame, key: Uint8Array, { ttlMs }: Asked<unknown>): RecordKind {
+  if (ttlMs === undefined) return recordKinds.value;
+  writeExpiry(frame.bytes, recordOffset(frame.length, key.length), Date.now() + ttlMs);
+  return recordKinds.expiring;
+}
+
 function growFrame(frame: Frame, size: number): void {
   const grown = allocateFrame(Math.max(frame.bytes.length * 2, frame.length + size));
   grown.set(frame.bytes.subarray(0, frame.length));
@@ -337,12 +358,11 @@ function growFrame(frame: Frame, size: number): void {
 function asOutcome(
   code: OutcomeCode,
   tally: { acks: number; failures: number },
-  value: Buffer,
-  version: Version,
+  found: { readonly value: Buffer; readonly version: Version; readonly expiresAt: number },
 ): Outcome {
   switch (code) {
     case outcomeCodes.found:
-      return { kind: 'found', value, version };
+      return { kind: 'found', ...found };
     case outcomeCodes.missing:
       return { kind: 'missing' };
     case outcomeCodes.written:

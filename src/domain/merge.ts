@@ -2,10 +2,17 @@
  * The order of merging: which of two records of a key wins. Replicas and readers go by it and by nothing else, so all of
  * them end up with the same record.
  */
-import { readKind, readNodeId, readVersion, RECORD_HEADER_BYTES, type RecordView } from '../formats/record.ts';
+import {
+  readKind,
+  readNodeId,
+  readVersion,
+  RECORD_HEADER_BYTES,
+  recordKinds,
+  type RecordView,
+} from '../formats/record.ts';
 
 /**
- * The total order of merging: version, then node id, then tombstone over value, then value bytes. Positive where the
+ * The total order of merging: version, then node id, then tombstone over any value, then value bytes. Positive where the
  * left record wins, 0 only for equal records. Taking the greater of two records is therefore commutative, associative
  * and idempotent: replicas that saw the same records in any order hold the same one.
  */
@@ -27,8 +34,16 @@ export function compareStamps(left: RecordView, right: RecordView): number {
   if (version !== 0) return version;
   const node = readNodeId(left.bytes, left.offset) - readNodeId(right.bytes, right.offset);
   if (node !== 0) return node;
-  return readKind(left.bytes, left.offset) - readKind(right.bytes, right.offset);
+  return kindRank(left) - kindRank(right);
 }
+
+/** A tombstone above all other kinds, which stand in the order of their numbers. */
+function kindRank({ bytes, offset }: RecordView): number {
+  const kind = readKind(bytes, offset);
+  return kind === recordKinds.tombstone ? KIND_RANK_MAX : kind;
+}
+
+const KIND_RANK_MAX = 255;
 
 /** The record that both replicas keep after seeing these two. */
 export function mergeRecords<View extends RecordView>(left: View, right: View): View {

@@ -5,9 +5,12 @@
 
 import type { Version } from '../formats/record.ts';
 
-/** What came of one operation. `acks` and `failures` count replica replies up to the answer. */
+/**
+ * What came of one operation. `acks` and `failures` count replica replies up to the answer; `expiresAt` is in milliseconds since
+ * 1970, 0 for never.
+ */
 export type Outcome =
-  | { readonly kind: 'found'; readonly value: Uint8Array; readonly version: Version }
+  | { readonly kind: 'found'; readonly value: Uint8Array; readonly version: Version; readonly expiresAt: number }
   | { readonly kind: 'missing' }
   | { readonly kind: 'written' }
   | {

@@ -51,7 +51,7 @@ export const flagsOfKind: Readonly<Record<OperationKind, number>> = {
     entryFlags.repair | entryFlags.secondRound | entryFlags.hint | entryFlags.strict | entryFlags.vouched,
 };
 
-/** How many bytes an entry takes; `valueBytes` is undefined for a read. */
+/** How many bytes an entry takes; `valueBytes`, with the expiry before the value, is undefined for a read. */
 export function entryBytes(keyBytes: number, valueBytes: number | undefined): number {
   return ENTRY_HEADER_BYTES + keyBytes + (valueBytes === undefined ? 0 : RECORD_HEADER_BYTES + valueBytes);
 }
@@ -71,7 +71,12 @@ export interface EntryHead {
   readonly flags?: number;
 }
 
-/** Where the value of a write stands in its entry that starts at `offset`. */
+/** Where the record of a write stands in its entry that starts at `offset`. */
+export function recordOffset(offset: number, keyBytes: number): number {
+  return offset + ENTRY_HEADER_BYTES + keyBytes;
+}
+
+/** Where the value of a write stands in its entry that starts at `offset`, or the expiry before it. */
 export function valueOffset(offset: number, keyBytes: number): number {
   return offset + ENTRY_HEADER_BYTES + keyBytes + RECORD_HEADER_BYTES;
 }

@@ -20,7 +20,15 @@ import {
   type Entry,
 } from './frame.ts';
 import { operationKinds, replyCodes, type OperationKind, type ReplyCode } from './codes.ts';
-import { hasSoundHeader, isTombstone, isVersion, largeValueBytes, RECORD_HEADER_BYTES } from './record.ts';
+import {
+  EXPIRY_BYTES,
+  hasSoundHeader,
+  headerBytesOf,
+  isLargeRecord,
+  isTombstone,
+  isVersion,
+  RECORD_HEADER_BYTES,
+} from './record.ts';
 import {
   announcedBytes,
   announcesRecord,
@@ -36,7 +44,7 @@ const MIB = 1024 * 1024;
 /** Longest key of any store, bytes: LMDB's own bound. */
 export const storedKeyBytesMax = 1978;
 /** Longest record of any store, bytes: the most that `valueBytesMax` can be, which may have been more than it is now. */
-export const storedRecordBytesMax = RECORD_HEADER_BYTES + 256 * MIB;
+export const storedRecordBytesMax = RECORD_HEADER_BYTES + EXPIRY_BYTES + 256 * MIB;
 /** Most entries of a frame: as many operations as a node can have in flight (`operationsInFlightMax`). */
 export const frameEntriesMax = 1_000_000;
 
@@ -101,11 +109,11 @@ function isAscii({ bytes, keyStart, keyEnd }: Entry): boolean {
 
 function recordFault({ bytes, offset, length, keyEnd }: Entry, valueBytesMax: number): string | undefined {
   const recordBytes = offset + length - keyEnd;
-  const valueBytes = recordBytes - RECORD_HEADER_BYTES;
   if (!isPossibleRecord(bytes, keyEnd, recordBytes)) return 'has a record with an impossible header';
+  const valueBytes = recordBytes - headerBytesOf(bytes, keyEnd);
   if (valueBytes > valueBytesMax) return `has a value of ${valueBytes} bytes, over ${valueBytesMax}`;
   // One that is stored in steps cannot be part of the transaction of others; peers send it alone.
-  if (valueBytes > largeValueBytes && length !== bytes.length) return 'has a large value among other entries';
+  if (isLargeRecord(recordBytes) && length !== bytes.length) return 'has a large value among other entries';
   return undefined;
 }
 

@@ -8,7 +8,7 @@ import { Buffer } from 'node:buffer';
 import { KvorumError } from '../diagnostics/errors.ts';
 import { type RangeEntry, ENTRY_HEAD_BYTES } from './range-format.ts';
 import { storedKeyBytesMax, storedRecordBytesMax } from './peer-entry.ts';
-import { hasSoundHeader, isLargeRecord, RECORD_HEADER_BYTES } from './record.ts';
+import { hasSoundHeader, headerBytesOf, isLargeRecord, RECORD_HEADER_BYTES } from './record.ts';
 
 const nothing = Buffer.alloc(0);
 
@@ -47,7 +47,7 @@ export class RangeEntryReader {
 
   /** Whether the entry's value is taken with `takeValue`. */
   get isLarge(): boolean {
-    return isLargeRecord(this.entry.recordBytes) && this.entry.length === RECORD_HEADER_BYTES;
+    return isLargeRecord(this.entry.recordBytes) && this.entry.length < this.entry.recordBytes;
   }
 
   /** Finds the next entry; false where it is not all there yet. Throws `corrupt-frame`. */
@@ -59,10 +59,12 @@ export class RangeEntryReader {
     if (keyBytes === 0 || keyBytes > storedKeyBytesMax || recordBytes > storedRecordBytesMax) {
       throw new KvorumError('corrupt-frame', 'A range entry has impossible lengths');
     }
-    const length = isLargeRecord(recordBytes) ? RECORD_HEADER_BYTES : recordBytes;
-    const size = ENTRY_HEAD_BYTES + keyBytes + length;
+    const headBytes = ENTRY_HEAD_BYTES + keyBytes;
+    if (isLargeRecord(recordBytes) && !this.#gather(headBytes + RECORD_HEADER_BYTES)) return false;
+    const length = isLargeRecord(recordBytes) ? headerBytesOf(this.#current, this.#at + headBytes) : recordBytes;
+    const size = headBytes + length;
     if (!this.#gather(size)) return false;
-    if (!hasSoundHeader(this.#current, this.#at + ENTRY_HEAD_BYTES + keyBytes, recordBytes)) {
+    if (!hasSoundHeader(this.#current, this.#at + headBytes, recordBytes)) {
       throw new KvorumError('corrupt-frame', 'The record of a range entry has an impossible header');
     }
     this.#show(keyBytes, length, recordBytes);

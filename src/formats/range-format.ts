@@ -4,7 +4,8 @@
  *
  *   lines    key LF value; with keys only: key LF; a key with a line feed cannot be written so
  *   json     {"key":text,"version":microseconds,"value":text}, or "value64" in base64 in the place of "value" where the
- *            value is not UTF-8 or is a large one (record.ts); with keys only neither; each object ends with LF
+ *            value is not UTF-8 or is a large one (record.ts); with keys only neither; "expires":milliseconds before it where
+ *            it does; each object ends with LF
  *   entries  4 bytes record length, 2 bytes key length (little-endian), key, record (range-entries.ts)
  *
  * For clients each record is one chunk of the chunked transfer coding (RFC 9112 section 7.1), unless the client knows no
@@ -12,7 +13,7 @@
  */
 import { Buffer, isUtf8 } from 'node:buffer';
 import { base64Bytes, isPlainJsonText, writeBase64 } from './json-text.ts';
-import { readVersion, RECORD_HEADER_BYTES } from './record.ts';
+import { headerBytesOf, readExpiry, readVersion } from './record.ts';
 
 /** How records are written: `key\nvalue`, or one JSON object a line. */
 export const rangeFormats = ['lines', 'json'] as const;
@@ -20,7 +21,7 @@ export type RangeFormatName = (typeof rangeFormats)[number];
 
 /**
  * An entry as a view: the key is `key[keyStart, keyEnd)`, the record `bytes[offset, offset + length)`. Of a record whose
- * value is streamed or left out only the header is there.
+ * value is streamed or left out only the header is there, with its expiry (`headerBytesOf`).
  */
 export interface RangeEntry {
   key: Buffer;
@@ -75,13 +76,14 @@ interface ClientFormatOptions {
 function linesFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {
   const write: RangeFormat['write'] = (page, at, entry) => {
     const keyBytes = entry.keyEnd - entry.keyStart;
-    const valueBytes = keysOnly ? 0 : entry.length - RECORD_HEADER_BYTES;
+    const headerBytes = headerBytesOf(entry.bytes, entry.offset);
+    const valueBytes = keysOnly ? 0 : entry.length - headerBytes;
     const size = keyBytes + 1 + valueBytes;
     if (at + size + CHUNK_OVERHEAD_MAX > page.length) return -1;
     let end = chunked ? writeSizeLine(page, at, size) : at;
     end = copyBytes(page, end, entry.key, entry.keyStart, entry.keyEnd);
     page[end++] = LF;
-    const valueStart = entry.offset + RECORD_HEADER_BYTES;
+    const valueStart = entry.offset + headerBytes;
     end = copyBytes(page, end, entry.bytes, valueStart, valueStart + valueBytes);
     return chunked ? writeLineEnd(page, end) : end;
   };
@@ -90,7 +92,7 @@ function linesFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {
     write,
     encodeLong: (entry) => encodeAlone(write, entry),
     largeHead: (entry) => {
-      const size = entry.keyEnd - entry.keyStart + 1 + entry.recordBytes - RECORD_HEADER_BYTES;
+      const size = entry.keyEnd - entry.keyStart + 1 + largeValueBytesOf(entry);
       const line = chunked ? sizeLine(size) : '';
       return Buffer.concat([Buffer.from(line), entry.key.subarray(entry.keyStart, entry.keyEnd), Buffer.from('\n')]);
     },
@@ -130,8 +132,7 @@ function jsonFormat({ keysOnly, chunked }: ClientFormatOptions): RangeFormat {
     },
     largeHead: (entry) => {
       const head = `${jsonHead(entry)},"value64":"`;
-      const valueBytes = entry.recordBytes - RECORD_HEADER_BYTES;
-      const size = Buffer.byteLength(head) + base64Bytes(valueBytes) + JSON_TAIL.length;
+      const size = Buffer.byteLength(head) + base64Bytes(largeValueBytesOf(entry)) + JSON_TAIL.length;
       return Buffer.from(chunked ? sizeLine(size) + head : head);
     },
     largeTail: Buffer.from(chunked ? `${JSON_TAIL}\r\n` : JSON_TAIL),
@@ -148,7 +149,7 @@ export const entriesFormat: RangeFormat = {
     const head = Buffer.alloc(ENTRY_HEAD_BYTES);
     head.writeUInt32LE(entry.recordBytes);
     head.writeUInt16LE(keyBytes, 4);
-    const header = entry.bytes.subarray(entry.offset, entry.offset + RECORD_HEADER_BYTES);
+    const header = entry.bytes.subarray(entry.offset, valueStartOf(entry));
     return Buffer.concat([head, entry.key.subarray(entry.keyStart, entry.keyEnd), header]);
   },
   largeTail: nothing,
@@ -171,11 +172,22 @@ function encodeAlone(write: RangeFormat['write'], entry: RangeEntry): Buffer {
 
 function jsonHead(entry: RangeEntry): string {
   const key = entry.key.toString('utf8', entry.keyStart, entry.keyEnd);
-  return `{"key":${JSON.stringify(key)},"version":${readVersion(entry.bytes, entry.offset)}`;
+  const expiresAt = readExpiry(entry.bytes, entry.offset);
+  const expires = expiresAt === 0 ? '' : `,"expires":${expiresAt}`;
+  return `{"key":${JSON.stringify(key)},"version":${readVersion(entry.bytes, entry.offset)}${expires}`;
+}
+
+function valueStartOf({ bytes, offset }: RangeEntry): number {
+  return offset + headerBytesOf(bytes, offset);
+}
+
+/** Bytes of a value of which only the header is there. */
+function largeValueBytesOf({ bytes, offset, recordBytes }: RangeEntry): number {
+  return recordBytes - headerBytesOf(bytes, offset);
 }
 
 function valueOf(entry: RangeEntry): Buffer {
-  return entry.bytes.subarray(entry.offset + RECORD_HEADER_BYTES, entry.offset + entry.length);
+  return entry.bytes.subarray(valueStartOf(entry), entry.offset + entry.length);
 }
 
 function jsonLine(entry: RangeEntry, keysOnly: boolean): string {
@@ -187,20 +199,20 @@ function jsonLine(entry: RangeEntry, keysOnly: boolean): string {
   return `${jsonHead(entry)},${member}}\n`;
 }
 
-function hasPlainText({ bytes, offset, length }: RangeEntry): boolean {
-  return isPlainJsonText(bytes, offset + RECORD_HEADER_BYTES, offset + length);
+function hasPlainText(entry: RangeEntry): boolean {
+  return isPlainJsonText(entry.bytes, valueStartOf(entry), entry.offset + entry.length);
 }
 
 /** `jsonLine` without a string of the value: as it is where that is plain text, else in base64. */
 function writeMember(page: Buffer, at: number, entry: RangeEntry, options: MemberOptions): number {
   const { isText, chunked } = options;
   const head = `${jsonHead(entry)},${isText ? '"value":"' : '"value64":"'}`;
-  const valueBytes = entry.length - RECORD_HEADER_BYTES;
+  const valueStart = valueStartOf(entry);
+  const valueBytes = entry.offset + entry.length - valueStart;
   const size = Buffer.byteLength(head) + (isText ? valueBytes : base64Bytes(valueBytes)) + JSON_TAIL.length;
   if (at + size + CHUNK_OVERHEAD_MAX > page.length) return -1;
   let end = chunked ? writeSizeLine(page, at, size) : at;
   end += page.write(head, end);
-  const valueStart = entry.offset + RECORD_HEADER_BYTES;
   const writeValue = isText ? copyBytes : writeBase64;
   end = writeValue(page, end, entry.bytes, valueStart, valueStart + valueBytes);
   end += page.write(JSON_TAIL, end, 'latin1');

@@ -8,8 +8,11 @@
  *        0     4  checksum: CRC-32 of the key followed by bytes 4 to the end
  *        4     4  node id of the coordinator that stamped the version
  *        8     8  version, a float64 that holds a safe integer (microseconds)
- *       16     1  kind: 0 value, 1 tombstone
- *       17     .  value bytes (none in a tombstone)
+ *       16     1  kind: 0 value, 1 tombstone, 3 value that expires (2 is only in stores: large-head.ts)
+ *       17     .  value bytes (none in a tombstone); in a value that expires first when, a float64 of milliseconds since 1970
+ *
+ * From that instant on, by the clock of whoever looks, a value that expires is for readers like a tombstone. For the order of
+ * merging it stays what it is, so that replicas need not agree on the time.
  *
  * All numbers are little-endian. LMDB has no page checksums, so the record carries its own, made by the coordinator and
  * checked on every read: it covers the disk and every hop between.
@@ -18,6 +21,8 @@ import type { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 
 export const RECORD_HEADER_BYTES = 17;
+/** What stands between the header and the value of a record that expires. */
+export const EXPIRY_BYTES = 8;
 
 const CHECKSUM_OFFSET = 0;
 const NODE_OFFSET = 4;
@@ -30,9 +35,12 @@ export type Version = number;
 /** Which node stamped a record; unsigned 32 bits, never 0 (src/domain/topology.ts). */
 export type NodeId = number;
 
-export const recordKinds = { value: 0, tombstone: 1 } as const;
+export const recordKinds = { value: 0, tombstone: 1, expiring: 3 } as const;
 
-/** Values above this are sealed, checked, stored and read in steps, so that none of it holds up an event loop. */
+/**
+ * Values above this, an expiry before them included, are sealed, checked, stored and read in steps, so that none of it holds
+ * up an event loop.
+ */
 export const largeValueBytes = 128 * 1024;
 
 /** Whether a record of so many bytes has a large value. */
@@ -50,8 +58,8 @@ export interface Stamp {
 }
 
 /**
- * Writes the header of the record at `offset`, whose value of `valueBytes` bytes stands after it already, and its
- * checksum over `key`. Returns nothing: the record's bytes are the result.
+ * Writes the header of the record at `offset`, whose value of `valueBytes` bytes stands after it already, an expiry before it
+ * included (`writeExpiry`), and its checksum over `key`. Returns nothing: the record's bytes are the result.
  */
 export function sealRecord(target: Buffer, offset: number, valueBytes: number, key: Uint8Array, stamp: Stamp): void {
   writeStamp(target, offset, stamp);
@@ -95,6 +103,28 @@ export function readKind(bytes: Buffer, offset: number): RecordKind {
   return bytes[offset + KIND_OFFSET] as RecordKind;
 }
 
+/** How many bytes stand before the value of the record at `offset`. */
+export function headerBytesOf(bytes: Buffer, offset: number): number {
+  return readKind(bytes, offset) === recordKinds.expiring ? RECORD_HEADER_BYTES + EXPIRY_BYTES : RECORD_HEADER_BYTES;
+}
+
+/** When the value of the record at `offset` expires, milliseconds since 1970; 0 where it does not. */
+export function readExpiry(bytes: Buffer, offset: number): number {
+  return readKind(bytes, offset) === recordKinds.expiring ? bytes.readDoubleLE(offset + RECORD_HEADER_BYTES) : 0;
+}
+
+/** Writes when the value of the record at `offset` expires, milliseconds since 1970; before it is sealed. */
+export function writeExpiry(target: Buffer, offset: number, expiresAt: number): void {
+  target.writeDoubleLE(expiresAt, offset + RECORD_HEADER_BYTES);
+}
+
+/** Whether the record at `offset` has no value for a reader: a tombstone, or expired. `wallMs` is only asked where that counts. */
+export function isGone(bytes: Buffer, offset: number, wallMs: () => number): boolean {
+  const kind = readKind(bytes, offset);
+  if (kind === recordKinds.expiring) return bytes.readDoubleLE(offset + RECORD_HEADER_BYTES) <= wallMs();
+  return kind === recordKinds.tombstone;
+}
+
 /** Whether the record at `offset` marks a deletion. */
 export function isTombstone(bytes: Buffer, offset: number): boolean {
   return readKind(bytes, offset) === recordKinds.tombstone;
@@ -105,7 +135,7 @@ export function readStamp(bytes: Buffer, offset: number): Stamp {
   return {
     version: readVersion(bytes, offset),
     nodeId: readNodeId(bytes, offset),
-    kind: isTombstone(bytes, offset) ? recordKinds.tombstone : recordKinds.value,
+    kind: readKind(bytes, offset),
   };
 }
 
@@ -143,11 +173,15 @@ export function* isIntactInSteps(
   return (yield* checksumInSteps(bytes, offset, recordBytes, key)) === bytes.readUInt32LE(offset + CHECKSUM_OFFSET);
 }
 
-/** What `isIntact` looks at besides the checksum: a known kind and a version that records can be ordered by. */
+/**
+ * What `isIntact` looks at besides the checksum: a known kind, a version that records can be ordered by, and an expiry that is
+ * one.
+ */
 export function hasSoundHeader(bytes: Buffer, offset: number, recordBytes: number): boolean {
-  if (recordBytes < RECORD_HEADER_BYTES) return false;
-  if ((bytes[offset + KIND_OFFSET] as number) > recordKinds.tombstone) return false;
-  return isVersion(readVersion(bytes, offset));
+  if (recordBytes < RECORD_HEADER_BYTES || !isVersion(readVersion(bytes, offset))) return false;
+  const kind = readKind(bytes, offset);
+  if (kind !== recordKinds.expiring) return kind === recordKinds.value || kind === recordKinds.tombstone;
+  return recordBytes >= RECORD_HEADER_BYTES + EXPIRY_BYTES && Number.isSafeInteger(readExpiry(bytes, offset));
 }
 
 /** Whether a number can be a version: versions are ordered, which NaN is not. */

@@ -6,8 +6,8 @@
  *   offset  size  field
  *        0     1  reply code (codes.ts)
  *        1     4  bytes that follow
- *        5     .  for `record` and `recoveringRecord` the record; for `large` and `recoveringLarge` its header, and how many
- *                 bytes it has, in 4 bytes; for `superseded` the newest version here (float64) and the id of the node that
+ *        5     .  for `record` and `recoveringRecord` the record; for `large` and `recoveringLarge` its header, with the
+ *                 expiry of one that expires, and how many bytes it has, in 4 bytes; for `superseded` the newest version here (float64) and the id of the node that
  *                 stamped it (4 bytes); nothing for all other codes
  *
  * An outcome frame starts with the newest version that the worker has seen (float64), so that the main thread's clock
@@ -20,25 +20,34 @@
  *        6     1  failures
  *        7     4  bytes that follow (0 unless the code is `found`)
  *       11     8  version of the record that was found (float64)
- *       19     .  its value
+ *       19     8  when it expires, milliseconds since 1970 (float64); 0 where it does not
+ *       27     .  its value
  */
 import { Buffer } from 'node:buffer';
 import { KvorumError } from '../diagnostics/errors.ts';
 import { outcomeCodes, replyCodeMax, replyCodes, type OutcomeCode, type ReplyCode } from './codes.ts';
-import { readVersion, RECORD_HEADER_BYTES, type NodeId, type RecordView, type Version } from './record.ts';
+import {
+  headerBytesOf,
+  readExpiry,
+  readVersion,
+  RECORD_HEADER_BYTES,
+  type NodeId,
+  type RecordView,
+  type Version,
+} from './record.ts';
 
 export const REPLY_HEADER_BYTES = 5;
-/** What announces a large value: the record's header, and how many bytes it has. */
-const LARGE_BYTES = RECORD_HEADER_BYTES + 4;
+/** What an announcement has behind the record's header: how many bytes the record has. */
+const LENGTH_BYTES = 4;
 /** What stands in the way of a write: a version and a node id. */
 const SUPERSEDED_BYTES = 12;
 export const OUTCOME_FRAME_HEADER_BYTES = 8;
 export const OUTCOME_HEADER_BYTES = 11;
-/** What stands between such a head and a value. */
-export const FOUND_VERSION_BYTES = 8;
+/** What stands between such a head and a value: its version, and when it expires. */
+export const FOUND_HEAD_BYTES = 16;
 /** Room to leave before a reply, so that an outcome frame can be made around the value of its record (`foundOwn`). */
 export const REPLY_ROOM_BYTES =
-  OUTCOME_FRAME_HEADER_BYTES + OUTCOME_HEADER_BYTES + FOUND_VERSION_BYTES - REPLY_HEADER_BYTES - RECORD_HEADER_BYTES;
+  OUTCOME_FRAME_HEADER_BYTES + OUTCOME_HEADER_BYTES + FOUND_HEAD_BYTES - REPLY_HEADER_BYTES - RECORD_HEADER_BYTES;
 
 /** One replica's reply to one operation, as a view. */
 export interface Reply {
@@ -65,18 +74,21 @@ export function readReplies(bytes: Buffer): Reply[] {
     const code = bytes[offset] as ReplyCode;
     const length = bytes.readUInt32LE(offset + 1);
     const start = offset + REPLY_HEADER_BYTES;
-    if (code > replyCodeMax || start + length > bytes.length || !isPossibleLength(code, length)) {
+    const reply = { code, bytes, offset: start, length };
+    if (code > replyCodeMax || start + length > bytes.length || !hasPossibleLength(reply)) {
       throw corrupt('Reply', offset);
     }
-    replies.push({ code, bytes, offset: start, length });
+    replies.push(reply);
     offset = start + length;
   }
   return replies;
 }
 
-function isPossibleLength(code: ReplyCode, length: number): boolean {
+function hasPossibleLength({ code, bytes, offset, length }: Reply): boolean {
   if (holdsRecord(code)) return length >= RECORD_HEADER_BYTES;
-  if (announcesRecord(code)) return length === LARGE_BYTES;
+  if (announcesRecord(code)) {
+    return length > RECORD_HEADER_BYTES && length === headerBytesOf(bytes, offset) + LENGTH_BYTES;
+  }
   return length === (code === replyCodes.superseded ? SUPERSEDED_BYTES : 0);
 }
 
@@ -107,16 +119,17 @@ export function supersedingNode({ bytes, offset }: Reply): NodeId {
 
 /** How many bytes the record has that a `large` reply announces. */
 export function announcedBytes({ bytes, offset }: Reply): number {
-  return bytes.readUInt32LE(offset + RECORD_HEADER_BYTES);
+  return bytes.readUInt32LE(offset + headerBytesOf(bytes, offset));
 }
 
 /** The announcement in the place of a reply with a record, which it lets go of. */
 export function announcementOf({ code, bytes, offset, length }: Reply): Reply {
-  const announcement = Buffer.alloc(LARGE_BYTES);
-  bytes.copy(announcement, 0, offset, offset + RECORD_HEADER_BYTES);
-  announcement.writeUInt32LE(length, RECORD_HEADER_BYTES);
+  const headerBytes = headerBytesOf(bytes, offset);
+  const announcement = Buffer.alloc(headerBytes + LENGTH_BYTES);
+  bytes.copy(announcement, 0, offset, offset + headerBytes);
+  announcement.writeUInt32LE(length, headerBytes);
   const announcing = code === replyCodes.record ? replyCodes.large : replyCodes.recoveringLarge;
-  return { code: announcing, bytes: announcement, offset: 0, length: LARGE_BYTES };
+  return { code: announcing, bytes: announcement, offset: 0, length: announcement.length };
 }
 
 /** The codes of replies that bring a record, and of those that announce one. */
@@ -167,11 +180,12 @@ export class FrameWriter {
 
   /** Appends the announcement of a record that begins with `header` and has so many bytes. */
   replyLarge(header: Buffer, recordBytes: number, code: AnnouncingCode = replyCodes.large): void {
-    const offset = this.#reserve(REPLY_HEADER_BYTES + LARGE_BYTES);
+    const headerBytes = headerBytesOf(header, 0);
+    const offset = this.#reserve(REPLY_HEADER_BYTES + headerBytes + LENGTH_BYTES);
     this.#bytes[offset] = code;
-    this.#bytes.writeUInt32LE(LARGE_BYTES, offset + 1);
-    header.copy(this.#bytes, offset + REPLY_HEADER_BYTES, 0, RECORD_HEADER_BYTES);
-    this.#bytes.writeUInt32LE(recordBytes, offset + REPLY_HEADER_BYTES + RECORD_HEADER_BYTES);
+    this.#bytes.writeUInt32LE(headerBytes + LENGTH_BYTES, offset + 1);
+    header.copy(this.#bytes, offset + REPLY_HEADER_BYTES, 0, headerBytes);
+    this.#bytes.writeUInt32LE(recordBytes, offset + REPLY_HEADER_BYTES + headerBytes);
   }
 
   /** Appends a reply with the record's bytes. */
@@ -201,13 +215,13 @@ export class FrameWriter {
     this.#writeOutcomeHead(this.#reserve(OUTCOME_HEADER_BYTES), { tag, code, tally, record: undefined });
   }
 
-  /** Appends the outcome `found` with the version and the value of a record. */
+  /** Appends the outcome `found` with the version, the expiry and the value of a record. */
   found(tag: number, tally: { acks: number; failures: number }, record: RecordView): void {
     const { bytes, offset, length } = record;
     const at = this.#reserve(OUTCOME_HEADER_BYTES + foundBytes(record));
     this.#writeOutcomeHead(at, { tag, code: outcomeCodes.found, tally, record });
-    const valueAt = at + OUTCOME_HEADER_BYTES + FOUND_VERSION_BYTES;
-    this.#bytes.set(bytes.subarray(offset + RECORD_HEADER_BYTES, offset + length), valueAt);
+    const valueAt = at + OUTCOME_HEADER_BYTES + FOUND_HEAD_BYTES;
+    this.#bytes.set(bytes.subarray(offset + headerBytesOf(bytes, offset), offset + length), valueAt);
   }
 
   /**
@@ -217,8 +231,8 @@ export class FrameWriter {
    */
   foundOwn(tag: number, tally: { acks: number; failures: number }, record: RecordView): void {
     const { buffer, byteOffset } = record.bytes;
-    const valueStart = byteOffset + record.offset + RECORD_HEADER_BYTES;
-    const start = valueStart - FOUND_VERSION_BYTES - OUTCOME_HEADER_BYTES - OUTCOME_FRAME_HEADER_BYTES;
+    const valueStart = byteOffset + record.offset + headerBytesOf(record.bytes, record.offset);
+    const start = valueStart - FOUND_HEAD_BYTES - OUTCOME_HEADER_BYTES - OUTCOME_FRAME_HEADER_BYTES;
     const end = byteOffset + record.offset + record.length;
     const isAlone = buffer.byteLength - (end - valueStart) <= OWN_SLACK_BYTES;
     if (this.#length > OUTCOME_FRAME_HEADER_BYTES || start < 0 || !isAlone) return this.found(tag, tally, record);
@@ -230,14 +244,19 @@ export class FrameWriter {
   /** The record's header may stand where this writes. */
   #writeOutcomeHead(offset: number, { tag, code, tally, record }: OutcomeHead): void {
     const bytes = this.#bytes;
+    let follow = 0;
     if (record !== undefined) {
-      bytes.writeDoubleLE(readVersion(record.bytes, record.offset), offset + OUTCOME_HEADER_BYTES);
+      follow = foundBytes(record);
+      const version = readVersion(record.bytes, record.offset);
+      const expiresAt = readExpiry(record.bytes, record.offset);
+      bytes.writeDoubleLE(version, offset + OUTCOME_HEADER_BYTES);
+      bytes.writeDoubleLE(expiresAt, offset + OUTCOME_HEADER_BYTES + 8);
     }
     bytes.writeUInt32LE(tag, offset);
     bytes[offset + 4] = code;
     bytes[offset + 5] = tally.acks;
     bytes[offset + 6] = tally.failures;
-    bytes.writeUInt32LE(record === undefined ? 0 : foundBytes(record), offset + 7);
+    bytes.writeUInt32LE(follow, offset + 7);
   }
 
   /** The frame's bytes; the writer must not be used afterwards. */
@@ -264,8 +283,8 @@ export class FrameWriter {
   }
 }
 
-function foundBytes({ length }: RecordView): number {
-  return FOUND_VERSION_BYTES + length - RECORD_HEADER_BYTES;
+function foundBytes({ bytes, offset, length }: RecordView): number {
+  return FOUND_HEAD_BYTES + length - headerBytesOf(bytes, offset);
 }
 
 /** Memory for a reply frame of so many bytes, with room before it for an outcome frame's head. */
@@ -278,13 +297,17 @@ export function allocateRecord(length: number): Buffer {
   return allocateReply(REPLY_HEADER_BYTES + length).subarray(REPLY_HEADER_BYTES);
 }
 
-/** What an outcome frame says of one operation; `version` of the record that was found, 0 if none was. */
+/**
+ * What an outcome frame says of one operation; `version` of the record that was found and when that expires, milliseconds since
+ * 1970, 0 if none was or it does not.
+ */
 export type OutcomeVisitor = (
   tag: number,
   code: OutcomeCode,
   tally: { readonly acks: number; readonly failures: number },
   value: Buffer,
   version: Version,
+  expiresAt: number,
 ) => void;
 
 /**
@@ -299,11 +322,12 @@ export function visitOutcomes(bytes: Buffer, visit: OutcomeVisitor): Version {
     const end = start + bytes.readUInt32LE(offset + 7);
     const code = bytes[offset + 4] as OutcomeCode;
     const isFound = code === outcomeCodes.found;
-    if (end > bytes.length || (isFound ? end - start < FOUND_VERSION_BYTES : end > start))
+    if (end > bytes.length || (isFound ? end - start < FOUND_HEAD_BYTES : end > start))
       throw corrupt('Outcome', offset);
     const tally = { acks: bytes[offset + 5] as number, failures: bytes[offset + 6] as number };
-    const value = isFound ? bytes.subarray(start + FOUND_VERSION_BYTES, end) : noBytes;
-    visit(bytes.readUInt32LE(offset), code, tally, value, isFound ? bytes.readDoubleLE(start) : 0);
+    const value = isFound ? bytes.subarray(start + FOUND_HEAD_BYTES, end) : noBytes;
+    const [version, expiresAt] = isFound ? [bytes.readDoubleLE(start), bytes.readDoubleLE(start + 8)] : [0, 0];
+    visit(bytes.readUInt32LE(offset), code, tally, value, version, expiresAt);
     offset = end;
   }
   return bytes.readDoubleLE(0);

@@ -43,23 +43,30 @@ export class BodyBytes {
   }
 }
 
+/** What of an entry stands before its value, bytes. */
+export interface EntryRoom {
+  readonly keyBytes: number;
+  readonly expiryBytes: number;
+}
+
 /** Where the value of one PUT is collected: a large one straight in the frame that carries it on. */
 export class ValueRoom implements BodyRoom {
-  readonly above = largeValueBytes;
+  readonly above: number;
   /** Of a large value. */
   frame: Buffer | undefined;
   readonly #bytes: BodyBytes;
   readonly #holder: BodyHolder;
-  readonly #keyBytes: number;
+  readonly #entry: EntryRoom;
 
-  constructor(bytes: BodyBytes, holder: BodyHolder, keyBytes: number) {
+  constructor(bytes: BodyBytes, holder: BodyHolder, entry: EntryRoom) {
     this.#bytes = bytes;
     this.#holder = holder;
-    this.#keyBytes = keyBytes;
+    this.#entry = entry;
+    this.above = largeValueBytes - entry.expiryBytes;
   }
 
   allocate(bytes: number): Buffer {
-    const { bytes: frame, value } = largeFrame(this.#keyBytes, bytes);
+    const { bytes: frame, value } = largeFrame(this.#entry.keyBytes, bytes, this.#entry.expiryBytes);
     this.frame = frame;
     return value;
   }

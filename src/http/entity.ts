@@ -4,7 +4,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import type { Refusal } from '../dispatch/admission.ts';
-import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { expiryBytesOf, type Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { tooManyAnswers, type AnswerBytes } from './answer-bytes.ts';
 import { BodyBytes, ValueRoom } from './body-bytes.ts';
@@ -68,6 +68,7 @@ export class EntityHandler {
     if (method === undefined) return this.#refuse(reply, otherMethod(entityMethods, head.method));
     const parsed = parseEntityQuery(query, this.#limits);
     if ('problem' in parsed) return this.#refuse(reply, problemResponse(parsed.problem, parsed.detail));
+    if (parsed.ttlMs !== undefined && method !== 'PUT') return this.#refuse(reply, onlyPutExpires);
     if (head.condition !== '' && !isSafe(method)) return this.#refuse(reply, conditionRefused(head.condition));
     const length = method === 'PUT' ? head.contentLength : 0;
     if (length !== undefined && length > this.#limits.valueBytesMax) return this.#refuse(reply, this.#tooLarge());
@@ -119,7 +120,8 @@ export class EntityHandler {
    * there is no place for it, when the body has come: a slow one takes no place before.
    */
   #receive(request: Request, query: EntityQuery, exchange: EntityExchange): void {
-    const room = new ValueRoom(this.#bodies, exchange, query.key.length);
+    const { quorum, isStrict, ttlMs, key } = query;
+    const room = new ValueRoom(this.#bodies, exchange, { keyBytes: key.length, expiryBytes: expiryBytesOf(ttlMs) });
     let hasWaited = false;
     this.#receiving++;
     const onBody = (body: Buffer | 'too-large' | 'no-room' | 'gone'): void => {
@@ -130,10 +132,9 @@ export class EntityHandler {
       const now = hasWaited ? performance.now() : exchange.startedAt;
       const refusal = hasWaited ? this.#dispatcher.refusal('write', now) : undefined;
       if (refusal !== undefined) return this.#giveUp(refusals[refusal], exchange);
-      const { quorum, isStrict } = query;
-      const asked = { quorum, isStrict, context: exchange, now };
-      if (room.frame === undefined) return this.#dispatcher.write(query.key, body, asked);
-      return this.#dispatcher.writeLarge(room.frame, query.key, body.length, asked);
+      const asked = { quorum, isStrict, ttlMs, context: exchange, now };
+      if (room.frame === undefined) return this.#dispatcher.write(key, body, asked);
+      return this.#dispatcher.writeLarge(room.frame, key, body.length, asked);
     };
     request.takeBody(this.#limits.valueBytesMax, onBody, room);
     hasWaited = true;
@@ -151,6 +152,7 @@ export class EntityHandler {
 
 const entityMethods = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
 
+const onlyPutExpires = problemResponse('bad-ttl', 'Only a PUT can have a ttl');
 const tooManyWrites = overloaded('The store cannot keep up with the writes; nothing was done');
 const tooManyBodies = overloaded('Too many body bytes are in flight; nothing was done');
 const refusals: Readonly<Record<Refusal, Response>> = {

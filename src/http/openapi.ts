@@ -67,10 +67,10 @@ function entityPath(): Json {
     responses: answers(['bad-id', 'not-found', 'precondition-failed', 'overloaded', 'not-enough-replicas'], {
       200: {
         description: 'The newest value',
-        headers: versionFields,
+        headers: { ...versionFields, ...expiryField },
         content: content('application/octet-stream', binary),
       },
-      304: { description: 'The client has this version already', headers: versionFields },
+      304: { description: 'The client has this version already', headers: { ...versionFields, ...expiryField } },
     }),
   };
   const written: readonly ProblemCode[] = ['bad-id', 'condition-unknown', 'overloaded', 'not-enough-replicas'];
@@ -81,6 +81,7 @@ function entityPath(): Json {
     put: {
       operationId: 'putEntity',
       summary: 'Write a value under a key',
+      parameters: [reference('ttl')],
       requestBody: { description: 'Up to valueBytesMax bytes', content: content('application/octet-stream', binary) },
       responses: answers([...written, 'value-too-large', 'disk-full'], {
         201: { description: '`ack` replicas have stored it' },
@@ -199,6 +200,10 @@ const versionFields: Json = {
   'last-modified': { description: 'The time of the version, to the second', schema: { type: 'string' } },
 };
 
+const expiryField: Json = {
+  'kvorum-expires': { description: 'When the value expires, milliseconds since 1970', schema: { type: 'integer' } },
+};
+
 function parameters(): Json {
   const key = 'a key of 1 to keyBytesMax bytes, percent-encoded';
   const one: Json = { type: 'string', enum: ['1'] };
@@ -219,6 +224,7 @@ function parameters(): Json {
       type: 'string',
       enum: ['quorum', 'strict'],
     }),
+    ttl: inQuery('ttl', 'The value is gone after so many milliseconds, up to ttlMsMax', count),
     start: inQuery('start', `The first key that may come: ${key}`, { type: 'string' }, true),
     end: inQuery('end', `The first key that does not come: ${key}`, { type: 'string' }),
     limit: inQuery('limit', 'So many records at most', count),

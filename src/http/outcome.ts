@@ -3,7 +3,6 @@
  */
 import type { Buffer } from 'node:buffer';
 import type { Outcome } from '../domain/outcome.ts';
-import type { Version } from '../formats/record.ts';
 import { evaluate, validatorFields, type Preconditions } from './preconditions.ts';
 import { problemResponse } from './problem.ts';
 import type { Reply, Response } from './reply.ts';
@@ -38,7 +37,7 @@ const valueFields = 'content-type: application/octet-stream\r\n';
 export function outcomeResponse(exchange: EntityExchange, outcome: Outcome): Response {
   switch (outcome.kind) {
     case 'found':
-      return foundResponse(exchange, outcome.value as Buffer, outcome.version);
+      return foundResponse(exchange, outcome);
     case 'missing':
       return missing;
     case 'written':
@@ -62,13 +61,15 @@ export function outcomeResponse(exchange: EntityExchange, outcome: Outcome): Res
   }
 }
 
-function foundResponse({ preconditions }: EntityExchange, value: Buffer, version: Version): Response {
+function foundResponse({ preconditions }: EntityExchange, found: Outcome & { kind: 'found' }): Response {
+  const { value, version, expiresAt } = found;
   const nowSeconds = Math.floor(Date.now() / 1000);
   const verdict = preconditions === undefined ? 'send' : evaluate(preconditions, version, nowSeconds);
   if (verdict === 'failed') return problemResponse('precondition-failed', 'The key has another version');
-  const fields = validatorFields(version, nowSeconds);
+  const expires = expiresAt === 0 ? '' : `kvorum-expires: ${expiresAt}\r\n`;
+  const fields = validatorFields(version, nowSeconds) + expires;
   if (verdict === 'not-modified') return { status: 304, fields, body: undefined };
-  return { status: 200, fields: valueFields + fields, body: value };
+  return { status: 200, fields: valueFields + fields, body: value as Buffer };
 }
 
 /** The answer to a write that this node's clock is too wrong for. */

@@ -9,6 +9,7 @@ export const problems = {
   'unknown-path': { status: 400, title: 'Unknown path' },
   'bad-id': { status: 400, title: 'Bad id' },
   'bad-quorum': { status: 400, title: 'Bad quorum' },
+  'bad-ttl': { status: 400, title: 'Bad ttl' },
   'bad-parameter': { status: 400, title: 'Bad parameter' },
   'bad-request': { status: 400, title: 'Bad request' },
   unauthorized: { status: 401, title: 'Unauthorized' },

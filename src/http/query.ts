@@ -6,6 +6,7 @@ import type { Key } from '../domain/key.ts';
 import { consistencies, type Consistency } from '../domain/modes.ts';
 import type { Quorum } from '../formats/frame.ts';
 import { resolveQuorum } from '../domain/quorum.ts';
+import type { ProblemCode } from './problem.ts';
 import { isProblem, parseKey, splitQuery, type QueryProblem } from './query-parts.ts';
 
 export interface EntityQuery {
@@ -13,29 +14,42 @@ export interface EntityQuery {
   readonly quorum: Quorum;
   /** Whether it is to be linearizable. */
   readonly isStrict: boolean;
+  /** After how many milliseconds what is written is to expire; undefined for never. */
+  readonly ttlMs: number | undefined;
 }
 
 export interface QueryLimits {
   readonly keyBytesMax: number;
   readonly nodeCount: number;
   readonly replicationFactor: number;
+  readonly ttlMsMax: number;
   /** Of requests that do not say it. */
   readonly consistency: Consistency;
 }
 
-const names = ['id', 'ack', 'from', 'replicas', 'consistency'] as const;
+const names = ['id', 'ack', 'from', 'replicas', 'consistency', 'ttl'] as const;
+const problemCodes: Partial<Record<(typeof names)[number], ProblemCode>> = { id: 'bad-id', ttl: 'bad-ttl' };
 type RawQuery = Partial<Record<(typeof names)[number], string>>;
 
 /** Parses what follows the `?` of an entity request; `query` holds one character per byte, as on the wire. */
 export function parseEntityQuery(query: string, limits: QueryLimits): EntityQuery | QueryProblem {
-  const raw = splitQuery(query, names, (name) => (name === 'id' ? 'bad-id' : 'bad-quorum'));
+  const raw = splitQuery(query, names, (name) => problemCodes[name] ?? 'bad-quorum');
   if (isProblem(raw)) return raw;
   const key = parseKey({ name: 'id', text: raw.id, problem: 'bad-id' }, limits.keyBytesMax);
   if ('problem' in key) return key;
   const consistency = raw.consistency ?? limits.consistency;
   if (!isConsistency(consistency)) return badQuorum(`consistency must be ${consistencies.join(' or ')}`);
   const quorum = parseQuorum(raw, limits);
-  return 'problem' in quorum ? quorum : { key, quorum, isStrict: consistency === 'strict' };
+  if ('problem' in quorum) return quorum;
+  const ttlMs = parseTtl(raw.ttl, limits.ttlMsMax);
+  return typeof ttlMs === 'object' ? ttlMs : { key, quorum, isStrict: consistency === 'strict', ttlMs };
+}
+
+function parseTtl(text: string | undefined, ttlMsMax: number): number | undefined | QueryProblem {
+  if (text === undefined) return undefined;
+  const ttlMs = /^\d{1,15}$/.test(text) ? Number(text) : 0;
+  if (ttlMs >= 1 && ttlMs <= ttlMsMax) return ttlMs;
+  return { problem: 'bad-ttl', detail: `ttl must be a whole number of milliseconds from 1 to ${ttlMsMax}` };
 }
 
 function isConsistency(text: string): text is Consistency {

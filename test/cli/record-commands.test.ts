@@ -131,6 +131,18 @@ test('kvorum put takes the value from the argument, from stdin and from a file',
   assert.deepEqual(received, [Buffer.from('héllo'), Buffer.alloc(0), binary, binary]);
 });
 
+test('kvorum put --ttl asks for a time to live, and refuses what is none', async (t) => {
+  const targets: unknown[] = [];
+  const url = await fakeNode(t, (request, response) => {
+    targets.push(request.url);
+    request.resume().once('end', () => response.writeHead(201).end());
+  });
+  for (const ttl of ['10s', '1500']) await kvorumInProcess(['put', 'k', 'v', '--ttl', ttl, '--url', url]);
+  assert.deepEqual(targets, ['/v0/entity?id=k&ttl=10000', '/v0/entity?id=k&ttl=1500']);
+  const { code, stderr } = await kvorumInProcess(['put', 'k', 'v', '--ttl', 'soon', '--url', url]);
+  assert.deepEqual([code, /Bad --ttl "soon"/.test(stderr)], [2, true]);
+});
+
 test('kvorum put says which file it cannot read', async () => {
   const { code, stderr } = await kvorumInProcess(['put', 'k', '--file', '/nowhere/value']);
   assert.equal(code, 1);

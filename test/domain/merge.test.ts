@@ -13,7 +13,7 @@ const key = Buffer.from('key');
 const tyingStamp = fc.record({
   version: fc.integer({ min: 1, max: 3 }),
   nodeId: fc.constantFrom(1, 2, 0xffffffff),
-  kind: fc.constantFrom(recordKinds.value, recordKinds.tombstone),
+  kind: fc.constantFrom(recordKinds.value, recordKinds.tombstone, recordKinds.expiring),
 });
 const tyingRecord = fc
   .tuple(tyingStamp, bytesOf(0, 2), fc.nat(3))
@@ -124,7 +124,9 @@ function naiveOrder(left: RecordView, right: RecordView): number {
   const [l, r] = [readStamp(left.bytes, left.offset), readStamp(right.bytes, right.offset)];
   if (l.version !== r.version) return l.version > r.version ? 1 : -1;
   if (l.nodeId !== r.nodeId) return l.nodeId > r.nodeId ? 1 : -1;
-  if (l.kind !== r.kind) return l.kind === recordKinds.tombstone ? 1 : -1;
+  if (l.kind !== r.kind && l.kind === recordKinds.tombstone) return 1;
+  if (l.kind !== r.kind && r.kind === recordKinds.tombstone) return -1;
+  if (l.kind !== r.kind) return Math.sign(l.kind - r.kind);
   const [leftHex, rightHex] = [left, right].map((view) =>
     recordBytes(view).subarray(RECORD_HEADER_BYTES).toString('hex'),
   );

@@ -10,7 +10,14 @@ import {
   type EntryHead,
 } from '../../src/formats/frame.ts';
 import { operationKinds } from '../../src/formats/codes.ts';
-import { RECORD_HEADER_BYTES, recordKinds, sealRecord, type RecordView, type Stamp } from '../../src/formats/record.ts';
+import {
+  EXPIRY_BYTES,
+  RECORD_HEADER_BYTES,
+  recordKinds,
+  sealRecord,
+  type RecordView,
+  type Stamp,
+} from '../../src/formats/record.ts';
 
 // A failed property should say what failed, not only for which input.
 fc.configureGlobal({ includeErrorInReport: true });
@@ -25,9 +32,13 @@ export const anyKey = fc.oneof(bytesOf(1, 24), bytesOf(1, 1024));
 export const anyValue = fc.oneof(fc.constant(Buffer.alloc(0)), bytesOf(0, 64), bytesOf(0, 4096));
 export const anyUint32 = fc.integer({ min: 0, max: 0xffffffff });
 
+export const anyVersion = fc.maxSafeNat();
+/** Milliseconds since 1970. */
+export const anyExpiry = fc.integer({ min: 1, max: 2 ** 50 });
+
 export const anyStamp: fc.Arbitrary<Stamp> = fc.record(
   {
-    version: fc.maxSafeNat(),
+    version: anyVersion,
     nodeId: fc.integer({ min: 1, max: 0xffffffff }),
     kind: fc.constantFrom(recordKinds.value, recordKinds.tombstone),
   },
@@ -84,6 +95,13 @@ export function makeRecord(key: Buffer, stamp: Stamp, value: Buffer, margin = 3)
   bytes.set(value, margin + RECORD_HEADER_BYTES);
   sealRecord(bytes, margin, value.length, key, stamp);
   return { bytes, offset: margin, length };
+}
+
+/** `makeRecord` of a value that expires, milliseconds since 1970. */
+export function makeExpiring(key: Buffer, stamp: Omit<Stamp, 'kind'>, value: Buffer, expiresAt: number): RecordView {
+  const expiry = Buffer.alloc(EXPIRY_BYTES);
+  expiry.writeDoubleLE(expiresAt);
+  return makeRecord(key, { ...stamp, kind: recordKinds.expiring }, Buffer.concat([expiry, value]));
 }
 
 /** The bytes of a record alone. */

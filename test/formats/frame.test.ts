@@ -12,13 +12,23 @@ import {
   readEntries,
   recordOf,
   replicaCountOf,
+  stampAgain,
   tagOf,
   largeRead,
   type Entry,
 } from '../../src/formats/frame.ts';
 import { operationKinds } from '../../src/formats/codes.ts';
-import { isIntact, readStamp, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
-import { anyOperation, encodeOperations, mangled, type SampleOperation } from './arbitraries.ts';
+import { isIntact, readExpiry, readStamp, RECORD_HEADER_BYTES, recordKinds } from '../../src/formats/record.ts';
+import {
+  anyOperation,
+  encodeOperations,
+  makeExpiring,
+  mangled,
+  recordBytes,
+  type SampleOperation,
+} from './arbitraries.ts';
+
+const key = Buffer.from('key');
 
 const someOperations = fc.array(anyOperation, { maxLength: 12 });
 
@@ -146,6 +156,29 @@ test('mangled bytes throw corrupt-frame or read as entries that tile the frame a
     }),
     { numRuns: 2000 },
   );
+});
+
+test('a write that is stamped again keeps its kind, its expiry and its value', () => {
+  const value = Buffer.from('value');
+  const expiring = makeExpiring(key, { version: 5, nodeId: 1 }, value, 1_800_000_000_000);
+  const written = recordBytes(expiring).subarray(RECORD_HEADER_BYTES);
+  for (const [kind, payload] of [
+    [recordKinds.value, value],
+    [recordKinds.tombstone, Buffer.alloc(0)],
+    [recordKinds.expiring, written],
+  ] as const) {
+    const head = { tag: 3, kind: operationKinds.write, quorum: { acksRequired: 1, replicaCount: 1 } };
+    const write = { stamp: { version: 5, nodeId: 1, kind }, value: payload };
+    const [entry] = readEntries(encodeOperations([{ head, key, write }]));
+    const steps = stampAgain(entry as Entry, { version: 9, nodeId: 2 });
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    const record = recordOf(step.value);
+    assert.ok(isIntact(record, 0, record.length, key));
+    assert.deepEqual(readStamp(record, 0), { version: 9, nodeId: 2, kind });
+    assert.deepEqual(record.subarray(RECORD_HEADER_BYTES), payload);
+    assert.equal(readExpiry(record, 0), kind === recordKinds.expiring ? 1_800_000_000_000 : 0);
+  }
 });
 
 function readOrRefuse(bytes: Buffer): Entry[] | undefined {

@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { RangeEntryReader } from '../../src/formats/range-entries.ts';
 import { clientFormat, entriesFormat, type RangeFormat, type RangeEntry } from '../../src/formats/range-format.ts';
 import type { RangeRequest } from '../../src/domain/range.ts';
-import { largeValueBytes, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
+import { headerBytesOf, largeValueBytes, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { readChunks } from '../support/chunks.ts';
-import { anyValue, bytesOf, makeRecord, recordBytes } from './arbitraries.ts';
+import { anyValue, bytesOf, makeExpiring, makeRecord, recordBytes } from './arbitraries.ts';
 
 const request: RangeRequest = {
   start: Buffer.from('a'),
@@ -142,6 +142,36 @@ test('RangeEntryReader reads what entriesFormat writes, however it is cut', () =
       );
     }),
   );
+});
+
+test('a value that expires says when in JSON, and is written without it otherwise, small or in pieces', () => {
+  const key = Buffer.from('key');
+  const value = Buffer.alloc(largeValueBytes + 1000, 'kvorum');
+  for (const bytes of [value, value.subarray(0, 20)]) {
+    const record = makeExpiring(key, { version, nodeId: 1 }, bytes, 1_800_000_000_000);
+    const entry = { key, keyStart: 0, keyEnd: key.length, ...record, recordBytes: record.length };
+    const header = { ...entry, length: headerBytesOf(record.bytes, record.offset) };
+    for (const format of ['lines', 'json'] as const) {
+      const own = clientFormat({ ...request, format, chunked: false });
+      const pieces = [
+        own.largeHead(header),
+        own.encodePiece?.(bytes) ?? bytes,
+        own.encodePiece?.(undefined),
+        own.largeTail,
+      ];
+      const inPieces = Buffer.concat(pieces.filter((piece) => piece !== undefined));
+      const whole = write(own, [entry], 1_000_000);
+      if (format === 'lines') {
+        for (const written of [whole, inPieces])
+          assert.deepEqual(written, Buffer.concat([key, Buffer.from('\n'), bytes]));
+        continue;
+      }
+      const [read, readInPieces] = [whole, inPieces].map((written) => JSON.parse(written.toString()) as object);
+      const common = { key: 'key', version, expires: 1_800_000_000_000 };
+      assert.deepEqual(read, { ...common, value: bytes.toString() });
+      assert.deepEqual(readInPieces, { ...common, value64: bytes.toString('base64') });
+    }
+  }
 });
 
 test('RangeEntryReader hands on a large value in pieces, or passes over it', () => {

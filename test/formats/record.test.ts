@@ -4,17 +4,24 @@ import { Buffer } from 'node:buffer';
 import test from 'node:test';
 import fc from 'fast-check';
 import {
+  EXPIRY_BYTES,
+  hasSoundHeader,
+  headerBytesOf,
+  isGone,
   isIntact,
   isIntactInSteps,
   isTombstone,
+  readExpiry,
   readStamp,
   readVersion,
   RECORD_HEADER_BYTES,
   recordKinds,
   sealRecord,
   sealRecordInSteps,
+  writeExpiry,
+  type RecordView,
 } from '../../src/formats/record.ts';
-import { anyKey, anyStamp, anyValue, bytesOf, makeRecord } from './arbitraries.ts';
+import { anyExpiry, anyKey, anyStamp, anyValue, anyVersion, bytesOf, makeExpiring, makeRecord } from './arbitraries.ts';
 
 const key = Buffer.from('key');
 
@@ -29,6 +36,36 @@ test('a sealed record reads back as its stamp and is intact for its key', () => 
       assert.deepEqual(bytes.subarray(offset + RECORD_HEADER_BYTES, offset + length), value);
     }),
   );
+});
+
+test('a value that expires is gone from its instant on, and its expiry is a part of the record', () => {
+  fc.assert(
+    fc.property(anyKey, anyVersion, anyValue, anyExpiry, (ownKey, version, value, expiresAt) => {
+      const { bytes, offset, length } = makeExpiring(ownKey, { version, nodeId: 1 }, value, expiresAt);
+      assert.ok(isIntact(bytes, offset, length, ownKey));
+      assert.equal(readExpiry(bytes, offset), expiresAt);
+      assert.deepEqual(bytes.subarray(offset + headerBytesOf(bytes, offset), offset + length), value);
+      const isGoneAt = [expiresAt - 1, expiresAt].map((now) => isGone(bytes, offset, () => now));
+      assert.deepEqual(isGoneAt, [false, true]);
+      for (const shorter of [RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + EXPIRY_BYTES - 1]) {
+        assert.equal(hasSoundHeader(bytes, offset, shorter), false);
+      }
+      writeExpiry(bytes, offset, expiresAt + 1);
+      assert.equal(isIntact(bytes, offset, length, ownKey), false);
+      writeExpiry(bytes, offset, Number.NaN);
+      assert.equal(hasSoundHeader(bytes, offset, length), false);
+    }),
+  );
+});
+
+test('a tombstone is gone at any time, and a value without an expiry never', () => {
+  const stamp = { version: 7, nodeId: 3 };
+  const [value, tombstone] = [recordKinds.value, recordKinds.tombstone].map((kind) =>
+    makeRecord(key, { ...stamp, kind }, Buffer.alloc(0)),
+  );
+  const goneAt = (view: RecordView | undefined, now: number): boolean =>
+    view !== undefined && isGone(view.bytes, view.offset, () => now);
+  assert.deepEqual([goneAt(value, Infinity), goneAt(tombstone, 0)], [false, true]);
 });
 
 test('sealing touches no byte outside the header', () => {

@@ -4,12 +4,12 @@ import { Buffer } from 'node:buffer';
 import test from 'node:test';
 import fc from 'fast-check';
 import { outcomeCodes, replyCodeMax, replyCodes, type OutcomeCode } from '../../src/formats/codes.ts';
-import { RECORD_HEADER_BYTES, sealRecord } from '../../src/formats/record.ts';
+import { EXPIRY_BYTES, headerBytesOf, RECORD_HEADER_BYTES, recordKinds, sealRecord } from '../../src/formats/record.ts';
 import {
   allocateRecord,
   allocateReply,
   failedReply,
-  FOUND_VERSION_BYTES,
+  FOUND_HEAD_BYTES,
   FrameWriter,
   announcementOf,
   announcedBytes,
@@ -24,11 +24,13 @@ import {
   type Reply,
 } from '../../src/formats/reply.ts';
 import {
+  anyExpiry,
   anyKey,
   anyStamp,
   anyUint32,
   anyValue,
   bytesOf,
+  makeExpiring,
   makeRecord,
   mangled,
   plain,
@@ -61,16 +63,20 @@ const anyOutcome = fc
       tally: fc.record({ acks: fc.integer({ min: 0, max: 64 }), failures: fc.integer({ min: 0, max: 64 }) }, plain),
       value: anyValue,
       version: fc.maxSafeNat(),
+      expiresAt: fc.constantFrom(0, 1_700_000_000_000),
     },
     plain,
   )
-  .map((outcome) => (outcome.code === outcomeCodes.found ? outcome : { ...outcome, value: noValue, version: 0 }));
+  .map((outcome) => {
+    return outcome.code === outcomeCodes.found ? outcome : { ...outcome, value: noValue, version: 0, expiresAt: 0 };
+  });
 interface SampleOutcome {
   readonly tag: number;
   readonly code: OutcomeCode;
   readonly tally: { readonly acks: number; readonly failures: number };
   readonly value: Buffer;
   readonly version: number;
+  readonly expiresAt: number;
 }
 
 test('a frame of any replies reads back as the same replies in the same order', () => {
@@ -108,7 +114,7 @@ test('a record reply takes only the given length of a longer source', () => {
 });
 
 test('a large record is announced with its header and its size, between others', () => {
-  const headers = bytesOf(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + 9);
+  const headers = anyHeaded(RECORD_HEADER_BYTES + 9);
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 0xffffffff }), fc.nat(64), headers, (announced, sizeHint, record) => {
       const writer = new FrameWriter(sizeHint);
@@ -122,14 +128,15 @@ test('a large record is announced with its header and its size, between others',
       );
       const { bytes, offset } = replies[1] as Reply;
       assert.equal(announcedBytes(replies[1] as Reply), announced);
-      assert.deepEqual(bytes.subarray(offset, offset + RECORD_HEADER_BYTES), record.subarray(0, RECORD_HEADER_BYTES));
+      const headerBytes = headerBytesOf(record, 0);
+      assert.deepEqual(bytes.subarray(offset, offset + headerBytes), record.subarray(0, headerBytes));
     }),
   );
 });
 
 test('a record reply can be reduced to what announces it', () => {
   fc.assert(
-    fc.property(bytesOf(RECORD_HEADER_BYTES, 100), (record) => {
+    fc.property(anyHeaded(100), (record) => {
       const writer = new FrameWriter(0);
       writer.reply(replyCodes.absent);
       writer.replyRecord(record, record.length);
@@ -139,19 +146,22 @@ test('a record reply can be reduced to what announces it', () => {
       );
       assert.deepEqual({ ...announced, bytes: announcement.bytes, offset: 0 }, announcement);
       assert.equal(announcedBytes(announcement), record.length);
-      assert.deepEqual(announcement.bytes.subarray(0, RECORD_HEADER_BYTES), record.subarray(0, RECORD_HEADER_BYTES));
+      const headerBytes = headerBytesOf(record, 0);
+      assert.deepEqual(announcement.bytes.subarray(0, headerBytes), record.subarray(0, headerBytes));
     }),
   );
 });
 
 test('an outcome is the same with a record of its own memory and with a copied one, wherever it stands', () => {
-  const placed = fc.tuple(bytesOf(0, 2000), fc.maxSafeNat(), fc.nat(40), fc.nat(600), fc.boolean());
+  const anyRecord = fc.tuple(bytesOf(0, 2000), fc.maxSafeNat(), fc.option(anyExpiry, { nil: 0 }));
+  const placed = fc.tuple(anyRecord, fc.nat(40), fc.nat(600), fc.boolean());
   fc.assert(
-    fc.property(placed, ([value, version, before, behind, isFirst]) => {
+    fc.property(placed, ([[value, version, expiresAt], before, behind, isFirst]) => {
       const written = [true, false].map((isOwn) => {
-        const length = RECORD_HEADER_BYTES + value.length;
+        const sealed = expiresAt === 0 ? recordOf(value, version) : expiringOf(value, version, expiresAt);
+        const { length } = sealed;
         const memory = Buffer.allocUnsafeSlow(before + length + behind);
-        recordOf(value, version).copy(memory, before);
+        sealed.copy(memory, before);
         const record = { bytes: memory.subarray(before >> 1), offset: before - (before >> 1), length };
         const writer = new FrameWriter(0, OUTCOME_FRAME_HEADER_BYTES);
         if (!isFirst) writer.outcome(1, outcomeCodes.missing, { acks: 1, failures: 0 });
@@ -162,7 +172,7 @@ test('an outcome is the same with a record of its own memory and with a copied o
       });
       assert.deepEqual(written[0], written[1]);
       const [found] = decodeOutcomes(written[0] as Buffer).outcomes.filter(({ tag }) => tag === 7);
-      assert.deepEqual([found?.value, found?.version], [value, version]);
+      assert.deepEqual([found?.value, found?.version, found?.expiresAt], [value, version, expiresAt]);
     }),
   );
 });
@@ -327,8 +337,8 @@ function sampleOf(reply: Reply): { code: number; record: Buffer | undefined } {
 
 function encodeOutcomes(outcomes: readonly SampleOutcome[], newest: number, sizeHint: number): Buffer {
   const writer = new FrameWriter(sizeHint, OUTCOME_FRAME_HEADER_BYTES);
-  for (const { tag, code, tally, value, version } of outcomes) {
-    const bytes = recordOf(value, version);
+  for (const { tag, code, tally, value, version, expiresAt } of outcomes) {
+    const bytes = expiresAt === 0 ? recordOf(value, version) : expiringOf(value, version, expiresAt);
     if (code === outcomeCodes.found) writer.found(tag, tally, { bytes, offset: 0, length: bytes.length });
     else writer.outcome(tag, code, tally);
   }
@@ -341,14 +351,28 @@ function recordOf(value: Buffer, version: number): Buffer {
   return record;
 }
 
+function expiringOf(value: Buffer, version: number, expiresAt: number): Buffer {
+  return recordBytes(makeExpiring(Buffer.from('key'), { version, nodeId: 1 }, value, expiresAt));
+}
+
+/** Bytes whose beginning tells how long a record's header is, and are that long at least. */
+function anyHeaded(lengthMax: number): fc.Arbitrary<Buffer> {
+  const kindOffset = 16;
+  return bytesOf(RECORD_HEADER_BYTES, lengthMax).map((bytes) => {
+    if (bytes.length < RECORD_HEADER_BYTES + EXPIRY_BYTES) bytes[kindOffset] = 0;
+    else bytes[kindOffset] = (bytes[kindOffset] as number) & recordKinds.expiring;
+    return bytes;
+  });
+}
+
 function outcomeBytes({ code, value }: SampleOutcome): number {
-  return OUTCOME_HEADER_BYTES + (code === outcomeCodes.found ? FOUND_VERSION_BYTES + value.length : 0);
+  return OUTCOME_HEADER_BYTES + (code === outcomeCodes.found ? FOUND_HEAD_BYTES + value.length : 0);
 }
 
 function decodeOutcomes(bytes: Buffer): { outcomes: SampleOutcome[]; newest: number } {
   const outcomes: SampleOutcome[] = [];
-  const newest = visitOutcomes(bytes, (tag, code, tally, value, version) => {
-    outcomes.push({ tag, code, tally, value: Buffer.from(value), version });
+  const newest = visitOutcomes(bytes, (tag, code, tally, value, version, expiresAt) => {
+    outcomes.push({ tag, code, tally, value: Buffer.from(value), version, expiresAt });
   });
   return { outcomes, newest };
 }

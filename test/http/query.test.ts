@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseEntityQuery } from '../../src/http/query.ts';
 
-const limits = { keyBytesMax: 10, nodeCount: 5, replicationFactor: 3, consistency: 'quorum' } as const;
+const limits = {
+  keyBytesMax: 10,
+  nodeCount: 5,
+  replicationFactor: 3,
+  consistency: 'quorum',
+  ttlMsMax: 86_400_000,
+} as const;
 
 /** Query, then key, acks and replicas. */
 const accepted: readonly (readonly [string, string, number, number])[] = [
@@ -58,6 +64,10 @@ const refused: readonly (readonly [string, string])[] = [
   ['id=a&consistency=', 'bad-quorum'],
   ['id=a&consistency=Strict', 'bad-quorum'],
   ['id=a&consistency=strict&consistency=strict', 'bad-quorum'],
+  ...['', '0', '-1', '1.5', '1e3', ' 1', '0x1', 'never', '86400001', '99999999999999999999'].map(
+    (ttl) => [`id=a&ttl=${ttl}`, 'bad-ttl'] as const,
+  ),
+  ['id=a&ttl=1&ttl=1', 'bad-ttl'],
   ['id=a&replica=1/2', 'bad-parameter'],
   ['id=a&constructor=1', 'bad-parameter'],
   ['ID=a', 'bad-parameter'],
@@ -69,6 +79,17 @@ test('parseEntityQuery() reads the key and the quorum', () => {
     const parsed = parseEntityQuery(query, limits);
     assert.ok('key' in parsed, `${query}: ${JSON.stringify(parsed)}`);
     assert.deepEqual([parsed.key.toString('utf8'), parsed.quorum], [key, { acksRequired, replicaCount }], query);
+  }
+});
+
+test('parseEntityQuery() reads how long a value is to last, up to the bound', () => {
+  for (const [query, ttlMs] of [
+    ['id=a', undefined],
+    ['id=a&ttl=1', 1],
+    ['ttl=086400000&id=a', 86_400_000],
+  ] as const) {
+    const parsed = parseEntityQuery(query, limits);
+    assert.deepEqual('problem' in parsed ? parsed : parsed.ttlMs, ttlMs, query);
   }
 });
 

@@ -116,7 +116,11 @@ export class Life implements LifeView {
       sequential: plan.mode === 'sync',
       turn,
       versions: this.versions,
-      time: { now: () => world.loop.now, after: (ms, run) => this.afterUnless(ms, run) },
+      time: {
+        now: () => world.loop.now,
+        wallMs: () => wallMicros() / 1000,
+        after: (ms, run) => this.afterUnless(ms, run),
+      },
       timeoutMs: this.timeoutMs,
       readRepair: rules.readRepair,
       stampAbove: (above, give) => this.#stampAbove(above, give),

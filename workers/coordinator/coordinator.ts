@@ -174,6 +174,7 @@ export class Coordinator {
     const frame = new PendingFrame(readEntries(bytes), {
       deadlineAt: now + timeoutMs - waitedMs,
       versions,
+      wallMs: time.wallMs,
       readRepair,
       self: topology.selfIndex,
       inTurn: sequential ? this.#replicasOf : undefined,
@@ -191,11 +192,8 @@ export class Coordinator {
     this.#flush();
     const first = mine.every(({ round }) => round === 'first') ? mine : mine.filter(({ round }) => round === 'first');
     if (first.length > 0) this.#askSelf(task, first);
-    if (first.length < mine.length)
-      this.#askSelf(
-        task,
-        mine.filter(({ round }) => round !== 'first'),
-      );
+    const others = first === mine ? [] : mine.filter(({ round }) => round !== 'first');
+    if (others.length > 0) this.#askSelf(task, others);
   }
 
   #flush(): void {

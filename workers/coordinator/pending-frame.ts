@@ -15,7 +15,7 @@ import {
 } from '../../src/formats/codes.ts';
 import { isStrict, tagOf, type Entry } from '../../src/formats/frame.ts';
 import { isReplyTo } from '../../src/formats/peer-entry.ts';
-import { isLargeRecord, isTombstone, type Version } from '../../src/formats/record.ts';
+import { isGone, isLargeRecord, type Version } from '../../src/formats/record.ts';
 import {
   announcedBytes,
   announcesRecord,
@@ -81,6 +81,8 @@ export interface FrameRules extends LargeReadRules {
   /** When what has no outcome times out, milliseconds of the clock that `expire` is told of. */
   readonly deadlineAt: number;
   readonly versions: Pick<SeenVersions, 'newest' | 'seeRecord'>;
+  /** Milliseconds since 1970: what has expired by then is missing. */
+  readonly wallMs: () => number;
   /** Mode `sync`: an operation's replicas in the order in which they are asked. Otherwise all are asked at once. */
   readonly inTurn: ((operation: PendingOperation) => readonly number[]) | undefined;
 }
@@ -254,11 +256,17 @@ export class PendingFrame {
       return nothing;
     }
     const target = operation.writeBack?.target ?? newest;
-    if (announcesRecord(target.code)) return nothing;
     const holders = countHolders(replies, target);
-    if (holders < quorum.acksRequired && this.#writesBack(operation)) return this.#agree(operation, target, holders);
+    const isAgreed = holders >= quorum.acksRequired || !this.#writesBack(operation);
+    // The value of one that is gone is only read for those who lack it.
+    if (announcesRecord(target.code) && !(isAgreed && this.#isGone(target))) return nothing;
+    if (!isAgreed) return this.#agree(operation, target, holders);
     this.#settleRead(operation, target);
     return nothing;
+  }
+
+  #isGone({ bytes, offset }: Reply): boolean {
+    return isGone(bytes, offset, this.#rules.wallMs);
   }
 
   #writesBack({ entry }: PendingOperation): boolean {
@@ -290,7 +298,7 @@ export class PendingFrame {
   }
 
   #settleRead(operation: PendingOperation, newest: Reply | undefined): void {
-    if (newest === undefined || !holdsRecord(newest.code) || isTombstone(newest.bytes, newest.offset)) {
+    if (newest === undefined || !holdsRecord(newest.code) || this.#isGone(newest)) {
       return this.#settle(operation, outcomeCodes.missing);
     }
     if (!isForOutcomeOnly(operation, newest, this.#rules)) return this.#settleFound(operation, newest);

@@ -3,6 +3,8 @@
 export interface Time {
   /** Milliseconds that never go back. */
   readonly now: () => number;
+  /** Milliseconds since 1970, by the machine's clock. */
+  readonly wallMs: () => number;
   /** Calls `run` once, after so many milliseconds; what it returns calls that off. */
   readonly after: (ms: number, run: () => void) => () => void;
 }
@@ -10,6 +12,7 @@ export interface Time {
 /** The machine's monotonic clock and Node's timers. */
 export const systemTime: Time = {
   now: () => performance.now(),
+  wallMs: () => Date.now(),
   after: (ms, run) => {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);

@@ -9,7 +9,7 @@ import { Buffer } from 'node:buffer';
 import { isRangeComplete, type RangeEnd } from '../../src/domain/range.ts';
 import type { RangeEntry, RangeFormat } from '../../src/formats/range-format.ts';
 import { selectNext } from '../../src/domain/range-merge.ts';
-import { isTombstone } from '../../src/formats/record.ts';
+import { isGone } from '../../src/formats/record.ts';
 import type { RangeSource } from '../ground/range-source.ts';
 
 /** Why a scan stands still: its page is full, its time is up, or a source waits for its peer. */
@@ -20,8 +20,10 @@ export interface RangeScanOptions {
   readonly sources: readonly RangeSource[];
   readonly format: RangeFormat;
   readonly limit: number | undefined;
-  /** A peer's coordinator needs them to hide older records. */
+  /** A peer's coordinator needs them, and what has expired, to hide older records. */
   readonly withTombstones: boolean;
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number;
   /** Copies of each record; so many sources must not fail. */
   readonly replicationFactor: number;
   /** Sees the version of a record; false where it is too far in the future to be shown, or to hide others. */
@@ -65,14 +67,14 @@ export class RangeScan {
 
   /** The whole scan. Nothing is allocated for a small record: the steps that can stop are entered when they have to. */
   *steps(): Generator<Stop, RangeEnd> {
-    const { sources, limit, withTombstones, format } = this.#options;
+    const { sources, limit, withTombstones, format, wallMs } = this.#options;
     for (let count = 1; ; count++) {
       while (!this.#takeHeads()) yield* this.#awaitHeads();
       if (this.#failed > 0 && !this.#isComplete) return this.#shortage();
       const source = sources[selectNext(this.#heads, this.#sameKey)];
       if (source === undefined) return { kind: 'complete', next: undefined };
       const { entry } = source;
-      if (withTombstones || !isTombstone(entry.bytes, entry.offset)) {
+      if (withTombstones || !isGone(entry.bytes, entry.offset, wallMs)) {
         if (this.records === limit) return { kind: 'complete', next: keyOf(entry) };
         const fault = format.fault?.(entry);
         if (fault !== undefined) return { kind: 'unwritable', detail: fault };

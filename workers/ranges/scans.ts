@@ -8,6 +8,7 @@ import { type RangeBounds, encodeBounds } from '../../src/formats/range-bounds.t
 import type { RangeRequest } from '../../src/domain/range.ts';
 import { clientFormat, entriesFormat, type RangeFormat } from '../../src/formats/range-format.ts';
 import type { RangeSource } from '../ground/range-source.ts';
+import { systemTime } from '../ground/time.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
 import type { PeerClient } from '../peers/peer-client.ts';
 import type { Store } from '../store/store.ts';
@@ -128,8 +129,9 @@ export class RangeScans {
     }
     // What a peer asks for is judged there, by one clock for all nodes' records.
     const accepts = kind === 'peer' ? () => true : (bytes: Buffer, at: number) => versions.seeRecord(bytes, at);
-    const options = { sources, format, limit, withTombstones: kind === 'peer', replicationFactor, accepts };
-    return { scan: new RangeScan(options, this.#turns.slice), sources };
+    const withTombstones = kind === 'peer';
+    const options = { sources, format, limit, withTombstones, replicationFactor, accepts };
+    return { scan: new RangeScan({ ...options, wallMs: systemTime.wallMs }, this.#turns.slice), sources };
   }
 
   #openOwn(bounds: RangeBounds, wake: () => void): RangeSource {

@@ -10,7 +10,6 @@ import { ownerOf } from '../../src/domain/owners.ts';
 import { replyCodes } from '../../src/formats/codes.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
 import { allocateFrame, readEntries, type Entry } from '../../src/formats/frame.ts';
-import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { FrameWriter, holdsRecord, readReplies, REPLY_HEADER_BYTES, type Reply } from '../../src/formats/reply.ts';
 import type { ReplicaMarks } from '../../src/waits/wait-marks.ts';
 import type { AnswerSibling, Siblings } from '../ground/siblings.ts';
@@ -97,7 +96,7 @@ function replyBytes(reply: Reply | undefined, announces: boolean): Buffer {
   if (!announces || !holdsRecord(code)) return bytes.subarray(offset - REPLY_HEADER_BYTES, offset + length);
   const writer = new FrameWriter(0);
   const announcing = code === replyCodes.record ? replyCodes.large : replyCodes.recoveringLarge;
-  writer.replyLarge(bytes.subarray(offset, offset + RECORD_HEADER_BYTES), length, announcing);
+  writer.replyLarge(bytes.subarray(offset, offset + length), length, announcing);
   return writer.finish();
 }
 

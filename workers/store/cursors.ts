@@ -9,7 +9,7 @@ import { Buffer } from 'node:buffer';
 import type { RangeBounds } from '../../src/formats/range-bounds.ts';
 import { copyBytes, type RangeEntry } from '../../src/formats/range-format.ts';
 import { hasLargeKind } from '../../src/formats/large-head.ts';
-import { RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
+import { headerBytesOf } from '../../src/formats/record.ts';
 import { compareKeys } from '../../src/domain/range-merge.ts';
 import { orderedKey, type LayerSnapshot } from './memtable.ts';
 
@@ -132,7 +132,7 @@ export function layerCursor(layer: LayerSnapshot, { start, end, keysOnly }: Rang
       entry.keyStart = keyStart;
       entry.keyEnd = entry.offset = keyEnd;
       const isHeader = keysOnly && !hasLargeKind(image, keyEnd);
-      entry.length = entry.recordBytes = isHeader ? RECORD_HEADER_BYTES : recordEnd - keyEnd;
+      entry.length = entry.recordBytes = isHeader ? headerBytesOf(image, keyEnd) : recordEnd - keyEnd;
       return 'entry';
     },
     close: () => undefined,

@@ -25,7 +25,7 @@ export class LargeValues {
   /** Reads the whole record for a head, a chunk a turn; `undefined` where chunks are missing. */
   async read(head: Buffer, transaction: ReadTransaction): Promise<Buffer | undefined> {
     const record = allocateRecord(RECORD_HEADER_BYTES + valueBytesOf(head));
-    recordHeaderOf(head).copy(record);
+    recordHeaderOf(head).copy(record, 0, 0, RECORD_HEADER_BYTES);
     const setId = setIdOf(head);
     for (let at = RECORD_HEADER_BYTES, number = 0; at < record.length; number++) {
       const chunk = this.chunks.get(chunkKey(setId, number), { transaction });

@@ -8,7 +8,7 @@
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import type { RangeEntry } from '../../src/formats/range-format.ts';
-import { isIntact, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
+import { EXPIRY_BYTES, headerBytesOf, isIntact, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { chunkCount, isLargeHead, recordHeaderOf, valueBytesOf } from '../../src/formats/large-head.ts';
 import type { RangeSource, SourceState } from '../ground/range-source.ts';
 import { emptyEntry, type EntryCursor } from './cursors.ts';
@@ -57,7 +57,7 @@ export class StoreRange implements RangeSource {
       const { entry } = this;
       const key = this.#key();
       if (!cursor.isChecked && isIntact(entry.bytes, entry.offset, entry.length, key)) {
-        if (keysOnly) entry.length = entry.recordBytes = RECORD_HEADER_BYTES;
+        if (keysOnly) entry.length = entry.recordBytes = headerBytesOf(entry.bytes, entry.offset);
         this.state = 'entry';
         return;
       }
@@ -90,7 +90,11 @@ export class StoreRange implements RangeSource {
   }
 
   takeValue(): Buffer | undefined {
-    return this.hasValue ? this.#readChunk(this.#taken++) : undefined;
+    if (!this.hasValue) return undefined;
+    const chunk = this.#readChunk(this.#taken++);
+    const isBehindExpiry = this.#taken === 1 && this.entry.length > RECORD_HEADER_BYTES;
+    // The header was shown with the expiry, which is in the first chunk, too.
+    return isBehindExpiry ? chunk?.subarray(EXPIRY_BYTES) : chunk;
   }
 
   close(): void {
@@ -120,16 +124,16 @@ export class StoreRange implements RangeSource {
     const header = recordHeaderOf(head);
     entry.bytes = header;
     entry.offset = 0;
-    entry.length = RECORD_HEADER_BYTES;
+    entry.length = header.length;
     if (this.#options.keysOnly) {
-      entry.recordBytes = RECORD_HEADER_BYTES;
+      entry.recordBytes = header.length;
       this.state = 'entry';
       return;
     }
     entry.recordBytes = RECORD_HEADER_BYTES + valueBytesOf(head);
     this.isLarge = true;
     this.#checked = this.#taken = 0;
-    this.#sum = crc32(header.subarray(4), crc32(this.#key()));
+    this.#sum = crc32(header.subarray(4, RECORD_HEADER_BYTES), crc32(this.#key()));
     this.state = 'working';
   }
 

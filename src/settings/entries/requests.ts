@@ -7,6 +7,7 @@ function clientBytesDefault(others: Others): number {
   return Math.max(others.valueBytesMax, shareOfMemory(others, 8, 256 * MIB));
 }
 
+const YEAR_MS = 365 * 86_400_000;
 const clientBytesWords = '256MiB, or an eighth of the memory that the process may have';
 
 export const requestsEntries = {
@@ -31,6 +32,13 @@ export const requestsEntries = {
     neededBy: 'both',
     range: [1, 256 * MIB],
     default: 16 * MIB,
+  }),
+  ttlMsMax: duration({
+    why: 'Longest time after which a value may expire (ttl of a PUT); past it 400',
+    choose: 'The longest that your clients should ask for: what expires later than anybody thinks of is a leak',
+    neededBy: 'node',
+    range: [1, 100 * YEAR_MS],
+    default: 10 * YEAR_MS,
   }),
   bodyBytesInFlightMax: size({
     why: 'Bytes of request bodies that have come and are not yet answered, together; past it 503',

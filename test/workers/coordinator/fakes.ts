@@ -16,6 +16,8 @@ export class FakeTime implements Time {
 
   readonly now = (): number => this.#now;
 
+  readonly wallMs = this.now;
+
   readonly after = (ms: number, run: () => void): (() => void) => {
     const timer = { at: this.#now + ms, run };
     this.#timers.push(timer);

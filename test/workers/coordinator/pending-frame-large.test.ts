@@ -8,7 +8,7 @@ import { largeValueBytes } from '../../../src/formats/record.ts';
 import { failedReply, type Reply } from '../../../src/formats/reply.ts';
 import type { Decision, PendingFrame } from '../../../workers/coordinator/pending-frame.ts';
 import type { PendingOperation } from '../../../workers/coordinator/pending-operation.ts';
-import { absent, announced, frameBytes, outcomesIn, pendingFrame, recordOf, versionOf } from './samples.ts';
+import { absent, announced, expiringOf, frameBytes, outcomesIn, pendingFrame, recordOf, versionOf } from './samples.ts';
 
 const nothing = { do: 'nothing' };
 const recordBytes = 1_000_000;
@@ -114,6 +114,23 @@ test('one replica is asked, and not before the quorum is met', () => {
   assert.deepEqual(frame.take(operation, 2, recordOf(1)), nothing);
   assert.equal(operation.state, 'complete');
   assert.deepEqual(outcomeOf(frame), { code: outcomeCodes.found, value: 'value 1' });
+});
+
+test('a large value that has expired is missing without being read, and read only for a replica that lacks it', () => {
+  const expired = announced(1, recordBytes, expiringOf(1, 5000));
+  const frameOf = (readRepair: ReadRepair): PendingFrame =>
+    pendingFrame(frameBytes(1, 0, { acksRequired: 2, replicaCount: 3 }), { readRepair, wallMs: () => 5000 });
+  const frame = frameOf('background');
+  for (const node of [2, 1]) assert.deepEqual(frame.take(operationOf(frame), node, expired), nothing);
+  assert.equal(outcomeOf(frame).code, outcomeCodes.missing);
+  assert.deepEqual(frame.take(operationOf(frame), 0, absent), askLarge(2));
+  const blocking = frameOf('blocking');
+  blocking.take(operationOf(blocking), 2, expired);
+  assert.deepEqual(
+    blocking.take(operationOf(blocking), 1, absent),
+    askLarge(2),
+    'a later read is to find it gone, too',
+  );
 });
 
 test("this node's own replica is asked before others, and another where it cannot give what it announced", () => {

@@ -8,6 +8,7 @@ import type { PendingOperation } from '../../../workers/coordinator/pending-oper
 import {
   absent,
   applied,
+  expiringOf,
   frameBytes,
   full,
   outcomesIn,
@@ -55,6 +56,16 @@ test('a read settles at its quorum by the newest record, whichever came first', 
     takeAll(frame, replies);
     assert.deepEqual(endOf(frame), [{ tag: 0, code: outcomeCodes.found, value: 'new' }]);
   }
+});
+
+test('a newest value that has expired is missing, and found before', () => {
+  const outcomeAt = (now: number): Settled | undefined => {
+    const frame = pendingFrame(frameBytes(1, 0, quorum), { wallMs: () => now });
+    takeAll(frame, [recordOf(1), expiringOf(2, 5000)]);
+    return endOf(frame)[0];
+  };
+  assert.deepEqual(outcomeAt(4999), { tag: 0, code: outcomeCodes.found, value: 'value 2' });
+  assert.deepEqual(outcomeAt(5000), { tag: 0, code: outcomeCodes.missing, value: '' });
 });
 
 test('a newest tombstone or nothing at all is missing', () => {

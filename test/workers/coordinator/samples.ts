@@ -11,6 +11,7 @@ import {
   type Quorum,
 } from '../../../src/formats/frame.ts';
 import {
+  EXPIRY_BYTES,
   readVersion,
   RECORD_HEADER_BYTES,
   recordKinds,
@@ -40,9 +41,16 @@ export function tombstoneOf(version: number): Reply {
   return sealed(version, '', recordKinds.tombstone);
 }
 
+/** The record of a version that expires, milliseconds since 1970. */
+export function expiringOf(version: number, expiresAt: number): Reply {
+  const expiry = Buffer.alloc(EXPIRY_BYTES);
+  expiry.writeDoubleLE(expiresAt);
+  return sealed(version, `${expiry.toString('latin1')}value ${version}`, recordKinds.expiring);
+}
+
 function sealed(version: number, value: string, kind: RecordKind): Reply {
   const bytes = Buffer.alloc(RECORD_HEADER_BYTES + value.length);
-  bytes.write(value, RECORD_HEADER_BYTES);
+  bytes.write(value, RECORD_HEADER_BYTES, 'latin1');
   sealRecord(bytes, 0, value.length, key, { version: firstVersion + version, nodeId: 1, kind });
   return { code: replyCodes.record, bytes, offset: 0, length: bytes.length };
 }
@@ -55,9 +63,9 @@ export function superseded(version: number): Reply {
 }
 
 /** The reply that announces the record of a version, with so many bytes. */
-export function announced(version: number, recordBytes: number): Reply {
+export function announced(version: number, recordBytes: number, record = recordOf(version)): Reply {
   const writer = new FrameWriter(0);
-  writer.replyLarge(recordOf(version).bytes, recordBytes);
+  writer.replyLarge(record.bytes, recordBytes);
   return readReplies(writer.finish())[0] as Reply;
 }
 
@@ -92,6 +100,7 @@ export function pendingFrame(bytes: Buffer, rules: Partial<FrameRules> = {}): Pe
   const versions = versionsUpTo(100);
   return new PendingFrame(readEntries(bytes), {
     deadlineAt: 1000,
+    wallMs: () => 0,
     versions,
     readRepair: 'background',
     self: 0,
