@@ -1,10 +1,14 @@
 /** What a node's store is to the disk: for `/v0/status`, so that a report of a measurement can say on what it was made. */
 import { readdir, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 
 export interface StoreFacts {
   /** Of the disk that its files take. */
   readonly bytes: number;
+  /** Of these, its log's. */
+  readonly logBytes: number;
+  /** What the disk has left for this process's user. */
+  readonly freeBytes: number;
   /** `ext4`; the number that the system has for it if that is not known here. */
   readonly fileSystem: string;
 }
@@ -30,10 +34,18 @@ export async function storeFacts(directory: string): Promise<StoreFacts | null> 
     const names = await readdir(directory, { recursive: true });
     // A file that goes meanwhile takes nothing.
     const files = await Promise.all(names.map((name) => stat(join(directory, name)).catch(() => undefined)));
-    const bytes = files.reduce((sum, file) => sum + (file?.isFile() === true ? file.blocks * statBlockBytes : 0), 0);
-    const { type } = await statfs(directory);
-    return { bytes, fileSystem: fileSystems[type] ?? `0x${type.toString(16)}` };
+    const taken = files.map((file) => (file?.isFile() === true ? file.blocks * statBlockBytes : 0));
+    const sum = (counts: (name: string) => boolean): number =>
+      taken.reduce((total, bytes, at) => total + (counts(names[at] ?? '') ? bytes : 0), 0);
+    const { type, bavail, bsize } = await statfs(directory);
+    const sizes = { bytes: sum(() => true), logBytes: sum(isOfLog), freeBytes: bavail * bsize };
+    return { ...sizes, fileSystem: fileSystems[type] ?? `0x${type.toString(16)}` };
   } catch {
     return null;
   }
+}
+
+/** Whether a file in the data directory is one of its log's (workers/store/log-files.ts). */
+function isOfLog(name: string): boolean {
+  return name.startsWith(`log${sep}`);
 }
