@@ -146,6 +146,11 @@ export class NodeStanding {
     });
   }
 
+  /** What a peer that is up says of its store; undefined of one that is not, or has not said it yet. */
+  standingOf(url: string): Standing['kind'] | undefined {
+    return this.#peers.get(url)?.claim.standing.kind;
+  }
+
   /** Why the node is not ready, as far as its standing goes; undefined where it is. */
   get hindrance(): 'recovering' | 'refused' | undefined {
     if (this.refusal !== undefined) return 'refused';

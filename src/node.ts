@@ -1,6 +1,6 @@
 /**
  * The composition root: builds a node out of its parts, starts it in the right order and stops it without losing a
- * request.
+ * request. Before that, start-node.ts looks at what the machine gives it.
  *
  * Start: data directory, workers (store, replica port), client port (so that peers can ask who we are), peers found and
  * told, ready. Stop: not ready for a while, then no new connections, requests in flight answered, workers closed, store
@@ -9,14 +9,14 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as startTimer } from 'node:timers';
 import { setTimeout } from 'node:timers/promises';
-import { DataDirectory } from './data-directory.ts';
+import type { DataDirectory } from './data-directory.ts';
 import { NodeTime } from './node-time.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { Pulse } from './dispatch/pulse.ts';
 import { RangeDispatcher } from './dispatch/range-dispatcher.ts';
-import { WorkerPool, type WorkerPoolHandlers } from './dispatch/worker-pool.ts';
-import { KvorumError, messageOf } from './diagnostics/errors.ts';
-import { parseTopology, topologyDigest, type Topology } from './domain/topology.ts';
+import type { WorkerPool, WorkerPoolHandlers } from './dispatch/worker-pool.ts';
+import { messageOf, type KvorumError } from './diagnostics/errors.ts';
+import { topologyDigest, type Topology } from './domain/topology.ts';
 import { NodeStanding } from './node-standing.ts';
 import { StandingLink } from './standing-link.ts';
 import { replicaProtocol, type NodeDescription } from './protocol/nodes.ts';
@@ -30,61 +30,24 @@ import { RangeHandler } from './http/range.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
 import { ClientServer } from './http/server.ts';
 import type { Log } from './diagnostics/log.ts';
+import type { MetricFamily } from './metrics/metrics.ts';
 import { ProcessMetrics } from './metrics/process-metrics.ts';
 import { Profiler } from './profiler.ts';
-import { assertSafeBind, bindAddress, isOpenToAll } from './bind-address.ts';
+import { bindAddress, isOpenToAll } from './bind-address.ts';
 import { nodeFamilies } from './node-metrics.ts';
-import { clusterList, workerSettings } from './node-settings.ts';
+import { clusterList } from './node-settings.ts';
 import type { NodeSettings } from './settings/settings.ts';
-import { assertAddressSpace, currentLimits, openFilesProblem } from './resource-limits.ts';
 import { explainStanding, nodeStatus } from './status.ts';
 import { storeFacts } from './store-facts.ts';
 import { version } from './diagnostics/version.ts';
 import type { WaitPoints } from './waits/wait-recording.ts';
 import type { Arrivals } from './http/request.ts';
 
-export interface RunningNode {
-  readonly url: string;
-  /**
-   * Is not ready but serves on for `delayMs`; then answers what is in flight, closes the store and ends the workers.
-   */
-  stop(delayMs: number): Promise<void>;
-  /** Resolves to why, if the node cannot go on. */
-  readonly failed: Promise<KvorumError>;
-}
-
 /** By flag, those that are not at their defaults; the status tells them. */
-type ChangedSettings = Readonly<Record<string, string>>;
+export type ChangedSettings = Readonly<Record<string, string>>;
 
-/** Starts a node and resolves when it is ready. Throws a `KvorumError` that says what prevents it. */
-export async function startNode(settings: NodeSettings, log: Log, changed: ChangedSettings = {}): Promise<RunningNode> {
-  assertSafeBind(settings);
-  const limits = currentLimits();
-  assertAddressSpace(settings, limits);
-  const topology = parseTopology(settings.self, settings.cluster);
-  let directory = DataDirectory.open(settings.dataDirectory, settings.durability);
-  const openFiles = openFilesProblem(settings, limits);
-  if (openFiles !== undefined) log.warn('clients can use up all open files that this process may have', openFiles);
-  const { openMode } = directory;
-  if (openMode !== undefined) {
-    const fields = { directory: settings.dataDirectory, mode: openMode };
-    log.warn('other users of this machine have access to the data directory; chmod 700 ends that', fields);
-  }
-  const first = await tryStart({ settings, topology, directory, log, changed });
-  if (first !== 'older-store') return first;
-  const older = DataDirectory.open(settings.dataDirectory, settings.durability);
-  const aside = older.setAside();
-  older.close();
-  log.warn('the peers have seen a newer state of the store: it is set aside, and the node recovers without it', {
-    aside,
-  });
-  directory = DataDirectory.open(settings.dataDirectory, settings.durability);
-  const second = await tryStart({ settings, topology, directory, log, changed });
-  if (second === 'older-store') throw new KvorumError('store-foreign', 'The peers know a store that was made just now');
-  return second;
-}
-
-interface Beginning {
+/** What a node begins with. */
+export interface Beginning {
   readonly settings: NodeSettings;
   readonly topology: Topology;
   readonly directory: DataDirectory;
@@ -92,40 +55,8 @@ interface Beginning {
   readonly changed: ChangedSettings;
 }
 
-/** Starts the node; `older-store`: its peers have seen a newer state of its store, and nothing of it is open any more. */
-async function tryStart({
-  settings,
-  topology,
-  directory,
-  log,
-  changed,
-}: Beginning): Promise<RunningNode | 'older-store'> {
-  const pool = new WorkerPool({
-    settings: workerSettings(settings, topology, startNumber),
-    dispatch: settings.dispatch,
-    queueMax: settings.poolQueueMax,
-    tasksPerWorkerMax: settings.mode === 'sync' ? 1 : settings.operationsInFlightMax,
-    log,
-  });
-  let onFatal!: (error: KvorumError) => void;
-  const failed = new Promise<KvorumError>((resolve) => (onFatal = resolve));
-  try {
-    const node: Node = new Node({ settings, topology, pool, directory, log, changed });
-    await pool.start({ ...node.poolHandlers(), onFatal });
-    if (!(await node.start(onFatal))) {
-      await node.stop(0);
-      return 'older-store';
-    }
-    return { url: settings.self, failed, stop: (delayMs) => node.stop(delayMs) };
-  } catch (error) {
-    if (await pool.stop()) directory.markClean();
-    directory.close();
-    throw error;
-  }
-}
-
 /** The number of this process: what it acknowledges counts as long as peers see the same one. */
-const startNumber = randomInt(1, 2 ** 32);
+export const startNumber = randomInt(1, 2 ** 32);
 
 /** How long a start waits for the nodes that it is to form a cluster with, milliseconds. */
 const FORMING_MS_MAX = 1000;
@@ -133,11 +64,11 @@ const FORMING_MS_MAX = 1000;
 /** The methods whose requests are counted by their names. */
 const countedMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
 
-interface NodeParts extends Beginning {
+export interface NodeParts extends Beginning {
   readonly pool: WorkerPool;
 }
 
-class Node implements NodeView {
+export class Node implements NodeView {
   readonly #settings: NodeSettings;
   readonly #topology: Topology;
   readonly #pool: WorkerPool;
@@ -348,8 +279,10 @@ class Node implements NodeView {
     const { mode, durability, workers } = this.#settings;
     return nodeStatus({
       topology: this.#topology,
+      replicationFactor: clusterList(this.#settings, this.#topology).replicationFactor,
       state: this.state(),
       standing: this.#standing.describe(),
+      standingOf: (url) => this.#standing.standingOf(url),
       clock: this.#time.watch,
       settings: { mode, durability, workers },
       reports,
@@ -360,7 +293,7 @@ class Node implements NodeView {
     });
   }
 
-  async metrics() {
+  async metrics(): Promise<readonly MetricFamily[]> {
     const reports = await this.#pool.report();
     const connections = this.#server?.connections ?? { open: 0, accepted: 0 };
     return [

@@ -1,15 +1,25 @@
-/** What `GET /v0/status` says of a node and of the peers as its workers see them. */
+/**
+ * What `GET /v0/status` says of a node and of the peers as its workers see them. Each section is a function of its own in
+ * `status/`; here they are put together.
+ */
 import type { ClockWatch } from './clock-watch.ts';
 import type { StoreFacts } from './store-facts.ts';
+import type { Standing } from './domain/node-claim.ts';
 import type { Topology } from './domain/topology.ts';
 import type { StandingDescription } from './node-standing.ts';
-import type { PeerState, WorkerReport } from './protocol/workers.ts';
+import type { WorkerReport } from './protocol/workers.ts';
 import { version } from './diagnostics/version.ts';
+import { peersSection } from './status/peers.ts';
+import { quorumSection } from './status/quorum.ts';
 
 export interface StatusInput {
   readonly topology: Topology;
+  /** Replicas of each record. */
+  readonly replicationFactor: number;
   readonly state: string;
   readonly standing: StandingDescription;
+  /** What a peer that is up says of its store. */
+  readonly standingOf: (url: string) => Standing['kind'] | undefined;
   readonly clock: Pick<ClockWatch, 'status' | 'offsetOf'>;
   readonly settings: { readonly mode: string; readonly durability: string; readonly workers: number };
   readonly reports: readonly WorkerReport[];
@@ -23,43 +33,30 @@ export interface StatusInput {
 
 /** The status as JSON. */
 export function nodeStatus(input: StatusInput): Record<string, unknown> {
-  const {
-    topology,
-    state,
-    standing,
-    clock,
-    settings,
-    reports,
-    operationsInFlight,
-    mainOsThreadId,
-    store,
-    changedSettings,
-  } = input;
+  const { topology, replicationFactor, state, standing, clock, settings, reports, store } = input;
   const self = topology.nodes[topology.selfIndex];
+  const { standingOf } = input;
+  const cluster = peersSection({ topology, state, reports, offsetOf: (url) => clock.offsetOf(url), standingOf });
   return {
     node: { id: self?.id, url: self?.url, version },
     state,
     standing,
     ...settings,
-    changedSettings,
+    changedSettings: input.changedSettings,
     store,
     uptimeSeconds: Math.round(process.uptime()),
-    operationsInFlight,
+    operationsInFlight: input.operationsInFlight,
     clock: clock.status,
+    quorum: quorumSection(cluster, { own: standing.state, replicaCount: replicationFactor }),
     // With these numbers a reader finds each thread's account in the system (/proc/PID/task/TID).
     process: {
       pid: process.pid,
       threads: [
-        { thread: 'main', osThreadId: mainOsThreadId },
+        { thread: 'main', osThreadId: input.mainOsThreadId },
         ...reports.map(({ thread, osThreadId }) => ({ thread, osThreadId })),
       ],
     },
-    cluster: topology.nodes.map((node, index) => ({
-      url: node.url,
-      id: node.id,
-      self: index === topology.selfIndex,
-      ...(index === topology.selfIndex ? { state } : peerAsSeen(node.url, input)),
-    })),
+    cluster,
   };
 }
 
@@ -75,24 +72,4 @@ export function explainStanding(standing: StandingDescription): string {
     else lines.push(`${url}: ${isUp ? 'recovers or forms itself' : 'down'}`);
   }
   return lines.map((line) => `${line}\n`).join('');
-}
-
-interface PeerAsSeen {
-  readonly state: PeerState;
-  readonly error: string | undefined;
-  /** How far its clock is ahead of this node's. */
-  readonly clock: { readonly offsetMs: number; readonly errorMs: number } | undefined;
-}
-
-/** The worst that any worker sees: a peer is up only if every worker reaches it. */
-function peerAsSeen(url: string, { reports, clock }: StatusInput): PeerAsSeen {
-  const seen = reports.flatMap((report) => report.peers.filter((peer) => peer.url === url));
-  const worst =
-    seen.find((peer) => peer.state === 'down') ?? seen.find((peer) => peer.state === 'connecting') ?? seen[0];
-  const offset = clock.offsetOf(url);
-  return {
-    state: worst?.state ?? 'connecting',
-    error: worst?.error,
-    clock: offset && { offsetMs: offset.micros / 1000, errorMs: offset.errorMicros / 1000 },
-  };
 }

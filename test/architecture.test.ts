@@ -52,7 +52,8 @@ const rooms: Readonly<Record<string, string>> = {
   'src/dispatch': `${shared}, type src/settings`,
   'src/http': `${shared}, src/dispatch`,
   'src/profiler.ts': `${shared}, profiling/inside`,
-  src: `${shared}, type src/settings, src/dispatch, src/http, src/profiler.ts`,
+  'src/status': shared,
+  src: `${shared}, type src/settings, src/dispatch, src/http, src/profiler.ts, src/status`,
   'src/cli': `${shared}, src/settings, src/settings/kinds.ts, src/settings/entries, src/child-environment.ts, src/free-ports.ts, src`,
 
   // Load runs and profiles. They see nodes from outside: they import no part of http, dispatch or workers.

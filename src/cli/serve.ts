@@ -57,7 +57,10 @@ async function serve({ flags, environment }: Invocation): Promise<ExitCode> {
 /** Runs a node until `stopAsked` resolves or the node dies of itself. */
 async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): Promise<ExitCode> {
   // Loaded here, since the other commands need neither storage nor threads.
-  const [{ startNode }, { createLog }] = await Promise.all([import('../node.ts'), import('../diagnostics/log.ts')]);
+  const [{ startNode }, { createLog }] = await Promise.all([
+    import('../start-node.ts'),
+    import('../diagnostics/log.ts'),
+  ]);
   const node = await startNode(settings, createLog(settings.logLevel), changedSettings(settings));
   // Not earlier: V8 does not use Node's code cache if its flags differ from those that the cache was built with.
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${inlinedBytecodeBytesMax}`);

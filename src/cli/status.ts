@@ -1,184 +1,132 @@
 /**
  * `kvorum status`: the node asked, and each node of its cluster, as they describe themselves and each other. A node
- * that does not answer is a row like the others.
+ * that does not answer is a row like the others. What is shown besides the first table is the sections' affair.
  */
-import { Buffer } from 'node:buffer';
-import type { Flags } from '../settings/sources.ts';
-import { fieldOf, listFieldOf, parseJson, textFieldOf } from '../formats/foreign-json.ts';
-import {
-  clientOf,
-  clientOptions,
-  clientTimeoutMs,
-  nodeUrl,
-  readBody,
-  reportUnreachable,
-  type NodeClient,
-  type Unreachable,
-} from './client.ts';
+import { fieldOf } from '../formats/foreign-json.ts';
+import { clientOptions, nodeUrl, reportUnreachable } from './client.ts';
 import { outputOption, type Command, type Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
-import { paint, printable, renderTable, writeNotice, writeResult, type Style } from './output.ts';
+import {
+  paint,
+  printable,
+  renderColumns,
+  renderTable,
+  terminalWidth,
+  writeNotice,
+  writeResult,
+  type Style,
+} from './output.ts';
 import { outputFormat } from './parse.ts';
+import { askCluster, type NodeStatus } from './status-node.ts';
+import { isUp, peersSection } from './status-peers.ts';
+import { isQuorumAtRisk, quorumSection } from './status-quorum.ts';
+import type { StatusSection } from './status-section.ts';
+import { standingSection } from './status-standing.ts';
+import { storeSection } from './status-store.ts';
+import { watch, type Shown } from './status-watch.ts';
 
-interface PeerView {
-  readonly url: string;
-  readonly state: string;
-}
-
-/** One node as it answered; what it did not say is undefined. */
-interface NodeStatus {
-  readonly url: string;
-  readonly state: string;
-  readonly mode?: string | undefined;
-  readonly durability?: string | undefined;
-  readonly uptimeSeconds?: number | undefined;
-  readonly version?: string | undefined;
-  /** Digest of the node's list of nodes. */
-  readonly topology?: string | undefined;
-  readonly peers: readonly PeerView[];
-  /** Why it is not ready or does not vote, where it says so. */
-  readonly standing?: string | undefined;
-  /** How far its clock is ahead of the others', milliseconds. */
-  readonly clockOffMs?: number | undefined;
-  /** Why its clock lets it take no writes. */
-  readonly clockSkew?: string | undefined;
-  readonly error?: string;
-}
+/** In the order of the second table's columns and of the sentences below it. */
+const sections: readonly StatusSection[] = [storeSection, quorumSection, standingSection, peersSection];
 
 export const statusCommand: Command = {
   name: 'status',
   summary: 'Show the nodes of a cluster and how they see each other',
   usage: '[options]',
-  details: 'Exit code 0 if all nodes are ready, 5 if the node asked cannot be reached, 1 otherwise.',
+  details:
+    'Exit code 0 if all nodes are ready and no quorum is at risk, 5 if the node asked cannot be reached, 1 otherwise. ' +
+    'A quorum is at risk if one more node that is lost stops reads or writes of some key.',
   positionals: { min: 0, max: 0 },
-  options: [...clientOptions, outputOption],
-  examples: ['kvorum status', 'kvorum status --url http://localhost:8081 --output json'],
+  options: [
+    { flag: 'watch', about: 'Again every 2 s, until q or Ctrl-C; off a terminal as lines that begin with the time' },
+    ...clientOptions,
+    outputOption,
+  ],
+  examples: ['kvorum status', 'kvorum status --watch', 'kvorum status --url http://localhost:8081 --output json'],
   run: showStatus,
 };
 
 async function showStatus({ flags, environment }: Invocation): Promise<ExitCode> {
   const format = outputFormat(flags);
-  const askedUrl = nodeUrl(flags, environment);
-  const asked = await askNode(askedUrl, flags);
-  if (asked.kind === 'unreachable') return reportUnreachable(asked, { url: askedUrl });
-  const others = asked.status.peers.map((peer) => peer.url).filter((url) => url !== askedUrl);
-  const statuses = [asked.status, ...(await Promise.all(others.map((url) => statusOf(url, flags))))];
-  statuses.sort((a, b) => (a.url < b.url ? -1 : 1));
-  await writeResult(format === 'json' ? `${JSON.stringify({ nodes: statuses })}\n` : renderTable(tableOf(statuses)));
-  for (const { url, standing } of statuses) {
-    if (standing !== undefined) writeNotice(printable(`kvorum: ${url} ${standing}`));
+  const url = nodeUrl(flags, environment);
+  const isWatched = flags.get('watch') === true;
+  if (isWatched) return watch(async () => shown(await askCluster(url, flags), { url, isJson: format === 'json' }));
+  const found = await askCluster(url, flags);
+  if ('kind' in found) return reportUnreachable(found, { url });
+  await writeResult(format === 'json' ? `${JSON.stringify({ nodes: found.map(asJson) })}\n` : tables(found));
+  for (const line of notices(found)) writeNotice(`kvorum: ${line}`);
+  return exitCodeOf(found);
+}
+
+/** What `--watch` shows of one round. */
+function shown(
+  found: Awaited<ReturnType<typeof askCluster>>,
+  { url, isJson }: { readonly url: string; readonly isJson: boolean },
+): Shown {
+  const at = new Date().toISOString();
+  if ('kind' in found) {
+    const reason = printable(`Cannot reach ${url}: ${found.reason}`);
+    const line = isJson ? JSON.stringify({ at, error: reason }) : `${at} ${reason}`;
+    return { screen: `${reason}\n`, lines: [line], exitCode: exitCodes.unreachable };
   }
-  noticeDisagreement(statuses);
-  for (const one of statuses) noticeTrouble(one);
-  return statuses.every(isReady) ? exitCodes.ok : exitCodes.failure;
+  const sentences = notices(found);
+  const below = sentences.map((line) => renderColumns([[line]], { indent: '', width: terminalWidth() }));
+  const screen = `${tables(found)}\n${below.join('')}`;
+  const rows = found.map((one) => `${at} ${rowOf(one).concat(cellsOf(one)).join('  ')}`);
+  const lines = isJson
+    ? [JSON.stringify({ at, nodes: found.map(asJson) })]
+    : [...rows, ...sentences.map((line) => `${at} ${line}`)];
+  return { screen, lines, exitCode: exitCodeOf(found) };
 }
 
-type Asked = { readonly kind: 'answered'; readonly status: NodeStatus } | Unreachable;
-
-async function askNode(url: string, flags: Flags): Promise<Asked> {
-  await using client = await clientOf(url, clientTimeoutMs(flags));
-  const [status, description] = await Promise.all([askJson(client, '/v0/status'), askJson(client, '/v0/node')]);
-  if (status.kind === 'unreachable') return status;
-  const described = description.kind === 'unreachable' ? undefined : description.json;
-  return { kind: 'answered', status: nodeStatus(url, status.json, described) };
+function exitCodeOf(statuses: readonly NodeStatus[]): ExitCode {
+  const isWell = statuses.every((one) => isReady(one) && !isQuorumAtRisk(one.json));
+  return isWell ? exitCodes.ok : exitCodes.failure;
 }
 
-async function statusOf(url: string, flags: Flags): Promise<NodeStatus> {
-  const asked = await askNode(url, flags);
-  if (asked.kind === 'answered') return asked.status;
-  return { url, state: 'unreachable', error: asked.reason, peers: [] };
+function asJson({ json, ...one }: NodeStatus) {
+  const members = sections.flatMap((section) => section.members);
+  return { ...one, ...Object.fromEntries(members.map((name) => [name, fieldOf(json, name)])) };
 }
 
-/** A node that starts or drains answers 503 and still says what it is, so the status code is not looked at. */
-async function askJson(client: NodeClient, path: string): Promise<{ kind: 'json'; json: unknown } | Unreachable> {
-  const answer = await client.request({ method: 'GET', path });
-  if (answer.kind === 'unreachable') return answer;
-  const body = await readBody(answer);
-  return Buffer.isBuffer(body) ? { kind: 'json', json: parseJson(body.toString()) } : body;
-}
-
-/** Tolerant: the node may be of another version, or no node at all. */
-function nodeStatus(url: string, json: unknown, description: unknown): NodeStatus {
-  const entries = listFieldOf(json, 'cluster');
-  const ownUrl = textField(fieldOf(json, 'node'), 'url') ?? textField(description, 'url');
-  return {
-    url: ownUrl ?? url,
-    state: textField(json, 'state') ?? 'unknown',
-    mode: textField(json, 'mode'),
-    durability: textField(json, 'durability'),
-    uptimeSeconds: numberField(json, 'uptimeSeconds'),
-    version: textField(fieldOf(json, 'node'), 'version') ?? textField(description, 'version'),
-    topology: textField(description, 'topology'),
-    standing: standingOf(fieldOf(json, 'standing')),
-    clockOffMs: numberField(fieldOf(json, 'clock'), 'offMs'),
-    clockSkew: textField(fieldOf(json, 'clock'), 'skew'),
-    peers: entries.filter((entry) => fieldOf(entry, 'self') !== true).flatMap(peerView),
-  };
-}
-
-/** What a node that does not vote says of that; undefined of one that does. */
-function standingOf(standing: unknown): string | undefined {
-  const refusal = textField(standing, 'refusal');
-  if (refusal !== undefined) return `is refused: ${refusal}`;
-  const state = textField(standing, 'state');
-  if (state === undefined || state === 'voting') return undefined;
-  if (state === 'forming') return `waits for ${listFieldOf(standing, 'awaited').join(', ')} to form a cluster`;
-  const peers = listFieldOf(standing, 'peers');
-  const merged = peers.filter((peer) => fieldOf(peer, 'isMerged') === true);
-  const records = peers.reduce<number>((sum, peer) => sum + (numberField(peer, 'records') ?? 0), 0);
-  return `recovers (${textField(standing, 'reason')}): has merged ${merged.length} of ${peers.length} nodes, read ${records} records`;
-}
-
-function peerView(entry: unknown): PeerView[] {
-  const url = textField(entry, 'url');
-  return url === undefined ? [] : [{ url, state: textField(entry, 'state') ?? 'unknown' }];
-}
-
-function textField(value: unknown, name: string): string | undefined {
-  const text = textFieldOf(value, name);
-  return text === undefined ? undefined : printable(text);
-}
-
-function numberField(value: unknown, name: string): number | undefined {
-  const number = fieldOf(value, name);
-  return typeof number === 'number' ? number : undefined;
+/** What is to be said besides the tables, each with the URL of who says it. */
+function notices(statuses: readonly NodeStatus[]): string[] {
+  const said = sections.flatMap((section) =>
+    statuses.flatMap(({ url, json }) => section.notices(json).map((notice) => printable(`${url} ${notice}`))),
+  );
+  // Nodes with different lists refuse each other, which is hard to see from one node alone.
+  const digests = new Set(statuses.flatMap(({ topology }) => topology ?? []));
+  const differ = 'The nodes were started with different --cluster lists and refuse each other';
+  return digests.size > 1 ? [differ, ...said] : said;
 }
 
 function isReady({ state }: NodeStatus): boolean {
   return state === 'ready';
 }
 
-/** Nodes with different lists refuse each other, which is hard to see from one node alone. */
-function noticeDisagreement(statuses: readonly NodeStatus[]): void {
-  const digests = new Set(statuses.flatMap(({ topology }) => topology ?? []));
-  if (digests.size > 1)
-    writeNotice('kvorum: The nodes were started with different --cluster lists and refuse each other');
+/** Two tables, each at most 80 columns wide with URLs such as http://127.0.0.1:8080. */
+function tables(statuses: readonly NodeStatus[]): string {
+  const first = renderTable({ head: firstHead, rows: statuses.map(rowOf) });
+  const heads = sections.flatMap(({ columns }) => columns.map(({ head }) => head));
+  const rows = statuses.map((one) => [one.url, ...cellsOf(one)]);
+  return `${first}\n${renderTable({ head: ['URL', ...heads], rows })}`;
 }
 
-/** Says which peers a node does not have up, and why its clock is wrong: one line a node would not hold it. */
-function noticeTrouble({ url, peers, clockSkew }: NodeStatus): void {
-  for (const peer of peers) if (!isUp(peer)) writeNotice(`kvorum: ${url} has ${peer.url} ${peer.state}`);
-  if (clockSkew !== undefined) writeNotice(`kvorum: ${url}: ${clockSkew}`);
+const firstHead = ['URL', 'STATE', 'MODE', 'DURABILITY', 'UPTIME', 'CLOCK', 'PEERS'];
+
+function rowOf(one: NodeStatus): string[] {
+  return [
+    one.url,
+    paint(styleOf(one), one.state),
+    one.mode ?? '-',
+    one.durability ?? '-',
+    one.uptimeSeconds === undefined ? '-' : formatUptime(one.uptimeSeconds),
+    one.clockOffMs === undefined ? '-' : formatOff(one.clockOffMs),
+    one.error ?? (one.peers.length === 0 ? '-' : `${one.peers.filter(isUp).length}/${one.peers.length} up`),
+  ];
 }
 
-function isUp({ state }: PeerView): boolean {
-  return state === 'up';
-}
-
-/** At most 80 columns, with a URL such as http://127.0.0.1:8080. */
-function tableOf(statuses: readonly NodeStatus[]) {
-  return {
-    head: ['URL', 'STATE', 'MODE', 'DURABILITY', 'UPTIME', 'CLOCK', 'PEERS'],
-    rows: statuses.map((one) => [
-      one.url,
-      paint(styleOf(one), one.state),
-      one.mode ?? '-',
-      one.durability ?? '-',
-      one.uptimeSeconds === undefined ? '-' : formatUptime(one.uptimeSeconds),
-      one.clockOffMs === undefined ? '-' : formatOff(one.clockOffMs),
-      one.error ?? (one.peers.length === 0 ? '-' : `${one.peers.filter(isUp).length}/${one.peers.length} up`),
-    ]),
-  };
+function cellsOf({ json }: NodeStatus): string[] {
+  return sections.flatMap(({ columns }) => columns.map(({ cell }) => cell(json)));
 }
 
 function styleOf(one: NodeStatus): Style {

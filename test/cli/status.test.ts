@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import type { Buffer } from 'node:buffer';
+import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
+import type { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { kvorumInProcess } from './in-process.ts';
-import { fakeNode, kvorum, refusedUrl } from './kvorum.ts';
+import { fakeNode, kvorum, refusedUrl, spawnKvorum } from './kvorum.ts';
 
 interface Description {
   readonly state?: string;
@@ -11,18 +14,28 @@ interface Description {
   readonly peers: () => readonly string[];
   readonly clock?: { readonly offMs?: number; readonly skew?: string };
   /** What it says of its peers otherwise. */
-  readonly seen?: { readonly state: string };
+  readonly seen?: { readonly state: string; readonly error?: string };
+  /** Members of its answer besides. */
+  readonly more?: Readonly<Record<string, unknown>>;
 }
 
 /** A node that says what `/v0/status` and `/v0/node` say. */
-function describing({ state = 'ready', topology = 't1', standing, peers, clock, seen }: Description): RequestListener {
+function describing({
+  state = 'ready',
+  topology = 't1',
+  standing,
+  peers,
+  clock,
+  seen,
+  more,
+}: Description): RequestListener {
   return ({ url, headers }, response) => {
     const own = `http://${headers.host}`;
     const cluster = [
       { url: own, self: true },
       ...peers().map((peer) => ({ url: peer, self: false, state: 'up', ...seen })),
     ];
-    const about = { state, standing, clock, mode: 'batched', durability: 'fsync', uptimeSeconds: 3725 };
+    const about = { state, standing, clock, mode: 'batched', durability: 'fsync', uptimeSeconds: 3725, ...more };
     const status = { node: { url: own }, ...about, cluster };
     response.statusCode = state === 'ready' ? 200 : 503;
     response.end(JSON.stringify(url === '/v0/node' ? { topology } : status));
@@ -31,17 +44,48 @@ function describing({ state = 'ready', topology = 't1', standing, peers, clock, 
 
 test('kvorum status shows every node of the cluster and exits 0 if all are ready', async (t) => {
   const second = await fakeNode(t, describing({ peers: () => [] }));
-  const first = await fakeNode(t, describing({ peers: () => [second], clock: { offMs: 0.21 } }));
+  const store = { bytes: 5_000_000, logBytes: 50 * 1024, freeBytes: 12_345_678_901 };
+  const more = { store, quorum: { reads: { state: 'whole' }, writes: { state: 'whole' }, notes: [] } };
+  const first = await fakeNode(t, describing({ peers: () => [second], clock: { offMs: 0.21 }, more }));
   const { code, stdout, stderr } = await kvorum(['status', '--url', first]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-  const rows = new Map(
-    stdout
-      .toString()
-      .split('\n')
-      .map((line) => [line.split(' ')[0], line.split(/ {2,}/).slice(1)]),
-  );
-  assert.deepEqual(rows.get(first), ['ready', 'batched', 'fsync', '1h 2m', '+0.2ms', '1/1 up']);
-  assert.deepEqual(rows.get(second), ['ready', 'batched', 'fsync', '1h 2m', '-', '-']);
+  const lines = stdout.toString().split('\n');
+  const rowsOf = (url: string): string[][] =>
+    lines.filter((line) => line.startsWith(`${url} `)).map((line) => line.split(/ {2,}/).slice(1));
+  assert.deepEqual(rowsOf(first), [
+    ['ready', 'batched', 'fsync', '1h 2m', '+0.2ms', '1/1 up'],
+    ['4.8 MiB', '50.0 KiB', '11.5 GiB', 'whole'],
+  ]);
+  assert.deepEqual(rowsOf(second), [
+    ['ready', 'batched', 'fsync', '1h 2m', '-', '-'],
+    ['-', '-', '-', '-'],
+  ]);
+});
+
+test('kvorum status exits 1 where a quorum is at risk, though all nodes are ready, and says what one more loss does', async (t) => {
+  const note = '1 node does not count for writes; any one more loss stops writes';
+  const quorum = { reads: { state: 'whole' }, writes: { state: 'at-risk' }, notes: [note] };
+  const seen = { state: 'down', error: 'its proof of the cluster secret does not match' };
+  const second = await fakeNode(t, describing({ peers: () => [] }));
+  const url = await fakeNode(t, describing({ peers: () => [second], seen, more: { quorum } }));
+  const { code, stdout, stderr } = await kvorumInProcess(['status', '--url', url]);
+  assert.equal(code, 1);
+  assert.match(stdout.toString(), / at-risk\n/);
+  assert.equal(stderr, `kvorum: ${url} says: ${note}\nkvorum: ${url} has ${second} down: ${seen.error}\n`);
+  const asJson = await kvorumInProcess(['status', '--url', url, '--output', 'json']);
+  const { nodes } = JSON.parse(asJson.stdout.toString()) as { nodes: { url: string; quorum?: unknown }[] };
+  assert.deepEqual(nodes.find((node) => node.url === url)?.quorum, quorum);
+});
+
+test('kvorum status --watch off a terminal writes lines with the time, and ends with the last round’s exit code', async (t) => {
+  const url = await fakeNode(t, describing({ state: 'draining', peers: () => [] }));
+  const child = spawnKvorum(['status', '--watch', '--url', url]);
+  const [line] = (await once(child.stdout as Readable, 'data')) as [Buffer];
+  child.kill('SIGINT');
+  const [code] = (await once(child, 'close')) as [number];
+  assert.equal(code, 1);
+  assert.match(line.toString(), /^\d{4}-\d\d-\d\dT[\d:.]+Z http:\S+ {2}draining {2}batched .*\n$/);
+  assert.ok(!line.includes('\u001b'));
 });
 
 test('kvorum status exits 1 and shows the node that cannot be reached', async (t) => {
@@ -66,7 +110,7 @@ test('kvorum status shows a wrong clock and a peer that is down within 80 column
     stdout.toString(),
   );
   assert.match(stdout.toString(), / clock-skew +batched +fsync +1h 2m +-300s +0\/1 up\n/);
-  assert.equal(stderr, `kvorum: ${first} has ${second} down\nkvorum: ${first}: ${clock.skew}\n`);
+  assert.equal(stderr, `kvorum: ${first} has ${second} down\nkvorum: ${first} says: ${clock.skew}\n`);
 });
 
 test('kvorum status exits 1 while a node is draining', async (t) => {
