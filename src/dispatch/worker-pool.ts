@@ -60,6 +60,7 @@ const YOUNG_GENERATION_MIB = 12;
 /** How long measuring the peers' clocks may take, milliseconds: one of them that answers nothing takes a second. */
 const CLOCKS_MS_MAX = 1500;
 const START_MS_MAX = 30_000;
+/** Besides the time for hints. */
 const STOP_MS_MAX = 5000;
 
 /** Whom the pool tells what its workers say. */
@@ -253,7 +254,8 @@ export class WorkerPool {
   async stop(): Promise<boolean> {
     const workers = this.workers.length;
     this.#state = 'stopping';
-    const stopped = await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', STOP_MS_MAX);
+    const stopMsMax = STOP_MS_MAX + this.#options.settings.hintPullMsMax;
+    const stopped = await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', stopMsMax);
     for (const { tasks } of this.#places) tasks.close();
     await Promise.all(this.#places.map(({ pool }) => pool.destroy()));
     return this.#failure === undefined && workers > 0 && stopped.length === workers;

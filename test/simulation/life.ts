@@ -125,6 +125,7 @@ export class Life implements LifeView {
       readRepair: rules.readRepair,
       stampAbove: (above, give) => this.#stampAbove(above, give),
       pause: () => Promise.resolve(),
+      onMissed: () => {},
       sendOutcomes: (outcomes) => world.clients.take(this, outcomes),
     });
     void this.standing
