@@ -209,7 +209,8 @@ export class WorkerPool {
   /** Every worker finds its peers and is found by them, later ones too; resolves when that was tried. */
   async announce(): Promise<void> {
     this.#isAnnounced = true;
-    await this.#ask({ kind: 'announce' }, (message) => message.kind === 'announced', START_MS_MAX);
+    const announceMsMax = START_MS_MAX + this.#options.settings.hintPullMsMax;
+    await this.#ask({ kind: 'announce' }, (message) => message.kind === 'announced', announceMsMax);
   }
 
   /** Workers load `module` and record waits with it; resolves when they do. */

@@ -4,13 +4,13 @@ import { duration, size } from '../kinds.ts';
 
 export const hintsEntries = {
   hintBytesMax: size({
-    why: 'Files, and as much memory, of the writes that a node keeps for other nodes which missed them; past it the oldest go',
+    why: 'Files of the writes that a node keeps for other nodes which missed them, and up to twice as much memory; past it the oldest go',
     choose:
-      'Some 40 bytes and the key for each key that is written while a node is away; where this node has no copy of it, the record, too',
+      '14 bytes and the key for each key that is written while a node is away; where this node has no copy of it, the record, too',
     neededBy: 'worker',
     range: [0, 64 * GIB],
     minMeans: 'none is kept',
-    default: 128 * MIB,
+    default: 64 * MIB,
   }),
   hintPullMsMax: duration({
     why: 'Time that a starting node waits for what its peers keep for it, and a stopping one takes to hand over what it keeps',
