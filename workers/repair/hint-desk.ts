@@ -4,6 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { heirOf, type HintsKept } from '../../src/domain/hints.ts';
+import { operationKinds } from '../../src/formats/codes.ts';
 import { recordOf, versionRead, type Entry } from '../../src/formats/frame.ts';
 import type { Hint } from '../../src/formats/hint.ts';
 import { readPeerFrame } from '../../src/formats/peer-entry.ts';
@@ -112,13 +113,13 @@ export class HintDesk {
     const { url, frame } = decodeGift(body);
     const node = this.#nodeAt(url);
     const { entries, faults } = readPeerFrame(frame, settings);
-    if (this.#isStopping || settings.hintBytesMax === 0 || this.#deliveries[node] === undefined || faults.size > 0) {
-      return false;
-    }
+    const delivery = this.#deliveries[node];
+    const isWhole = faults.size === 0 && entries.every(({ kind }) => kind === operationKinds.write);
+    if (this.#isStopping || settings.hintBytesMax === 0 || delivery === undefined || !isWhole) return false;
     const here = await ask(all, entries.map(versionRead));
     const areKept = entries.map((entry, index) => this.#keep(node, entry, holds(here[index], entry)));
     this.store.flush();
-    void this.#deliveries[node].kick();
+    void delivery.kick();
     // A large value that is not here can be kept by nobody but who has it.
     return areKept.every((isKept, index) => isKept || isLargeWrite(entries[index] as Entry));
   }
