@@ -9,6 +9,7 @@ import type { Topology } from './domain/topology.ts';
 import type { StandingDescription } from './node-standing.ts';
 import type { WorkerReport } from './protocol/workers.ts';
 import { version } from './diagnostics/version.ts';
+import { hintsSection } from './status/hints.ts';
 import { peersSection } from './status/peers.ts';
 import { quorumSection } from './status/quorum.ts';
 
@@ -47,6 +48,7 @@ export function nodeStatus(input: StatusInput): Record<string, unknown> {
     uptimeSeconds: Math.round(process.uptime()),
     operationsInFlight: input.operationsInFlight,
     clock: clock.status,
+    hints: hintsSection(reports),
     quorum: quorumSection(cluster, { own: standing.state, replicaCount: replicationFactor }),
     // With these numbers a reader finds each thread's account in the system (/proc/PID/task/TID).
     process: {

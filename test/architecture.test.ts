@@ -41,11 +41,12 @@ const rooms: Readonly<Record<string, string>> = {
   'workers/peers': `${shared}, workers/ground`,
   'workers/ranges': `${shared}, workers/ground, workers/store, workers/peers`,
   'workers/replica': `${shared}, workers/ground, workers/store, workers/peers, workers/ranges`,
+  'workers/repair': `${shared}, type src/settings, workers/store, workers/peers, workers/replica`,
   'workers/recovery': `${shared}, type src/settings, workers/ground, workers/peers, workers/ranges, workers/replica`,
   'workers/coordinator': `${shared}, workers/ground, workers/peers, workers/replica`,
   workers:
     `${shared}, type src/settings, workers/ground, workers/store, workers/peers, workers/ranges, workers/replica, ` +
-    'workers/recovery, workers/coordinator',
+    'workers/repair, workers/recovery, workers/coordinator',
 
   // The main thread. Of profiling it knows what records inside a node, by one file that loads it when it is asked for.
   'profiling/inside': 'src/diagnostics, src/waits',

@@ -16,11 +16,12 @@ export interface PeerWords {
   readonly standing: StandingDesk;
   readonly sender: FrameSender;
   readonly onLost: (node: number) => void;
+  readonly onUp: (node: number) => void;
 }
 
 export function createPeers(
   { settings, index: workerIndex }: WorkerShell,
-  { send, refusals, sender, standing, onLost: onPeerLost }: PeerWords,
+  { send, refusals, sender, standing, onLost: onPeerLost, onUp }: PeerWords,
 ): (PeerClient | undefined)[] {
   const self = member(settings);
   return settings.topology.nodes.map((node, index) => {
@@ -51,7 +52,8 @@ export function createPeers(
         if (before === 'up') onPeerLost(index);
         // Nodes that start together find each other absent at first; that is no warning.
         log(send, before === 'up' ? 'warn' : 'info', `peer is ${state}`, { url, error });
-        if (state !== 'up') send({ kind: 'peer-left', url });
+        if (state === 'up') onUp(index);
+        else send({ kind: 'peer-left', url });
       },
       onSilent: (url) => send({ kind: 'peer-silent', url }),
     });

@@ -11,6 +11,8 @@ import type { Coordinator } from './coordinator/coordinator.ts';
 import type { PeerClient } from './peers/peer-client.ts';
 import type { PeerRefusals } from './peers/peer-refusals.ts';
 import type { ReplicaListener } from './replica/replica-listener.ts';
+import type { HintDesk } from './repair/hint-desk.ts';
+import { hintFamilies } from './repair/metrics.ts';
 import { rangeFamilies } from './ranges/metrics.ts';
 import type { RangeScans } from './ranges/scans.ts';
 import { storeFamilies } from './store/metrics.ts';
@@ -24,6 +26,7 @@ export interface Measured {
   readonly ranges: RangeScans;
   readonly refusals: PeerRefusals;
   readonly listener: Pick<ReplicaListener, 'connections'>;
+  readonly hints: HintDesk;
 }
 
 export class ThreadReport {
@@ -43,7 +46,7 @@ export class ThreadReport {
   }
 
   /** Everything, with this thread's label. */
-  make({ store, peers, coordinator, ranges, refusals, listener }: Measured): WorkerReport {
+  make({ store, peers, coordinator, ranges, refusals, listener, hints }: Measured): WorkerReport {
     const thread = `worker-${this.#threadId}`;
     const labels = { thread };
     const known = peers.filter((peer) => peer !== undefined);
@@ -61,12 +64,13 @@ export class ThreadReport {
       family('gauge', 'kvorum_peer_connections', 'Connections of peers', listener.connections(), labels),
       ...coordinatorFamilies(coordinator, labels),
       ...rangeFamilies(ranges, labels),
+      ...hintFamilies(hints, labels),
       loopDelayFamily(this.#delay, labels),
       ...loopFamilies(performance.eventLoopUtilization(), labels),
       ...this.#pauses.families(labels),
     ];
-    const peerStates = known.map((peer) => peer.status);
-    return { threadId: this.#threadId, thread, osThreadId: this.#osThreadId, peers: peerStates, metrics };
+    const seen = { peers: known.map((peer) => peer.status), hints: hints.kept };
+    return { threadId: this.#threadId, thread, osThreadId: this.#osThreadId, ...seen, metrics };
   }
 
   /** The node is ready: starting up does not count. */

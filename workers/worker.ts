@@ -9,6 +9,7 @@
 import { Buffer } from 'node:buffer';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { KvorumError, messageOf } from '../src/diagnostics/errors.ts';
+import type { LogLevel } from '../src/diagnostics/log.ts';
 import { replyCodes } from '../src/formats/codes.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { Version } from '../src/formats/record.ts';
@@ -26,6 +27,7 @@ import type { PeerClient } from './peers/peer-client.ts';
 import { PeerRefusals } from './peers/peer-refusals.ts';
 import { StandingDesk } from './recovery/standing-desk.ts';
 import { impostorProblem } from './peers/introduction.ts';
+import { HintDesk } from './repair/hint-desk.ts';
 import { RangeDesk } from './ranges/desk.ts';
 import type { RangeScans } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
@@ -67,9 +69,10 @@ interface Running {
   readonly waits: WaitsSwitch;
   readonly refusals: PeerRefusals;
   readonly standing: StandingDesk;
+  readonly hints: HintDesk;
   readonly versions: SeenVersions;
-  /** Whether this worker measures the peers' clocks: one of a node is enough. */
-  readonly measuresClocks: boolean;
+  /** It does what one worker of a node does for all: measures the peers' clocks, asks them for hints. */
+  readonly isFirst: boolean;
   readonly send: Send;
 }
 
@@ -120,7 +123,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   );
   const sender = frameSender(versions, settings.start);
   const onPeerLost = (node: number): void => coordinator.peerLost(node);
-  const peers = createPeers(shell, { send, refusals, sender, standing, onLost: onPeerLost });
+  const onPeerUp = (node: number): void => hints.peerUp(node);
+  const peers = createPeers(shell, { send, refusals, sender, standing, onLost: onPeerLost, onUp: onPeerUp });
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
     replica.run();
@@ -128,7 +132,10 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const { topology, timeoutMs, readRepair } = settings;
   const ranges = createRanges(shell, { store, siblings, peers, versions, operationsSoFar: () => replica.batches });
   const asked = forPeers(replica, siblings, shell);
-  const listener = await listen(shell, { asked, refusals, sender, ranges, versions, standing, peers });
+  const tell = (level: LogLevel, message: string, fields: Record<string, unknown>): void =>
+    log(send, level, message, fields);
+  const hints = new HintDesk({ settings, index: shell.index, peers, own: replica, all: asked, log: tell });
+  const listener = await listen(shell, { asked, refusals, sender, ranges, versions, standing, hints, peers });
   const sequential = settings.mode === 'sync';
   const stamps = new Stamps(send);
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
@@ -144,27 +151,28 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     readRepair,
     stampAbove: (above, give) => stamps.above(above, give),
     pause: steps.pause,
+    onMissed: (write, nodes, isHere) => hints.missed(write, nodes, isHere),
     sendOutcomes,
   });
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
   standing.watch(() => store.measures.log.bytes);
-  if (shell.index === 0) {
+  const isFirst = shell.index === 0;
+  if (isFirst) {
     const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
     standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
   }
   const served = { settings, coordinator, stamps, peers, listener, store, ranges, desk };
-  const measuresClocks = shell.index === 0;
-  return { ...served, siblings, report, waits, refusals, standing, versions, measuresClocks, send };
+  return { ...served, siblings, report, waits, refusals, standing, hints, versions, isFirst, send };
 }
 
-interface ListenerParts extends Pick<Running, 'refusals' | 'ranges' | 'versions' | 'standing' | 'peers'> {
+interface ListenerParts extends Pick<Running, 'refusals' | 'ranges' | 'versions' | 'standing' | 'hints' | 'peers'> {
   readonly asked: Replica;
   readonly sender: FrameSender;
 }
 
 /** Opens the replica port. */
-function listen({ settings, index }: WorkerShell, { asked, standing, peers, ...parts }: ListenerParts) {
+function listen({ settings, index }: WorkerShell, { asked, standing, hints, peers, ...parts }: ListenerParts) {
   const { host, replicaPort, frameBytesMax, keyBytesMax, valueBytesMax } = settings;
   return listenForPeers({
     ...parts,
@@ -178,6 +186,8 @@ function listen({ settings, index }: WorkerShell, { asked, standing, peers, ...p
     onIntroduction: async (claim) => (await impostorProblem(claim)) ?? standing.main.visited(claim),
     wallMicros,
     onHello: (url, startNumber) => peerAt(peers, url)?.greet(startNumber) ?? Promise.resolve(undefined),
+    onHintsWanted: (url) => hints.wanted(url),
+    onHintsGiven: (body) => hints.given(body),
   });
 }
 
@@ -207,8 +217,11 @@ function takeCommands(port: MessagePort, running: Running): void {
   });
 }
 
-/** Finds every peer that is up and has it find us, so that it sends us what clients ask of it; then this node can serve. */
-async function announce({ settings, peers, report, send }: Running): Promise<void> {
+/**
+ * Finds every peer that is up and has it find us, so that it sends us what clients ask of it, and what we missed; then this
+ * node can serve.
+ */
+async function announce({ settings, peers, hints, report, isFirst, send }: Running): Promise<void> {
   const self = settings.topology.nodes[settings.topology.selfIndex];
   await Promise.all(
     peers.map(async (peer) => {
@@ -217,20 +230,17 @@ async function announce({ settings, peers, report, send }: Running): Promise<voi
       if (isKnown === false) log(send, 'warn', 'a peer does not have this node up yet', { url: peer?.status.url });
     }),
   );
+  if (isFirst) await hints.pull();
   report.reset();
   send({ kind: 'announced' });
 }
 
 /** Measures the peers' clocks; takes and gives on what this node has seen. */
-async function measureClocks(
-  { peers, versions, measuresClocks, send }: Running,
-  id: number,
-  newest: Version,
-): Promise<void> {
+async function measureClocks({ peers, versions, isFirst, send }: Running, id: number, newest: Version): Promise<void> {
   versions.seeStored(newest);
   const onNewest = (seen: Version): void => versions.see(seen);
   const options = { newest: versions.newest, onNewest, wallMicros, now: systemTime.now };
-  send({ kind: 'clocks', id, offsets: measuresClocks ? await measurePeerClocks(peers, options) : [] });
+  send({ kind: 'clocks', id, offsets: isFirst ? await measurePeerClocks(peers, options) : [] });
 }
 
 function sendReport({ report, send, ...measured }: Running, id: number): void {
@@ -247,6 +257,7 @@ async function startWaits({ waits, send }: Running, options: WaitOptions, module
 }
 
 async function stop({
+  hints,
   standing,
   listener,
   peers,
@@ -257,6 +268,7 @@ async function stop({
   report,
   send,
 }: Running): Promise<void> {
+  await hints.stop();
   standing.close();
   coordinator.close();
   ranges.close();
@@ -264,6 +276,7 @@ async function stop({
   await listener.close();
   siblings.close();
   await Promise.all(peers.map((peer) => peer?.close() ?? Promise.resolve()));
+  await hints.close();
   try {
     await store.close();
   } catch (error) {

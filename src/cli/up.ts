@@ -160,7 +160,10 @@ async function watch(nodes: readonly NodeProcess[], stopAsked: Promise<unknown>)
 }
 
 function stopMsMax({ nodes }: ClusterPlan): number {
-  return Math.max(0, ...nodes.map(({ settings }) => settings.drainDelayMs + settings.drainMsMax)) + closeMsMax;
+  return (
+    Math.max(0, ...nodes.map(({ settings }) => settings.drainDelayMs + settings.drainMsMax + settings.hintPullMsMax)) +
+    closeMsMax
+  );
 }
 
 async function stopAll(nodes: readonly NodeProcess[], timeoutMs: number): Promise<void> {

@@ -60,6 +60,7 @@ const YOUNG_GENERATION_MIB = 12;
 /** How long measuring the peers' clocks may take, milliseconds: one of them that answers nothing takes a second. */
 const CLOCKS_MS_MAX = 1500;
 const START_MS_MAX = 30_000;
+/** Besides the time for hints. */
 const STOP_MS_MAX = 5000;
 
 /** Whom the pool tells what its workers say. */
@@ -208,7 +209,8 @@ export class WorkerPool {
   /** Every worker finds its peers and is found by them, later ones too; resolves when that was tried. */
   async announce(): Promise<void> {
     this.#isAnnounced = true;
-    await this.#ask({ kind: 'announce' }, (message) => message.kind === 'announced', START_MS_MAX);
+    const announceMsMax = START_MS_MAX + this.#options.settings.hintPullMsMax;
+    await this.#ask({ kind: 'announce' }, (message) => message.kind === 'announced', announceMsMax);
   }
 
   /** Workers load `module` and record waits with it; resolves when they do. */
@@ -253,7 +255,8 @@ export class WorkerPool {
   async stop(): Promise<boolean> {
     const workers = this.workers.length;
     this.#state = 'stopping';
-    const stopped = await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', STOP_MS_MAX);
+    const stopMsMax = STOP_MS_MAX + this.#options.settings.hintPullMsMax;
+    const stopped = await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', stopMsMax);
     for (const { tasks } of this.#places) tasks.close();
     await Promise.all(this.#places.map(({ pool }) => pool.destroy()));
     return this.#failure === undefined && workers > 0 && stopped.length === workers;

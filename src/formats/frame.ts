@@ -118,6 +118,15 @@ export function writeRepair(
   target.set(record, ENTRY_HEADER_BYTES + key.length);
 }
 
+/** Writes an entry at `offset` that brings a replica what it missed while it was away; returns its end. */
+export function writeHint(target: Buffer, offset: number, key: Uint8Array, record: Uint8Array): number {
+  const length = ENTRY_HEADER_BYTES + key.length + record.length;
+  const quorum = { acksRequired: 1, replicaCount: 1 };
+  writeHead(target, offset, length, { tag: 0, kind: operationKinds.write, quorum, flags: entryFlags.hint }, key);
+  target.set(record, offset + ENTRY_HEADER_BYTES + key.length);
+  return offset + length;
+}
+
 /** `writeWrite` at the start of a frame, in steps, for a large value. */
 export function writeWriteInSteps(
   target: Buffer,

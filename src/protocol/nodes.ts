@@ -12,6 +12,10 @@
  *                     received and answered by the peer's clock, microseconds since 1970, and the newest version seen there
  *   POST /range       takes {"start": base64, "end": base64 or null, "keysOnly": boolean} and streams range entries
  *                     (range-format.ts), tombstones included
+ *   POST /hints       takes the URL of a node that has started, and answers 204 when this worker has delivered all that it keeps
+ *                     for that node
+ *   POST /keep-hints  takes hints of a node that stops (u16 length, URL of their target, a frame of writes); answers 204 where
+ *                     this node keeps them from now on, 503 where it does not
  *
  * Each request to `/operations` and its answer say by the field `kvorum-seen` what messages of a link say in their headers:
  * the newest version that the sender has seen, and its start.
@@ -48,6 +52,8 @@ export const replicaPaths = {
   introduction: '/introduction',
   clock: '/clock',
   range: '/range',
+  hints: '/hints',
+  keepHints: '/keep-hints',
 } as const;
 /** What `replicaPaths.link` is upgraded to (link-message.ts). */
 export const linkProtocol = 'kvorum-link';

@@ -10,6 +10,7 @@ import type { LogLevel } from '../diagnostics/log.ts';
 import type { MetricFamily } from '../metrics/metrics.ts';
 import type { Offset } from '../domain/clock-offsets.ts';
 import type { RangeEnd, RangeRequest } from '../domain/range.ts';
+import type { HintsKept } from '../domain/hints.ts';
 import type { Claim, Source, Standing } from '../domain/node-claim.ts';
 import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
@@ -189,5 +190,6 @@ export interface WorkerReport {
   /** Null where the system does not tell. */
   readonly osThreadId: number | null;
   readonly peers: readonly PeerStatus[];
+  readonly hints: readonly HintsKept[];
   readonly metrics: readonly MetricFamily[];
 }

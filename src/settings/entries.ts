@@ -22,6 +22,7 @@
  * The bounds are there so that a wrong digit is refused at start instead of met as a crash under load.
  */
 import { addressEntries } from './entries/address.ts';
+import { hintsEntries } from './entries/hints.ts';
 import { peersEntries } from './entries/peers.ts';
 import { processEntries } from './entries/process.ts';
 import { replicationEntries } from './entries/replication.ts';
@@ -35,6 +36,7 @@ export const entries = {
   ...storeEntries,
   ...requestsEntries,
   ...peersEntries,
+  ...hintsEntries,
   ...processEntries,
 };
 

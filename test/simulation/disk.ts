@@ -12,6 +12,13 @@ export interface DiskWrite {
   readonly record: Buffer;
 }
 
+/** A write that is kept for another node, which missed it; without a record it is in the store. */
+export interface SimHint {
+  readonly node: number;
+  readonly key: string;
+  readonly record: Buffer | undefined;
+}
+
 export class SimDisk {
   /** What a process that starts finds. */
   records = new Map<string, Buffer>();
@@ -21,6 +28,8 @@ export class SimDisk {
   /** Stamps up to this one may have been given. */
   bound = 0;
   state: StoreState | undefined;
+  /** What is kept for other nodes, by whom and which key it is for. */
+  hints = new Map<string, SimHint>();
   hasStore = false;
   /** What the next start finds. */
   lostPower = false;
@@ -78,6 +87,7 @@ export class SimDisk {
     this.records = new Map(other.records);
     this.#synced = new Map(other.records);
     this.unsynced = [];
+    this.hints = new Map(other.hints);
     this.bound = other.bound;
     this.state = other.state;
     this.hasStore = other.hasStore;

@@ -17,6 +17,7 @@ import { Coordinator } from '../../workers/coordinator/coordinator.ts';
 import { SeenVersions } from '../../workers/ground/seen-versions.ts';
 import { WorkerStanding } from '../../workers/recovery/worker-standing.ts';
 import { LocalReplica } from '../../workers/replica/local-replica.ts';
+import { SimHints } from './hints.ts';
 import { noteStamps } from './history.ts';
 import { SimPeer } from './network.ts';
 import { SimStore } from './store.ts';
@@ -49,6 +50,7 @@ export class Life implements LifeView {
   readonly #connected = new Map<number, LifeView>();
   readonly #offsets = new Map<number, readonly Offset[]>();
   readonly #merging = new Set<string>();
+  readonly #onConnected: (index: number) => void;
   #isAlive = true;
 
   constructor(node: NodeView, world: WorldView, start: number) {
@@ -109,6 +111,8 @@ export class Life implements LifeView {
       onFatal: die,
     });
     this.#peers = world.nodes.map(({ index }) => (index === node.index ? undefined : new SimPeer(this, index)));
+    const hints = new SimHints(this, disk.hints, this.#peers);
+    this.#onConnected = (index) => hints.deliverSoon(index);
     this.coordinator = new Coordinator({
       topology: { nodes: world.topology.nodes, selfIndex: node.index },
       replica: { submit: (entries, respond) => this.submit(entries, respond) },
@@ -125,6 +129,7 @@ export class Life implements LifeView {
       readRepair: rules.readRepair,
       stampAbove: (above, give) => this.#stampAbove(above, give),
       pause: () => Promise.resolve(),
+      onMissed: (write, nodes, isHere) => hints.keep(write, nodes, isHere),
       sendOutcomes: (outcomes) => world.clients.take(this, outcomes),
     });
     void this.standing
@@ -309,6 +314,7 @@ export class Life implements LifeView {
       if (!other.isAlive || this.peerLife(other.index) === other) return;
       if (this.isConnected(other.index)) this.giveUp(other.index);
       this.#connected.set(other.index, other);
+      this.#onConnected(other.index);
     });
   }
 

@@ -17,6 +17,7 @@ export function planOf(random: Random): Plan {
     mode: oneOf<Mode>(random, ['batched', 'async', 'sync']),
     durability: oneOf<Durability>(random, ['fsync', 'fsync', 'commit']),
     isStrict,
+    keepsHints: false,
     timeoutMs: 300,
     late: oneOf(random, [0, 50, 300]),
     lateMsMax: oneOf(random, [20, 400, 3000]),

@@ -50,6 +50,8 @@ export interface Plan {
   readonly mode: Mode;
   readonly durability: Durability;
   readonly isStrict: boolean;
+  /** What a node misses is kept for it. */
+  readonly keepsHints: boolean;
   readonly timeoutMs: number;
   readonly late: number;
   readonly lateMsMax: number;

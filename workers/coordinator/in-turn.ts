@@ -49,9 +49,9 @@ export class InTurn {
     return question;
   }
 
-  /** The deadline has passed. */
-  end(): void {
+  /** The deadline has passed; returns who is not asked any more. */
+  end(): readonly Question[] {
     this.#state = 'over';
-    this.#questions = [];
+    return this.#questions.splice(0);
   }
 }

@@ -40,7 +40,16 @@ import {
   type PendingOperation,
   type Round,
 } from './pending-operation.ts';
-import { beginSecondRound, beginStamping, countWriteReply, judgeWrite, withdrawAckOf } from './write-rounds.ts';
+import {
+  beginSecondRound,
+  beginStamping,
+  countWriteReply,
+  judgeWrite,
+  noteMiss,
+  takeMissed,
+  withdrawAckOf,
+  type Missed,
+} from './write-rounds.ts';
 
 /** What is to be done after something has happened. */
 export type Decision =
@@ -51,6 +60,7 @@ export type Decision =
   | Repair
   /** Tell after a few milliseconds that the read has waited (`waited`): a vote is on its way. */
   | { readonly do: 'wait' }
+  | Missed
   /** Give the write a stamp above this version (`stamped`). */
   | { readonly do: 'stamp-again'; readonly above: Version };
 
@@ -165,11 +175,18 @@ export class PendingFrame {
   expire(now: number): boolean {
     if (now < this.#rules.deadlineAt) return false;
     this.#hasExpired = true;
-    this.#inTurn?.end();
+    for (const { operation, node } of this.#inTurn?.end() ?? []) noteMiss(operation, node);
     for (const operation of this.operations) {
       if (operation.state === 'pending') this.#settle(operation, outcomeCodes.timedOut);
     }
     return true;
+  }
+
+  /** Past the deadline: the writes that replicas have missed which are not asked any more. */
+  missedAtDeadline(): { readonly operation: PendingOperation; readonly decision: Decision }[] {
+    if (this.#inTurn === undefined) return [];
+    const writes = this.operations.filter(({ entry }) => entry.kind === operationKinds.write);
+    return writes.map((operation) => ({ operation, decision: this.#missedOf(operation) }));
   }
 
   /** What has settled since the last call. The task ends when all has settled and no replica is asked in turn any more. */
@@ -189,7 +206,11 @@ export class PendingFrame {
     this.#inTurn?.replied();
     const decision = operation.state === 'pending' ? this.#judgeWrite(operation) : nothing;
     if (operation.state === 'settled' && hasAllReplies(operation)) this.#complete(operation);
-    return decision;
+    return decision.do === 'nothing' ? this.#missedOf(operation) : decision;
+  }
+
+  #missedOf(operation: PendingOperation): Decision {
+    return takeMissed(operation, this.#rules.self, this.#hasExpired) ?? nothing;
   }
 
   #judgeWrite(operation: PendingOperation): Decision {

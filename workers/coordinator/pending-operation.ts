@@ -55,6 +55,8 @@ export interface PendingOperation {
   /** The nodes that have acknowledged a write in this round, as bits: those below 32, and the others. */
   ackedLow: number;
   ackedHigh: number;
+  /** The nodes that should hold a write and do not, as far as nobody has been told of them yet. */
+  missed: number[] | undefined;
   /** Why some replica has refused a write, which says more than that it did. */
   refusal: 'none' | 'full' | 'clock';
   /** The newest reply to a read; let go when the operation is complete. */
@@ -85,6 +87,7 @@ export function pendingOperation(entry: Entry): PendingOperation {
     above: 0,
     ackedLow: 0,
     ackedHigh: 0,
+    missed: undefined,
     refusal: 'none',
     newest: undefined,
     replies: isWrite ? noReplies : [],

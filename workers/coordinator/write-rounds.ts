@@ -10,11 +10,19 @@
  */
 import { addReply, emptyTally, judge, judgeFirstRound, replyWeights, withdrawAck } from '../../src/domain/quorum.ts';
 import type { FirstRoundVerdict } from '../../src/domain/quorum.ts';
-import { replyCodes } from '../../src/formats/codes.ts';
+import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import type { Entry } from '../../src/formats/frame.ts';
 import { readVersion } from '../../src/formats/record.ts';
 import { supersedingVersion, tellsRecord, type Reply } from '../../src/formats/reply.ts';
-import type { PendingOperation } from './pending-operation.ts';
+import { hasAllReplies, type PendingOperation } from './pending-operation.ts';
+
+/** Nodes have missed a write: keep it for them. */
+export interface Missed {
+  readonly do: 'hint';
+  readonly nodes: readonly number[];
+  /** Whether this node's own replica holds it, or something newer. */
+  readonly isHere: boolean;
+}
 
 /** Counts one replica's reply to a write, or to the question for the version under its key. */
 export function countWriteReply(operation: PendingOperation, node: number, reply: Reply): void {
@@ -28,6 +36,8 @@ export function countWriteReply(operation: PendingOperation, node: number, reply
   const isAck = weight !== 'failure';
   operation.tally = addReply(operation.tally, isAck ? 'ack' : 'failure');
   if (isAck) noteAck(operation, node);
+  // One that refuses the stamp has decided not to hold the write.
+  else if (reply.code !== replyCodes.refusedClock) noteMiss(operation, node);
   if (reply.code === replyCodes.full) operation.refusal = 'full';
   else if (reply.code === replyCodes.refusedClock && operation.refusal === 'none') operation.refusal = 'clock';
 }
@@ -52,6 +62,7 @@ export function beginSecondRound(operation: PendingOperation, question: Entry): 
   operation.superseded = 0;
   operation.ackedLow = 0;
   operation.ackedHigh = 0;
+  operation.missed = undefined;
 }
 
 /**
@@ -63,7 +74,27 @@ export function withdrawAckOf(operation: PendingOperation, node: number): boolea
   if (node < 32) operation.ackedLow &= ~(1 << node);
   else operation.ackedHigh &= ~(1 << (node - 32));
   operation.tally = withdrawAck(operation.tally);
+  noteMiss(operation, node);
   return true;
+}
+
+/** A node should hold the write, and does not. Where only versions are asked for nothing can be missed. */
+export function noteMiss(operation: PendingOperation, node: number): void {
+  if (operation.round !== 'versions') (operation.missed ??= []).push(node);
+}
+
+/**
+ * The nodes that have missed a write which another one holds, each told of once; undefined where there is none. They are told
+ * of when it is known whether `self` holds the write, or when nothing more is asked (`isOver`). What nobody holds is no
+ * miss: its client was told so, and it would come back whenever a node does.
+ */
+export function takeMissed(operation: PendingOperation, self: number, isOver: boolean): Missed | undefined {
+  const { missed, tally, question } = operation;
+  if (missed === undefined || tally.acks === 0 || question.kind !== operationKinds.write) return undefined;
+  const isHere = hasAcked(operation, self);
+  if (!isHere && !isOver && !hasAllReplies(operation)) return undefined;
+  operation.missed = undefined;
+  return { do: 'hint', nodes: missed, isHere };
 }
 
 function tellVersion(operation: PendingOperation, version: number): void {

@@ -27,7 +27,16 @@ import { SegmentQueue, type Segment, type SegmentBatch } from './segment-queue.t
 /** What the client needs of a connection. */
 export type Connection = Pick<
   PeerConnection,
-  'post' | 'stream' | 'hello' | 'introduce' | 'askClock' | 'isCurrent' | 'oldestStart' | 'destroy'
+  | 'post'
+  | 'stream'
+  | 'hello'
+  | 'introduce'
+  | 'askClock'
+  | 'hintsDelivered'
+  | 'giveHints'
+  | 'isCurrent'
+  | 'oldestStart'
+  | 'destroy'
 >;
 
 export interface PeerClientOptions {
@@ -136,6 +145,17 @@ export class PeerClient {
   /** Asks the peer for its time; undefined where it is not up or does not answer in time. */
   askClock(newest: Version): Promise<ClockAnswer | undefined> {
     return this.#state.kind === 'up' ? this.#state.connection.askClock(newest) : Promise.resolve(undefined);
+  }
+
+  /** Whether the peer says that it has delivered all hints for this node; undefined where it is not up. See `PeerConnection`. */
+  hintsDelivered(selfUrl: string, signal: AbortSignal): Promise<boolean | undefined> {
+    if (this.#state.kind !== 'up') return Promise.resolve(undefined);
+    return this.#state.connection.hintsDelivered(selfUrl, signal);
+  }
+
+  /** Gives the peer hints for another node; resolves to whether it keeps them. */
+  giveHints(body: Buffer, signal: AbortSignal): Promise<boolean> {
+    return this.#state.kind === 'up' ? this.#state.connection.giveHints(body, signal) : Promise.resolve(false);
   }
 
   /** Tells the peer of this node's store again, and hears of its; resolves when both are done, or cannot be. */

@@ -252,6 +252,25 @@ export class PeerConnection {
     }
   }
 
+  /** Resolves to whether each worker of the peer says, before the signal, that it keeps nothing for this node any more. */
+  async hintsDelivered(selfUrl: string, signal: AbortSignal): Promise<boolean> {
+    const { identity } = this.#options;
+    const asked = this.#peer.replicaPorts.map(async (port) => {
+      const client = new Client(originAt(identity.url, port), { connect: this.#connect });
+      try {
+        return await isTaken(client, replicaPaths.hints, { body: selfUrl, signal });
+      } finally {
+        await client.destroy();
+      }
+    });
+    return (await Promise.all(asked)).every((isDone) => isDone);
+  }
+
+  /** Gives the peer hints for another node; resolves to whether it keeps them. */
+  giveHints(body: Buffer, signal: AbortSignal): Promise<boolean> {
+    return isTaken(this.#pool, replicaPaths.keepHints, { body, signal });
+  }
+
   /** Asks for a range; its entries come as they are read. Exactly one of `onEnd` and `onError` is called, later. */
   stream(body: string, handler: PeerStreamHandler): PeerStream {
     const exchange = new StreamExchange(handler);
@@ -263,6 +282,21 @@ export class PeerConnection {
   async destroy(error: Error): Promise<void> {
     if (this.#route.by === 'link') this.#route.link.destroy(error);
     await Promise.all([this.#pool.destroy(error), this.#streams.destroy(error)]);
+  }
+}
+
+/** Whether the peer answers 204; a peer that does not know the path, or cannot be asked, does not. */
+async function isTaken(
+  client: Client | Pool,
+  path: string,
+  { body, signal }: { readonly body: Buffer | string; readonly signal: AbortSignal },
+): Promise<boolean> {
+  try {
+    const { statusCode, body: answer } = await client.request({ path, method: 'POST', body, signal });
+    await answer.dump();
+    return statusCode === 204;
+  } catch {
+    return false;
   }
 }
 

@@ -50,6 +50,10 @@ export interface ReplicaListenerOptions extends FrameTarget {
    * undefined where there is no such peer.
    */
   readonly onHello: (url: string, start: number) => Promise<boolean | undefined>;
+  /** A node that has started wants what is kept for it; resolves when it has that. */
+  readonly onHintsWanted: (url: string) => Promise<void>;
+  /** A node that stops gives hints for another one; resolves to whether they are kept here. */
+  readonly onHintsGiven: (body: Buffer) => Promise<boolean>;
 }
 
 export interface ReplicaListener {
@@ -76,6 +80,8 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
     if (request.url === replicaPaths.hello) return receiveHello(request, response, options);
     if (request.url === replicaPaths.introduction) return receiveIntroduction(request, response, options);
     if (request.url === replicaPaths.clock) return receiveClock(request, response, options);
+    if (request.url === replicaPaths.hints) return receiveHintsWish(request, response, options);
+    if (request.url === replicaPaths.keepHints) return receiveHints(request, response, options);
     if (request.url === replicaPaths.range) return receiveRange(request, response, options);
     return refuse(response, 404, 'no such path');
   });
@@ -114,6 +120,22 @@ function receiveHello(request: IncomingMessage, response: ServerResponse, option
     options.onHello(url, Number(start)).then(
       (isUp) => (isUp === false ? refuse(response, 503, 'not yet') : response.writeHead(204).end()),
       () => refuse(response, 500, 'the probe failed'),
+    );
+  });
+}
+
+function receiveHintsWish(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
+  receiveBody(request, response, { bytesMax: HELLO_BODY_BYTES_MAX, refusals: options.refusals }, (body) => {
+    void options.onHintsWanted(body.toString('utf8')).then(() => response.writeHead(204).end());
+  });
+}
+
+function receiveHints(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
+  const { frameBytesMax, refusals, onHintsGiven } = options;
+  receiveBody(request, response, { bytesMax: frameBytesMax, refusals }, (body) => {
+    onHintsGiven(body).then(
+      (areKept) => (areKept ? response.writeHead(204).end() : refuse(response, 503, 'they are not kept here')),
+      (error: unknown) => refuse(response, 400, messageOf(error)),
     );
   });
 }

@@ -6,7 +6,8 @@ import { isLargeRead, readEntries, type Entry } from '../../../src/formats/frame
 import { FrameWriter, type Reply } from '../../../src/formats/reply.ts';
 import type { Segment } from '../../../workers/peers/segment-queue.ts';
 import type { Time } from '../../../workers/ground/time.ts';
-import { Coordinator, type CoordinatorOptions } from '../../../workers/coordinator/coordinator.ts';
+import { Coordinator } from '../../../workers/coordinator/coordinator.ts';
+import type { CoordinatorOptions } from '../../../workers/coordinator/coordinator-options.ts';
 import { outcomesIn, versionsUpTo, type Settled } from './samples.ts';
 
 /** Time that stands still until it is told to go on. */
@@ -72,6 +73,8 @@ export class FakeCluster {
   readonly ahead: Settled[] = [];
   /** Stamps that are wished for, and not given. */
   readonly stampWishes: { readonly above: number; readonly give: (version: number | undefined) => void }[] = [];
+  /** Writes that nodes have missed. */
+  readonly missed: { readonly write: Entry; readonly nodes: readonly number[]; readonly isHere: boolean }[] = [];
   /** Of the processes that answer. */
   start = 1;
   turns = 0;
@@ -97,6 +100,7 @@ export class FakeCluster {
       readRepair,
       stampAbove: (above, give) => void this.stampWishes.push({ above, give }),
       pause: () => Promise.resolve(),
+      onMissed: (write, nodesMissing, isHere) => void this.missed.push({ write, nodes: nodesMissing, isHere }),
       sendOutcomes: (outcomes) => void this.ahead.push(...outcomesIn(outcomes)),
     };
     this.coordinator = new Coordinator(options);

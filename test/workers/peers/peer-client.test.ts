@@ -41,6 +41,14 @@ class TestConnection implements Connection {
     return { receivedAt: 1, answeredAt: 2, newest };
   }
 
+  async hintsDelivered(): Promise<boolean> {
+    return true;
+  }
+
+  async giveHints(): Promise<boolean> {
+    return true;
+  }
+
   async introduce(): Promise<undefined> {}
 
   async isCurrent(): Promise<boolean> {
