@@ -11,47 +11,19 @@ import type { Buffer } from 'node:buffer';
 import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import { entryView, isLargeRead, keyOf, largeRead, readEntries, type Entry } from '../../src/formats/frame.ts';
 import type { Version } from '../../src/formats/record.ts';
-import type { ReadRepair } from '../../src/domain/modes.ts';
 import { hashKey, preferenceList } from '../../src/domain/rendezvous.ts';
 import { failedReply, readReplies, type Reply } from '../../src/formats/reply.ts';
-import type { Topology } from '../../src/domain/topology.ts';
 import type { CoordinatorWaits, FrameTrace } from '../../src/waits/wait-marks.ts';
-import type { LocalReplica } from '../replica/local-replica.ts';
-import type { PeerClient } from '../peers/peer-client.ts';
 import type { Segment } from '../peers/segment-queue.ts';
-import type { Time } from '../ground/time.ts';
-import type { Turn } from '../../src/domain/turn.ts';
+import type { CoordinatorOptions } from './coordinator-options.ts';
 import { refuseLateFrame } from './late-frame.ts';
 import { DamagedKeys } from './damaged-keys.ts';
+import type { FaultRules } from './faults.ts';
 import { LargeReads } from './large-reads.ts';
-import { PendingFrame, type Decision, type FrameRules, type Repair } from './pending-frame.ts';
+import { PendingFrame, type Decision, type Repair } from './pending-frame.ts';
 import type { PendingOperation, Round } from './pending-operation.ts';
 import { Repairs } from './read-repair.ts';
 import { sealAgain } from './stamps.ts';
-
-export interface CoordinatorOptions {
-  readonly topology: Topology;
-  readonly replica: Pick<LocalReplica, 'submit'>;
-  /** By index in the topology; undefined at this node's own. */
-  readonly peers: readonly (Pick<PeerClient, 'submit' | 'flush' | 'expire'> | undefined)[];
-  /** Ask an operation's replicas one after another (mode `sync`). */
-  readonly sequential: boolean;
-  /** Requests to peers leave at the end of the turn; without it at once. */
-  readonly turn: Pick<Turn, 'schedule'> | undefined;
-  readonly versions: FrameRules['versions'];
-  readonly time: Time;
-  readonly timeoutMs: number;
-  readonly readRepair: ReadRepair;
-  /**
-   * Gives a stamp of this node above a version, which nobody else is given, later or at once; undefined where there is none
-   * now.
-   */
-  readonly stampAbove: (above: Version, give: (version: Version | undefined) => void) => void;
-  /** Waits between two steps of what a large value needs. */
-  readonly pause: () => Promise<unknown>;
-  /** Sends outcomes to the main thread ahead of the frame's task. */
-  readonly sendOutcomes: (outcomes: Buffer) => void;
-}
 
 /** How often deadlines are looked at. An outcome can be this much late, and no more. */
 const TICK_MS = 25;
@@ -96,6 +68,7 @@ export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #nodeIds: readonly number[];
   readonly #replicasOf: (operation: PendingOperation) => readonly number[];
+  readonly #faults: FaultRules;
   /** The oldest first. */
   readonly #tasks: Task[] = [];
   readonly #largeReads = new LargeReads<LargeValueRead>();
@@ -118,6 +91,7 @@ export class Coordinator {
       return preferenceList(hash, this.#nodeIds, quorum.replicaCount);
     };
     const { topology, replica, peers, time, timeoutMs } = options;
+    this.#faults = { replicasOf: this.#replicasOf, whyDown: (node) => peers[node]?.status?.error };
     this.#repairs = new Repairs({
       self: topology.selfIndex,
       replica,
@@ -178,6 +152,7 @@ export class Coordinator {
       readRepair,
       self: topology.selfIndex,
       inTurn: sequential ? this.#replicasOf : undefined,
+      faults: this.#faults,
     });
     const task = { frame, beganAt: now, trace: this.waits?.trace(frame.operations, now), end };
     this.#tasks.push(task);

@@ -55,6 +55,8 @@ export interface PendingOperation {
   /** The nodes that have acknowledged a write in this round, as bits: those below 32, and the others. */
   ackedLow: number;
   ackedHigh: number;
+  /** Which replicas did not acknowledge in this round, and why (faults.ts); undefined where all did so far. */
+  faults: number[] | undefined;
   /** Why some replica has refused a write, which says more than that it did. */
   refusal: 'none' | 'full' | 'clock';
   /** The newest reply to a read; let go when the operation is complete. */
@@ -85,6 +87,7 @@ export function pendingOperation(entry: Entry): PendingOperation {
     above: 0,
     ackedLow: 0,
     ackedHigh: 0,
+    faults: undefined,
     refusal: 'none',
     newest: undefined,
     replies: isWrite ? noReplies : [],
@@ -102,4 +105,9 @@ export function outstandingReplies({ tally, superseded, quorum }: PendingOperati
 /** Whether every replica has replied or failed. */
 export function hasAllReplies(operation: PendingOperation): boolean {
   return outstandingReplies(operation) === 0;
+}
+
+/** Whether a node has acknowledged a write in this round. */
+export function hasAcked({ ackedLow, ackedHigh }: PendingOperation, node: number): boolean {
+  return ((node < 32 ? ackedLow >>> node : ackedHigh >>> (node - 32)) & 1) === 1;
 }

@@ -14,7 +14,8 @@ import { replyCodes } from '../../src/formats/codes.ts';
 import type { Entry } from '../../src/formats/frame.ts';
 import { readVersion } from '../../src/formats/record.ts';
 import { supersedingVersion, tellsRecord, type Reply } from '../../src/formats/reply.ts';
-import type { PendingOperation } from './pending-operation.ts';
+import { noteFault, noteFaultyReply } from './faults.ts';
+import { hasAcked, type PendingOperation } from './pending-operation.ts';
 
 /** Counts one replica's reply to a write, or to the question for the version under its key. */
 export function countWriteReply(operation: PendingOperation, node: number, reply: Reply): void {
@@ -23,11 +24,13 @@ export function countWriteReply(operation: PendingOperation, node: number, reply
   if (weight === 'superseded') tellVersion(operation, supersedingVersion(reply));
   if (weight === 'superseded' && operation.round === 'first') {
     operation.superseded++;
+    noteFaultyReply(operation, node, reply);
     return;
   }
   const isAck = weight !== 'failure';
   operation.tally = addReply(operation.tally, isAck ? 'ack' : 'failure');
   if (isAck) noteAck(operation, node);
+  if (!isAck) noteFaultyReply(operation, node, reply);
   if (reply.code === replyCodes.full) operation.refusal = 'full';
   else if (reply.code === replyCodes.refusedClock && operation.refusal === 'none') operation.refusal = 'clock';
 }
@@ -50,6 +53,7 @@ export function beginSecondRound(operation: PendingOperation, question: Entry): 
   operation.question = question;
   operation.tally = emptyTally;
   operation.superseded = 0;
+  operation.faults = undefined;
   operation.ackedLow = 0;
   operation.ackedHigh = 0;
 }
@@ -63,6 +67,7 @@ export function withdrawAckOf(operation: PendingOperation, node: number): boolea
   if (node < 32) operation.ackedLow &= ~(1 << node);
   else operation.ackedHigh &= ~(1 << (node - 32));
   operation.tally = withdrawAck(operation.tally);
+  noteFault(operation, node, 'restarted');
   return true;
 }
 
@@ -73,8 +78,4 @@ function tellVersion(operation: PendingOperation, version: number): void {
 function noteAck(operation: PendingOperation, node: number): void {
   if (node < 32) operation.ackedLow |= 1 << node;
   else operation.ackedHigh |= 1 << (node - 32);
-}
-
-function hasAcked({ ackedLow, ackedHigh }: PendingOperation, node: number): boolean {
-  return ((node < 32 ? ackedLow >>> node : ackedHigh >>> (node - 32)) & 1) === 1;
 }

@@ -6,7 +6,8 @@ import { isLargeRead, readEntries, type Entry } from '../../../src/formats/frame
 import { FrameWriter, type Reply } from '../../../src/formats/reply.ts';
 import type { Segment } from '../../../workers/peers/segment-queue.ts';
 import type { Time } from '../../../workers/ground/time.ts';
-import { Coordinator, type CoordinatorOptions } from '../../../workers/coordinator/coordinator.ts';
+import { Coordinator } from '../../../workers/coordinator/coordinator.ts';
+import type { CoordinatorOptions } from '../../../workers/coordinator/coordinator-options.ts';
 import { outcomesIn, versionsUpTo, type Settled } from './samples.ts';
 
 /** Time that stands still until it is told to go on. */
