@@ -79,7 +79,8 @@ function notes(replica: unknown): string[] {
   const lines: string[] = [];
   if (fieldOf(replica, 'repaired') === true) lines.push('took the newest version now');
   const expires = textFieldOf(replica, 'expires');
-  if (expires !== undefined) lines.push(`${fieldOf(replica, 'isExpired') === true ? 'expired' : 'expires'} at ${expires}`);
+  if (expires !== undefined)
+    lines.push(`${fieldOf(replica, 'isExpired') === true ? 'expired' : 'expires'} at ${expires}`);
   const detail = textFieldOf(replica, 'detail');
   if (detail !== undefined) lines.push(detail);
   else if (fieldOf(replica, 'lacksNewest') === true) lines.push('lacks the newest version; --repair writes it there');

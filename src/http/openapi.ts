@@ -132,7 +132,11 @@ function inspectPath(): Json {
     parameters: ['id', 'from'].map(reference),
     get: { operationId: 'inspect', summary: 'What each replica of a key holds', ...found },
     head: { ...withoutContent(found), summary: 'What GET answers, without the body' },
-    post: { operationId: 'repair', summary: 'Write the newest to replicas that lack it, then what GET answers', ...found },
+    post: {
+      operationId: 'repair',
+      summary: 'Write the newest to replicas that lack it, then what GET answers',
+      ...found,
+    },
   };
 }
 
