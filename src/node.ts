@@ -36,6 +36,7 @@ import { Profiler } from './profiler.ts';
 import { bindAddress, isOpenToAll } from './bind-address.ts';
 import { nodeFamilies } from './node-metrics.ts';
 import { clusterList } from './node-settings.ts';
+import { Operating } from './operating.ts';
 import type { NodeSettings } from './settings/settings.ts';
 import { explainStanding, nodeStatus } from './status.ts';
 import { storeFacts } from './store-facts.ts';
@@ -84,6 +85,7 @@ export class Node implements NodeView {
   readonly #entity: EntityHandler;
   readonly #ranges: RangeDispatcher;
   readonly #range: RangeHandler;
+  readonly #operating: Operating;
   readonly #requests = new RequestMetrics();
   readonly #process = new ProcessMetrics();
   readonly #profiler: Profiler;
@@ -138,11 +140,14 @@ export class Node implements NodeView {
     });
     const nodeCount = topology.nodes.length;
     const { replicationFactor } = clusterList(settings, topology);
+    const limits = { ...settings, nodeCount, replicationFactor };
+    this.#operating = new Operating({ pool, settings, topology, limits });
     this.#answerBytes = new AnswerBytes(settings.answerBytesInFlightMax);
     this.#entity = new EntityHandler({
       dispatcher: this.#dispatcher,
       answers: this.#answerBytes,
-      limits: { ...settings, nodeCount, replicationFactor },
+      limits,
+      nodes: topology.nodes.map(({ url }) => url),
       onRefused: (method, status) => this.#requests.observe(countedMethods.has(method) ? method : 'other', status, 0),
     });
     this.#profiler = new Profiler({
@@ -164,6 +169,7 @@ export class Node implements NodeView {
       onVersion: (newest) => this.#time.clock.see(newest),
       onStampAbove: (above, give) => this.#time.clock.stampAbove(above, give),
       onRange: (message) => this.#ranges.onMessage(message),
+      onInspected: (message) => this.#operating.inspections.onMessage(message),
       ...this.#link.handlers,
       onWorkerGone: (worker) => {
         this.#ranges.onWorkerGone(worker);
@@ -182,7 +188,8 @@ export class Node implements NodeView {
     const host = bindAddress(this.#settings);
     const { allowedHosts } = this.#settings;
     const hosts = new HostGuard({ bindHost: host, selfUrl: this.#self.url, allowedHosts });
-    const handlers = { hosts, entity: this.#entity, range: this.#range, profile: new ProfileHandler(this.#profiler) };
+    const profile = new ProfileHandler(this.#profiler);
+    const handlers = { hosts, entity: this.#entity, range: this.#range, inspect: this.#operating.inspect, profile };
     const bounds = { keepAliveMs, bodyBytesPerSecondMin, connectionsMax };
     const options = {
       host,

@@ -103,6 +103,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   'fs-native-extensions': ['src/directory-lock.ts'],
   'sorted-btree': ['workers/store/memtable.ts'],
   undici: [
+    'src/cli/admin-client.ts',
     'src/cli/client.ts',
     'workers/peers/exchange.ts',
     'workers/peers/introduction.ts',

@@ -14,11 +14,17 @@ import { replyCodes } from '../src/formats/codes.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { Version } from '../src/formats/record.ts';
 import { threadTimeMs, type FrameTask } from '../src/protocol/frame-task.ts';
-import { isStandingCommand, type WorkerCommand, type WorkerReady } from '../src/protocol/workers.ts';
+import {
+  isStandingCommand,
+  type InspectCommand,
+  type WorkerCommand,
+  type WorkerReady,
+} from '../src/protocol/workers.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
 import { frameSender, type FrameSender } from './ground/frame-sender.ts';
 import { SeenVersions, wallMicros } from './ground/seen-versions.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
+import { Inspector } from './coordinator/inspector.ts';
 import { Stamps } from './coordinator/stamps.ts';
 import { steps } from './ground/pace.ts';
 import { LocalReplica, type RefusedWrite } from './replica/local-replica.ts';
@@ -58,6 +64,7 @@ export interface Worker {
 interface Running {
   readonly settings: WorkerSettings;
   readonly coordinator: Coordinator;
+  readonly inspector: Inspector;
   readonly stamps: Stamps;
   readonly peers: readonly (PeerClient | undefined)[];
   readonly listener: ReplicaListener;
@@ -154,6 +161,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     onMissed: (write, nodes, isHere) => hints.missed(write, nodes, isHere),
     sendOutcomes,
   });
+  const inspector = new Inspector({ topology, replica, peers, time: systemTime, timeoutMs });
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
   standing.watch(() => store.measures.log.bytes);
@@ -162,7 +170,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
     standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
   }
-  const served = { settings, coordinator, stamps, peers, listener, store, ranges, desk };
+  const served = { settings, coordinator, inspector, stamps, peers, listener, store, ranges, desk };
   return { ...served, siblings, report, waits, refusals, standing, hints, versions, isFirst, send };
 }
 
@@ -207,6 +215,7 @@ function takeCommands(port: MessagePort, running: Running): void {
     else if (command.kind === 'report') sendReport(running, command.id);
     else if (command.kind === 'measure-clocks') void measureClocks(running, command.id, command.newest);
     else if (command.kind === 'stop') void stop(running);
+    else if (command.kind === 'inspect') void inspect(running, command);
     else if (command.kind === 'sibling') running.siblings.connect(command.worker, command.port);
     else if (command.kind === 'peer-silent') peerAt(running.peers, command.url)?.doubt();
     else if (command.kind === 'stamp') running.stamps.take(command.id, command.version);
@@ -241,6 +250,10 @@ async function measureClocks({ peers, versions, isFirst, send }: Running, id: nu
   const onNewest = (seen: Version): void => versions.see(seen);
   const options = { newest: versions.newest, onNewest, wallMicros, now: systemTime.now };
   send({ kind: 'clocks', id, offsets: isFirst ? await measurePeerClocks(peers, options) : [] });
+}
+
+async function inspect({ inspector, send }: Running, { id, key, quorum, repair }: InspectCommand): Promise<void> {
+  send({ kind: 'inspected', id, inspection: await inspector.inspect({ key: Buffer.from(key), quorum, repair }) });
 }
 
 function sendReport({ report, send, ...measured }: Running, id: number): void {

@@ -6,6 +6,7 @@ import { completionCommand } from './completion-command.ts';
 import { configCommand } from './config-command.ts';
 import { helpCommand } from './help.ts';
 import { profileCommand } from '../../profiling/cli/profile.ts';
+import { inspectCommand } from './inspect.ts';
 import { recoverCommand } from './recover.ts';
 import { delCommand, getCommand, putCommand } from './record-commands.ts';
 import { scanCommand } from './scan.ts';
@@ -21,6 +22,7 @@ const ownCommands: readonly Command[] = [
   delCommand,
   scanCommand,
   statusCommand,
+  inspectCommand,
   recoverCommand,
   benchCommand,
   compareCommand,

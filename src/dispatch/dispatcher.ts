@@ -21,6 +21,7 @@ import {
 } from '../formats/frame.ts';
 import { Histogram, countBounds, family, type MetricFamily } from '../metrics/metrics.ts';
 import { operationKinds, outcomeCodes, type OutcomeCode } from '../formats/codes.ts';
+import { readFaults } from '../formats/faults.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { ownerOf } from '../domain/owners.ts';
 import { hashKey } from '../domain/rendezvous.ts';
@@ -238,7 +239,7 @@ export class Dispatcher<Context> {
     return clock.whenStampable((end) => {
       const now = performance.now();
       this.#admission.end('write', beganAt, now, false);
-      if (end === 'full') onOutcome(context, { kind: 'full', acks: 0, failures: 0 });
+      if (end === 'full') onOutcome(context, { kind: 'full', acks: 0, failures: 0, faults: [] });
       else if (end === 'failed') onOutcome(context, { kind: 'failed' });
       else if (now - beganAt >= timeoutMs || !isWanted(context)) onOutcome(context, { kind: 'overloaded' });
       else write();
@@ -368,13 +369,13 @@ function asOutcome(
     case outcomeCodes.written:
       return { kind: 'written' };
     case outcomeCodes.unreachable:
-      return { kind: 'unreachable', ...tally };
+      return { kind: 'unreachable', ...tally, faults: readFaults(found.value) };
     case outcomeCodes.timedOut:
-      return { kind: 'timedOut', ...tally };
+      return { kind: 'timedOut', ...tally, faults: readFaults(found.value) };
     case outcomeCodes.full:
-      return { kind: 'full', ...tally };
+      return { kind: 'full', ...tally, faults: readFaults(found.value) };
     case outcomeCodes.refusedClock:
-      return { kind: 'refusedClock', ...tally };
+      return { kind: 'refusedClock', ...tally, faults: readFaults(found.value) };
     case outcomeCodes.overloaded:
       return { kind: 'overloaded' };
     case outcomeCodes.failed:

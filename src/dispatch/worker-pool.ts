@@ -20,6 +20,8 @@ import type { Dispatch } from '../domain/modes.ts';
 import type { FrameTask } from '../protocol/frame-task.ts';
 import {
   isStandingMessage,
+  type InspectCommand,
+  type InspectedMessage,
   type PeerOffset,
   type RangeCommand,
   type RangeMessage,
@@ -73,6 +75,8 @@ export interface WorkerPoolHandlers {
   readonly onStampAbove: (above: number, give: (version: number | undefined) => void) => void;
   /** Takes what the workers' scans say. */
   readonly onRange: (message: RangeMessage) => void;
+  /** Takes what an inspection found. */
+  readonly onInspected: (message: InspectedMessage) => void;
   /** Takes what bears on the node's standing. */
   readonly onStanding: (message: StandingMessage, worker: number) => void;
   /** A worker listens, the first one in its place or another. `logDamage`: what of its log could not be read. */
@@ -184,7 +188,7 @@ export class WorkerPool {
   }
 
   /** Sends a command to one worker; the memory in `transfer` moves with it. */
-  tell(worker: number, command: RangeCommand | StandingCommand, transfer: ArrayBuffer[] = []): void {
+  tell(worker: number, command: RangeCommand | StandingCommand | InspectCommand, transfer: ArrayBuffer[] = []): void {
     this.#places[worker]?.control?.postMessage(command, transfer);
   }
 
@@ -341,6 +345,8 @@ export class WorkerPool {
       });
     } else if (message.kind === 'range-page' || message.kind === 'range-end') {
       this.#handlers?.onRange(message);
+    } else if (message.kind === 'inspected') {
+      this.#handlers?.onInspected(message);
     } else if (isStandingMessage(message)) {
       this.#handlers?.onStanding(message, place.index);
     } else if (message.kind === 'fatal') {

@@ -3,6 +3,7 @@
  * outcomes to status codes is `src/http/outcome.ts`.
  */
 
+import type { Fault } from '../formats/faults.ts';
 import type { Version } from '../formats/record.ts';
 
 /**
@@ -17,6 +18,8 @@ export type Outcome =
       readonly kind: 'unreachable' | 'timedOut' | 'full' | 'refusedClock';
       readonly acks: number;
       readonly failures: number;
+      /** Why each replica that did not acknowledge did not, as far as that is known. */
+      readonly faults: readonly Fault[];
     }
   | { readonly kind: 'overloaded' | 'failed' }
   /** A write that this node's clock is too wrong for: nothing was done. `detail` says how wrong. */

@@ -28,6 +28,12 @@ export const outcomeCodes = {
 
 export type OutcomeCode = (typeof outcomeCodes)[keyof typeof outcomeCodes];
 
+/** Whether replicas kept an operation of this outcome from its quorum. */
+export function isShortfall(code: OutcomeCode): boolean {
+  const { unreachable, timedOut, full, refusedClock } = outcomeCodes;
+  return code === unreachable || code === timedOut || code === full || code === refusedClock;
+}
+
 /** What one replica says to one operation; the code of each in a reply frame. Only some of them are votes (quorum.ts). */
 export const replyCodes = {
   /** To a read: the replica has nothing under the key. */

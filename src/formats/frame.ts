@@ -36,7 +36,10 @@ export const entryFlags = {
   secondRound: 4,
   /** A write that a replica missed while it was away, kept for it: like a repair no write of now. */
   hint: 8,
-  /** A read that wants to know the newest version only: its record is announced, however small. */
+  /**
+   * A read that wants to know the newest version only: its record is announced, however small. With `largeRead` the whole of
+   * it is read and checked before that.
+   */
   announceOnly: 16,
   /** A client's wish: the coordinator is to make the operation linearizable. Replicas do nothing about it. */
   strict: 32,

@@ -18,14 +18,14 @@
  *        4     1  outcome code (codes.ts)
  *        5     1  acknowledgements
  *        6     1  failures
- *        7     4  bytes that follow (0 unless the code is `found`)
- *       11     8  version of the record that was found (float64)
- *       19     8  when it expires, milliseconds since 1970 (float64); 0 where it does not
- *       27     .  its value
+ *        7     4  bytes that follow
+ *       11     .  for `found` the version of the record (float64), when it expires (float64, milliseconds since 1970; 0 where it does
+ *                 not) and its value; where replicas kept the operation from its quorum why each of them did (faults.ts);
+ *                 nothing for all other codes
  */
 import { Buffer } from 'node:buffer';
 import { KvorumError } from '../diagnostics/errors.ts';
-import { outcomeCodes, replyCodeMax, replyCodes, type OutcomeCode, type ReplyCode } from './codes.ts';
+import { isShortfall, outcomeCodes, replyCodeMax, replyCodes, type OutcomeCode, type ReplyCode } from './codes.ts';
 import {
   headerBytesOf,
   readExpiry,
@@ -210,9 +210,13 @@ export class FrameWriter {
     return undefined;
   }
 
-  /** Appends an outcome other than `found`. */
-  outcome(tag: number, code: OutcomeCode, tally: { acks: number; failures: number }): void {
-    this.#writeOutcomeHead(this.#reserve(OUTCOME_HEADER_BYTES), { tag, code, tally, record: undefined });
+  /** Appends an outcome other than `found`; `faults`: why replicas kept it from its quorum. */
+  outcome(tag: number, code: OutcomeCode, tally: { acks: number; failures: number }, faults: Buffer = noBytes): void {
+    const at = this.#reserve(OUTCOME_HEADER_BYTES + faults.length);
+    this.#writeOutcomeHead(at, { tag, code, tally, record: undefined });
+    if (faults.length === 0) return;
+    this.#bytes.writeUInt32LE(faults.length, at + 7);
+    this.#bytes.set(faults, at + OUTCOME_HEADER_BYTES);
   }
 
   /** Appends the outcome `found` with the version, the expiry and the value of a record. */
@@ -299,7 +303,8 @@ export function allocateRecord(length: number): Buffer {
 
 /**
  * What an outcome frame says of one operation; `version` of the record that was found and when that expires, milliseconds since
- * 1970, 0 if none was or it does not.
+ * 1970, 0 if none was or it does not. `value` is that record's, or why replicas kept the
+ * operation from its quorum (`readFaults`).
  */
 export type OutcomeVisitor = (
   tag: number,
@@ -322,10 +327,10 @@ export function visitOutcomes(bytes: Buffer, visit: OutcomeVisitor): Version {
     const end = start + bytes.readUInt32LE(offset + 7);
     const code = bytes[offset + 4] as OutcomeCode;
     const isFound = code === outcomeCodes.found;
-    if (end > bytes.length || (isFound ? end - start < FOUND_HEAD_BYTES : end > start))
-      throw corrupt('Outcome', offset);
+    const isPossible = isFound ? end - start >= FOUND_HEAD_BYTES : end === start || isShortfall(code);
+    if (end > bytes.length || !isPossible) throw corrupt('Outcome', offset);
     const tally = { acks: bytes[offset + 5] as number, failures: bytes[offset + 6] as number };
-    const value = isFound ? bytes.subarray(start + FOUND_HEAD_BYTES, end) : noBytes;
+    const value = end === start ? noBytes : bytes.subarray(isFound ? start + FOUND_HEAD_BYTES : start, end);
     const [version, expiresAt] = isFound ? [bytes.readDoubleLE(start), bytes.readDoubleLE(start + 8)] : [0, 0];
     visit(bytes.readUInt32LE(offset), code, tally, value, version, expiresAt);
     offset = end;

@@ -8,6 +8,7 @@ import { expiryBytesOf, type Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { tooManyAnswers, type AnswerBytes } from './answer-bytes.ts';
 import { BodyBytes, ValueRoom } from './body-bytes.ts';
+import type { NodeUrls } from './faults.ts';
 import { isSafe, type Request } from './request.ts';
 import { clockSkewed, outcomeResponse, retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
 import { otherMethod } from './methods.ts';
@@ -28,6 +29,7 @@ export interface EntityHandlerOptions {
   readonly answers: AnswerBytes;
   readonly limits: EntityLimits;
   readonly onRefused: OnRefused;
+  readonly nodes: NodeUrls;
 }
 
 export class EntityHandler {
@@ -36,14 +38,16 @@ export class EntityHandler {
   readonly #onRefused: OnRefused;
   readonly #answers: AnswerBytes;
   readonly #bodies: BodyBytes;
+  readonly #nodes: NodeUrls;
   #receiving = 0;
 
-  constructor({ dispatcher, answers, limits, onRefused }: EntityHandlerOptions) {
+  constructor({ dispatcher, answers, limits, onRefused, nodes }: EntityHandlerOptions) {
     this.#dispatcher = dispatcher;
     this.#limits = limits;
     this.#onRefused = onRefused;
     this.#bodies = new BodyBytes(limits.bodyBytesInFlightMax);
     this.#answers = answers;
+    this.#nodes = nodes;
   }
 
   /** Bytes of bodies being received or waiting for their outcome. */
@@ -94,7 +98,7 @@ export class EntityHandler {
   /** Answers a request with its outcome; what the request held is free. Returns what was answered. */
   answer(exchange: EntityExchange, outcome: Outcome): Response {
     this.#bodies.release(exchange);
-    const response = this.#answers.fit(outcomeResponse(exchange, outcome));
+    const response = this.#answers.fit(outcomeResponse(exchange, outcome, this.#nodes));
     exchange.reply.send(response);
     return response;
   }

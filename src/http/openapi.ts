@@ -29,6 +29,7 @@ export function openApiDocument(): Json {
     paths: {
       '/v0/entity': entityPath(),
       '/v0/entities': rangePath(),
+      '/v0/inspect': inspectPath(),
       '/v0/status': adminPath('The node and its peers, store, clock and queues as it sees them', { 503: true }),
       '/v0/node': adminPath('Who this node is', {}),
       '/v0/openapi.json': adminPath('This document', {}),
@@ -117,6 +118,24 @@ function rangePath(): Json {
       ...withoutContent({
         responses: answers(['bad-parameter'], { 200: { description: 'Records may follow to a GET' } }),
       }),
+    },
+  };
+}
+
+function inspectPath(): Json {
+  const found = {
+    responses: answers(['bad-id'], {
+      200: { description: 'For each replica what it holds, or why it does not say', content: jsonObject() },
+    }),
+  };
+  return {
+    parameters: ['id', 'from'].map(reference),
+    get: { operationId: 'inspect', summary: 'What each replica of a key holds', ...found },
+    head: { ...withoutContent(found), summary: 'What GET answers, without the body' },
+    post: {
+      operationId: 'repair',
+      summary: 'Write the newest to replicas that lack it, then what GET answers',
+      ...found,
     },
   };
 }
@@ -258,8 +277,13 @@ function problemSchema(): Json {
       status: { type: 'integer' },
       code: { type: 'string', enum: Object.keys(problems) },
       detail: { type: 'string' },
+      replicas: { type: 'array', description: 'Of 504 and 507: who failed, and why', items: { type: 'object' } },
     },
   };
+}
+
+function jsonObject(): Json {
+  return content(jsonType, { type: 'object' });
 }
 
 function content(type: string, schema: Json): Json {

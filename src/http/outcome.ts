@@ -4,7 +4,8 @@
 import type { Buffer } from 'node:buffer';
 import type { Outcome } from '../domain/outcome.ts';
 import { evaluate, validatorFields, type Preconditions } from './preconditions.ts';
-import { problemResponse } from './problem.ts';
+import { describeFaults, type NodeUrls } from './faults.ts';
+import { problemResponse, problemWith, type ProblemCode } from './problem.ts';
 import type { Reply, Response } from './reply.ts';
 import { isSafe } from './request.ts';
 
@@ -33,8 +34,8 @@ const accepted: Response = { status: 202, fields: '', body: undefined };
 const missing = problemResponse('not-found');
 const valueFields = 'content-type: application/octet-stream\r\n';
 
-/** The answer to a request for its outcome. */
-export function outcomeResponse(exchange: EntityExchange, outcome: Outcome): Response {
+/** The answer to a request for its outcome. `nodes` are the URLs of the nodes in the topology. */
+export function outcomeResponse(exchange: EntityExchange, outcome: Outcome, nodes: NodeUrls): Response {
   switch (outcome.kind) {
     case 'found':
       return foundResponse(exchange, outcome);
@@ -43,13 +44,13 @@ export function outcomeResponse(exchange: EntityExchange, outcome: Outcome): Res
     case 'written':
       return exchange.method === 'PUT' ? created : accepted;
     case 'unreachable':
-      return problemResponse('not-enough-replicas', shortfall(exchange, outcome));
+      return shortfall('not-enough-replicas', exchange, outcome, nodes);
     case 'refusedClock':
-      return problemResponse('not-enough-replicas', `${clocksDiffer}: ${shortfall(exchange, outcome)}`);
+      return shortfall('not-enough-replicas', exchange, outcome, nodes);
     case 'timedOut':
-      return problemResponse('timeout', shortfall(exchange, outcome));
+      return shortfall('timeout', exchange, outcome, nodes);
     case 'full':
-      return problemResponse('disk-full', shortfall(exchange, outcome));
+      return shortfall('disk-full', exchange, outcome, nodes);
     case 'overloaded':
       return problemResponse('overloaded', 'The worker queue is full; nothing was done', retryAfter);
     case 'clockSkew':
@@ -77,12 +78,23 @@ export function clockSkewed(detail: string): Response {
   return problemResponse('clock-skew', `${detail}; nothing was done`);
 }
 
-function shortfall(exchange: EntityExchange, outcome: { acks: number; failures: number }): string {
+type Shortfall = Extract<Outcome, { readonly faults: unknown }>;
+
+/** A quorum that was not reached: which replicas failed, and why. */
+function shortfall(code: ProblemCode, exchange: EntityExchange, outcome: Shortfall, nodes: NodeUrls): Response {
+  const replicas = describeFaults(outcome.faults, nodes);
+  const why = replicas.map(({ url, detail }) => `${url} ${detail}`).join(', ');
+  const counts = countReplies(exchange, outcome);
+  const detail = `${outcome.kind === 'refusedClock' ? `${clocksDiffer}: ` : ''}${counts}`;
+  return problemWith(code, `${detail}${why === '' ? '' : `: ${why}`}${unknown(exchange)}`, { replicas });
+}
+
+function countReplies(exchange: EntityExchange, outcome: { acks: number; failures: number }): string {
   const acks = `${outcome.acks} of ${exchange.acksRequired} replicas answered`;
   const failures = outcome.failures > 0 ? `, ${outcome.failures} failed` : '';
   // A large value comes after the quorum has answered which one it is.
   const late = outcome.acks >= exchange.acksRequired ? '; the value did not come in time' : '';
-  return `${acks}${failures}${late}${unknown(exchange)}`;
+  return `${acks}${failures}${late}`;
 }
 
 /** A write that was not acknowledged may have taken effect all the same. */

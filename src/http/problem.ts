@@ -57,9 +57,19 @@ export function problemResponse(code: ProblemCode, detail?: string, fields = '')
   const key = `${code}\n${detail}\n${fields}`;
   const known = cached.get(key);
   if (known !== undefined) return known;
-  const { status, title } = problems[code];
-  const body = Buffer.from(`${JSON.stringify({ type: 'about:blank', title, status, code, detail })}\n`);
-  const response = { status, fields: problemFields + fields, body };
+  const response = problemWith(code, detail, {}, fields);
   if (cached.size < CACHED_MAX) cached.set(key, response);
   return response;
+}
+
+/** The answer for a problem with members of its own besides (RFC 9457 section 3.2). */
+export function problemWith(
+  code: ProblemCode,
+  detail: string | undefined,
+  members: Readonly<Record<string, unknown>>,
+  fields = '',
+): Response {
+  const { status, title } = problems[code];
+  const body = Buffer.from(`${JSON.stringify({ type: 'about:blank', title, status, code, detail, ...members })}\n`);
+  return { status, fields: problemFields + fields, body };
 }

@@ -18,6 +18,7 @@ import { Connection } from './connection.ts';
 import { isSafe, type Arrivals, type Request } from './request.ts';
 import type { EntityHandler } from './entity.ts';
 import type { HostGuard } from './host-guard.ts';
+import type { InspectHandler } from './inspect.ts';
 import { otherMethod } from './methods.ts';
 import { problemResponse } from './problem.ts';
 import { profilePaths, type ProfileHandler } from './profile.ts';
@@ -34,6 +35,7 @@ export interface ClientServerOptions {
   readonly node: NodeView;
   readonly entity: EntityHandler;
   readonly range: RangeHandler;
+  readonly inspect: InspectHandler;
   readonly arrivals: Arrivals;
   readonly answerBytes: AnswerBytes;
   /** A connection was taken; at most `backlog` of them have waited in the kernel at any time. */
@@ -43,6 +45,7 @@ export interface ClientServerOptions {
 
 const ENTITY_PATH = '/v0/entity';
 const RANGE_PATH = '/v0/entities';
+const INSPECT_PATH = '/v0/inspect';
 const SWEEP_MS = 1000;
 /**
  * How long connections that idle are kept, at least, once the node takes no new ones, milliseconds: a request that their
@@ -176,6 +179,7 @@ export class ClientServer {
     const query = question < 0 ? '' : target.slice(question + 1);
     if (path === ENTITY_PATH) this.#options.entity.handle(request, query);
     else if (path === RANGE_PATH) this.#options.range.handle(request, query);
+    else if (path === INSPECT_PATH) this.#options.inspect.handle(request, query);
     else if (profilePaths.includes(path)) this.#options.profile.handle(request, path, query);
     else this.#routeAdmin(request, path, query);
     return undefined;

@@ -9,9 +9,11 @@ import { codeOf, messageOf } from '../diagnostics/errors.ts';
 import type { LogLevel } from '../diagnostics/log.ts';
 import type { MetricFamily } from '../metrics/metrics.ts';
 import type { Offset } from '../domain/clock-offsets.ts';
+import type { Inspection } from '../domain/inspection.ts';
 import type { RangeEnd, RangeRequest } from '../domain/range.ts';
 import type { HintsKept } from '../domain/hints.ts';
 import type { Claim, Source, Standing } from '../domain/node-claim.ts';
+import type { Quorum } from '../formats/frame.ts';
 import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
 
@@ -73,6 +75,7 @@ export type WorkerMessage =
   | { readonly kind: 'announced' }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'report'; readonly id: number; readonly report: WorkerReport }
+  | InspectedMessage
   | { readonly kind: 'waits-started' }
   | { readonly kind: 'waits'; readonly recording: WorkerRecording | undefined }
   | StandingMessage
@@ -166,6 +169,7 @@ export type WorkerCommand =
   /** Measure the peers' clocks; `newest` is what this node has seen. */
   | { readonly kind: 'measure-clocks'; readonly id: number; readonly newest: number }
   | { readonly kind: 'stop' }
+  | InspectCommand
   /** The stamp that was wished for; undefined where there is none now. */
   | { readonly kind: 'stamp'; readonly id: number; readonly version: number | undefined }
   | { readonly kind: 'waits-start'; readonly options: WaitOptions; readonly module: string }
@@ -175,6 +179,22 @@ export type WorkerCommand =
   /** The end of a channel to another worker of this node, the port transferred (workers/ground/siblings.ts). */
   | { readonly kind: 'sibling'; readonly worker: number; readonly port: MessagePort }
   | RangeCommand;
+
+/** Main to worker: say what each replica of a key holds that the worker owns, and with `repair` have all hold the newest. */
+export interface InspectCommand {
+  readonly kind: 'inspect';
+  readonly id: number;
+  readonly key: Uint8Array;
+  readonly quorum: Quorum;
+  readonly repair: boolean;
+}
+
+/** Worker to main: the answer to it. */
+export interface InspectedMessage {
+  readonly kind: 'inspected';
+  readonly id: number;
+  readonly inspection: Inspection;
+}
 
 /** Main to worker: begins a scan with so many pages, hands a page back to be filled again, and ends a scan. */
 export type RangeCommand =

@@ -126,6 +126,11 @@ test('entities and ranges answer as the document says', async () => {
   await call('DELETE', '/v0/entity?id=line%0Afeed');
 });
 
+test('what replicas hold is answered as the document says', async () => {
+  for (const method of ['GET', 'HEAD', 'POST'])
+    for (const target of ['/v0/inspect?id=k', '/v0/inspect']) await call(method, target);
+});
+
 test('what tells of the node answers as the document says', async () => {
   const told = ['/v0/status', '/v0/node', '/v0/openapi.json', '/livez', '/readyz', '/readyz?verbose', '/metrics'];
   for (const target of told) for (const method of ['GET', 'HEAD']) await call(method, target);

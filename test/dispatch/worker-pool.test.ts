@@ -46,6 +46,7 @@ async function start(t: TestContext, options: Options = {}): Promise<Started> {
     onOutcomes: (bytes) => started.ahead.push(...outcomesIn(bytes)),
     onVersion: () => {},
     onStampAbove: (above, give) => give(above + 1),
+    onInspected: () => {},
     onRange: () => {},
     onStanding: () => {},
     // As a node does whose store has lost nothing.
@@ -127,6 +128,7 @@ for (const dispatch of ['pool', 'inline'] as const) {
       onOutcomes: ignored,
       onVersion: ignored,
       onStampAbove: ignored,
+      onInspected: ignored,
       onRange: ignored,
       onWorkerGone: ignored,
       onStanding: ignored,

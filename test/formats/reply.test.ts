@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import test from 'node:test';
 import fc from 'fast-check';
-import { outcomeCodes, replyCodeMax, replyCodes, type OutcomeCode } from '../../src/formats/codes.ts';
+import { isShortfall, outcomeCodes, replyCodeMax, replyCodes, type OutcomeCode } from '../../src/formats/codes.ts';
 import { EXPIRY_BYTES, headerBytesOf, RECORD_HEADER_BYTES, recordKinds, sealRecord } from '../../src/formats/record.ts';
 import {
   allocateRecord,
@@ -68,8 +68,13 @@ const anyOutcome = fc
     plain,
   )
   .map((outcome) => {
-    return outcome.code === outcomeCodes.found ? outcome : { ...outcome, value: noValue, version: 0, expiresAt: 0 };
+    const isFound = outcome.code === outcomeCodes.found;
+    return isFound ? outcome : { ...outcome, value: wordsOf(outcome), version: 0, expiresAt: 0 };
   });
+/** Only an outcome that missed its quorum has bytes for why. */
+function wordsOf({ code, value }: SampleOutcome): Buffer {
+  return isShortfall(code) ? value : noValue;
+}
 interface SampleOutcome {
   readonly tag: number;
   readonly code: OutcomeCode;
@@ -340,7 +345,7 @@ function encodeOutcomes(outcomes: readonly SampleOutcome[], newest: number, size
   for (const { tag, code, tally, value, version, expiresAt } of outcomes) {
     const bytes = expiresAt === 0 ? recordOf(value, version) : expiringOf(value, version, expiresAt);
     if (code === outcomeCodes.found) writer.found(tag, tally, { bytes, offset: 0, length: bytes.length });
-    else writer.outcome(tag, code, tally);
+    else writer.outcome(tag, code, tally, value);
   }
   return writer.finishOutcomes(newest);
 }
@@ -366,7 +371,7 @@ function anyHeaded(lengthMax: number): fc.Arbitrary<Buffer> {
 }
 
 function outcomeBytes({ code, value }: SampleOutcome): number {
-  return OUTCOME_HEADER_BYTES + (code === outcomeCodes.found ? FOUND_HEAD_BYTES + value.length : 0);
+  return OUTCOME_HEADER_BYTES + value.length + (code === outcomeCodes.found ? FOUND_HEAD_BYTES : 0);
 }
 
 function decodeOutcomes(bytes: Buffer): { outcomes: SampleOutcome[]; newest: number } {

@@ -14,7 +14,9 @@ export interface CoordinatorOptions {
   readonly topology: Topology;
   readonly replica: Pick<LocalReplica, 'submit'>;
   /** By index in the topology; undefined at this node's own. */
-  readonly peers: readonly (Pick<PeerClient, 'submit' | 'flush' | 'expire'> | undefined)[];
+  readonly peers: readonly (
+    (Pick<PeerClient, 'submit' | 'flush' | 'expire'> & Partial<Pick<PeerClient, 'status'>>) | undefined
+  )[];
   /** Ask an operation's replicas one after another (mode `sync`). */
   readonly sequential: boolean;
   /** Requests to peers leave at the end of the turn; without it at once. */

@@ -18,6 +18,7 @@ import type { Segment } from '../peers/segment-queue.ts';
 import type { CoordinatorOptions } from './coordinator-options.ts';
 import { refuseLateFrame } from './late-frame.ts';
 import { DamagedKeys } from './damaged-keys.ts';
+import type { FaultRules } from './faults.ts';
 import { LargeReads } from './large-reads.ts';
 import { PendingFrame, type Decision, type Repair } from './pending-frame.ts';
 import type { PendingOperation, Round } from './pending-operation.ts';
@@ -67,6 +68,7 @@ export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #nodeIds: readonly number[];
   readonly #replicasOf: (operation: PendingOperation) => readonly number[];
+  readonly #faults: FaultRules;
   /** The oldest first. */
   readonly #tasks: Task[] = [];
   readonly #largeReads = new LargeReads<LargeValueRead>();
@@ -89,6 +91,7 @@ export class Coordinator {
       return preferenceList(hash, this.#nodeIds, quorum.replicaCount);
     };
     const { topology, replica, peers, time, timeoutMs } = options;
+    this.#faults = { replicasOf: this.#replicasOf, whyDown: (node) => peers[node]?.status?.error };
     this.#repairs = new Repairs({
       self: topology.selfIndex,
       replica,
@@ -149,6 +152,7 @@ export class Coordinator {
       readRepair,
       self: topology.selfIndex,
       inTurn: sequential ? this.#replicasOf : undefined,
+      faults: this.#faults,
     });
     const task = { frame, beganAt: now, trace: this.waits?.trace(frame.operations, now), end };
     this.#tasks.push(task);

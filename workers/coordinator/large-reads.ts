@@ -18,6 +18,7 @@ import { isLargeRecord } from '../../src/formats/record.ts';
 import { announcementOf, announcesRecord, damagedReply, holdsRecord, type Reply } from '../../src/formats/reply.ts';
 import type { ReadRepair } from '../../src/domain/modes.ts';
 import { announcersOf, newerReply, staleReplicas, type ReplicaReply } from '../../src/domain/resolution.ts';
+import { noteFault } from './faults.ts';
 import { hasAllReplies, type PendingOperation } from './pending-operation.ts';
 
 /** What decides about a large value, besides the operation itself. */
@@ -46,6 +47,7 @@ export function takeLargeValue(operation: PendingOperation, node: number, reply:
   operation.replies = operation.replies.filter((one) => one.node !== node);
   if (typeof reply === 'object') operation.replies.push({ node, reply });
   else if (announced?.code === replyCodes.large) operation.tally = withdrawAck(operation.tally);
+  if (typeof reply !== 'object') noteFault(operation, node, reply ?? 'refused');
   if (reply === 'damaged') operation.replies.push({ node, reply: damagedReply });
   operation.newest = newestOf(operation.replies);
 }

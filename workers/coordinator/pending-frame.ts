@@ -31,6 +31,7 @@ import { addReply, judge, majority, replyWeights } from '../../src/domain/quorum
 import { countHolders, newerReply, readStep, staleReplicas } from '../../src/domain/resolution.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
 import { InTurn, type Question } from './in-turn.ts';
+import { faultsOf, noteFault, noteFaultyReply, type FaultRules } from './faults.ts';
 import { announcerToAsk, isForOutcomeOnly, letGo, takeLargeValue, type LargeReadRules } from './large-reads.ts';
 import {
   hasAllReplies,
@@ -79,6 +80,8 @@ export type Leaving =
   | { readonly do: 'end-task'; readonly outcomes: Buffer | undefined };
 
 const nothing = { do: 'nothing' } as const;
+/** What was no answer counts as a refusal. */
+const refusedReply: Reply = { ...failedReply };
 
 /** The outcome of a write that cannot reach its quorum, by what some replica said of it. */
 const refusalCodes: Readonly<Record<PendingOperation['refusal'], OutcomeCode>> = {
@@ -95,6 +98,8 @@ export interface FrameRules extends LargeReadRules {
   readonly wallMs: () => number;
   /** Mode `sync`: an operation's replicas in the order in which they are asked. Otherwise all are asked at once. */
   readonly inTurn: ((operation: PendingOperation) => readonly number[]) | undefined;
+  /** For outcomes that name the replicas that failed; without it they only count them. */
+  readonly faults?: FaultRules;
 }
 
 export class PendingFrame {
@@ -141,6 +146,7 @@ export class PendingFrame {
     if (operation.state !== 'pending' || writeBack === undefined) return nothing;
     writeBack.open--;
     if (holds) operation.replies = operation.replies.map((one) => (one.node === node ? { node, reply: record } : one));
+    else noteFault(operation, node, 'stale');
     return this.#goOn(operation, this.#judgeRead(operation));
   }
 
@@ -202,7 +208,7 @@ export class PendingFrame {
 
   #takeWriteReply(operation: PendingOperation, node: number, reply: Reply): Decision {
     const kind = operation.round === 'versions' ? operationKinds.read : operationKinds.write;
-    countWriteReply(operation, node, this.#isAcceptable(kind, reply) ? reply : failedReply);
+    countWriteReply(operation, node, reply === failedReply || this.#isAcceptable(kind, reply) ? reply : refusedReply);
     this.#inTurn?.replied();
     const decision = operation.state === 'pending' ? this.#judgeWrite(operation) : nothing;
     if (operation.state === 'settled' && hasAllReplies(operation)) this.#complete(operation);
@@ -248,6 +254,7 @@ export class PendingFrame {
     const isAcceptable = reply.code !== replyCodes.failed && this.#isAcceptable(operationKinds.read, reply);
     const isVote = isAcceptable && replyWeights[reply.code] === 'ack';
     operation.tally = addReply(operation.tally, isVote ? 'ack' : 'failure');
+    if (!isVote) noteFaultyReply(operation, node, isAcceptable || reply === failedReply ? reply : refusedReply);
     if (!isAcceptable) return;
     operation.replies.push({ node, reply });
     operation.newest = operation.newest === undefined ? reply : newerReply(operation.newest, reply);
@@ -338,7 +345,8 @@ export class PendingFrame {
   #settle(operation: PendingOperation, code: OutcomeCode): void {
     this.#countSettled(operation);
     this.#outcomes ??= this.#newWriter(0);
-    this.#outcomes.outcome(tagOf(operation.entry), code, operation.tally);
+    const faults = faultsOf(operation, code, this.#rules.faults);
+    this.#outcomes.outcome(tagOf(operation.entry), code, operation.tally, faults);
   }
 
   #countSettled(operation: PendingOperation): void {

@@ -57,6 +57,8 @@ export interface PendingOperation {
   ackedHigh: number;
   /** The nodes that should hold a write and do not, as far as nobody has been told of them yet. */
   missed: number[] | undefined;
+  /** Which replicas did not acknowledge in this round, and why (faults.ts); undefined where all did so far. */
+  faults: number[] | undefined;
   /** Why some replica has refused a write, which says more than that it did. */
   refusal: 'none' | 'full' | 'clock';
   /** The newest reply to a read; let go when the operation is complete. */
@@ -88,6 +90,7 @@ export function pendingOperation(entry: Entry): PendingOperation {
     ackedLow: 0,
     ackedHigh: 0,
     missed: undefined,
+    faults: undefined,
     refusal: 'none',
     newest: undefined,
     replies: isWrite ? noReplies : [],
@@ -105,4 +108,9 @@ export function outstandingReplies({ tally, superseded, quorum }: PendingOperati
 /** Whether every replica has replied or failed. */
 export function hasAllReplies(operation: PendingOperation): boolean {
   return outstandingReplies(operation) === 0;
+}
+
+/** Whether a node has acknowledged a write in this round. */
+export function hasAcked({ ackedLow, ackedHigh }: PendingOperation, node: number): boolean {
+  return ((node < 32 ? ackedLow >>> node : ackedHigh >>> (node - 32)) & 1) === 1;
 }

@@ -14,7 +14,8 @@ import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import type { Entry } from '../../src/formats/frame.ts';
 import { readVersion } from '../../src/formats/record.ts';
 import { supersedingVersion, tellsRecord, type Reply } from '../../src/formats/reply.ts';
-import { hasAllReplies, type PendingOperation } from './pending-operation.ts';
+import { noteFault, noteFaultyReply } from './faults.ts';
+import { hasAcked, hasAllReplies, type PendingOperation } from './pending-operation.ts';
 
 /** Nodes have missed a write: keep it for them. */
 export interface Missed {
@@ -31,13 +32,15 @@ export function countWriteReply(operation: PendingOperation, node: number, reply
   if (weight === 'superseded') tellVersion(operation, supersedingVersion(reply));
   if (weight === 'superseded' && operation.round === 'first') {
     operation.superseded++;
+    noteFaultyReply(operation, node, reply);
     return;
   }
   const isAck = weight !== 'failure';
   operation.tally = addReply(operation.tally, isAck ? 'ack' : 'failure');
   if (isAck) noteAck(operation, node);
+  else noteFaultyReply(operation, node, reply);
   // One that refuses the stamp has decided not to hold the write.
-  else if (reply.code !== replyCodes.refusedClock) noteMiss(operation, node);
+  if (!isAck && reply.code !== replyCodes.refusedClock) noteMiss(operation, node);
   if (reply.code === replyCodes.full) operation.refusal = 'full';
   else if (reply.code === replyCodes.refusedClock && operation.refusal === 'none') operation.refusal = 'clock';
 }
@@ -60,6 +63,7 @@ export function beginSecondRound(operation: PendingOperation, question: Entry): 
   operation.question = question;
   operation.tally = emptyTally;
   operation.superseded = 0;
+  operation.faults = undefined;
   operation.ackedLow = 0;
   operation.ackedHigh = 0;
   operation.missed = undefined;
@@ -75,6 +79,7 @@ export function withdrawAckOf(operation: PendingOperation, node: number): boolea
   else operation.ackedHigh &= ~(1 << (node - 32));
   operation.tally = withdrawAck(operation.tally);
   noteMiss(operation, node);
+  noteFault(operation, node, 'restarted');
   return true;
 }
 
@@ -104,8 +109,4 @@ function tellVersion(operation: PendingOperation, version: number): void {
 function noteAck(operation: PendingOperation, node: number): void {
   if (node < 32) operation.ackedLow |= 1 << node;
   else operation.ackedHigh |= 1 << (node - 32);
-}
-
-function hasAcked({ ackedLow, ackedHigh }: PendingOperation, node: number): boolean {
-  return ((node < 32 ? ackedLow >>> node : ackedHigh >>> (node - 32)) & 1) === 1;
 }

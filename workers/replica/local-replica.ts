@@ -269,6 +269,9 @@ export class LocalReplica {
     const votes = this.#votes(entry);
     if (record === undefined) writer.reply(votes ? replyCodes.absent : replyCodes.recovering);
     else if (record === 'damaged') writer.reply(replyCodes.damaged);
+    // Somebody wants to know whether it is whole, and not what it is.
+    else if (isAnnounceOnly(entry))
+      writer.replyLarge(record, record.length, votes ? replyCodes.large : replyCodes.recoveringLarge);
     else writer.replyOwnRecord(record, votes ? replyCodes.record : replyCodes.recoveringRecord);
     respond(writer.finish());
   }
