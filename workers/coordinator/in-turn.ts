@@ -16,8 +16,9 @@ export class InTurn {
   #questions: Question[];
   #state: 'ready' | 'asking' | 'over' = 'ready';
 
-  constructor(questions: readonly Question[]) {
-    this.#questions = [...questions];
+  /** `replicasOf`: an operation's replicas in the order in which they are asked. */
+  constructor(operations: readonly PendingOperation[], replicasOf: (operation: PendingOperation) => readonly number[]) {
+    this.#questions = operations.flatMap((operation) => replicasOf(operation).map((node) => ({ operation, node })));
   }
 
   /** Whether no replica is asked any more. */

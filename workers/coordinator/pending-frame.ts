@@ -115,7 +115,7 @@ export class PendingFrame {
   constructor(entries: readonly Entry[], rules: FrameRules) {
     this.operations = entries.map(pendingOperation);
     this.#rules = rules;
-    this.#inTurn = rules.inTurn === undefined ? undefined : new InTurn(questions(this.operations, rules.inTurn));
+    this.#inTurn = rules.inTurn === undefined ? undefined : new InTurn(this.operations, rules.inTurn);
     this.#unsettled = entries.length;
     this.#incomplete = entries.length;
   }
@@ -375,13 +375,6 @@ export class PendingFrame {
     this.#incomplete--;
     return decision;
   }
-}
-
-function questions(
-  operations: readonly PendingOperation[],
-  replicasOf: (operation: PendingOperation) => readonly number[],
-): Question[] {
-  return operations.flatMap((operation) => replicasOf(operation).map((node) => ({ operation, node })));
 }
 
 function askLarge({ newest }: PendingOperation, node: number): Decision {
