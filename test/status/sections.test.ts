@@ -49,7 +49,12 @@ test('quorumSection() counts who is down for both, and who does not vote for rea
 });
 
 test('hintsSection() tells for each node what all workers keep for it, and since when', () => {
-  const kept = (count: number, oldest: number | undefined) => ({ target: 'http://b', count, bytes: 10 * count, oldest });
+  const kept = (count: number, oldest: number | undefined) => ({
+    target: 'http://b',
+    count,
+    bytes: 10 * count,
+    oldest,
+  });
   const nothing = { ...kept(0, undefined), target: 'http://c' };
   const told = hintsSection([{ hints: [kept(2, 2_000_000), nothing] }, { hints: [kept(1, 1_000_000)] }]);
   assert.deepEqual(told, [{ target: 'http://b', count: 3, bytes: 30, oldest: '1970-01-01T00:00:01.000Z' }]);
