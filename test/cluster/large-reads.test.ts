@@ -86,7 +86,12 @@ test('a large value between small ones and missing ones is answered in its place
 
 for (const mode of ['batched', 'async', 'sync'] as const) {
   test(`a large value is read from one replica in mode ${mode}`, async (t) => {
-    const cluster = await startCluster(t, { nodes: 3, mode, durability: 'commit', flags });
+    const cluster = await startCluster(t, {
+      nodes: 3,
+      mode,
+      durability: 'commit',
+      flags: [...flags, '--hint-bytes-max', '0'],
+    });
     const all = { ack: 3, from: 3 };
     assert.equal((await cluster.put(0, 'large', value, all)).status, 201);
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PeerStatus } from '../../src/protocol/workers.ts';
+import { hintsSection } from '../../src/status/hints.ts';
 import { peersSection, type PeersInput } from '../../src/status/peers.ts';
 import { quorumSection } from '../../src/status/quorum.ts';
 
@@ -45,4 +46,16 @@ test('quorumSection() counts who is down for both, and who does not vote for rea
   const forming = section([allUp], { standingOf: () => 'forming' });
   assert.equal(quorumSection(forming, count).reads.lost, 0, 'what was said before the cluster was formed');
   assert.equal(quorumSection(forming, { ...count, own: 'forming' }).reads.state, 'stopped');
+});
+
+test('hintsSection() tells for each node what all workers keep for it, and since when', () => {
+  const kept = (count: number, oldest: number | undefined) => ({
+    target: 'http://b',
+    count,
+    bytes: 10 * count,
+    oldest,
+  });
+  const nothing = { ...kept(0, undefined), target: 'http://c' };
+  const told = hintsSection([{ hints: [kept(2, 2_000_000), nothing] }, { hints: [kept(1, 1_000_000)] }]);
+  assert.deepEqual(told, [{ target: 'http://b', count: 3, bytes: 30, oldest: '1970-01-01T00:00:01.000Z' }]);
 });

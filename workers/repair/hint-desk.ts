@@ -97,6 +97,7 @@ export class HintDesk {
   async pull(): Promise<void> {
     const { settings, peers, log } = this.#options;
     const { topology, hintPullMsMax } = settings;
+    if (hintPullMsMax === 0) return;
     const self = topology.nodes[topology.selfIndex]?.url ?? '';
     const signal = AbortSignal.timeout(hintPullMsMax);
     await Promise.all(
