@@ -1,0 +1,90 @@
+/** Elements of the page, made once and changed in place, so that a refresh moves no focus and ends no selection. */
+import type { Health, Tone } from '../health.ts';
+
+export type Child = Node | string;
+
+export function make<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  properties: Partial<HTMLElementTagNameMap[Tag]> = {},
+  ...children: readonly Child[]
+): HTMLElementTagNameMap[Tag] {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Puts these children in place of what is there, if they are others. */
+export function setChildren(element: Element, ...children: readonly Child[]): void {
+  const same =
+    children.length === element.childNodes.length &&
+    children.every((child, at) => isSame(child, element.childNodes[at]));
+  if (!same) element.replaceChildren(...children);
+}
+
+function isSame(child: Child, present: Node | undefined): boolean {
+  if (typeof child === 'string') return present?.nodeType === Node.TEXT_NODE && present.textContent === child;
+  return child === present || (present !== undefined && child.isEqualNode(present));
+}
+
+/** A part of the page with its heading, and the command that tells the same. */
+export function section(title: string, commandText: string | undefined, ...children: readonly Child[]): HTMLElement {
+  const heading = make('h2', {}, title);
+  const head = make(
+    'div',
+    { className: 'head' },
+    heading,
+    ...(commandText === undefined ? [] : [command(commandText)]),
+  );
+  const element = make('section', {}, head, ...children);
+  element.setAttribute('aria-label', title);
+  return element;
+}
+
+/** A command to copy. */
+export function command(text: string): HTMLElement {
+  const code = make('code', {}, text);
+  const button = make('button', { type: 'button', className: 'copy', title: text }, 'Copy');
+  button.setAttribute('aria-label', `Copy the command ${text}`);
+  button.addEventListener('click', () => void copy(code, button));
+  return make('span', { className: 'command' }, code, button);
+}
+
+/** Where the clipboard is not allowed, the text is selected instead, ready for the keyboard. */
+async function copy(code: HTMLElement, button: HTMLElement): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(code.textContent ?? '');
+    button.textContent = 'Copied';
+  } catch {
+    getSelection()?.selectAllChildren(code);
+    button.textContent = 'Selected';
+  }
+  setTimeout(() => (button.textContent = 'Copy'), 1500);
+}
+
+const shapes: Readonly<Record<Tone, string>> = {
+  good: 'M6 1a5 5 0 1 0 0 10a5 5 0 1 0 0-10z',
+  warn: 'M6 .8l5.6 10.4H.4z',
+  bad: 'M1 1h10v10H1z',
+  unknown: 'M6 1.8a4.2 4.2 0 1 0 0 8.4a4.2 4.2 0 1 0 0-8.4zM6 3.2a2.8 2.8 0 1 1 0 5.6a2.8 2.8 0 1 1 0-5.6z',
+};
+
+/** A circle, triangle, square or ring: the word beside it says the same. */
+export function mark(tone: Tone): SVGElement {
+  const svg = svgElement('svg', { viewBox: '0 0 12 12', class: `mark ${tone}`, 'aria-hidden': 'true' });
+  svg.append(svgElement('path', { d: shapes[tone], 'fill-rule': 'evenodd' }));
+  return svg;
+}
+
+export function badge({ tone, word }: Pick<Health, 'tone' | 'word'>): HTMLElement {
+  return make('span', { className: `badge ${tone}` }, mark(tone), word);
+}
+
+export function svgElement(tag: string, attributes: Readonly<Record<string, string>>): SVGElement {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
