@@ -12,25 +12,30 @@ const verdicts: Readonly<Record<string, { readonly tone: Tone; readonly word: st
   unmeasured: { tone: 'unknown', word: 'nothing to compare with' },
 };
 
+const heads = ['Node', 'Its clock', 'Ahead of the others', 'Farthest peer', 'Newest version ahead'];
+
 export class ClocksView {
   readonly element: HTMLElement;
+  readonly #command;
   readonly #body = make('tbody');
 
   constructor() {
-    const heads = ['Node', 'Its clock', 'Ahead of the others', 'Farthest peer', 'Newest version ahead'];
     const cells = heads.map((title, at) => make('th', { scope: 'col', className: at > 1 ? 'number' : '' }, title));
     const caption = make('caption', {}, 'Measured by each node once a second');
     const table = make(
       'table',
-      { className: 'clocks' },
+      { className: 'clocks cards' },
       caption,
       make('thead', {}, make('tr', {}, ...cells)),
       this.#body,
     );
-    this.element = section('Clocks', undefined, make('div', { className: 'scroll' }, table));
+    const { element, command } = section('Clocks', make('div', { className: 'scroll' }, table));
+    this.element = element;
+    this.#command = command;
   }
 
-  draw(nodes: readonly NodeSeen[]): void {
+  draw(nodes: readonly NodeSeen[], url: string): void {
+    this.#command.set(`kvorum status --url ${url}`);
     const rows = nodes.map(({ url, status, silence, isStale }) => {
       const isKnown = status !== undefined && silence === undefined && !isStale;
       return make('tr', {}, make('th', { scope: 'row' }, shortUrl(url)), ...(isKnown ? known(status) : unknown()));
@@ -50,9 +55,9 @@ function known({ clock, nodes }: NodeStatus): HTMLElement[] {
       : `${shortUrl(farthest.url)} ${figureText(farthest.offsetMs, 'offset')} ± ${figureText((farthest.errorMs ?? 0) / 1000, 'latency')}`;
   return [
     make('td', {}, badge(verdicts[clock.verdict ?? ''] ?? { tone: 'unknown', word: clock.verdict ?? nothing })),
-    number(clock.verdict === 'unmeasured' ? nothing : figureText(clock.offMs, 'offset')),
-    number(far),
-    number(figureText(Math.max(clock.aheadMs ?? 0, 0) / 1000, 'latency')),
+    number(clock.verdict === 'unmeasured' ? nothing : figureText(clock.offMs, 'offset'), heads[2]),
+    number(far, heads[3]),
+    number(figureText(Math.max(clock.aheadMs ?? 0, 0) / 1000, 'latency'), heads[4]),
   ];
 }
 
@@ -65,6 +70,8 @@ function unknown(): HTMLElement[] {
   ];
 }
 
-function number(text: string): HTMLElement {
-  return make('td', { className: 'number' }, text);
+function number(text: string, title = ''): HTMLElement {
+  const cell = make('td', { className: 'number' }, text);
+  cell.dataset['label'] = title;
+  return cell;
 }

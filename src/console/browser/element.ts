@@ -30,27 +30,32 @@ function isSame(child: Child, present: Node | undefined): boolean {
   return child === present || (present !== undefined && child.isEqualNode(present));
 }
 
-/** A part of the page with its heading, and the command that tells the same. */
-export function section(title: string, commandText: string | undefined, ...children: readonly Child[]): HTMLElement {
-  const heading = make('h2', {}, title);
-  const head = make(
-    'div',
-    { className: 'head' },
-    heading,
-    ...(commandText === undefined ? [] : [command(commandText)]),
-  );
+/** A part of the page with its heading. */
+export function section(title: string, ...children: readonly Child[]): { element: HTMLElement; command: Command } {
+  const command = new Command();
+  const head = make('div', { className: 'head' }, make('h2', {}, title), command.element);
   const element = make('section', {}, head, ...children);
   element.setAttribute('aria-label', title);
-  return element;
+  return { element, command };
 }
 
-/** A command to copy. */
-export function command(text: string): HTMLElement {
-  const code = make('code', {}, text);
-  const button = make('button', { type: 'button', className: 'copy', title: text }, 'Copy');
-  button.setAttribute('aria-label', `Copy the command ${text}`);
-  button.addEventListener('click', () => void copy(code, button));
-  return make('span', { className: 'command' }, code, button);
+/** A command line that tells or does what stands beside it, to copy; nothing until it is set. */
+export class Command {
+  readonly element = make('span', { className: 'command', hidden: true });
+  readonly #code = make('code');
+  readonly #button = make('button', { type: 'button', className: 'copy' }, 'Copy');
+
+  constructor(text = '') {
+    this.element.append(this.#code, this.#button);
+    this.#button.addEventListener('click', () => void copy(this.#code, this.#button));
+    this.set(text);
+  }
+
+  set(text: string): void {
+    this.element.hidden = text === '';
+    setText(this.#code, text);
+    this.#button.setAttribute('aria-label', `Copy the command ${text}`);
+  }
 }
 
 /** Where the clipboard is not allowed, the text is selected instead, ready for the keyboard. */

@@ -8,20 +8,21 @@ const LINES_MAX = 50;
 export class EventsView {
   readonly element: HTMLElement;
   readonly #list = make('ol', { className: 'events' });
-  readonly #before = new Map<string, string>();
+  readonly #before = new Map<string, Health>();
 
   constructor() {
     this.#list.setAttribute('aria-live', 'polite');
     this.#list.append(line(new Date(), make('span', {}, 'the page was opened')));
-    this.element = section('What has changed', undefined, this.#list);
+    this.element = section('What has changed', this.#list).element;
   }
 
   draw(nodes: readonly NodeSeen[]): void {
     for (const node of nodes) {
       const health = healthOf(node, nodes);
       const before = this.#before.get(node.url);
-      this.#before.set(node.url, health.word);
-      if (before === undefined || before === health.word || health.tone === 'unknown') continue;
+      if (health.tone === 'unknown') continue;
+      this.#before.set(node.url, health);
+      if (before === undefined || (before.word === health.word && before.tone === health.tone)) continue;
       this.#list.prepend(line(new Date(), change(node.url, health)));
     }
     while (this.#list.children.length > LINES_MAX) this.#list.lastElementChild?.remove();

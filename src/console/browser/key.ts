@@ -2,7 +2,7 @@
 import { figureText, nothing } from '../figure-text.ts';
 import { readInspection, type KeyFound, type ReplicaRow } from '../inspection.ts';
 import { ask } from './ask.ts';
-import { badge, command, make, section } from './element.ts';
+import { badge, Command, make, section } from './element.ts';
 import { shortUrl } from './nodes.ts';
 
 export class KeyView {
@@ -18,7 +18,7 @@ export class KeyView {
       event.preventDefault();
       void this.#look(this.#input.value);
     });
-    this.element = section('Where a key lives', undefined, form, this.#answer);
+    this.element = section('Where a key lives', form, this.#answer).element;
   }
 
   async #look(key: string): Promise<void> {
@@ -28,7 +28,10 @@ export class KeyView {
     );
     const said =
       typeof found === 'string' ? [make('p', {}, found)] : [make('p', {}, badge(found.verdict)), tableOf(key, found)];
-    this.#answer.replaceChildren(...said, command(`kvorum inspect ${quoted(key)}`));
+    this.#answer.replaceChildren(
+      ...said,
+      new Command(`kvorum inspect ${quoted(key)} --url ${location.origin}`).element,
+    );
   }
 }
 
@@ -40,7 +43,7 @@ function tableOf(key: string, { rows }: KeyFound): HTMLElement {
   return make(
     'div',
     { className: 'scroll' },
-    make('table', { className: 'key' }, caption, make('thead', {}, make('tr', {}, ...head)), body),
+    make('table', { className: 'key cards' }, caption, make('thead', {}, make('tr', {}, ...head)), body),
   );
 }
 

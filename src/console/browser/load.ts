@@ -9,6 +9,7 @@ const dotted = [2, 3];
 
 export class LoadView {
   readonly element: HTMLElement;
+  readonly #command;
   readonly #rate = new Chart({
     title: 'Requests a second',
     unit: 'rate',
@@ -34,10 +35,13 @@ export class LoadView {
 
   constructor() {
     const charts = make('div', { className: 'charts' }, this.#rate.element, this.#latency.element);
-    this.element = section('Rate and latency', 'kvorum bench --url', charts);
+    const { element, command } = section('Rate and latency', charts);
+    this.element = element;
+    this.#command = command;
   }
 
-  draw(steps: readonly Step[]): void {
+  draw(steps: readonly Step[], url: string): void {
+    this.#command.set(`kvorum bench --target ${url}`);
     this.#rate.draw(steps);
     this.#latency.draw(steps);
   }

@@ -16,6 +16,9 @@ import { WaitsView } from './waits.ts';
 /** A node that has told nothing for so long does not hold up the others' lines. */
 const SILENCE_MS_MAX = 15_000;
 
+/** Of a node that has just started there is little to show: so much of the time at least, 3 minutes. */
+const stepsMin = 36;
+
 const cluster = new Cluster(draw);
 const verdict = make('p', { className: 'verdict' });
 verdict.setAttribute('role', 'status');
@@ -56,14 +59,18 @@ function draw(): void {
   nodesView.draw(cluster, spanOf(cluster.history(undefined)));
   const history = cluster.history(choice.value === '' ? undefined : choice.value);
   const steps = timeline(history, spanOf(history));
-  load.draw(steps);
-  waits.draw(steps);
-  clocks.draw(nodes);
+  const url = choice.value === '' ? cluster.own : choice.value;
+  load.draw(steps, url);
+  waits.draw(steps, url);
+  clocks.draw(nodes, cluster.own);
   events.draw(nodes);
 }
 
 function spanOf(history: ReturnType<Cluster['history']>): Span {
-  return { end: newestEnd(history, Date.now(), SILENCE_MS_MAX), stepMs: sampleMs, steps: samplesMax };
+  const now = Date.now();
+  const oldest = Math.min(now, ...history.map(({ samples, shiftMs }) => (samples[0]?.at ?? now) + shiftMs));
+  const steps = Math.min(Math.max(Math.ceil((now - oldest) / sampleMs) + 1, stepsMin), samplesMax);
+  return { end: newestEnd(history, now, SILENCE_MS_MAX), stepMs: sampleMs, steps };
 }
 
 function drawFacts(): void {

@@ -41,6 +41,7 @@ interface Row {
 
 export class WaitsView {
   readonly element: HTMLElement;
+  readonly #command;
   readonly #rows: readonly Row[];
 
   constructor() {
@@ -48,7 +49,7 @@ export class WaitsView {
       const cell = (): HTMLElement => make('td', { className: 'number' });
       return { place, now: cell(), most: cell(), note: make('span', { className: 'note' }), spark: new Spark() };
     });
-    const heads = ['Where', 'What', '15 min', 'Now', 'Most'].map((title, at) => {
+    const heads = ['Where', 'What', 'Until now', 'Now', 'Most'].map((title, at) => {
       return make('th', { scope: 'col', className: at > 2 ? 'number' : '' }, title);
     });
     const rows = this.#rows.map(({ place, now, most, note, spark }) =>
@@ -62,7 +63,11 @@ export class WaitsView {
         most,
       ),
     );
-    const caption = make('caption', {}, 'The way of a request through a node; of several nodes the most');
+    const caption = make(
+      'caption',
+      {},
+      'The way of a request through a node, over up to 15 minutes; of several nodes the most',
+    );
     const table = make(
       'table',
       { className: 'waits' },
@@ -70,10 +75,13 @@ export class WaitsView {
       make('thead', {}, make('tr', {}, ...heads)),
       make('tbody', {}, ...rows),
     );
-    this.element = section('Where requests wait', 'kvorum profile --url', table);
+    const { element, command } = section('Where requests wait', table);
+    this.element = element;
+    this.#command = command;
   }
 
-  draw(steps: readonly Step[]): void {
+  draw(steps: readonly Step[], url: string): void {
+    this.#command.set(`kvorum profile --target ${url}`);
     for (const { place, now, most, note, spark } of this.#rows) {
       const values = steps.map(({ waits }) => waits[place.name]);
       const latest = values.slice(-2).findLast((value) => value !== null) ?? null;
