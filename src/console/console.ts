@@ -6,7 +6,6 @@
  * The node takes a sample each 5 s, whether or not a page is open, and keeps the last 180: less than 200 KB, and about a
  * millisecond of the main thread each time.
  */
-import { setTimeout } from 'node:timers';
 import { messageOf } from '../diagnostics/errors.ts';
 import { latencyBounds, type MetricFamily } from '../metrics/metrics.ts';
 import { consolePath, sampleMs, samplesMax } from './bounds.ts';

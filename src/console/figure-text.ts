@@ -33,7 +33,7 @@ export function figureText(value: number | null | undefined, unit: Unit): string
   if (value === null || value === undefined || !Number.isFinite(value)) return nothing;
   switch (unit) {
     case 'rate':
-      return `${digits(value)}/s`;
+      return `${digits(Math.abs(value) < 10 ? Number(value.toPrecision(2)) : value)}/s`;
     case 'count':
       return digits(value);
     case 'latency':

@@ -30,6 +30,8 @@ export interface NodeStatus {
   readonly storeBytes: number | undefined;
   readonly logBytes: number | undefined;
   readonly freeBytes: number | undefined;
+  /** By default: replicas of a key, and how many of them must answer. */
+  readonly quorum: { readonly from: number; readonly ack: number } | undefined;
   /** What losses the quorums still bear, in words. */
   readonly quorumNotes: readonly string[];
   readonly nodes: readonly PeerSeen[];
@@ -87,10 +89,16 @@ function readStatus(url: string, status: unknown): NodeStatus {
     storeBytes: numberFieldOf(store, 'bytes'),
     logBytes: numberFieldOf(store, 'logBytes'),
     freeBytes: numberFieldOf(store, 'freeBytes'),
+    quorum: quorumIn(fieldOf(status, 'quorum')),
     quorumNotes: textsIn(fieldOf(status, 'quorum'), 'notes'),
     nodes: listFieldOf(status, 'cluster').flatMap((entry) => readPeer(entry) ?? []),
     all: status,
   };
+}
+
+function quorumIn(quorum: unknown): NodeStatus['quorum'] {
+  const [from, ack] = [numberFieldOf(quorum, 'replicaCount'), numberFieldOf(quorum, 'acksRequired')];
+  return from === undefined || ack === undefined ? undefined : { from, ack };
 }
 
 function reasonsIn(status: unknown): string[] {

@@ -132,7 +132,13 @@ export class Chart {
           : { range: (_, __, max) => [0, Math.max((max ?? 0) * 1.1, 1)] },
       },
       axes: [
-        { ...axis, size: 26, space: 64, values: (_, ticks) => ticks.map((tick) => clock(tick, false)) },
+        {
+          ...axis,
+          size: 26,
+          space: 64,
+          incrs: [60, 120, 180, 300],
+          values: (_, ticks) => ticks.map((tick) => clock(tick, false)),
+        },
         {
           ...axis,
           size: 58,

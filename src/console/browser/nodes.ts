@@ -104,7 +104,7 @@ export class NodesView {
     row.element.classList.toggle('silent', isSilent);
     const history = cluster.history(url);
     drawSpark(row.spark, history, span);
-    drawFigures(row, isSilent ? {} : figuresOf(status, history));
+    drawFigures(row, figuresOf(isSilent ? undefined : status, isSilent ? [] : history));
   }
 
   #add(url: string): Row {
@@ -137,7 +137,7 @@ function drawFigures({ cells }: Row, figures: Figures): void {
     const cell = cells.get(column);
     const value = figures[column];
     if (cell === undefined) continue;
-    setText(cell, figureText(value, unit));
+    setText(cell, column in figures ? figureText(value, unit) : '');
     cell.classList.toggle('none', value === 0 || value === null || value === undefined);
   }
 }

@@ -76,7 +76,8 @@ function spanOf(history: ReturnType<Cluster['history']>): Span {
 function drawFacts(): void {
   const own = cluster.nodes.find(({ url }) => url === cluster.own)?.status;
   if (own === undefined) return;
-  setText(facts, [shortUrl(own.url), `mode ${own.mode}`, `durability ${own.durability}`].join(' · '));
+  const quorum = own.quorum === undefined ? [] : [`quorum ${own.quorum.ack} of ${own.quorum.from}`];
+  setText(facts, [shortUrl(own.url), ...quorum, `mode ${own.mode}`, `durability ${own.durability}`].join(' · '));
 }
 
 function drawAlarm(): void {
