@@ -48,11 +48,14 @@ const signalEchoMs = 500;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (...path) => join(root, ...path);
 const sourceFolders = ['src', 'workers', 'test', 'profiling'];
-/** The code of the report pages is checked by itself, since it alone knows the browser's types. */
-const projects = ['tsconfig.json', 'profiling/browser/tsconfig.json'];
-const browserFolder = 'profiling/browser/';
-/** One script for a page each, bundled with all that it imports. */
-const pageScripts = ['page', 'charts', 'flame'].map((name) => `${browserFolder}${name}.ts`);
+/** The code of pages is checked by itself, since it alone knows the browser's types. */
+const browserFolders = ['profiling/browser/', 'src/console/browser/'];
+const projects = ['tsconfig.json', ...browserFolders.map((folder) => `${folder}tsconfig.json`)];
+/** One script for a page each, bundled with all that it imports: those of the reports, and the node's own page. */
+const pageScripts = [
+  ...['page', 'charts', 'flame'].map((name) => `profiling/browser/${name}.ts`),
+  'src/console/browser/page.ts',
+];
 const program = at('dist/src/cli/main.js');
 const lockStamp = at('node_modules/.kvorum-lock-hash');
 const buildStamp = at('dist/.kvorum-build-hash');
@@ -137,8 +140,10 @@ function build() {
   const code = install();
   if (code !== 0) return code;
   const sources = sourceFolders.flatMap((folder) => filesUnder(folder, '.ts'));
-  const wanted = hashOf([...projects, 'package-lock.json', ...sources].map(describeFile));
-  const outputs = [...sources.filter((path) => !path.startsWith(browserFolder)), ...pageScripts].map(outputOf);
+  const styles = browserFolders.flatMap((folder) => filesUnder(folder, '.css'));
+  const wanted = hashOf([...projects, 'package-lock.json', ...sources, ...styles].map(describeFile));
+  const isOfPage = (path) => browserFolders.some((folder) => path.startsWith(folder));
+  const outputs = [...sources.filter((path) => !isOfPage(path)), ...pageScripts].map(outputOf);
   const isComplete = outputs.every((path) => existsSync(path));
   if (isComplete && readIfThere(buildStamp) === wanted) return 0;
 
@@ -160,7 +165,8 @@ function bundlePageScripts() {
   const { buildSync } = createRequire(import.meta.url)('esbuild');
   buildSync({
     entryPoints: pageScripts,
-    outdir: join('dist', browserFolder),
+    outdir: 'dist',
+    outbase: '.',
     bundle: true,
     minify: true,
     target: 'es2022',
@@ -170,7 +176,9 @@ function bundlePageScripts() {
 }
 
 function forgetCompiled() {
-  for (const notes of ['dist/.tsbuildinfo', 'dist/.tsbuildinfo-browser']) rmSync(at(notes), { force: true });
+  for (const notes of ['.tsbuildinfo', '.tsbuildinfo-browser', '.tsbuildinfo-console']) {
+    rmSync(at('dist', notes), { force: true });
+  }
 }
 
 function describeFile(path) {

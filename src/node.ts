@@ -9,6 +9,8 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as startTimer } from 'node:timers';
 import { setTimeout } from 'node:timers/promises';
+import { askPeer } from './console/ask-peer.ts';
+import { Console } from './console/console.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { NodeTime } from './node-time.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -89,6 +91,7 @@ export class Node implements NodeView {
   readonly #requests = new RequestMetrics();
   readonly #process = new ProcessMetrics();
   readonly #profiler: Profiler;
+  readonly #console: Console;
   readonly #arrivals: Arrivals = { areNoted: false };
   #state: NodeState = 'starting';
   #server: ClientServer | undefined;
@@ -158,6 +161,12 @@ export class Node implements NodeView {
       durationMsMax: settings.profileMsMax,
       waits: this.#waitPoints(),
     });
+    this.#console = new Console({
+      status: () => this.status(),
+      metrics: () => this.metrics(),
+      peers: topology.nodes.map(({ url }) => url).filter((url) => url !== this.#self.url),
+      askPeer,
+    });
     this.#ranges = new RangeDispatcher(pool, settings.rangesMax);
     this.#range = new RangeHandler(this.#ranges, settings);
   }
@@ -209,6 +218,7 @@ export class Node implements NodeView {
     this.#state = 'ready';
     this.#process.reset();
     this.#tellReady();
+    void this.#console.start();
     const { dispatch } = this.#settings;
     if (isOpenToAll(this.#settings))
       this.#log.warn('no cluster secret: any machine that reaches the node can act as its peer');
@@ -233,6 +243,7 @@ export class Node implements NodeView {
     const timer = startTimer(cut, this.#settings.drainMsMax);
     await this.#server?.close(cutAt);
     clearTimeout(timer);
+    this.#console.stop();
     await this.#profiler.close();
     await this.#time.end();
     const isClosed = await this.#pool.stop();
@@ -313,6 +324,10 @@ export class Node implements NodeView {
       ...(await nodeFamilies({ state: this.state(), connections, settings: this.#settings })),
       ...reports.flatMap((report) => report.metrics),
     ];
+  }
+
+  console(query: string): Promise<string> {
+    return this.#console.answer(query);
   }
 
   #waitPoints(): WaitPoints {

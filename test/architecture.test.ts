@@ -51,10 +51,13 @@ const rooms: Readonly<Record<string, string>> = {
   // The main thread. Of profiling it knows what records inside a node, by one file that loads it when it is asked for.
   'profiling/inside': 'src/diagnostics, src/waits',
   'src/dispatch': `${shared}, type src/settings`,
-  'src/http': `${shared}, src/dispatch`,
+  // The page, what it asks its node for, and what both know. The browser's part is bundled, as text.
+  'src/console': shared,
+  'src/console/browser': 'src/console',
+  'src/http': `${shared}, src/dispatch, src/console`,
   'src/profiler.ts': `${shared}, profiling/inside`,
   'src/status': shared,
-  src: `${shared}, type src/settings, src/dispatch, src/http, src/profiler.ts, src/status`,
+  src: `${shared}, type src/settings, src/dispatch, src/console, src/http, src/profiler.ts, src/status`,
   'src/cli': `${shared}, src/settings, src/settings/kinds.ts, src/settings/entries, src/child-environment.ts, src/free-ports.ts, src`,
 
   // Load runs and profiles. They see nodes from outside: they import no part of http, dispatch or workers.
@@ -111,13 +114,16 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'workers/peers/probe.ts',
     'scripts/http-clients.mjs',
   ],
-  uplot: ['profiling/browser/line-chart.ts'],
+  uplot: ['profiling/browser/line-chart.ts', 'src/console/browser/chart.ts'],
   'playwright-core': ['profiling/clinic/graph-check.ts', 'profiling/study/pictures.ts'],
 };
 
 /** Rooms whose files do no I/O, read no clock and set no timers. */
 const pureRooms = new Set(['src/formats', 'src/domain']);
 const pureBuiltins = new Set(['node:buffer', 'node:crypto', 'node:zlib']);
+
+/** Rooms whose files a browser runs. */
+const browserRooms = new Set(['profiling/browser', 'src/console/browser']);
 
 interface Import {
   /** Path of the importing file from the root, with forward slashes. */
@@ -216,7 +222,7 @@ test('a package is named only where the list says, and there it is', () => {
 test('src and workers import no package but the run-time dependencies', () => {
   const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as PackageFile;
   const inNodes = Object.entries(packages).filter(([, places]) =>
-    places.some((place) => /^(?:src|workers)\//.test(place)),
+    places.some((place) => /^(?:src|workers)\/(?!console\/browser\/)/.test(place)),
   );
   assert.deepEqual(inNodes.map(([name]) => name).sort(), Object.keys(dependencies).sort());
 });
@@ -230,7 +236,7 @@ test('formats and domain do no I/O, read no clock, no randomness and no environm
 });
 
 test('browser code, and what it imports, runs without Node', () => {
-  const reached = new Set(sources.filter(({ path }) => roomOf(path) === 'profiling/browser').map(({ path }) => path));
+  const reached = new Set(sources.filter(({ path }) => browserRooms.has(roomOf(path))).map(({ path }) => path));
   for (const path of reached) {
     for (const { target, isTypeOnly } of importsOf(path)) {
       if (!isTypeOnly && isRelative({ target })) reached.add(target);

@@ -1,8 +1,10 @@
 /**
- * Health, status and metrics: `/livez`, `/readyz`, `/v0/status`, `/v0/node`, `/v0/openapi.json`, `/metrics`. What they show comes from the
- * node through `NodeView`; this file only shapes it.
+ * Health, status and metrics: `/livez`, `/readyz`, `/v0/status`, `/v0/node`, `/v0/openapi.json`, `/metrics`, and the page at
+ * `/` with what it asks for. What they show comes from the node through `NodeView`; this file only shapes it.
  */
 import { Buffer } from 'node:buffer';
+import { consolePath } from '../console/bounds.ts';
+import { consolePage } from '../console/page.ts';
 import type { MetricFamily } from '../metrics/metrics.ts';
 import type { NodeDescription } from '../protocol/nodes.ts';
 import { openApiDocument } from './openapi.ts';
@@ -25,7 +27,11 @@ export interface NodeView {
   explain(): string;
   status(): Promise<Record<string, unknown>>;
   metrics(): Promise<readonly MetricFamily[]>;
+  /** What the page asks for, as JSON (`src/console/console.ts`). */
+  console(query: string): Promise<string>;
 }
+
+const pageFields = 'x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\ncache-control: no-cache\r\n';
 
 type Answer = (node: NodeView, query: string) => Response | Promise<Response>;
 
@@ -42,6 +48,14 @@ export const adminRoutes: Readonly<Record<string, Answer>> = {
   '/v0/status': async (node) => json(node.state() === 'ready' ? 200 : 503, await node.status()),
   '/v0/openapi.json': () => json(200, openApiDocument()),
   '/v0/node': (node) => json(200, node.describe()),
+  '/': async () => {
+    const { html, policy } = await consolePage();
+    return {
+      ...text(html),
+      fields: `content-type: text/html; charset=utf-8\r\ncontent-security-policy: ${policy}\r\n${pageFields}`,
+    };
+  },
+  [consolePath]: async (node, query) => text(await node.console(query), 'application/json'),
   '/metrics': async (node) => text(renderMetrics(await node.metrics()), 'text/plain; version=0.0.4; charset=utf-8'),
 };
 

@@ -27,25 +27,37 @@ export type OpenPage = (html: string, options?: BrowserContextOptions) => Promis
 /** Starts a browser before the file's tests and closes it after them; gives the function that opens a page in it. */
 export function sharedBrowser(): OpenPage {
   const folder = mkdtempSync(join(tmpdir(), 'kvorum-test-'));
+  const newPage = sharedPages();
+  after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  let pages = 0;
+  return async (html, options = {}) => {
+    const file = join(folder, `${++pages}.html`);
+    writeFileSync(file, html);
+    const url = pathToFileURL(file).href;
+    return open(await newPage(options), url, (asked) => asked === url);
+  };
+}
+
+/** As `sharedBrowser`, for a page that a server has at `url`, and that may ask this server alone. */
+export function sharedSite(): (url: string, options?: BrowserContextOptions) => Promise<OpenedPage> {
+  const newPage = sharedPages();
+  return async (url, options = {}) => open(await newPage(options), url, (asked) => asked.startsWith(url));
+}
+
+function sharedPages(): (options: BrowserContextOptions) => Promise<Page> {
   let browser: Browser | undefined;
   before(async () => {
     if (executablePath !== undefined) browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
   });
-  after(async () => {
-    await browser?.close();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  });
-  let pages = 0;
-  return async (html, options = {}) => {
+  after(() => browser?.close());
+  return async (options) => {
     assert.ok(browser);
-    const file = join(folder, `${++pages}.html`);
-    writeFileSync(file, html);
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    return openFile(await context.newPage(), pathToFileURL(file).href);
+    return context.newPage();
   };
 }
 
-async function openFile(page: Page, url: string): Promise<OpenedPage> {
+async function open(page: Page, url: string, mayAsk: (url: string) => boolean): Promise<OpenedPage> {
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(`console: ${message.text()}`);
@@ -56,7 +68,7 @@ async function openFile(page: Page, url: string): Promise<OpenedPage> {
     void dialog.dismiss();
   });
   page.on('request', (request) => {
-    if (request.url() !== url && !request.url().startsWith('data:')) complaints.push(`request: ${request.url()}`);
+    if (!mayAsk(request.url()) && !request.url().startsWith('data:')) complaints.push(`request: ${request.url()}`);
   });
   await page.goto(url, { waitUntil: 'load' });
   return { page, complaints };

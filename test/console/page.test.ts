@@ -1,0 +1,106 @@
+/** The page at `/` in a browser, while its cluster lives, loses nodes and gets them back. */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { sharedSite, skipWithoutChromium } from '../support/browser.ts';
+import { ask } from '../support/client.ts';
+import { startCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
+import { assertDrawn, assertFits, assertReadable } from '../support/report-page.ts';
+
+const options = { skip: skipWithoutChromium };
+const open = sharedSite();
+const cluster = await startCluster({ after }, { nodes: 3 });
+
+const textOf = (page: Page, selector: string): Promise<string> => page.locator(selector).innerText();
+const says = (page: Page, selector: string, text: RegExp): Promise<void> =>
+  eventually(async () => assert.match(await textOf(page, selector), text));
+/** The row of a node, and the one behind it that says why. */
+const rowOf = (index: number): string => `.nodes tbody tr:has(th:has-text("${new URL(cluster.node(index).url).host}"))`;
+
+test('the page is sent with a policy that names its script and style, and lets it ask its node alone', async () => {
+  const { status, headers, body } = await ask(cluster.node(0).url, '/');
+  assert.equal(status, 200);
+  assert.equal(headers['content-type'], 'text/html; charset=utf-8');
+  const policy = String(headers['content-security-policy']);
+  assert.match(policy, /^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+'; connect-src 'self';/);
+  assert.match(policy, /frame-ancestors 'none'/);
+  assert.doesNotMatch(body.toString(), /(?:src|href)="(?!data:,)/);
+});
+
+test('a page of another name is told nothing of the cluster', async () => {
+  for (const path of ['/', '/v0/console']) {
+    assert.equal((await ask(cluster.node(0).url, path, { headers: { host: 'attacker.example' } })).status, 421);
+  }
+});
+
+test('a node that dies and returns is told on the page, by word and reason', options, async () => {
+  const { page, complaints } = await open(`${cluster.node(0).url}/`);
+  await says(page, '.verdict', /^All 3 nodes ready$/);
+  await says(page, `${rowOf(1)} .state`, /^ready$/);
+  await cluster.node(1).kill();
+  await says(page, '.verdict', /^2 of 3 nodes ready/);
+  await says(page, `${rowOf(1)} .state`, /^down$/);
+  await says(page, `${rowOf(1)} + .why`, /ECONNREFUSED/);
+  await says(page, '.events', new RegExp(`down ${new URL(cluster.node(1).url).host}`));
+  await cluster.start(1);
+  await says(page, '.verdict', /^All 3 nodes ready$/);
+  assert.equal(await page.locator('.why').count(), 0);
+  await says(page, '.events', new RegExp(`ready ${new URL(cluster.node(1).url).host}`));
+  assert.deepEqual(complaints, []);
+});
+
+test(
+  'a page whose own node dies says since when, leads to the other nodes, and goes on when it is back',
+  options,
+  async () => {
+    const { page } = await open(`${cluster.node(2).url}/`);
+    await says(page, '.verdict', /^All 3 nodes ready$/);
+    assert.equal(await page.locator('.alarm').isVisible(), false);
+    await cluster.node(2).kill();
+    await says(page, '.alarm', /has not answered since \d\d:\d\d:\d\d/);
+    const links = await page.locator('.alarm a').evaluateAll((all) => all.map((one) => one.getAttribute('href')));
+    assert.deepEqual(links, [cluster.node(0).url, cluster.node(1).url]);
+    await says(page, `${rowOf(2)} .state`, /^down$/);
+    await says(page, `${rowOf(0)} .state`, /^not known$/);
+    await cluster.start(2);
+    await says(page, '.verdict', /^All 3 nodes ready$/);
+    assert.equal(await page.locator('.alarm').isVisible(), false);
+  },
+);
+
+for (const width of [390, 1024, 1600]) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(`at ${width} px in ${colorScheme} colours all fits and is readable`, options, async () => {
+      const { page, complaints } = await open(`${cluster.node(0).url}/`, {
+        viewport: { width, height: 900 },
+        colorScheme,
+      });
+      await says(page, '.verdict', /^All 3 nodes ready$/);
+      await assertFits(page);
+      await assertReadable(page);
+      await assertDrawn(page, 2);
+      assert.deepEqual(complaints, []);
+    });
+  }
+}
+
+test('each part is reached by keyboard: nodes are chosen, charts read, commands copied', options, async () => {
+  const { page } = await open(`${cluster.node(0).url}/`);
+  await says(page, '.verdict', /^All 3 nodes ready$/);
+  const [first] = await page.locator('.chart').all();
+  await first?.focus();
+  await page.keyboard.press('ArrowLeft');
+  await says(page, '.legend .at >> nth=0', /^at \d\d:\d\d:\d\d$/);
+  await page.locator('#shown').focus();
+  await page.keyboard.press('End');
+  const { url } = cluster.node(2);
+  await says(
+    page,
+    'section[aria-label="Rate and latency"] .command code',
+    new RegExp(`^kvorum bench --target ${url}$`),
+  );
+  await page.locator('section[aria-label="Nodes"] .copy').focus();
+  await page.keyboard.press('Enter');
+  await says(page, 'section[aria-label="Nodes"] .copy', /^(?:Copied|Selected)$/);
+});
