@@ -48,8 +48,12 @@ const signalEchoMs = 500;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (...path) => join(root, ...path);
 const sourceFolders = ['src', 'workers', 'test', 'profiling'];
-/** The code of the report pages is checked by itself, since it alone knows the browser's types. */
-const projects = ['tsconfig.json', 'profiling/browser/tsconfig.json'];
+/**
+ * The code of the report pages and the client that others install are checked by themselves, since they alone know the
+ * browser's types; of the client this also makes the declarations.
+ */
+const projects = ['tsconfig.json', 'profiling/browser/tsconfig.json', 'src/client/tsconfig.json'];
+const clientFolder = 'src/client/';
 const browserFolder = 'profiling/browser/';
 /** One script for a page each, bundled with all that it imports. */
 const pageScripts = ['page', 'charts', 'flame'].map((name) => `${browserFolder}${name}.ts`);
@@ -139,7 +143,8 @@ function build() {
   const sources = sourceFolders.flatMap((folder) => filesUnder(folder, '.ts'));
   const wanted = hashOf([...projects, 'package-lock.json', ...sources].map(describeFile));
   const outputs = [...sources.filter((path) => !path.startsWith(browserFolder)), ...pageScripts].map(outputOf);
-  const isComplete = outputs.every((path) => existsSync(path));
+  const declarations = sources.filter((path) => path.startsWith(clientFolder)).map(declarationOf);
+  const isComplete = [...outputs, ...declarations].every((path) => existsSync(path));
   if (isComplete && readIfThere(buildStamp) === wanted) return 0;
 
   removeStaleOutputs(new Set(outputs));
@@ -170,7 +175,7 @@ function bundlePageScripts() {
 }
 
 function forgetCompiled() {
-  for (const notes of ['dist/.tsbuildinfo', 'dist/.tsbuildinfo-browser']) rmSync(at(notes), { force: true });
+  for (const notes of ['', '-browser', '-client']) rmSync(at(`dist/.tsbuildinfo${notes}`), { force: true });
 }
 
 function describeFile(path) {
@@ -180,6 +185,10 @@ function describeFile(path) {
 
 function outputOf(source) {
   return join('dist', source.replace(/\.ts$/, '.js'));
+}
+
+function declarationOf(source) {
+  return join('dist', source.replace(/\.ts$/, '.d.ts'));
 }
 
 /** Without this a deleted test would still run. */
