@@ -137,10 +137,10 @@ async function orReport(report: Report, run: () => Promise<ExitCode>): Promise<E
   }
 }
 
-function jsonOf({ version, lastModified, value }: Found): Readonly<Record<string, unknown>> {
+function jsonOf({ version, lastModified, expiresAt, value }: Found): Readonly<Record<string, unknown>> {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
   const text = isUtf8(bytes) ? { value: bytes.toString() } : { value64: bytes.toString('base64') };
-  return { version, lastModified, ...text };
+  return { version, lastModified, expiresAt, ...text };
 }
 
 function ttlOf(flags: Flags): number | undefined {

@@ -81,6 +81,8 @@ export interface Head {
   readonly version: number;
   /** The version's time, to the second. */
   readonly lastModified: Date;
+  /** When the value is gone by itself; undefined if it is not. */
+  readonly expiresAt: Date | undefined;
 }
 
 export interface Found extends Head {
@@ -106,7 +108,7 @@ export interface KvorumClient {
   keys(options?: RangeOptions): AsyncGenerator<KeyRecord, RangeEnd, undefined>;
   /**
    * As `range` or `keys`, as lines of JSON without their ends, those that came together in one array: to be passed on.
-   * `key`, `version` (microseconds), and `value`, or `value64` in base64.
+   * `key`, `version` (microseconds), `expires` (milliseconds since 1970) if the value does, and `value`, or `value64` in base64.
    */
   lines(
     options?: RangeOptions & { readonly keysOnly?: boolean },
@@ -198,7 +200,12 @@ async function takeHead(answer: Answered): Promise<Head | undefined> {
 }
 
 function headOf(answer: Answered): Head {
-  return { version: versionOf(answer), lastModified: new Date(answer.field('last-modified')) };
+  const expires = answer.field('kvorum-expires');
+  return {
+    version: versionOf(answer),
+    lastModified: new Date(answer.field('last-modified')),
+    expiresAt: expires === '' ? undefined : new Date(Number(expires)),
+  };
 }
 
 /** NaN where there is none. A proxy that compresses makes tags weak. */

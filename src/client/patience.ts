@@ -1,7 +1,10 @@
 /**
  * How long one request is waited for: its signal is aborted when the time is over or the caller gives up, and tells the two
- * apart. Nothing of it stays on the caller's signal, which may live for as long as the process.
+ * apart. The caller's signal may live for as long as the process, and many requests may share it: it gets one listener, since
+ * Node warns above ten.
  */
+const givers = new WeakMap<AbortSignal, Set<() => void>>();
+
 export class Patience {
   readonly #controller = new AbortController();
   readonly #caller: AbortSignal | undefined;
@@ -14,7 +17,7 @@ export class Patience {
     if (caller?.aborted === true) {
       this.#giveUp();
     } else {
-      caller?.addEventListener('abort', this.#giveUp, { once: true });
+      if (caller !== undefined) giversOf(caller).add(this.#giveUp);
       this.wait(timeoutMs);
     }
   }
@@ -42,7 +45,7 @@ export class Patience {
   /** Nothing is waited for any more. */
   release(): void {
     this.pause();
-    this.#caller?.removeEventListener('abort', this.#giveUp);
+    if (this.#caller !== undefined) givers.get(this.#caller)?.delete(this.#giveUp);
   }
 
   #abort(end: 'timeout' | 'aborted'): void {
@@ -50,6 +53,16 @@ export class Patience {
     this.release();
     this.#controller.abort();
   }
+}
+
+/** What is called when `signal` is aborted. */
+function giversOf(signal: AbortSignal): Set<() => void> {
+  const known = givers.get(signal);
+  if (known !== undefined) return known;
+  const all = new Set<() => void>();
+  givers.set(signal, all);
+  signal.addEventListener('abort', () => all.forEach((giveUp) => giveUp()), { once: true });
+  return all;
 }
 
 /** Resolves after `ms`, or at once when `signal` is aborted. */

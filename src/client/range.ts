@@ -3,7 +3,7 @@
  * line that says how the range ended (`tail=1`); without it, whatever came is not all. Nothing is read ahead of the reader but
  * what sockets hold, and a reader that leaves the loop ends the request.
  */
-import { fieldOf, parseJson, textFieldOf } from '../formats/foreign-json.ts';
+import { numberFieldOf, parseJson, textFieldOf } from '../formats/foreign-json.ts';
 import { decodeValue, encodeKey, type Bytes } from './bytes.ts';
 import { KvorumClientError } from './client-error.ts';
 import type { Answered } from './exchange.ts';
@@ -29,6 +29,8 @@ export interface KeyRecord {
   readonly key: string;
   /** Microseconds since 1970: the newest write of a key has the highest. */
   readonly version: number;
+  /** When the value is gone by itself; undefined if it is not. */
+  readonly expiresAt: Date | undefined;
 }
 
 export interface RangeRecord extends KeyRecord {
@@ -85,19 +87,24 @@ function endOf(tail: string, { url, status }: Answered): RangeEnd {
 
 /** Throws `answer-cut` where a line is no record. */
 export function keyRecordOf(line: string, url: string): KeyRecord {
-  const { key, version } = parseRecord(line, url);
-  return { key, version };
+  return parseRecord(line, url).record;
 }
 
 /** Throws `answer-cut` where a line is no record. */
 export function recordOf(line: string, url: string): RangeRecord {
-  const { key, version, json } = parseRecord(line, url);
-  return { key, version, value: decodeValue(textFieldOf(json, 'value'), textFieldOf(json, 'value64')) };
+  const { record, json } = parseRecord(line, url);
+  return { ...record, value: decodeValue(textFieldOf(json, 'value'), textFieldOf(json, 'value64')) };
 }
 
-function parseRecord(line: string, url: string): KeyRecord & { readonly json: unknown } {
+function parseRecord(line: string, url: string): { readonly record: KeyRecord; readonly json: unknown } {
   const json = parseJson(line);
-  const [key, version] = [fieldOf(json, 'key'), fieldOf(json, 'version')];
-  if (typeof key === 'string' && typeof version === 'number') return { key, version, json };
+  const [key, version, expires] = [
+    textFieldOf(json, 'key'),
+    numberFieldOf(json, 'version'),
+    numberFieldOf(json, 'expires'),
+  ];
+  if (key !== undefined && version !== undefined) {
+    return { record: { key, version, expiresAt: expires === undefined ? undefined : new Date(expires) }, json };
+  }
   throw new KvorumClientError('answer-cut', { url, reason: `a line is no record: ${line.slice(0, 80)}` });
 }
