@@ -42,3 +42,12 @@ export function inOrder(nodes: readonly Health[], nowMs: number): readonly Healt
   const well = nodes.filter(({ restsUntilMs }) => restsUntilMs <= nowMs);
   return [...well, ...resting.toSorted((a, b) => a.restsUntilMs - b.restsUntilMs)];
 }
+
+/**
+ * For how long all nodes have asked to be left alone; 0 if one has not. A node that does not answer has asked for nothing: it
+ * may be back at any time.
+ */
+export function askedRestMs(nodes: readonly Health[], nowMs: number): number {
+  const rests = nodes.map(({ hasAnswered, restsUntilMs }) => (hasAnswered ? restsUntilMs - nowMs : 0));
+  return Math.max(0, Math.min(...rests));
+}

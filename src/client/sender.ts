@@ -4,7 +4,7 @@
  */
 import { KvorumClientError } from './client-error.ts';
 import { exchange, type Answered, type Bounds, type Failed, type Fetch, type Request } from './exchange.ts';
-import { afterAnswer, afterFailure, afterRefusal, inOrder, unknownHealth, type Health } from './health.ts';
+import { afterAnswer, afterFailure, afterRefusal, askedRestMs, inOrder, unknownHealth, type Health } from './health.ts';
 import { join } from './bytes.ts';
 import { pause } from './patience.ts';
 import {
@@ -72,7 +72,7 @@ export class Sender {
         if (tried.kind === 'failed') throw finalError(last, unknown);
       }
       const error = finalError(last ?? noNodes(), unknown);
-      const waitMs = pauseMs(round, this.#restMs(), Math.random());
+      const waitMs = pauseMs(round, askedRestMs(this.#nodes, performance.now()), Math.random());
       if (round + 1 >= this.#options.roundsMax || performance.now() + waitMs >= deadlineMs) throw error;
       await pause(waitMs, task.signal);
     }
@@ -126,11 +126,6 @@ export class Sender {
 
   #change(url: string, change: (node: Health) => Health): void {
     this.#nodes = this.#nodes.map((node) => (node.url === url ? change(node) : node));
-  }
-
-  /** Until the first node is well again. */
-  #restMs(): number {
-    return Math.min(...this.#nodes.map(({ restsUntilMs }) => restsUntilMs)) - performance.now();
   }
 }
 

@@ -2,27 +2,21 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { format } from 'node:util';
 import { keyvApiTests, keyvIteratorTests, keyvNamespaceTest, keyvValueTests } from '@keyv/test-suite';
 import Keyv, { type KeyvOptions } from 'keyv';
-import { clientErrorCodes, connect, type KvorumClient } from '../../src/client/client.ts';
+import { clientErrorCodes, connect } from '../../src/client/client.ts';
 import { KvorumKeyv } from '../../src/client/keyv.ts';
-import { startCluster, type Cluster } from '../support/cluster.ts';
+import { startCluster } from '../support/cluster.ts';
 import { runner } from './suite.ts';
 
 const timeoutMs = 60_000;
 const root = new URL('../../../', import.meta.url);
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
-let cluster: Cluster;
-let urls: readonly string[];
-let store: KvorumClient;
-
-before(async () => {
-  cluster = await startCluster({ after }, { nodes: 3 });
-  urls = cluster.nodes.map(({ url }) => url);
-  store = connect(urls, { timeoutMs });
-});
+const cluster = await startCluster({ after }, { nodes: 3 });
+const urls = cluster.nodes.map(({ url }) => url);
+const store = connect(urls, { timeoutMs });
 
 test('values of every kind come back byte for byte, by get and by range', async () => {
   const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
@@ -66,10 +60,10 @@ test('a range begins with the first key, ends at its limit, and says what follow
 });
 
 test('a range with a limit that comes in many pages is whole', async () => {
-  await Promise.all(Array.from({ length: 200 }, (_, index) => store.put(`many/${index}`, Buffer.alloc(10_000, 'x'))));
+  await Promise.all(Array.from({ length: 60 }, (_, index) => store.put(`many/${index}`, Buffer.alloc(10_000, 'x'))));
   let count = 0;
   for await (const { value } of store.range({ start: 'many/', end: 'many0', limit: 5000 })) count += value.length;
-  assert.equal(count, 200 * 10_000);
+  assert.equal(count, 60 * 10_000);
 });
 
 test('what a node refuses is told by its problem', async () => {

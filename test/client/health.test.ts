@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { afterAnswer, afterFailure, afterRefusal, inOrder, unknownHealth } from '../../src/client/health.ts';
+import {
+  afterAnswer,
+  afterFailure,
+  afterRefusal,
+  askedRestMs,
+  inOrder,
+  unknownHealth,
+} from '../../src/client/health.ts';
 
 const [a, b, c] = ['a', 'b', 'c'].map(unknownHealth) as [Health, Health, Health];
 type Health = ReturnType<typeof unknownHealth>;
@@ -28,4 +35,11 @@ test('each failure doubles the rest, up to 30 s, half of it by chance; an answer
   assert.equal(afterFailure(a, 100, 1).restsUntilMs, 225);
   assert.equal(node.hasAnswered, false);
   assert.deepEqual(afterAnswer(node), { url: 'a', failures: 0, restsUntilMs: 0, hasAnswered: true });
+});
+
+test('all nodes together rest only for as long as each of them has asked to be left alone', () => {
+  const [busy, busier] = [afterRefusal(a, 0, 500), afterRefusal(b, 0, 1000)];
+  assert.equal(askedRestMs([busy, busier], 100), 400);
+  assert.equal(askedRestMs([busy, afterFailure(b, 0, 0)], 100), 0);
+  assert.equal(askedRestMs([busy, busier], 600), 0);
 });
