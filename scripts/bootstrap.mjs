@@ -48,10 +48,7 @@ const signalEchoMs = 500;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (...path) => join(root, ...path);
 const sourceFolders = ['src', 'workers', 'test', 'profiling'];
-/**
- * The code of the report pages and the client that others install are checked by themselves, since they alone know the
- * browser's types; of the client this also makes the declarations.
- */
+/** Pages' code and the client are checked by themselves, with the browser's types; of the client come declarations, too. */
 const projects = ['tsconfig.json', 'profiling/browser/tsconfig.json', 'src/client/tsconfig.json'];
 const clientFolder = 'src/client/';
 const browserFolder = 'profiling/browser/';

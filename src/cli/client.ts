@@ -129,7 +129,7 @@ export function nodeUrls(flags: Flags, environment: Environment): readonly strin
   const given = givenUrl(flags, environment);
   return given
     .split(',')
-    .map((one) => originOf(one) ?? refuseFlag('url', given, `a URL like ${urlDefault}, or several`));
+    .map((one) => originOf(one) ?? refuseFlag('url', given, `a URL like ${urlDefault}`));
 }
 
 function givenUrl(flags: Flags, environment: Environment): string {

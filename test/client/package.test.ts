@@ -89,8 +89,14 @@ test('client and adapter need nothing that browsers do not have', async () => {
   // No `process`, no `Buffer`, no `require`.
   const asked: string[] = [];
   const page = createContext({
-    ...{ AbortController, AbortSignal, Headers, ReadableStream, Response, TextDecoder, TextEncoder, URL },
-    ...{ atob, clearTimeout, performance, setTimeout },
+    AbortController,
+    TextDecoder,
+    TextEncoder,
+    URL,
+    atob,
+    clearTimeout,
+    performance,
+    setTimeout,
     fetch: (url: string, { method }: { readonly method: string }) => {
       asked.push(`${method} ${url}`);
       const headers = { etag: '"7"', 'last-modified': 'Fri, 28 Nov 2025 18:00:00 GMT' };
