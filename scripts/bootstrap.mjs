@@ -48,9 +48,10 @@ const signalEchoMs = 500;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (...path) => join(root, ...path);
 const sourceFolders = ['src', 'workers', 'test', 'profiling'];
-/** The code of pages is checked by itself, since it alone knows the browser's types. */
+/** The code of pages and the client are checked by themselves, with the browser's types; of the client come declarations, too. */
 const browserFolders = ['profiling/browser/', 'src/console/browser/'];
-const projects = ['tsconfig.json', ...browserFolders.map((folder) => `${folder}tsconfig.json`)];
+const clientFolder = 'src/client/';
+const projects = ['tsconfig.json', ...[...browserFolders, clientFolder].map((folder) => `${folder}tsconfig.json`)];
 /** One script for a page each, bundled with all that it imports: those of the reports, and the node's own page. */
 const pageScripts = [
   ...['page', 'charts', 'flame'].map((name) => `profiling/browser/${name}.ts`),
@@ -144,7 +145,8 @@ function build() {
   const wanted = hashOf([...projects, 'package-lock.json', ...sources, ...styles].map(describeFile));
   const isOfPage = (path) => browserFolders.some((folder) => path.startsWith(folder));
   const outputs = [...sources.filter((path) => !isOfPage(path)), ...pageScripts].map(outputOf);
-  const isComplete = outputs.every((path) => existsSync(path));
+  const declarations = sources.filter((path) => path.startsWith(clientFolder)).map(declarationOf);
+  const isComplete = [...outputs, ...declarations].every((path) => existsSync(path));
   if (isComplete && readIfThere(buildStamp) === wanted) return 0;
 
   removeStaleOutputs(new Set(outputs));
@@ -176,7 +178,7 @@ function bundlePageScripts() {
 }
 
 function forgetCompiled() {
-  for (const notes of ['.tsbuildinfo', '.tsbuildinfo-browser', '.tsbuildinfo-console']) {
+  for (const notes of ['.tsbuildinfo', '.tsbuildinfo-browser', '.tsbuildinfo-console', '.tsbuildinfo-client']) {
     rmSync(at('dist', notes), { force: true });
   }
 }
@@ -188,6 +190,10 @@ function describeFile(path) {
 
 function outputOf(source) {
   return join('dist', source.replace(/\.ts$/, '.js'));
+}
+
+function declarationOf(source) {
+  return join('dist', source.replace(/\.ts$/, '.d.ts'));
 }
 
 /** Without this a deleted test would still run. */

@@ -22,6 +22,7 @@ import { topologyDigest, type Topology } from './domain/topology.ts';
 import { NodeStanding } from './node-standing.ts';
 import { StandingLink } from './standing-link.ts';
 import { replicaProtocol, type NodeDescription } from './protocol/nodes.ts';
+import type { Outcome } from './domain/outcome.ts';
 import type { NodeState, NodeView } from './http/admin.ts';
 import { AnswerBytes } from './http/answer-bytes.ts';
 import { EntityHandler } from './http/entity.ts';
@@ -134,11 +135,7 @@ export class Node implements NodeView {
       timeoutMs: settings.timeoutMs,
       pulse: this.#pulse,
       isWanted: ({ reply }) => !reply.isGone,
-      onOutcome: (exchange, outcome) => {
-        const response = this.#entity.answer(exchange, outcome);
-        const seconds = (performance.now() - exchange.startedAt) / 1000;
-        this.#requests.observe(exchange.method, response.status, seconds);
-      },
+      onOutcome: (exchange, outcome) => this.#answer(exchange, outcome),
       log,
     });
     const nodeCount = topology.nodes.length;
@@ -169,6 +166,11 @@ export class Node implements NodeView {
     });
     this.#ranges = new RangeDispatcher(pool, settings.rangesMax);
     this.#range = new RangeHandler(this.#ranges, settings);
+  }
+
+  #answer(exchange: EntityExchange, outcome: Outcome): void {
+    const { status } = this.#entity.answer(exchange, outcome);
+    this.#requests.observe(exchange.method, status, (performance.now() - exchange.startedAt) / 1000);
   }
 
   /** Takes what the workers say. */

@@ -32,6 +32,8 @@ const rooms: Readonly<Record<string, string>> = {
   'src/settings/kinds.ts': 'src/diagnostics, src/domain',
   'src/settings/entries': 'src/diagnostics, src/domain, src/settings/kinds.ts',
   'src/settings': 'src/diagnostics, src/domain, src/settings/kinds.ts, src/settings/entries',
+  // Others install it, browsers too: `fetch` is all that it needs.
+  'src/client': 'src/formats',
   'src/child-environment.ts': '',
   'src/free-ports.ts': 'src/diagnostics',
 
@@ -58,7 +60,7 @@ const rooms: Readonly<Record<string, string>> = {
   'src/profiler.ts': `${shared}, profiling/inside`,
   'src/status': shared,
   src: `${shared}, type src/settings, src/dispatch, src/console, src/http, src/profiler.ts, src/status`,
-  'src/cli': `${shared}, src/settings, src/settings/kinds.ts, src/settings/entries, src/child-environment.ts, src/free-ports.ts, src`,
+  'src/cli': `${shared}, src/client, src/settings, src/settings/kinds.ts, src/settings/entries, src/child-environment.ts, src/free-ports.ts, src`,
 
   // Load runs and profiles. They see nodes from outside: they import no part of http, dispatch or workers.
   'profiling/cluster': 'src/diagnostics, src/formats, src/free-ports.ts',
@@ -235,8 +237,9 @@ test('formats and domain do no I/O, read no clock, no randomness and no environm
   expectNone(pure.flatMap((file) => file.imports).filter((one) => !isRelative(one) && !pureBuiltins.has(one.target)));
 });
 
-test('browser code, and what it imports, runs without Node', () => {
-  const reached = new Set(sources.filter(({ path }) => browserRooms.has(roomOf(path))).map(({ path }) => path));
+test('browser code and the client, and what they import, run without Node', () => {
+  const withoutNode = new Set([...browserRooms, 'src/client']);
+  const reached = new Set(sources.filter(({ path }) => withoutNode.has(roomOf(path))).map(({ path }) => path));
   for (const path of reached) {
     for (const { target, isTypeOnly } of importsOf(path)) {
       if (!isTypeOnly && isRelative({ target })) reached.add(target);

@@ -106,6 +106,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/turn.ts', 'coordination'],
   ['src/domain/units.ts', 'caller'],
   ['src/cli/', 'lifecycle'],
+  ['src/client/', 'lifecycle'],
   ['src/settings/', 'lifecycle'],
   ['src/child-environment.ts', 'lifecycle'],
   ['src/diagnostics/nearest.ts', 'lifecycle'],

@@ -5,7 +5,7 @@ import type { Command } from '../../src/cli/command.ts';
 export const benchCommand: Command = {
   name: 'bench',
   summary: 'Put load on a cluster at a given rate, and say whether it holds',
-  usage: '[--target URL,... | --up N] [--rate N | --find-max] [options]',
+  usage: '[--url URL,... | --up N] [--rate N | --find-max] [options]',
   details:
     'Requests are sent on a schedule and not when the last one was answered; latency counts from when a request ' +
     'should have been sent, so that a stall is not hidden; errors are in percentiles of their own. A rate is held where ' +

@@ -117,7 +117,12 @@ export const boundOptions: readonly Option[] = [
 ];
 
 export const benchOptions: readonly Option[] = [
-  { flag: 'target', placeholder: 'URL,URL,...', about: `Nodes that get the load (default ${targetDefault})` },
+  {
+    flag: 'url',
+    alias: 'target',
+    placeholder: 'URL,URL,...',
+    about: `Nodes that get the load (default ${targetDefault}); also --target`,
+  },
   { flag: 'up', placeholder: 'N', about: 'Start a cluster of N local nodes for the run' },
   { flag: 'data', placeholder: 'DIR', about: 'Directory of the nodes of --up, kept (default: a temporary one)' },
   { flag: 'targets', placeholder: targetChoices.join('|'), about: 'Load on the first node or on all; default one' },
@@ -278,9 +283,9 @@ export function clusterOf(flags: Flags, environment: Environment): ClusterChoice
     if (first !== undefined) {
       throw new KvorumError('bad-setting', `--${first} is for the nodes of --up; nodes that run have their settings`);
     }
-    return { kind: 'running', urls: urlsFlag(flags, 'target', targetDefault) };
+    return { kind: 'running', urls: urlsFlag(flags, 'url', targetDefault) };
   }
-  if (flags.has('target')) throw new KvorumError('bad-setting', 'Two clusters: give --target or --up, not both');
+  if (flags.has('url')) throw new KvorumError('bad-setting', 'Two clusters: give --url or --up, not both');
   // Only to be told here what is wrong with them.
   planCluster({ flags: forNodes, environment }, count);
   const directory = fileFlag(flags, 'data');

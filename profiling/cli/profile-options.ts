@@ -104,7 +104,7 @@ export const profileOptions: readonly Option[] = [
   {
     flag: 'secret-file',
     placeholder: 'FILE',
-    about: `The cluster's secret, for --target (default ${settingsTable.clusterSecret.environmentName})`,
+    about: `The cluster's secret, for --url (default ${settingsTable.clusterSecret.environmentName})`,
   },
   ...workloadOptions.filter(({ flag }) => flag === 'value-bytes'),
   ...benchOptions.filter(({ flag }) => sharedFlags.has(flag)),
@@ -115,7 +115,7 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
   const cluster = clusterOf(flags, environment);
   const clinic = clinicOf(flags);
   if (clinic.length > 0 && cluster.kind === 'running') {
-    throw new KvorumError('bad-setting', '--clinic starts nodes of its own: give --up N and leave --target out');
+    throw new KvorumError('bad-setting', '--clinic starts nodes of its own: give --up N and leave --url out');
   }
   const { op: _op, rate, ...workload } = workloadOf(loadFlags(flags));
   const instruments = choicesFlag(flags, 'instruments', { of: instrumentNames, fallback: instrumentsFor(clinic) });

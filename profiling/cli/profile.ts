@@ -22,7 +22,7 @@ import { plain } from '../result/quantity.ts';
 export const profileCommand: Command = {
   name: 'profile',
   summary: 'Say where the CPU, the allocation and the waiting of a cluster go',
-  usage: '[--op LIST] [--up N | --target URL,...] [--out DIR] [options] | --follow [--target URL,...] [--out DIR]',
+  usage: '[--op LIST] [--up N | --url URL,...] [--out DIR] [options] | --follow [--url URL,...] [--out DIR]',
   details:
     'Puts a constant load on a warm cluster and records it with one instrument at a time, each in a run of its own: ' +
     "V8's CPU and heap profilers in every thread, collections, promises, the waits of sampled operations, and where " +
@@ -34,9 +34,9 @@ export const profileCommand: Command = {
   examples: [
     'kvorum profile --up 3 --out profile',
     'kvorum profile --up 3 --mode async --op put --rate 2000 --out async --baseline profile',
-    'kvorum profile --target http://localhost:8080 --secret-file data/cluster-secret --no-fill --out live',
+    'kvorum profile --url http://localhost:8080 --secret-file data/cluster-secret --no-fill --out live',
     'kvorum profile --up 3 --clinic flame,bubbleprof --out clinic',
-    'kvorum profile --follow --target http://localhost:8080 --secret-file data/cluster-secret --out ring',
+    'kvorum profile --follow --url http://localhost:8080 --secret-file data/cluster-secret --out ring',
   ],
   run: profile,
 };
@@ -98,7 +98,7 @@ async function follow(
     import('../report/follow-report.ts'),
   ]);
   if (plan.cluster.kind !== 'running')
-    throw new KvorumError('bad-setting', '--follow records a cluster that runs: --target');
+    throw new KvorumError('bad-setting', '--follow records a cluster that runs: --url');
   const nodes = await runningNodes(plan.cluster.urls, secret);
   writeNotice(
     `Recording ${nodes.length} nodes in slices of ${plan.sliceMs / 1000} s into ${plan.directory}; Ctrl-C ends it`,

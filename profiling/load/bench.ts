@@ -126,7 +126,7 @@ export function benchCommand(workload: Workload): string {
   const mixed = op === 'mixed' ? `--op mixed --read-share ${readShare}` : `--op ${op}`;
   const sizes = workload.valueSizes === undefined ? workload.valueBytes : valueSizesText(workload.valueSizes);
   const parts = [
-    `kvorum bench --target ${workload.targets.join(',')} ${mix === undefined ? mixed : `--mix ${mixText(mix)}`}`,
+    `kvorum bench --url ${workload.targets.join(',')} ${mix === undefined ? mixed : `--mix ${mixText(mix)}`}`,
     ...(workload.rangeRecordsMax === undefined ? [] : [`--range-records ${workload.rangeRecordsMax}`]),
     stages === undefined ? `--rate ${rate} --duration ${durationMs}ms` : `--stages ${stagesText(stages)}`,
     ...(arrival === 'poisson' ? ['--arrival poisson'] : []),

@@ -6,13 +6,14 @@ import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dispatcher } from 'undici';
+import { reasonOf } from '../client/reasons.ts';
 import { clusterSecretFile } from '../domain/cluster-proof.ts';
 import { profileProof } from '../domain/profile-proof.ts';
 import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { parseJson, textFieldOf } from '../formats/foreign-json.ts';
 import { settingsTable } from '../settings/settings.ts';
 import { finder, type Environment, type Flags } from '../settings/sources.ts';
-import { clientTimeoutMs, nodeUrl, reportUnreachable, unreachable, type Unreachable } from './client.ts';
+import { clientTimeoutMs, nodeUrl, reportUnreachable, type Unreachable } from './client.ts';
 import type { Option } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice } from './output.ts';
@@ -140,6 +141,6 @@ async function ask(
     const { statusCode, body: answer, headers: fields, trailers } = await agent.request(options);
     return { kind: 'answered', status: statusCode, headers: fields, body: answer, trailers };
   } catch (error) {
-    return unreachable(error);
+    return { kind: 'unreachable', reason: reasonOf(error) };
   }
 }

@@ -1,29 +1,25 @@
 /**
- * The commands' HTTP client: one request to one node's client port, its answer or the reason why there is none, as
- * data. undici is loaded at the first request, so that help and settings do not pay for it.
+ * How commands ask nodes: for keys and ranges by the typed client of `src/client/`, for what one node says of itself by one
+ * request and its answer, or the reason why there is none, as data. undici is loaded at the first request, so that help and
+ * settings do not pay for it.
  */
 import { Buffer } from 'node:buffer';
 import type { Agent, Dispatcher } from 'undici';
 import type { Environment, Flags } from '../settings/sources.ts';
-import { codeOf, messageOf } from '../diagnostics/errors.ts';
-import { parseJson, textFieldOf } from '../formats/foreign-json.ts';
+import { connect, type KvorumClient, type KvorumClientError, type ReadOptions } from '../client/client.ts';
+import { reasonOf } from '../client/reasons.ts';
+import { nodesMax } from '../domain/topology.ts';
 import { parseDuration } from '../settings/kinds.ts';
 import type { Option } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice } from './output.ts';
-import { refuseFlag } from './parse.ts';
+import { countFlag, refuseFlag } from './parse.ts';
 
 export interface Answer {
   readonly kind: 'answered';
   readonly status: number;
   readonly body: AsyncIterable<Uint8Array>;
-  readonly headers: Fields;
-  /** Filled once the whole body has come. */
-  readonly trailers: Fields;
 }
-
-/** Header or trailer fields by their names in lower case. */
-export type Fields = Readonly<Record<string, string | string[] | undefined>>;
 
 export interface Unreachable {
   readonly kind: 'unreachable';
@@ -31,11 +27,9 @@ export interface Unreachable {
 }
 
 export interface NodeRequest {
-  readonly method: 'GET' | 'PUT' | 'DELETE';
+  readonly method: 'GET';
   /** Path and query. */
   readonly path: string;
-  readonly body?: Uint8Array;
-  readonly accept?: string;
 }
 
 /** One node to talk to. */
@@ -49,8 +43,15 @@ const urlDefault = 'http://localhost:8080';
 /** A node answers within its own --timeout-ms; this is for the network and for nodes that hang. */
 const timeoutMsDefault = 10_000;
 
+export const urlOption: Option = {
+  flag: 'url',
+  alias: 'target',
+  placeholder: 'URL',
+  about: `Node to ask (default ${urlDefault}; ${urlEnvironmentName}); also --target`,
+};
+
 export const clientOptions: readonly Option[] = [
-  { flag: 'url', placeholder: 'URL', about: `Node to ask (default ${urlDefault}; ${urlEnvironmentName})` },
+  urlOption,
   {
     flag: 'timeout-ms',
     placeholder: 'MS',
@@ -58,18 +59,49 @@ export const clientOptions: readonly Option[] = [
   },
 ];
 
-/** A client for the node that the command line or the environment names. Throws `bad-setting`. */
-export async function openClient(flags: Flags, environment: Environment): Promise<NodeClient> {
-  return clientOf(nodeUrl(flags, environment), clientTimeoutMs(flags));
+/** Those of commands that any node can do: each that is named is asked until one has done it. */
+export const storeOptions: readonly Option[] = [
+  {
+    ...urlOption,
+    placeholder: 'URL,...',
+    about: `Nodes to ask, the next one if one does not do it (default ${urlDefault}; ${urlEnvironmentName}); also --target`,
+  },
+  ...clientOptions.slice(1),
+];
+
+export const quorumOptions: readonly Option[] = [
+  { flag: 'ack', placeholder: 'N', about: 'Replicas that must answer (default: most of --from)' },
+  { flag: 'from', placeholder: 'N', about: 'Replicas that are asked (default: as the cluster is set)' },
+];
+
+/** The typed client, and the connections under it. */
+export interface Store extends AsyncDisposable {
+  readonly client: KvorumClient;
 }
 
-export async function clientOf(url: string, timeoutMs: number): Promise<NodeClient> {
-  const undici = await import('undici');
-  const agent = new undici.Agent({
-    connect: { timeout: timeoutMs },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
+/** The typed client of the nodes that the command line or the environment names. Throws `bad-setting`. */
+export async function openStore(flags: Flags, environment: Environment): Promise<Store> {
+  const urls = nodeUrls(flags, environment);
+  const timeoutMs = clientTimeoutMs(flags);
+  const { fetch } = await import('undici');
+  const agent = await agentOf(timeoutMs);
+  const client = connect(urls, {
+    timeoutMs,
+    // A person sees at once what is wrong, and can say it again.
+    roundsMax: 1,
+    fetch: (url, init) => fetch(url, { ...init, dispatcher: agent }),
   });
+  return { client, [Symbol.asyncDispose]: () => agent.destroy() };
+}
+
+/** What `quorumOptions` say. Throws `bad-setting`. */
+export function quorumOf(flags: Flags): Pick<ReadOptions, 'ack' | 'from'> {
+  return { ack: countFlag(flags, 'ack', nodesMax), from: countFlag(flags, 'from', nodesMax) };
+}
+
+/** A client for one node. */
+export async function clientOf(url: string, timeoutMs: number): Promise<NodeClient> {
+  const agent = await agentOf(timeoutMs);
   return {
     url,
     request: (request) => send(agent, url, request),
@@ -77,11 +109,34 @@ export async function clientOf(url: string, timeoutMs: number): Promise<NodeClie
   };
 }
 
+async function agentOf(timeoutMs: number): Promise<Agent> {
+  const undici = await import('undici');
+  return new undici.Agent({
+    connect: { timeout: timeoutMs },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+  });
+}
+
+/** The one node that is named. Throws `bad-setting`. */
 export function nodeUrl(flags: Flags, environment: Environment): string {
-  const given = String(flags.get('url') ?? (environment[urlEnvironmentName] || urlDefault));
+  const given = givenUrl(flags, environment);
+  return originOf(given) ?? refuseFlag('url', given, `a URL like ${urlDefault}`);
+}
+
+/** All nodes that are named. Throws `bad-setting`. */
+export function nodeUrls(flags: Flags, environment: Environment): readonly string[] {
+  const given = givenUrl(flags, environment);
+  return given.split(',').map((one) => originOf(one) ?? refuseFlag('url', given, `a URL like ${urlDefault}`));
+}
+
+function givenUrl(flags: Flags, environment: Environment): string {
+  return String(flags.get('url') ?? (environment[urlEnvironmentName] || urlDefault));
+}
+
+function originOf(given: string): string | undefined {
   const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url !== undefined && ['http:', 'https:'].includes(url.protocol)) return url.origin;
-  return refuseFlag('url', given, `a URL like ${urlDefault}`);
+  return url !== undefined && ['http:', 'https:'].includes(url.protocol) ? url.origin : undefined;
 }
 
 export function clientTimeoutMs(flags: Flags): number {
@@ -103,14 +158,20 @@ export async function readBody(answer: Answer): Promise<Buffer | Unreachable> {
   return Buffer.concat(chunks);
 }
 
-/** Says on stderr why a node did not do what it was asked, and gives the exit code for it. */
-export async function reportRefusal(answer: Answer | Unreachable, client: NodeClient): Promise<ExitCode> {
-  if (answer.kind === 'unreachable') return reportUnreachable(answer, client);
-  const body = await readBody(answer);
-  const detail = Buffer.isBuffer(body) ? problemDetail(body) : undefined;
-  const what = detail ?? `HTTP ${answer.status}`;
-  writeNotice(printable(`kvorum: ${client.url} answered ${answer.status}: ${what}`));
-  return answer.status === 504 ? exitCodes.quorumNotMet : exitCodes.failure;
+/** Says on stderr why the nodes did not do what they were asked, and gives the exit code for it. */
+export function reportClientError({ code, url, status, reason }: KvorumClientError): ExitCode {
+  if (code === 'not-a-node') {
+    writeNotice(printable(`kvorum: ${url} is no Kvorum node (it answered ${status})`));
+    return exitCodes.unreachable;
+  }
+  if (status === undefined) {
+    const unknown = code === 'outcome-unknown' ? '; outcome unknown: the write may still take effect' : '';
+    writeNotice(printable(`kvorum: Cannot reach ${url}: ${reason}${unknown}`));
+    return exitCodes.unreachable;
+  }
+  const said = status === 200 ? '' : ` answered ${status}:`;
+  writeNotice(printable(`kvorum: ${url}${said} ${reason}`));
+  return status === 504 || code === 'quorum-not-met' ? exitCodes.quorumNotMet : exitCodes.failure;
 }
 
 export function reportUnreachable({ reason }: Unreachable, { url }: Pick<NodeClient, 'url'>): ExitCode {
@@ -118,43 +179,16 @@ export function reportUnreachable({ reason }: Unreachable, { url }: Pick<NodeCli
   return exitCodes.unreachable;
 }
 
-export function unreachable(error: unknown): Unreachable {
+function unreachable(error: unknown): Unreachable {
   return { kind: 'unreachable', reason: reasonOf(error) };
 }
 
-async function send(
-  agent: Agent,
-  url: string,
-  { method, path, body, accept = '*/*' }: NodeRequest,
-): Promise<Answer | Unreachable> {
-  const options: Dispatcher.RequestOptions = { origin: url, path, method, headers: { accept }, body: body ?? null };
+async function send(agent: Agent, url: string, { method, path }: NodeRequest): Promise<Answer | Unreachable> {
+  const options: Dispatcher.RequestOptions = { origin: url, path, method, headers: { accept: '*/*' } };
   try {
-    const { statusCode, body: answer, headers, trailers } = await agent.request(options);
-    return { kind: 'answered', status: statusCode, body: answer, headers, trailers };
+    const { statusCode, body } = await agent.request(options);
+    return { kind: 'answered', status: statusCode, body };
   } catch (error) {
     return unreachable(error);
   }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused; is a node running there?',
-  ECONNRESET: 'connection reset',
-  ENOTFOUND: 'no such host',
-  EAI_AGAIN: 'name lookup failed',
-  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
-  UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
-  UND_ERR_BODY_TIMEOUT: 'the answer stopped half-way',
-  UND_ERR_SOCKET: 'connection closed before the answer was complete',
-};
-
-/** `localhost` has two addresses, and the failure of both is an AggregateError without a text. */
-function reasonOf(error: unknown): string {
-  const code = codeOf(error) ?? '';
-  return reasons[code] ?? (messageOf(error) || code || 'unknown reason');
-}
-
-/** The `detail` of an application/problem+json body, or its title. */
-function problemDetail(body: Buffer): string | undefined {
-  const problem = parseJson(body.toString());
-  return textFieldOf(problem, 'detail') ?? textFieldOf(problem, 'title');
 }

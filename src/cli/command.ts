@@ -8,6 +8,8 @@ import type { ExitCode } from './exit-codes.ts';
 export interface Option {
   /** Without the dashes. */
   readonly flag: string;
+  /** Another name for it, without the dashes. */
+  readonly alias?: string;
   /** One letter. */
   readonly short?: string;
   /** How help names the value; absent for a switch. `a|b` are the words that it takes. */

@@ -71,7 +71,9 @@ export function refuseFlag(flag: string, given: string | number | boolean, expec
 }
 
 function tokensOf(args: readonly string[], options: readonly Option[]): readonly Token[] {
-  const config = Object.fromEntries(options.map((option) => [option.flag, configOf(option)]));
+  const config = Object.fromEntries(
+    options.flatMap((option) => namesOf(option).map((name) => [name, configOf(option)] as const)),
+  );
   const { tokens } = parseArgs({
     args: [...args],
     options: config,
@@ -80,6 +82,10 @@ function tokensOf(args: readonly string[], options: readonly Option[]): readonly
     tokens: true,
   });
   return tokens ?? [];
+}
+
+function namesOf({ flag, alias }: Option): readonly string[] {
+  return alias === undefined ? [flag] : [flag, alias];
 }
 
 function configOf(option: Option): { type: 'string' | 'boolean'; short?: string } {
@@ -95,7 +101,7 @@ function takeOption(
 ): string | undefined {
   const { name, value, rawName } = token;
   const option = options.find(
-    ({ flag, isNegatable }) => name === flag || (isNegatable === true && name === `no-${flag}`),
+    (one) => namesOf(one).includes(name) || (one.isNegatable === true && name === `no-${one.flag}`),
   );
   if (option === undefined) return `Unknown option "${rawName}"${suggestOption(token, options)}`;
   if (option.gone !== undefined) return `Option "${rawName}" is gone: ${option.gone}`;
@@ -105,8 +111,8 @@ function takeOption(
     return undefined;
   }
   if (value === undefined || looksLikeOption(token)) return `Option "${rawName}" needs a value: ${option.placeholder}`;
-  const earlier = option.isRepeatable === true ? flags.get(name) : undefined;
-  flags.set(name, earlier === undefined ? value : `${String(earlier)},${value}`);
+  const earlier = option.isRepeatable === true ? flags.get(option.flag) : undefined;
+  flags.set(option.flag, earlier === undefined ? value : `${String(earlier)},${value}`);
   return undefined;
 }
 

@@ -1,30 +1,24 @@
 /** `kvorum get`, `put` and `del`: one key of a cluster, through any of its nodes. Values are bytes and stay bytes. */
-import { Buffer } from 'node:buffer';
+import { Buffer, isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
-import { StringDecoder } from 'node:string_decoder';
 import { parseDuration } from '../settings/kinds.ts';
 import type { Flags } from '../settings/sources.ts';
 import { KvorumError, messageOf } from '../diagnostics/errors.ts';
-import { nodesMax } from '../domain/topology.ts';
 import { MIB } from '../domain/units.ts';
-import {
-  clientOptions,
-  openClient,
-  reportRefusal,
-  reportUnreachable,
-  unreachable,
-  type Answer,
-  type NodeClient,
-} from './client.ts';
+import { KvorumClientError, type Found } from '../client/client.ts';
+import { openStore, quorumOf, quorumOptions, reportClientError, storeOptions } from './client.ts';
 import type { Command, Invocation, Option } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice, writeResult } from './output.ts';
-import { countFlag, refuseFlag } from './parse.ts';
+import { choiceFlag, refuseFlag } from './parse.ts';
 
-const quorumOptions: readonly Option[] = [
-  { flag: 'ack', placeholder: 'N', about: 'Replicas that must answer (default: most of --from)' },
-  { flag: 'from', placeholder: 'N', about: 'Replicas that are asked (default: as the cluster is set)' },
-];
+const formats = ['text', 'json'] as const;
+const formatOption: Option = {
+  flag: 'output',
+  placeholder: formats.join('|'),
+  about: 'json: what came of it, as one JSON object, failures too; default text',
+};
+const options: readonly Option[] = [...storeOptions, ...quorumOptions, formatOption];
 
 /** No node takes a longer value, whatever its --value-bytes-max; what is longer is not worth reading to the end. */
 const valueBytesMax = 256 * MIB;
@@ -36,7 +30,7 @@ export const getCommand: Command = {
   details:
     'Writes the value byte for byte; only on a terminal are control characters spelled out. Exit code 3: no such key.',
   positionals: { min: 1, max: 1 },
-  options: [...clientOptions, ...quorumOptions],
+  options,
   examples: [
     'kvorum get greeting',
     'kvorum get photo --url http://localhost:8081 > photo.jpg',
@@ -55,8 +49,7 @@ export const putCommand: Command = {
   options: [
     { flag: 'file', placeholder: 'FILE', about: 'File that holds the value' },
     { flag: 'ttl', placeholder: 'MS', about: 'How long the value lasts (milliseconds, or a number with ms or s)' },
-    ...clientOptions,
-    ...quorumOptions,
+    ...options,
   ],
   examples: [
     'kvorum put greeting hello',
@@ -73,55 +66,88 @@ export const delCommand: Command = {
   usage: 'KEY [options]',
   details: 'Deleting a key that does not exist succeeds. Exit code 4: the quorum was not met, outcome unknown.',
   positionals: { min: 1, max: 1 },
-  options: [...clientOptions, ...quorumOptions],
+  options,
   examples: ['kvorum del greeting', 'kvorum del greeting --ack 2 --url http://localhost:8081'],
   run: del,
 };
 
-// `return await` below: the client must stay open until the answer's body is read.
+// `return await` below: connections must stay open until the command is done.
 
 async function get({ flags, positionals: [key = ''], environment }: Invocation): Promise<ExitCode> {
-  const path = entityPath(key, flags);
-  await using client = await openClient(flags, environment);
-  const answer = await client.request({ method: 'GET', path });
-  if (answer.kind === 'answered' && answer.status === 200) return await printValue(answer, client);
-  if (answer.kind === 'answered' && answer.status === 404) {
-    writeNotice(printable(`kvorum: No such key "${key}"`));
-    return exitCodes.notFound;
-  }
-  return await reportRefusal(answer, client);
+  const [quorum, report] = [quorumOf(flags), reporterOf(flags, key)];
+  await using store = await openStore(flags, environment);
+  return await orReport(report, async () => {
+    const found = await store.client.get(key, quorum);
+    if (found === undefined) {
+      writeNotice(printable(`kvorum: No such key "${key}"`));
+      await report({ found: false });
+      return exitCodes.notFound;
+    }
+    if (formatOf(flags) === 'json') await report({ found: true, ...jsonOf(found) });
+    else await writeValue(found.value);
+    return exitCodes.ok;
+  });
 }
 
 async function put({ flags, positionals, environment }: Invocation): Promise<ExitCode> {
   const [key = ''] = positionals;
-  const path = entityPath(key, flags) + ttlOf(flags);
-  const body = await readValue(flags, positionals[1]);
-  await using client = await openClient(flags, environment);
-  const answer = await client.request({ method: 'PUT', path, body });
-  return answer.kind === 'answered' && answer.status === 201 ? exitCodes.ok : await reportRefusal(answer, client);
+  const [asked, report] = [{ ...quorumOf(flags), ttlMs: ttlOf(flags) }, reporterOf(flags, key)];
+  const value = await readValue(flags, positionals[1]);
+  await using store = await openStore(flags, environment);
+  return await orReport(report, async () => {
+    await store.client.put(key, value, asked);
+    await report({ stored: true, bytes: value.length });
+    return exitCodes.ok;
+  });
 }
 
 async function del({ flags, positionals: [key = ''], environment }: Invocation): Promise<ExitCode> {
-  const path = entityPath(key, flags);
-  await using client = await openClient(flags, environment);
-  const answer = await client.request({ method: 'DELETE', path });
-  return answer.kind === 'answered' && answer.status === 202 ? exitCodes.ok : await reportRefusal(answer, client);
+  const [quorum, report] = [quorumOf(flags), reporterOf(flags, key)];
+  await using store = await openStore(flags, environment);
+  return await orReport(report, async () => {
+    await store.client.del(key, quorum);
+    await report({ deleted: true });
+    return exitCodes.ok;
+  });
 }
 
-function entityPath(key: string, flags: Flags): string {
-  const ack = countFlag(flags, 'ack', nodesMax);
-  const from = countFlag(flags, 'from', nodesMax);
-  const quorum = (ack === undefined ? '' : `&ack=${ack}`) + (from === undefined ? '' : `&from=${from}`);
-  return `/v0/entity?id=${encodeURIComponent(key)}${quorum}`;
+/** Writes what came of a command for one key, where JSON is asked for. */
+type Report = (outcome: Readonly<Record<string, unknown>>) => Promise<void>;
+
+/** Throws `bad-setting`. */
+function reporterOf(flags: Flags, key: string): Report {
+  const isJson = formatOf(flags) === 'json';
+  return async (outcome) => {
+    if (isJson) await writeResult(`${JSON.stringify({ key, ...outcome })}\n`);
+  };
 }
 
-function ttlOf(flags: Flags): string {
+function formatOf(flags: Flags): (typeof formats)[number] {
+  return choiceFlag(flags, formatOption.flag, formats, 'text');
+}
+
+async function orReport(report: Report, run: () => Promise<ExitCode>): Promise<ExitCode> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof KvorumClientError)) throw error;
+    const { code, url, status, problem, reason } = error;
+    await report({ error: { code, url, status, problem, reason } });
+    return reportClientError(error);
+  }
+}
+
+function jsonOf({ version, lastModified, expiresAt, value }: Found): Readonly<Record<string, unknown>> {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+  const text = isUtf8(bytes) ? { value: bytes.toString() } : { value64: bytes.toString('base64') };
+  return { version, lastModified, expiresAt, ...text };
+}
+
+function ttlOf(flags: Flags): number | undefined {
   const given = flags.get('ttl');
-  if (given === undefined) return '';
+  if (given === undefined) return undefined;
   const ttlMs = parseDuration(String(given)) ?? 0;
-  return ttlMs >= 1
-    ? `&ttl=${ttlMs}`
-    : refuseFlag('ttl', given, 'a duration from 1ms (milliseconds, or a number with ms or s)');
+  return ttlMs >= 1 ? ttlMs : refuseFlag('ttl', given, 'a duration from 1ms (milliseconds, or a number with ms or s)');
 }
 
 async function readValue(flags: Flags, argument: string | undefined): Promise<Buffer> {
@@ -148,30 +174,11 @@ async function readAll(source: AsyncIterable<Uint8Array>, name: string): Promise
   return Buffer.concat(chunks);
 }
 
-async function printValue(answer: Answer, client: NodeClient): Promise<ExitCode> {
-  try {
-    await (process.stdout.isTTY ? showOnTerminal(answer) : copyBytes(answer));
-  } catch (error) {
-    return reportUnreachable(unreachable(error), client);
-  }
-  return exitCodes.ok;
-}
-
-async function copyBytes({ body }: Answer): Promise<void> {
-  for await (const chunk of body) await writeResult(chunk);
-}
-
-/** As text, and with a newline at its end, so that the prompt that follows stands on a line of its own. */
-async function showOnTerminal({ body }: Answer): Promise<void> {
-  const decoder = new StringDecoder();
-  let last = '';
-  for await (const chunk of body) {
-    const text = printable(decoder.write(Buffer.from(chunk)));
-    if (text !== '') last = text;
-    await writeResult(text);
-  }
-  const rest = printable(decoder.end());
-  await writeResult((rest || last).endsWith('\n') ? rest : `${rest}\n`);
+/** Byte for byte; on a terminal as text, with a newline at its end, so that the prompt stands on a line of its own. */
+async function writeValue(value: Uint8Array): Promise<void> {
+  if (!process.stdout.isTTY) return writeResult(value);
+  const text = printable(new TextDecoder('utf-8', { ignoreBOM: true }).decode(value));
+  return writeResult(text.endsWith('\n') ? text : `${text}\n`);
 }
 
 function refuse(message: string): never {

@@ -1,22 +1,12 @@
 /**
- * `kvorum scan`: the records of a range in key order, as they come, in constant memory.
- *
- * A range that breaks off is an error, never a short result: the node says so in the trailer `kvorum-error`, or the
- * connection ends within a chunk.
+ * `kvorum scan`: the records of a range in key order, as they come, in constant memory. A range that breaks off is an error,
+ * never a short result.
  */
 import { Buffer } from 'node:buffer';
-import { StringDecoder } from 'node:string_decoder';
+import { KvorumClientError, type RangeEnd, type RangeOptions } from '../client/client.ts';
+import { KvorumError } from '../diagnostics/errors.ts';
 import type { Flags } from '../settings/sources.ts';
-import {
-  clientOptions,
-  openClient,
-  reportRefusal,
-  reportUnreachable,
-  unreachable,
-  type Answer,
-  type Fields,
-  type NodeClient,
-} from './client.ts';
+import { openStore, reportClientError, storeOptions } from './client.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { paint, printable, writeNotice, writeResult } from './output.ts';
@@ -25,7 +15,6 @@ import { choiceFlag, countFlag } from './parse.ts';
 const outputs = ['table', 'ndjson', 'raw'] as const;
 type Output = (typeof outputs)[number];
 
-const ndjson = 'application/x-ndjson';
 /** What a row shows of a value; all of it comes with the other outputs. */
 const cellCharactersMax = 100;
 /** Keys longer than this push their values to the right. */
@@ -34,11 +23,12 @@ const keyWidthMax = 40;
 export const scanCommand: Command = {
   name: 'scan',
   summary: 'Print a range of records in key order',
-  usage: 'START [END] [options]',
+  usage: '[START [END]] [options]',
   details:
-    'START is included, END is not. A table shows the beginning of each value; ndjson gives one JSON object a line, ' +
-    'raw the bytes as the node sends them, up to a key with a line feed. Exit code 4: records may be missing, since too many nodes are down.',
-  positionals: { min: 1, max: 2 },
+    'START is included, END is not; without START the range begins with the first key. A table shows the beginning of each ' +
+    'value; ndjson gives one JSON object a line, raw each key, a line feed and the value, up to a key with a line feed. Exit ' +
+    'code 4: records may be missing, since too many nodes are down.',
+  positionals: { min: 0, max: 2 },
   options: [
     {
       flag: 'cluster',
@@ -47,91 +37,86 @@ export const scanCommand: Command = {
     { flag: 'limit', placeholder: 'N', about: 'Records at most' },
     { flag: 'keys', about: 'Keys only' },
     { flag: 'output', placeholder: outputs.join('|'), about: 'How records are written; default table' },
-    ...clientOptions,
+    ...storeOptions,
   ],
   examples: [
-    'kvorum scan a',
+    'kvorum scan',
     'kvorum scan user/ user0 --cluster --limit 20',
-    'kvorum scan a --cluster --output ndjson > backup.ndjson',
+    'kvorum scan --cluster --output ndjson > records.ndjson',
   ],
   run: scan,
 };
 
-// `return await` below: the client must stay open until the answer's body is read.
+/** Writes what came together, again and again. */
+type Writer = (lines: readonly string[]) => Promise<void>;
 
 async function scan({ flags, positionals, environment }: Invocation): Promise<ExitCode> {
   const output = choiceFlag(flags, 'output', outputs, 'table');
-  const path = rangePath(flags, positionals);
-  await using client = await openClient(flags, environment);
-  const accept = output === 'raw' ? '*/*' : ndjson;
-  const answer = await client.request({ method: 'GET', path, accept });
-  if (answer.kind !== 'answered' || answer.status !== 200) return await reportRefusal(answer, client);
+  const keysOnly = flags.get('keys') === true;
+  const range = rangeOf(flags, positionals);
+  await using store = await openStore(flags, environment);
   try {
-    await writers[output](answer);
+    const write = writers[output](keysOnly);
+    const { next } = await each(store.client.lines({ ...range, keysOnly }), write);
+    if (next !== undefined) writeNotice(`kvorum: More follow from ${JSON.stringify(next)}`);
+    return exitCodes.ok;
   } catch (error) {
-    return reportUnreachable(unreachable(error), client);
+    if (error instanceof KvorumClientError) return reportClientError(error);
+    throw error;
   }
-  return reportEnd(answer, client);
 }
 
-function rangePath(flags: Flags, [start = '', end]: readonly string[]): string {
-  const limit = countFlag(flags, 'limit', Number.MAX_SAFE_INTEGER);
-  const parts = [`start=${encodeURIComponent(start)}`];
-  if (end !== undefined) parts.push(`end=${encodeURIComponent(end)}`);
-  if (limit !== undefined) parts.push(`limit=${limit}`);
-  if (flags.get('keys') === true) parts.push('keys=1');
-  if (flags.get('cluster') === true) parts.push('cluster=1');
-  return `/v0/entities?${parts.join('&')}`;
+/** An empty START is no key, and stands before all. */
+function rangeOf(flags: Flags, [start = '', end]: readonly string[]): RangeOptions {
+  return {
+    start: start === '' ? undefined : start,
+    end,
+    limit: countFlag(flags, 'limit', Number.MAX_SAFE_INTEGER),
+    scope: flags.get('cluster') === true ? 'cluster' : 'node',
+  };
 }
 
-/** What the node says after the last record: that it broke off, or that the limit cut the range. */
-function reportEnd({ headers, trailers }: Answer, { url }: NodeClient): ExitCode {
-  const error = fieldOf(trailers, 'kvorum-error');
-  if (error !== undefined) {
-    const [code = '', ...detail] = error.split('; ');
-    writeNotice(printable(`kvorum: ${url} broke off, records are missing: ${detail.join('; ') || code}`));
-    return code === 'not-enough-replicas' ? exitCodes.quorumNotMet : exitCodes.failure;
+/** Without a stage between: `for await` hides what a generator returns. */
+async function each(batches: AsyncGenerator<readonly string[], RangeEnd>, write: Writer): Promise<RangeEnd> {
+  for (;;) {
+    const { done, value } = await batches.next();
+    if (done === true) return value;
+    await write(value);
   }
-  const next = nextStart(fieldOf(headers, 'link') ?? fieldOf(trailers, 'link'));
-  if (next !== undefined) writeNotice(`kvorum: More follow from ${JSON.stringify(next)}`);
-  return exitCodes.ok;
 }
 
-function fieldOf(fields: Fields, name: string): string | undefined {
-  const value = fields[name];
-  return Array.isArray(value) ? value[0] : value;
-}
-
-function nextStart(link: string | undefined): string | undefined {
-  const target = /^<([^>]*)>; *rel="next"$/.exec(link ?? '')?.[1];
-  return target === undefined ? undefined : (new URL(target, 'http://node').searchParams.get('start') ?? undefined);
-}
-
-const writers: Readonly<Record<Output, (answer: Answer) => Promise<void>>> = {
-  table: writeTable,
-  ndjson: writeLines,
-  raw: writeRaw,
+const writers: Readonly<Record<Output, (keysOnly: boolean) => Writer>> = {
+  table: tableWriter,
+  ndjson: () => writeLines,
+  raw: rawWriter,
 };
 
-/** Bytes as they come; on a terminal as text without control characters. */
-async function writeRaw({ body }: Answer): Promise<void> {
-  if (!process.stdout.isTTY) return copy(body);
-  const decoder = new StringDecoder();
-  for await (const chunk of body) await writeResult(printable(decoder.write(Buffer.from(chunk))));
-  await writeResult(`${printable(decoder.end())}\n`);
+/** Keys and values as their bytes are; on a terminal as text without control characters. */
+function rawWriter(keysOnly: boolean): Writer {
+  return async (lines) => {
+    const rows = lines.map(parseRow);
+    const bytes = Buffer.concat(rows.flatMap((row) => rawParts(row, keysOnly)));
+    await writeResult(process.stdout.isTTY ? printable(bytes.toString()) : bytes);
+  };
 }
 
-async function copy(body: Answer['body']): Promise<void> {
-  for await (const chunk of body) await writeResult(chunk);
-}
-
-/** JSON escapes the control characters of ASCII by itself; on a terminal the others as well. */
-async function writeLines({ body }: Answer): Promise<void> {
-  if (!process.stdout.isTTY) return copy(body);
-  for await (const lines of batchesOfLines(body)) {
-    const safe = lines.map((line) => line.replace(/[\x7f-\x9f]/g, escapeJson));
-    await writeResult(`${safe.join('\n')}\n`);
+/** Throws `bad-request` for a key that would read as two. */
+function rawParts(row: Row, keysOnly: boolean): readonly Buffer[] {
+  if (row.key.includes('\n')) {
+    const name = JSON.stringify(row.key);
+    throw new KvorumError('bad-request', `Key ${name} has a line feed, which ends a key here; use --output ndjson`);
   }
+  return keysOnly ? [Buffer.from(`${row.key}\n`)] : [Buffer.from(`${row.key}\n`), valueOf(row)];
+}
+
+function valueOf({ value, value64 }: Row): Buffer {
+  return value64 === undefined ? Buffer.from(value ?? '') : Buffer.from(value64, 'base64');
+}
+
+/** JSON spells out the other control characters itself. */
+async function writeLines(lines: readonly string[]): Promise<void> {
+  const text = `${lines.join('\n')}\n`;
+  await writeResult(process.stdout.isTTY ? text.replace(/[\x7f-\x9f]/g, escapeJson) : text);
 }
 
 function escapeJson(character: string): string {
@@ -144,17 +129,22 @@ interface Row {
   readonly value64?: string;
 }
 
-async function writeTable({ body }: Answer): Promise<void> {
+function parseRow(line: string): Row {
+  return JSON.parse(line) as Row;
+}
+
+function tableWriter(keysOnly: boolean): Writer {
   let width = 'KEY'.length;
   let isFirst = true;
-  for await (const lines of batchesOfLines(body)) {
-    const rows = lines.map((line) => JSON.parse(line) as Row).map((row) => [cell(row.key), valueCell(row)] as const);
+  return async (lines) => {
+    const rows = lines.map(parseRow).map((row) => [cell(row.key), valueCell(row)] as const);
     // A stream has no widest key: the column grows as keys come.
     width = Math.min(keyWidthMax, Math.max(width, ...rows.map(([key]) => key.length)));
-    const head = isFirst ? `${paint('bold', 'KEY'.padEnd(width))}  ${paint('bold', 'VALUE')}\n` : '';
+    const titles = keysOnly ? paint('bold', 'KEY') : `${paint('bold', 'KEY'.padEnd(width))}  ${paint('bold', 'VALUE')}`;
+    const head = isFirst ? `${titles}\n` : '';
     isFirst = false;
     await writeResult(head + rows.map(([key, value]) => `${`${key.padEnd(width)}  ${value}`.trimEnd()}\n`).join(''));
-  }
+  };
 }
 
 function valueCell({ value, value64 }: Row): string {
@@ -169,20 +159,4 @@ function cell(text: string): string {
   const start = text.slice(0, cellCharactersMax + 1);
   const shown = printable(start).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
   return text.length > cellCharactersMax ? `${shown.slice(0, cellCharactersMax)}...` : shown;
-}
-
-/** The whole lines of each chunk together: one promise for each line would cost more than the line. */
-async function* batchesOfLines(body: Answer['body']): AsyncGenerator<string[]> {
-  const decoder = new StringDecoder();
-  let parts: string[] = [];
-  for await (const chunk of body) {
-    const text = decoder.write(Buffer.from(chunk));
-    const end = text.lastIndexOf('\n');
-    if (end < 0) {
-      parts.push(text);
-      continue;
-    }
-    yield (parts.join('') + text.slice(0, end)).split('\n');
-    parts = [text.slice(end + 1)];
-  }
 }

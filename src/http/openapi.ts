@@ -110,7 +110,7 @@ function rangePath(): Json {
     }),
   };
   return {
-    parameters: ['start', 'end', 'limit', 'keys', 'cluster'].map(reference),
+    parameters: ['start', 'end', 'limit', 'keys', 'cluster', 'tail'].map(reference),
     get: { operationId: 'getRange', summary: 'Read the records of a range of keys', ...read },
     head: {
       operationId: 'headRange',
@@ -244,11 +244,12 @@ function parameters(): Json {
       enum: ['quorum', 'strict'],
     }),
     ttl: inQuery('ttl', 'The value is gone after so many milliseconds, up to ttlMsMax', count),
-    start: inQuery('start', `The first key that may come: ${key}`, { type: 'string' }, true),
+    start: inQuery('start', `The first key that may come, by default the first of all: ${key}`, { type: 'string' }),
     end: inQuery('end', `The first key that does not come: ${key}`, { type: 'string' }),
     limit: inQuery('limit', 'So many records at most', count),
     keys: inQuery('keys', 'Keys without values', one),
     cluster: inQuery('cluster', 'The newest record of each key of the cluster, not what this node holds', one),
+    tail: inQuery('tail', 'NDJSON with a last line that says how the range ended, for clients without trailers', one),
   };
 }
 

@@ -5,6 +5,8 @@
  * limit it waits for the end, for `HELD_PAGES_MAX` pages at most, so that `link` can name what follows. If the end is not
  * known by then, `link` is a trailer. A range that breaks off after the head says why in the trailer `kvorum-error` and
  * closes the connection; within a record, or in HTTP/1.0, the connection is reset. So no client takes a part for the whole.
+ *
+ * `fetch` shows no trailers, and proxies drop them: with `tail=1` a last line says the same, and without it a range is not whole.
  */
 import { Buffer } from 'node:buffer';
 import type { RangeDispatcher, RangeHandle } from '../dispatch/range-dispatcher.ts';
@@ -27,6 +29,7 @@ export interface RangeLimits {
 const HELD_PAGES_MAX = 8;
 const rangeMethods = ['GET', 'HEAD'];
 const ndjson = 'application/x-ndjson';
+const tailRefused = problemResponse('bad-parameter', `Parameter "tail" is for NDJSON; say accept: ${ndjson}`);
 const contentTypes: Readonly<Record<RangeFormatName, string>> = { lines: 'application/octet-stream', json: ndjson };
 
 export class RangeHandler {
@@ -44,7 +47,10 @@ export class RangeHandler {
     const parsed = parseRangeQuery(query, this.#limits.keyBytesMax);
     if ('problem' in parsed) return reply.send(problemResponse(parsed.problem, parsed.detail));
     const format = acceptsJsonLines(head.accept) ? 'json' : 'lines';
-    if (parsed.end !== undefined && parsed.end.compare(parsed.start) <= 0) return reply.send(emptyResponse(format));
+    if (parsed.tail && format !== 'json') return reply.send(tailRefused);
+    if (parsed.end !== undefined && parsed.end.compare(parsed.start) <= 0) {
+      return reply.send(emptyResponse(format, parsed.tail));
+    }
     if (head.method === 'HEAD') return reply.send(headResponse(format));
     const answer = new RangeAnswer(reply, parsed, { format, rangeMsMax: this.#limits.rangeMsMax });
     const isStarted = answer.start(this.#dispatcher, !head.isHttp10);
@@ -135,15 +141,25 @@ class RangeAnswer {
   }
 
   #finish(sink: BodySink, end: RangeEnd): void {
-    if (end.kind === 'complete') return sink.end(this.#isLinkInHead ? '' : this.#link(end));
+    if (end.kind === 'complete') {
+      this.#writeTail(sink, completeTail(end.next));
+      return sink.end(this.#isLinkInHead ? '' : this.#link(end));
+    }
     if (this.#reply.isHttp10 || (end.kind === 'failed' && end.isMidRecord)) return sink.breakOff();
     this.#reply.keepAlive = false;
     const { code, detail } = this.#problemOf(end);
+    this.#writeTail(sink, `${JSON.stringify({ end: code, detail })}\n`);
     return sink.end(`kvorum-error: ${code}; ${visible(detail)}\r\n`);
   }
 
+  #writeTail(sink: BodySink, line: string): void {
+    if (!this.#query.tail) return;
+    const size = Buffer.byteLength(line).toString(16);
+    sink.write(Buffer.from(this.#reply.isHttp10 ? line : `${size}\r\n${line}\r\n`), () => {});
+  }
+
   #emptyAnswer(): Response {
-    return emptyResponse(this.#options.format);
+    return emptyResponse(this.#options.format, this.#query.tail);
   }
 
   /** A failure before the first record is answered with a status. */
@@ -168,13 +184,20 @@ class RangeAnswer {
   }
 }
 
-function emptyResponse(format: RangeFormatName): Response {
-  return { status: 200, fields: `content-type: ${contentTypes[format]}\r\n`, body: undefined };
+function emptyResponse(format: RangeFormatName, hasTail: boolean): Response {
+  const body = hasTail ? Buffer.from(completeTail(undefined)) : undefined;
+  return { status: 200, fields: `content-type: ${contentTypes[format]}\r\n`, body };
+}
+
+/** The last line of a whole range; `next` is the first key that the limit cut off. */
+function completeTail(next: Uint8Array | undefined): string {
+  const more = next === undefined ? {} : { next: Buffer.from(next).toString() };
+  return `${JSON.stringify({ end: 'complete', ...more })}\n`;
 }
 
 /** What is known of a range before it is read. */
 function headResponse(format: RangeFormatName): Response {
-  return { ...emptyResponse(format), open: () => {} };
+  return { ...emptyResponse(format, false), open: () => {} };
 }
 
 /** Whether the client accepts JSON lines by name. */

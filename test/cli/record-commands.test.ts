@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { writeFileSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -11,6 +11,9 @@ import { fakeNode, kvorum, refusedUrl } from './kvorum.ts';
 
 /** Every byte, and sequences that are no UTF-8. */
 const binary = Buffer.from([...Array.from({ length: 256 }, (_, byte) => byte), 0xff, 0xfe, 0x0d, 0x0a, 0x1b, 0x5b]);
+
+/** What a node says of a value. */
+const found = { etag: '"1764352800000001"', 'last-modified': 'Fri, 28 Nov 2025 18:00:00 GMT' };
 
 function problem(status: number, detail: string) {
   return (_: IncomingMessage, response: ServerResponse): void => {
@@ -74,7 +77,7 @@ test('kvorum get exits 5 where the node accepts and never answers', async (t) =>
 
 test('kvorum get exits 5 where the value breaks off', async (t) => {
   const url = await fakeNode(t, (_, response) => {
-    response.writeHead(200, { 'content-length': '100' });
+    response.writeHead(200, { ...found, 'content-length': '100' });
     response.write('half', () => response.destroy());
   });
   const { code, stderr } = await kvorumInProcess(['get', 'k', '--url', url]);
@@ -83,7 +86,7 @@ test('kvorum get exits 5 where the value breaks off', async (t) => {
 });
 
 test('kvorum get writes the value byte for byte', async (t) => {
-  const url = await fakeNode(t, (_, response) => response.end(binary));
+  const url = await fakeNode(t, (_, response) => response.writeHead(200, found).end(binary));
   const { code, stdout } = await kvorum(['get', 'k', '--url', url]);
   assert.equal(code, 0);
   assert.deepEqual(stdout, binary);
@@ -91,7 +94,7 @@ test('kvorum get writes the value byte for byte', async (t) => {
 
 test('kvorum get writes a value longer than a pipe holds', async (t) => {
   const value = Buffer.alloc(4 * 1024 * 1024, 'kvorum');
-  const url = await fakeNode(t, (_, response) => response.end(value));
+  const url = await fakeNode(t, (_, response) => response.writeHead(200, found).end(value));
   const { stdout } = await kvorum(['get', 'k', '--url', url]);
   assert.ok(stdout.equals(value));
 });
@@ -153,4 +156,58 @@ test("kvorum shows a node's text without its control characters", async (t) => {
   const url = await fakeNode(t, problem(500, 'red \u001b[31m text'));
   const { stderr } = await kvorumInProcess(['get', 'k', '--url', url]);
   assert.match(stderr, /red \\x1b\[31m text/);
+});
+
+test('kvorum get, put and del say as JSON what came of them, failures too', async (t) => {
+  const of = async (args: readonly string[], listener: RequestListener) => {
+    const { code, stdout } = await kvorumInProcess([...args, '--output', 'json', '--url', await fakeNode(t, listener)]);
+    return [code, JSON.parse(stdout.toString()) as unknown];
+  };
+  const head = { version: 1764352800000001, lastModified: '2025-11-28T18:00:00.000Z' };
+  const answering = (value: string | Buffer) => (_: IncomingMessage, response: ServerResponse) =>
+    response.writeHead(200, found).end(value);
+  assert.deepEqual(await of(['get', 'k'], answering('é\n')), [0, { key: 'k', found: true, ...head, value: 'é\n' }]);
+  const value64 = binary.toString('base64');
+  assert.deepEqual(await of(['get', 'k'], answering(binary)), [0, { key: 'k', found: true, ...head, value64 }]);
+  assert.deepEqual(await of(['get', 'k'], problem(404, '')), [3, { key: 'k', found: false }]);
+  assert.deepEqual(await of(['put', 'k', 'é'], problem(201, '')), [0, { key: 'k', stored: true, bytes: 2 }]);
+  assert.deepEqual(await of(['del', 'k'], problem(202, '')), [0, { key: 'k', deleted: true }]);
+  const [code, failure] = await of(['put', 'k', 'v'], problem(504, 'some detail'));
+  assert.equal(code, 4);
+  const { error } = failure as { readonly error: Record<string, unknown> };
+  assert.deepEqual([error['code'], error['status'], error['reason']], ['outcome-unknown', 504, 'some detail']);
+  assert.equal((await kvorumInProcess(['get', 'k', '--output', 'table'])).code, 2);
+});
+
+test('kvorum get, put, del and scan tell another server from a node', async (t) => {
+  const html: RequestListener = (_, response) =>
+    response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>Not Found</h1>');
+  const page: RequestListener = (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
+  for (const [listener, status] of [
+    [html, 404],
+    [page, 200],
+  ] as const) {
+    const url = await fakeNode(t, listener);
+    for (const args of [['get', 'k'], ['put', 'k', 'v'], ['del', 'k'], ['scan']]) {
+      const { code, stdout, stderr } = await kvorumInProcess([...args, '--target', url]);
+      assert.equal(stderr, `kvorum: ${url} is no Kvorum node (it answered ${status})\n`, args.join(' '));
+      assert.deepEqual([code, stdout.length], [5, 0]);
+    }
+  }
+});
+
+test('kvorum get says what a server speaks that was asked by the wrong scheme', async (t) => {
+  const url = (await fakeNode(t, () => {})).replace('http:', 'https:');
+  const { code, stderr } = await kvorumInProcess(['get', 'k', '--url', url]);
+  assert.equal(code, 5);
+  assert.equal(
+    stderr,
+    `kvorum: Cannot reach ${url}: it speaks plain HTTP, without TLS; give http:// instead of https://\n`,
+  );
+});
+
+test('kvorum get asks the next node that is named where the first does not answer', async (t) => {
+  const url = await fakeNode(t, (_, response) => response.writeHead(200, found).end('value'));
+  const { code, stdout } = await kvorumInProcess(['get', 'k', '--url', `${await refusedUrl()},${url}`]);
+  assert.deepEqual([code, stdout.toString()], [0, 'value']);
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { kvorumInProcess } from './in-process.ts';
@@ -11,18 +12,23 @@ const lines = [
   { key: 'empty', version: 4, value: '' },
 ];
 
-/** Answers as a node does: a line at a time, and trailers. */
-function answering(fields: Record<string, string>, trailers: Record<string, string> = {}): RequestListener {
+const complete = { end: 'complete' };
+const ndjson = { 'content-type': 'application/x-ndjson' };
+
+/** Answers as a node does: a line at a time, and last how the range ended. */
+function answering(
+  tail: Readonly<Record<string, string>> = complete,
+  rows: readonly object[] = lines,
+): RequestListener {
   return (_, response: ServerResponse) => {
-    response.writeHead(200, { 'content-type': 'application/x-ndjson', trailer: 'kvorum-error, link', ...fields });
-    for (const line of lines) response.write(`${JSON.stringify(line)}\n`);
-    response.addTrailers(trailers);
+    response.writeHead(200, ndjson);
+    for (const line of [...rows, tail]) response.write(`${JSON.stringify(line)}\n`);
     response.end();
   };
 }
 
 test('kvorum scan shows a table in which no control character is left', async (t) => {
-  const url = await fakeNode(t, answering({}));
+  const url = await fakeNode(t, answering());
   const { code, stdout, stderr } = await kvorumInProcess(['scan', 'a', '--url', url]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   const text = stdout.toString();
@@ -42,28 +48,62 @@ test('kvorum scan asks for what its options say', async (t) => {
     asked.push(`${request.url} ${request.headers.accept}`);
     response.end();
   });
+  await kvorumInProcess(['scan', '--url', url]);
+  await kvorumInProcess(['scan', '', 'b', '--url', url]);
   await kvorumInProcess(['scan', 'a b', '--url', url]);
   await kvorumInProcess(['scan', 'é', 'z&', '--cluster', '--limit', '5', '--keys', '--output', 'ndjson', '--url', url]);
   await kvorumInProcess(['scan', 'a', '--output', 'raw', '--url', url]);
   assert.deepEqual(asked, [
-    '/v0/entities?start=a%20b application/x-ndjson',
-    '/v0/entities?start=%C3%A9&end=z%26&limit=5&keys=1&cluster=1 application/x-ndjson',
-    '/v0/entities?start=a */*',
+    '/v0/entities?tail=1 application/x-ndjson',
+    '/v0/entities?end=b&tail=1 application/x-ndjson',
+    '/v0/entities?start=a%20b&tail=1 application/x-ndjson',
+    '/v0/entities?start=%C3%A9&end=z%26&limit=5&keys=1&cluster=1&tail=1 application/x-ndjson',
+    '/v0/entities?start=a&tail=1 application/x-ndjson',
   ]);
 });
 
-test('kvorum scan passes on NDJSON and raw bytes as they are', async (t) => {
-  const url = await fakeNode(t, answering({}));
+test('kvorum scan passes on NDJSON as it is, and writes keys and values raw', async (t) => {
+  const url = await fakeNode(t, answering());
   const expected = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-  for (const output of ['ndjson', 'raw']) {
-    const { code, stdout } = await kvorum(['scan', 'a', '--output', output, '--url', url]);
-    assert.deepEqual([code, stdout.toString()], [0, expected]);
-  }
+  const asLines = await kvorum(['scan', 'a', '--output', 'ndjson', '--url', url]);
+  assert.deepEqual([asLines.code, asLines.stdout.toString()], [0, expected]);
+  const asBytes = await kvorum(['scan', 'a', '--output', 'raw', '--url', url]);
+  const parts = lines.flatMap(({ key, value, value64 }) => [
+    Buffer.from(`${key}\n`),
+    value64 === undefined ? Buffer.from(value) : Buffer.from(value64, 'base64'),
+  ]);
+  assert.deepEqual([asBytes.code, asBytes.stdout], [0, Buffer.concat(parts)]);
+});
+
+test('kvorum scan --keys shows one column, and raw one key a line', async (t) => {
+  const url = await fakeNode(
+    t,
+    answering(complete, [
+      { key: 'b', version: 1 },
+      { key: 'cd', version: 2 },
+    ]),
+  );
+  const table = await kvorumInProcess(['scan', '--keys', '--url', url]);
+  assert.deepEqual([table.code, table.stdout.toString()], [0, 'KEY\nb\ncd\n']);
+  const raw = await kvorumInProcess(['scan', '--keys', '--output', 'raw', '--url', url]);
+  assert.deepEqual([raw.code, raw.stdout.toString()], [0, 'b\ncd\n']);
+});
+
+test('kvorum scan refuses to write a key raw that would read as two', async (t) => {
+  const url = await fakeNode(t, answering(complete, [{ key: 'a\nb', version: 1, value: 'v' }]));
+  const { code, stderr } = await kvorumInProcess(['scan', '--output', 'raw', '--url', url]);
+  assert.deepEqual(
+    [code, stderr],
+    [1, 'kvorum: Key "a\\nb" has a line feed, which ends a key here; use --output ndjson\n'],
+  );
 });
 
 test('kvorum scan shows a record whose line comes in many pieces', async (t) => {
-  const line = Buffer.from(`${JSON.stringify({ key: 'ключ', version: 1, value: 'значение'.repeat(9) })}\n`);
+  const line = Buffer.from(
+    `${JSON.stringify({ key: 'ключ', version: 1, value: 'значение'.repeat(9) })}\n{"end":"complete"}\n`,
+  );
   const url = await fakeNode(t, (_, response) => {
+    response.writeHead(200, ndjson);
     const send = (at: number): void => {
       if (at === line.length) response.end();
       else response.write(line.subarray(at, at + 1), () => send(at + 1));
@@ -75,20 +115,22 @@ test('kvorum scan shows a record whose line comes in many pieces', async (t) => 
 });
 
 test('kvorum scan says where to go on when the limit cut the range', async (t) => {
-  const link = '</v0/entities?start=next%20key%0A&limit=4>; rel="next"';
-  for (const url of [await fakeNode(t, answering({ link })), await fakeNode(t, answering({}, { link }))]) {
-    const { code, stderr } = await kvorumInProcess(['scan', 'a', '--limit', '4', '--url', url]);
-    assert.deepEqual({ code, stderr }, { code: 0, stderr: 'kvorum: More follow from "next key\\n"\n' });
-  }
+  const url = await fakeNode(t, answering({ end: 'complete', next: 'next key\n' }));
+  const { code, stderr } = await kvorumInProcess(['scan', 'a', '--limit', '4', '--url', url]);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: 'kvorum: More follow from "next key\\n"\n' });
 });
 
 test('kvorum scan fails where the node broke off, whatever came before', async (t) => {
-  for (const [trailer, expected, message] of [
-    ['not-enough-replicas; 2 of 3 nodes', 4, /broke off, records are missing: 2 of 3 nodes\n$/],
-    ['range-timeout; not read within 5 ms', 1, /broke off, records are missing: not read within 5 ms\n$/],
-    ['failed', 1, /broke off, records are missing: failed\n$/],
+  for (const [tail, expected, message] of [
+    [
+      { end: 'not-enough-replicas', detail: '2 of 3' },
+      4,
+      /^kvorum: http:\S+ broke off, records are missing: 2 of 3\n$/,
+    ],
+    [{ end: 'range-timeout', detail: 'not within 5 ms' }, 1, /broke off, records are missing: not within 5 ms\n$/],
+    [{ end: 'failed' }, 1, /broke off, records are missing: failed\n$/],
   ] as const) {
-    const url = await fakeNode(t, answering({}, { 'kvorum-error': trailer }));
+    const url = await fakeNode(t, answering(tail));
     const { code, stdout, stderr } = await kvorumInProcess(['scan', 'a', '--output', 'ndjson', '--url', url]);
     assert.equal(code, expected);
     assert.match(stderr, message);
@@ -96,19 +138,27 @@ test('kvorum scan fails where the node broke off, whatever came before', async (
   }
 });
 
-test('kvorum scan fails where the connection breaks within a record', async (t) => {
-  const url = await fakeNode(t, (_, response) => {
-    response.writeHead(200);
-    response.write('{"key":"a"', () => response.destroy());
-  });
-  const { code, stderr } = await kvorum(['scan', 'a', '--url', url]);
-  assert.equal(code, 5);
-  assert.match(stderr, /^kvorum: Cannot reach .*\n$/);
+test('kvorum scan fails where the connection breaks, within a record or without a last line', async (t) => {
+  const broken: readonly RequestListener[] = [
+    (_, response) => {
+      response.writeHead(200, ndjson);
+      response.write('{"key":"a"', () => response.destroy());
+    },
+    (_, response) => response.writeHead(200, ndjson).end('{"key":"a","version":1,"value":"v"}\n'),
+  ];
+  for (const listener of broken) {
+    const { code, stderr } = await kvorumInProcess(['scan', 'a', '--url', await fakeNode(t, listener)]);
+    assert.equal(code, 5);
+    assert.match(stderr, /^kvorum: Cannot reach .*\n$/);
+  }
 });
 
 test('kvorum scan tells refusals by their exit codes', async (t) => {
   const refusing = (status: number): RequestListener => {
-    return (_, response) => response.writeHead(status).end(JSON.stringify({ detail: 'the detail' }));
+    return (_, response) =>
+      response
+        .writeHead(status, { 'content-type': 'application/problem+json' })
+        .end(JSON.stringify({ detail: 'the detail' }));
   };
   for (const [status, expected] of [
     [504, 4],
@@ -124,7 +174,12 @@ test('kvorum scan tells refusals by their exit codes', async (t) => {
 });
 
 test('kvorum scan refuses a wrong command line', async () => {
-  for (const args of [[], ['a', 'b', 'c'], ['a', '--limit', '0'], ['a', '--output', 'json'], ['a', '--keys=1']]) {
+  for (const args of [
+    ['a', 'b', 'c'],
+    ['a', '--limit', '0'],
+    ['a', '--output', 'json'],
+    ['a', '--keys=1'],
+  ]) {
     const { code, stderr } = await kvorumInProcess(['scan', ...args]);
     assert.equal(code, 2, stderr);
   }

@@ -115,6 +115,7 @@ test('entities and ranges answer as the document says', async () => {
     await call(method, '/v0/entity');
     await call(method, range);
     await call(method, '/v0/entities');
+    await call(method, '/v0/entities?start=');
   }
   await call('PUT', '/v0/entity', { body: 'value' });
   await call('PUT', entity, { body: Buffer.alloc(600 * 1024) });

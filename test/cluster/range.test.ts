@@ -94,6 +94,22 @@ test('a range as JSON lines names key, version and value', async (t) => {
   );
 });
 
+test('with tail=1 a last JSON line says that a range is whole, and what follows it', async (t) => {
+  await putAll(shared, { 'tail a': '1', 'tail b': '2' });
+  const lastLine = async (query: string, version: '1.0' | '1.1' = '1.1'): Promise<string | undefined> => {
+    const ask = { accept: 'application/x-ndjson', version };
+    const { body, trailers } = await askRange(t, url(shared), `/v0/entities?tail=1&start=tail&${query}`, ask);
+    assert.equal(trailers.size, 0);
+    return body.toString().trimEnd().split('\n').at(-1);
+  };
+  const whole = '{"end":"complete"}';
+  for (const query of ['end=taim', 'end=tail+a', 'end=a', 'end=taim&keys=1', 'end=taim&cluster=1&limit=2']) {
+    assert.equal(await lastLine(query), whole, query);
+  }
+  assert.equal(await lastLine('end=taim', '1.0'), whole);
+  assert.equal(await lastLine('limit=1'), '{"end":"complete","next":"tail b"}');
+});
+
 test('HTTP/1.0 gets the records without chunks, ended by the connection', async (t) => {
   const cluster = shared;
   await putAll(cluster, { old1: '1', old2: '2' });
@@ -158,7 +174,15 @@ test('where a limited range is too long to be held back, the next link is a trai
 
 test('bad range requests are refused', async () => {
   const cluster = shared;
-  for (const query of ['', '?start=', '?end=a', '?start=a&limit=0', '?start=%ff', '?start=a&start=b', '?start=a&x=1']) {
+  for (const query of [
+    '?tail=1',
+    '?start=',
+    '?end=',
+    '?start=a&limit=0',
+    '?start=%ff',
+    '?start=a&start=b',
+    '?start=a&x=1',
+  ]) {
     const answer = await ask(url(cluster), `/v0/entities${query}`);
     assert.deepEqual([answer.status, problemCode(answer)], [400, 'bad-parameter'], query);
   }
@@ -224,10 +248,11 @@ test('past --range-ms-max', async (t) => {
     assert.ok(outcome === undefined || isTimeout(outcome));
   });
 
-  await t.test('the trailer says so where a record is complete', async (sub) => {
+  await t.test('the trailer and the last line say so where a record is complete', async (sub) => {
     const value = 'v'.repeat(100_000);
     for (let index = 0; index < 160; index++) await putAll(cluster, { [`k${index + 100}`]: value });
-    const request = new RangeRequest(sub, url(cluster), '/v0/entities?start=k&end=l');
+    const target = '/v0/entities?start=k&end=l&tail=1';
+    const request = new RangeRequest(sub, url(cluster), target, { accept: 'application/x-ndjson' });
     await eventually(async () => assert.equal(await started(), 2));
     await eventually(async () => assert.equal(await openReaders(cluster), 0));
     const outcome = await answerIfWhole(request);
@@ -235,6 +260,7 @@ test('past --range-ms-max', async (t) => {
     if (outcome === undefined || isTimeout(outcome)) return;
     assert.match(outcome.trailers.get('kvorum-error') ?? '', /^range-timeout; /);
     assert.match(outcome.headers.get('trailer') ?? '', /kvorum-error/);
+    assert.match(outcome.chunks.at(-1) ?? '', /^\{"end":"range-timeout","detail":"[^"]+"\}\n$/);
     assert.ok(outcome.chunks.length < 160);
   });
 });

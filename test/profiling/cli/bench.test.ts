@@ -85,7 +85,7 @@ test('a rate that is held: with --spectrum HdrHistogram’s text, the verdict la
   assert.equal(result.latency.count, 30);
   assert.deepEqual(result.environment.cluster, { mode: 'batched', durability: 'commit', workers: 1, version: '9.9.9' });
   assert.equal(result.label, 'batched put 100/s');
-  assert.ok(result.command.startsWith(`kvorum bench --target ${url} --engine built-in --warmup 0s`), result.command);
+  assert.ok(result.command.startsWith(`kvorum bench --url ${url} --engine built-in --warmup 0s`), result.command);
   assert.match(readFileSync(report, 'utf8'), /<!doctype html>/i);
 });
 

@@ -268,11 +268,11 @@ test('bad input is named in one line, exit code 2, and nothing is made', async (
     ],
     [
       ['--clinic', 'flame', '--target', 'http://localhost:1'],
-      '--clinic starts nodes of its own: give --up N and leave --target out',
+      '--clinic starts nodes of its own: give --up N and leave --url out',
     ],
     [['--warmup', 'long'], 'Bad --warmup "long": expected a time like 500ms, 30s or 3m, from 0s to 24h'],
     [['--rate', '0'], 'Bad --rate "0": expected a number above 0, up to 1000000'],
-    [['--up', '3', '--target', 'http://localhost:1'], 'Two clusters: give --target or --up, not both'],
+    [['--up', '3', '--target', 'http://localhost:1'], 'Two clusters: give --url or --up, not both'],
     [['--find-max'], 'Unknown option "--find-max"'],
     [['--up', '1', '--baseline', directory], `Bad --baseline "${directory}": it holds no "profile.json"`],
   ] as const) {
