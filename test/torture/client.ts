@@ -7,6 +7,9 @@ import { valueOf, writeNamed, type ClientOperation, type Outcome } from './opera
 
 export type Request = Pick<ClientOperation, 'kind' | 'key' | 'node' | 'ack' | 'isStrict' | 'valueBytes'>;
 
+/** A connection that was never made has done nothing. */
+const neverBegun: Outcome = { kind: 'refused', why: 'no connection' };
+
 const methods = { read: 'GET', write: 'PUT', delete: 'DELETE' } as const;
 
 export class TorturingClients {
@@ -36,7 +39,7 @@ export class TorturingClients {
       (error: unknown) => outcomeOfFailure(error),
     );
     const operation = { ...request, id, begin, end: performance.now(), outcome };
-    this.operations.push(operation);
+    if (outcome !== neverBegun) this.operations.push(operation);
     return operation;
   }
 
@@ -71,9 +74,6 @@ export class TorturingClients {
   }
 }
 
-/** A connection that was never made has done nothing. */
 function outcomeOfFailure(error: unknown): Outcome {
-  return codeOf(error) === 'ECONNREFUSED'
-    ? { kind: 'refused', why: 'no connection' }
-    : { kind: 'open', why: messageOf(error) };
+  return codeOf(error) === 'ECONNREFUSED' ? neverBegun : { kind: 'open', why: messageOf(error) };
 }

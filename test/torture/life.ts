@@ -34,8 +34,8 @@ export interface LifeResult {
 export interface LifeOptions {
   readonly seed: number;
   readonly size: PlanSize;
-  /** Further flags of `kvorum serve`: a control switches off what a promise rests on. */
-  readonly flags?: readonly string[];
+  /** Operations ask for one replica only, of which nothing is promised: something must be found then. */
+  readonly isControl?: boolean;
   /** What happens, for people. */
   readonly say?: (what: string) => void;
 }
@@ -47,6 +47,7 @@ const STUCK_MS = 15_000;
 /** Clients give up after so many of the cluster's timeouts. */
 const GIVE_UP_TIMEOUTS = 2;
 const LAST_READS = 12;
+const ACKS = [2, 2, 2, 2, 2, 2, 2, 2, 2, 3];
 
 /** Plays the life of a seed; resolves when all its processes have ended. */
 export async function playLife(options: LifeOptions): Promise<LifeResult> {
@@ -79,7 +80,7 @@ class Life {
     const next = seededRandom(options.seed);
     const random = { below: (end: number) => Math.floor(next() * end) };
     const plan = lifePlan(random, options.size);
-    return new Life(options, { plan, random, cluster: await TorturedCluster.prepare(plan, random, options.flags) });
+    return new Life(options, { plan, random, cluster: await TorturedCluster.prepare(plan, random) });
   }
 
   async play(): Promise<LifeResult> {
@@ -118,11 +119,13 @@ class Life {
   async #playEpisode(episode: Episode, index: number): Promise<void> {
     const { isBeyond } = episode;
     this.#cluster.note(`episode ${index + 1}${isBeyond ? ', beyond the promises' : ''}`);
+    if (isBeyond) this.#cluster.goBeyond();
     const load = new Load({
       clients: this.#clients,
       nodes: this.#plan.nodes,
       name: `e${index + 1}`,
       random: this.#random,
+      acks: this.#options.isControl === true ? [1] : ACKS,
     });
     await this.#doFaults(episode);
     await this.#cluster.heal();
@@ -140,7 +143,7 @@ class Life {
     this.#check(load.keys);
   }
 
-  async #doFaults({ faults, lengthMs, isBeyond }: Episode): Promise<void> {
+  async #doFaults({ faults, lengthMs }: Episode): Promise<void> {
     const beginning = performance.now();
     const until = async (ms: number): Promise<void> => {
       await setTimeout(Math.max(0, beginning + ms - performance.now()));
@@ -148,7 +151,7 @@ class Life {
     for (const { atMs, fault } of faults) {
       await until(atMs);
       if (this.#cluster.endedByThemselves.length > 0) return;
-      this.#cluster.begin(fault, isBeyond);
+      this.#cluster.begin(fault);
     }
     await until(lengthMs);
   }

@@ -8,6 +8,7 @@ import { largeValueBytes } from '../../src/formats/record.ts';
 import { operationsMax } from '../histories/linearizability.ts';
 import type { Random } from '../support/random.ts';
 import type { Request, TorturingClients } from './client.ts';
+import { oneOf } from './plan.ts';
 
 const CLIENTS = 8;
 const HOT_KEYS = 5;
@@ -30,6 +31,8 @@ export interface LoadOptions {
   /** Keys begin with it. */
   readonly name: string;
   readonly random: Random;
+  /** Of how many replicas an operation asks for an answer, one of these. */
+  readonly acks: readonly number[];
 }
 
 export class Load {
@@ -62,10 +65,10 @@ export class Load {
   }
 
   #draw(): Request {
-    const { nodes, name, random } = this.#options;
+    const { nodes, name, random, acks } = this.#options;
     const what = random.below(100);
     const node = random.below(nodes);
-    const ack = random.below(10) === 0 ? 3 : 2;
+    const ack = oneOf(random, acks);
     const kind = kindOf(random.below(100));
     const small = SMALL_BYTES_MIN + random.below(600);
     if (what < 25) {

@@ -6,8 +6,8 @@
  *   npm run torture -- --kill ROUNDS [--durability D]
  *   npm run torture -- --power-loss [--images N] [--only IMAGE] [--durability D]
  *
- * With `--control` reads are repaired after they are answered only, and something must be found: what finds nothing then would
- * find nothing at all. With `--minutes` all of it is done again and again with further seeds. Kills and power loss do it once at each durability.
+ * With `--control` operations ask for one replica only, and something must be found: what finds nothing then would find nothing
+ * at all. With `--minutes` all of it is done again and again with further seeds. Kills and power loss do it once at each durability.
  * A disk that failed is printed with the command that repeats it. Real nodes depend on the moment: their seed repeats the
  * cluster, its load and its faults, and not what comes of them.
  */
@@ -69,8 +69,7 @@ async function tortureNodes(): Promise<void> {
   do {
     const say = (what: string): void => console.log(`  ${what}`);
     console.log(`seed ${seed}`);
-    const flags = values.control ? ['--read-repair', 'background'] : [];
-    const result = await playLife({ seed, size: wholeLife, flags, say });
+    const result = await playLife({ seed, size: wholeLife, isControl: values.control, say });
     sum.clusters++;
     for (const key of ['operations', 'acknowledged', 'answeredReads', 'linearizable', 'skipped'] as const) {
       sum[key] += result[key];

@@ -30,7 +30,7 @@ export interface PlanSize {
   readonly downMsMax: number;
 }
 
-export const wholeLife: PlanSize = { episodes: 5, lengthMs: 25_000, pauseMs: 1200, downMsMax: 15_000 };
+export const wholeLife: PlanSize = { episodes: 5, lengthMs: 25_000, pauseMs: 900, downMsMax: 15_000 };
 export const shortLife: PlanSize = { episodes: 1, lengthMs: 6000, pauseMs: 500, downMsMax: 2000 };
 
 /** Of so many faults so many are of each kind. */

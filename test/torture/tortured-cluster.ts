@@ -40,13 +40,14 @@ export class TorturedCluster {
   readonly #cuts = new Set<readonly [number, number]>();
   readonly #closing = new AbortController();
   #wereClocksWrong = false;
+  #isBeyond = false;
 
   private constructor(directory: string, nodes: readonly TorturedNode[], wires: Wires, random: Random) {
     [this.directory, this.nodes, this.#wires, this.#random] = [directory, nodes, wires, random];
   }
 
   /** A cluster whose nodes are not started yet. */
-  static async prepare(plan: LifePlan, random: Random, moreFlags: readonly string[] = []): Promise<TorturedCluster> {
+  static async prepare(plan: LifePlan, random: Random): Promise<TorturedCluster> {
     const directory = mkdtempSync(join(tmpdir(), 'kvorum-torture-'));
     const count = plan.nodes;
     const ports = await freePorts(count * (1 + plan.workers));
@@ -58,7 +59,7 @@ export class TorturedCluster {
     const nodes = wired.map(({ address, ports: [port = 0, replicaPort = 0] }, index) => {
       const path = join(directory, `n${index}`);
       const clock = whyNoFaketime === undefined ? fakeClockAt(`${path}-clock`, 0) : undefined;
-      const flags = [...flagsOf(plan), '--replica-port', String(replicaPort), ...moreFlags];
+      const flags = [...flagsOf(plan), '--replica-port', String(replicaPort)];
       const environment = { TORTURE_ADDRESS: address, NODE_OPTIONS: `--import ${ownAddress}`, ...clock?.environment };
       const self = urls[index] as string;
       const node = new NodeProcess({
@@ -88,9 +89,14 @@ export class TorturedCluster {
     this.timeline.push(`${(performance.now() / 1000).toFixed(2)} s: ${what}`);
   }
 
+  /** From now on anything may happen, whatever it costs. */
+  goBeyond(): void {
+    this.#isBeyond = true;
+  }
+
   /** Begins a fault, unless it must not happen now; it ends by itself. */
-  begin(fault: Fault, isBeyond: boolean): void {
-    const hindrance = (isBeyond ? whyImpossible : whyNot)(fault, this.condition) ?? this.#whyNoClock(fault);
+  begin(fault: Fault): void {
+    const hindrance = (this.#isBeyond ? whyImpossible : whyNot)(fault, this.condition) ?? this.#whyNoClock(fault);
     if (hindrance !== undefined) {
       this.skipped++;
       return;
@@ -206,7 +212,7 @@ export class TorturedCluster {
   #takeWhole(node: TorturedNode): void {
     if (node.hasLost) this.note(`${node.name} has what it lost`);
     const problem = node.whole();
-    if (problem !== undefined) this.problems.push(problem);
+    if (problem !== undefined && !this.#isBeyond) this.problems.push(problem);
   }
 
   async #cut(fault: Extract<Fault, { kind: 'cut' }>): Promise<void> {

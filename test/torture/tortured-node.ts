@@ -35,7 +35,8 @@ export class TorturedNode {
   start = 0;
   /** Where its log began when it was started last. */
   #startedAt = 0;
-  #wasRestored = false;
+  /** Where its log was when its directory was replaced by an older copy, until that is behind it. */
+  #restoredAt: number | undefined;
 
   constructor(name: string, process: NodeProcess, front: string, clock: FakeClock | undefined) {
     [this.name, this.process, this.front, this.clock] = [name, process, front, clock];
@@ -89,6 +90,7 @@ export class TorturedNode {
         rmSync(dataDirectory, { recursive: true });
         this.hasLost = true;
         this.isDamaged = false;
+        this.#restoredAt = undefined;
         return true;
       case 'copy':
         rmSync(this.#copied, { recursive: true, force: true });
@@ -99,7 +101,7 @@ export class TorturedNode {
         rmSync(dataDirectory, { recursive: true });
         cpSync(this.#copied, dataDirectory, { recursive: true });
         this.hasLost = true;
-        this.#wasRestored = true;
+        this.#restoredAt = this.process.stderr.length;
         return true;
       case 'flip-log':
         return this.#flip(() => flipInLog(this.#logFiles(), random), random, 'hasLost');
@@ -130,9 +132,8 @@ export class TorturedNode {
   /** Takes note that the node is whole; returns what is wrong with that. */
   whole(): string | undefined {
     if (this.copy === 'new') this.copy = 'known';
-    const said = this.process.stderr.slice(this.#startedAt);
-    const isNoticed = !this.#wasRestored || said.includes(RECOVERS);
-    [this.hasLost, this.#wasRestored] = [false, false];
+    const isNoticed = this.#restoredAt === undefined || this.process.stderr.slice(this.#restoredAt).includes(RECOVERS);
+    [this.hasLost, this.#restoredAt] = [false, undefined];
     return isNoticed ? undefined : `${this.name} votes with an older copy of its store`;
   }
 
