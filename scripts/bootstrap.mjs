@@ -5,7 +5,7 @@
  *   node scripts/bootstrap.mjs start [kvorum up options]    npm start -- [options]
  *   node scripts/bootstrap.mjs ok                           npm test
  *   node scripts/bootstrap.mjs test [words] [node options]  npm run test:only -- words: test files whose path has one
- *   node scripts/bootstrap.mjs torture [options]            npm run torture: power loss, see test/torture/main.ts
+ *   node scripts/bootstrap.mjs torture [options]            npm run torture: faults on real nodes, see test/torture/main.ts
  *   node scripts/bootstrap.mjs fuzz [options]               npm run fuzz: hostile bytes, see test/fuzz/main.ts
  *   node scripts/bootstrap.mjs simulate [options]           npm run simulate: many histories, see test/simulation/main.ts
  *   node scripts/bootstrap.mjs slow-clients [options]       npm run slow-clients, see test/slow-clients/main.ts

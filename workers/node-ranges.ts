@@ -2,6 +2,7 @@
 import type { WorkerSettings } from '../src/settings/settings.ts';
 import type { SeenVersions } from './ground/seen-versions.ts';
 import type { Siblings } from './ground/siblings.ts';
+import type { Standing } from './ground/standing.ts';
 import type { PeerClient } from './peers/peer-client.ts';
 import { OtherOwners } from './ranges/node-range.ts';
 import { OwnerSnapshots } from './ranges/owner-snapshots.ts';
@@ -15,6 +16,7 @@ export interface RangeParts {
   readonly siblings: Siblings;
   readonly peers: readonly (PeerClient | undefined)[];
   readonly versions: SeenVersions;
+  readonly standing: Standing;
   readonly operationsSoFar: () => number;
 }
 

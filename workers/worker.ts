@@ -137,7 +137,14 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     replica.run();
   };
   const { topology, timeoutMs, readRepair } = settings;
-  const ranges = createRanges(shell, { store, siblings, peers, versions, operationsSoFar: () => replica.batches });
+  const ranges = createRanges(shell, {
+    store,
+    siblings,
+    peers,
+    versions,
+    standing: standing.standing,
+    operationsSoFar: () => replica.batches,
+  });
   const asked = forPeers(replica, siblings, shell);
   const tell = (level: LogLevel, message: string, fields: Record<string, unknown>): void =>
     log(send, level, message, fields);
@@ -191,6 +198,7 @@ function listen({ settings, index }: WorkerShell, { asked, standing, hints, peer
     frameBytesMax,
     bounds: { keyBytesMax, valueBytesMax },
     replica: asked,
+    standing: standing.standing,
     onIntroduction: async (claim) => (await impostorProblem(claim)) ?? standing.main.visited(claim),
     wallMicros,
     onHello: (url, startNumber) => peerAt(peers, url)?.greet(startNumber) ?? Promise.resolve(undefined),

@@ -5,9 +5,9 @@
  * ready for the client's socket; a page goes out, and comes back empty when the socket has taken it, so that a client
  * that stops reading stops the scan.
  */
-import { majority } from './quorum.ts';
 import type { RangeBounds } from '../formats/range-bounds.ts';
 import type { RangeFormatName } from '../formats/range-format.ts';
+import { majority } from './quorum.ts';
 
 export interface RangeRequest extends RangeBounds {
   /** Records at most; undefined: all. */
@@ -38,7 +38,7 @@ export const pageBytes = 64 * 1024;
 export const pagesInFlight = 2;
 
 /**
- * Whether the nodes that can be read hold every acknowledged record between them: fewer are missing than acknowledge a
+ * Whether the nodes that can be read, and have lost nothing, hold every acknowledged record between them: fewer are missing than acknowledge a
  * write, a majority of its replicas by default. With more of them away a record may be on none that can be read, however
  * many those are. A record that was written with a smaller `ack` or `from` has fewer copies than this counts on.
  */

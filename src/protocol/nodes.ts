@@ -11,7 +11,8 @@
  *   POST /clock       takes the newest version that the asker has seen, answers "RECEIVED ANSWERED NEWEST": when it was
  *                     received and answered by the peer's clock, microseconds since 1970, and the newest version seen there
  *   POST /range       takes {"start": base64, "end": base64 or null, "keysOnly": boolean} and streams range entries
- *                     (range-format.ts), tombstones included
+ *                     (range-format.ts), tombstones included; the field `kvorum-loss` says that the node has lost data and has
+ *                     not got it back yet, or has not met its cluster
  *   POST /hints       takes the URL of a node that has started, and answers 204 when this worker has delivered all that it keeps
  *                     for that node
  *   POST /keep-hints  takes hints of a node that stops (u16 length, URL of their target, a frame of writes); answers 204 where
@@ -59,6 +60,9 @@ export const replicaPaths = {
 export const linkProtocol = 'kvorum-link';
 /** The field of `/operations` that says what its sender is (src/formats/sender.ts). */
 export const seenField = 'kvorum-seen';
+
+/** The field of an answer to `/range` of a node whose store does not vote. */
+export const lossField = 'kvorum-loss';
 
 /** What a peer says of its clock: when it was asked and when it answered, microseconds. */
 export interface ClockAnswer {

@@ -97,8 +97,8 @@ test('a range as JSON lines names key, version and value', async (t) => {
 test('with tail=1 a last JSON line says that a range is whole, and what follows it', async (t) => {
   await putAll(shared, { 'tail a': '1', 'tail b': '2' });
   const lastLine = async (query: string, version: '1.0' | '1.1' = '1.1'): Promise<string | undefined> => {
-    const ask = { accept: 'application/x-ndjson', version };
-    const { body, trailers } = await askRange(t, url(shared), `/v0/entities?tail=1&start=tail&${query}`, ask);
+    const asked = { accept: 'application/x-ndjson', version };
+    const { body, trailers } = await askRange(t, url(shared), `/v0/entities?tail=1&start=tail&${query}`, asked);
     assert.equal(trailers.size, 0);
     return body.toString().trimEnd().split('\n').at(-1);
   };

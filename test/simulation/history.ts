@@ -2,7 +2,7 @@
 import { operationKinds } from '../../src/formats/codes.ts';
 import { recordOf, tagOf, type Entry } from '../../src/formats/frame.ts';
 import { readNodeId, readVersion } from '../../src/formats/record.ts';
-import type { HistoryOperation } from './checks.ts';
+import type { HistoryOperation } from '../histories/checks.ts';
 
 export type OperationKind = 'read' | 'write' | 'delete';
 

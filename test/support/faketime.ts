@@ -20,7 +20,11 @@ export interface FakeClock {
 
 /** A clock so many seconds ahead of the machine's. */
 export function fakeClock(t: TestContext, aheadSeconds: number): FakeClock {
-  const path = join(temporaryDirectory(t), 'clock');
+  return fakeClockAt(join(temporaryDirectory(t), 'clock'), aheadSeconds);
+}
+
+/** A clock that stands in a file at `path`. */
+export function fakeClockAt(path: string, aheadSeconds: number): FakeClock {
   const set = (ahead: number): void => writeFileSync(path, `${ahead < 0 ? '' : '+'}${ahead}`);
   set(aheadSeconds);
   const environment = {

@@ -10,6 +10,8 @@ const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 
 export interface NodeProcessOptions {
   readonly port: number;
+  /** The loopback address that it listens on; by default 127.0.0.1. */
+  readonly host?: string;
   /** Its own URL; by default that of its port. */
   readonly self?: string;
   readonly cluster: readonly string[];
@@ -43,7 +45,7 @@ export class NodeProcess {
   constructor(options: NodeProcessOptions) {
     this.#options = options;
     this.port = options.port;
-    this.url = `http://127.0.0.1:${options.port}`;
+    this.url = `http://${options.host ?? '127.0.0.1'}:${options.port}`;
     this.dataDirectory = options.dataDirectory;
   }
 
@@ -64,9 +66,10 @@ export class NodeProcess {
 
   /** Starts the process and does not wait for it. */
   spawn(moreFlags: readonly string[] = []): void {
-    const { cluster, flags, environment, self = this.url } = this.#options;
+    const { cluster, flags, environment, host, self = this.url } = this.#options;
     const own = ['serve', '--port', String(this.port), '--self', self, '--cluster', cluster.join(',')];
-    const serve = [program, ...own, '--data', this.dataDirectory, ...flags, ...moreFlags];
+    const where = host === undefined ? [] : ['--host', host];
+    const serve = [program, ...own, ...where, '--data', this.dataDirectory, ...flags, ...moreFlags];
     const child = spawn(process.execPath, serve, {
       // The channel ends with this process, and the node with the channel, however this process ends.
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

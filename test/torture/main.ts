@@ -1,19 +1,25 @@
 /**
- * What takes too long for the tests: power loss on thousands of disks, kill -9 of real nodes hundreds of times.
+ * What takes too long for the tests: real nodes under load and faults of every kind, kill -9 of real nodes hundreds of times,
+ * power loss on thousands of disks.
  *
- *   npm run torture -- --power-loss [--images N] [--only IMAGE]
- *   npm run torture -- --kill ROUNDS
- *   both take [--minutes N] [--seed N] [--durability D]; without either, the power is lost
+ *   npm run torture -- [--minutes N] [--seed N] [--control]              faults under load, see life.ts
+ *   npm run torture -- --kill ROUNDS [--durability D]
+ *   npm run torture -- --power-loss [--images N] [--only IMAGE] [--durability D]
  *
- * It does all of it once at each durability, and with `--minutes` again and again with further seeds. A disk that failed is
- * printed with the command that repeats it; kills depend on the moment, so their seed repeats no more than their load.
+ * With `--control` operations ask for one replica only, and something must be found: what finds nothing then would find nothing
+ * at all. With `--minutes` all of it is done again and again with further seeds. Kills and power loss do it once at each durability.
+ * A disk that failed is printed with the command that repeats it. Real nodes depend on the moment: their seed repeats the
+ * cluster, its load and its faults, and not what comes of them.
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { durabilities } from '../../src/domain/modes.ts';
 import { testKills, type KillsResult } from './kills.ts';
+import { playLife } from './life.ts';
+import { wholeLife } from './plan.ts';
 import { testPowerLoss } from './power-loss.ts';
 import { whyNoRecording } from './system-calls.ts';
+import { whyNoTorture } from './tortured-cluster.ts';
 
 const { values } = parseArgs({
   options: {
@@ -21,20 +27,69 @@ const { values } = parseArgs({
     kill: { type: 'string' },
     minutes: { type: 'string' },
     seed: { type: 'string' },
-    images: { type: 'string', default: '1000' },
+    images: { type: 'string' },
     only: { type: 'string' },
     durability: { type: 'string' },
+    control: { type: 'boolean', default: false },
   },
 });
 
+// Nodes end with this process, in its handler of `exit`, also those that stand still.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 let seed = values.seed === undefined ? randomInt(2 ** 30) : Number(values.seed);
-const until = performance.now() + Number(values.minutes ?? 0) * 60_000;
+const started = performance.now();
+const until = started + Number(values.minutes ?? 0) * 60_000;
 const kills = Number(values.kill ?? 0);
-do {
-  if (kills > 0) await killNodes();
-  if (kills === 0 || values['power-loss']) await powerLoss();
-  seed += 2;
-} while (performance.now() < until && process.exitCode === undefined);
+const losesPower = values['power-loss'] || values.images !== undefined;
+if (kills > 0 || losesPower) {
+  do {
+    if (kills > 0) await killNodes();
+    if (losesPower) await powerLoss();
+    seed += 2;
+  } while (performance.now() < until && process.exitCode === undefined);
+} else if (whyNoTorture === undefined) {
+  await tortureNodes();
+} else {
+  console.log(`skipped, ${whyNoTorture}`);
+}
+
+/** One cluster after the other, to the end of its life, whatever is found. */
+async function tortureNodes(): Promise<void> {
+  const faults = new Map<string, number>();
+  const sum = {
+    clusters: 0,
+    operations: 0,
+    acknowledged: 0,
+    answeredReads: 0,
+    linearizable: 0,
+    skipped: 0,
+    violations: 0,
+  };
+  do {
+    const say = (what: string): void => console.log(`  ${what}`);
+    console.log(`seed ${seed}`);
+    const result = await playLife({ seed, size: wholeLife, isControl: values.control, say });
+    sum.clusters++;
+    for (const key of ['operations', 'acknowledged', 'answeredReads', 'linearizable', 'skipped'] as const) {
+      sum[key] += result[key];
+    }
+    sum.violations += result.violations.length;
+    for (const [kind, count] of result.faults) faults.set(kind, (faults.get(kind) ?? 0) + count);
+    for (const violation of result.violations) console.log(`VIOLATION ${violation}`);
+    if (result.kept !== undefined) {
+      process.exitCode = values.control ? 0 : 1;
+      console.log(
+        `  kept in ${result.kept}: faults, operations, logs, directories; again: npm run torture -- --seed ${seed}`,
+      );
+    }
+    seed++;
+  } while (performance.now() < until);
+  if (values.control && sum.violations === 0) process.exitCode = 1;
+  const minutes = ((performance.now() - started) / 60_000).toFixed(1);
+  const happened = Object.fromEntries([...faults].sort(([left], [right]) => left.localeCompare(right)));
+  console.log(`${minutes} minutes: ${JSON.stringify({ ...sum, faults: happened })}`);
+}
 
 /** `--kill` rounds at each durability. */
 async function killNodes(): Promise<void> {
@@ -68,7 +123,7 @@ async function killNodes(): Promise<void> {
 async function powerLoss(): Promise<void> {
   const missing = whyNoRecording();
   if (missing !== undefined) return console.log(`power loss: skipped, ${missing}`);
-  const images = Number(values.images);
+  const images = Number(values.images ?? 1000);
   for (const durability of durabilities) {
     if (values.durability !== undefined && values.durability !== durability) continue;
     const only = values.only === undefined ? {} : { only: Number(values.only) };

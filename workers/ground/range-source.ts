@@ -15,6 +15,8 @@ export interface RangeSource {
   readonly state: SourceState;
   /** Why it failed. */
   readonly error: string | undefined;
+  /** Why it does not count, although what it shows does: its node has lost data. Known when the first head is there, or the end. */
+  readonly lack?: string | undefined;
   /** The head; valid in state `entry`, until `advance`. */
   readonly entry: RangeEntry;
   /** Whether the head's value is taken in pieces. */

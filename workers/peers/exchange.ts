@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { Dispatcher } from 'undici';
 import { allocateReply } from '../../src/formats/reply.ts';
 import { parseSender } from '../../src/formats/sender.ts';
-import { seenField } from '../../src/protocol/nodes.ts';
+import { lossField, seenField } from '../../src/protocol/nodes.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
 import type { FrameSender } from '../ground/frame-sender.ts';
 import type { PeerStream, PeerStreamHandler, Question } from './question.ts';
@@ -105,8 +105,13 @@ export class StreamExchange implements Dispatcher.DispatchHandler, PeerStream {
     if (this.#isDestroyed) this.destroy();
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    statusCode: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     this.#status = statusCode;
+    if (headers[lossField] !== undefined) this.#handler.onLoss?.();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {

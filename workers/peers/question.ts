@@ -23,6 +23,8 @@ export interface PeerStream {
 }
 
 export interface PeerStreamHandler {
+  /** Called before all others where the peer has lost data: some of the answer may be missing. */
+  readonly onLoss?: () => void;
   readonly onData: (bytes: Buffer) => void;
   readonly onEnd: () => void;
   readonly onError: (error: Error) => void;

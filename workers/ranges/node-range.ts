@@ -25,6 +25,8 @@ export interface NodeRangeOptions {
   };
   readonly owners: OtherOwners;
   readonly bounds: RangeBounds;
+  /** Why records may be missing here that the node has acknowledged. */
+  readonly lack?: string | undefined;
   /** The source is not `waiting` any more. */
   readonly onChange: () => void;
 }
@@ -78,6 +80,10 @@ export class NodeRange implements RangeSource {
       default:
         return this.#phase satisfies never;
     }
+  }
+
+  get lack(): string | undefined {
+    return this.#options.lack;
   }
 
   get entry(): RangeEntry {

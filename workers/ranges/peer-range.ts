@@ -29,6 +29,7 @@ const WAITING_BYTES_MIN = 64 * 1024;
 export class PeerRange implements RangeSource {
   state: SourceState = 'waiting';
   error: string | undefined;
+  lack: string | undefined;
   readonly #options: PeerRangeOptions;
   readonly #reader = new RangeEntryReader();
   readonly #timer: NodeJS.Timeout;
@@ -40,6 +41,7 @@ export class PeerRange implements RangeSource {
     this.#options = options;
     this.#timer = setTimeout(() => this.#onSilence(), options.timeoutMs);
     this.#stream = options.open({
+      onLoss: () => (this.lack = `${options.url} has lost data and has not got it back yet`),
       onData: (bytes) => this.#onData(bytes),
       onEnd: () => this.#onEnd(),
       onError: (error) => this.#fail(messageOf(error)),

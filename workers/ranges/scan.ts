@@ -24,7 +24,7 @@ export interface RangeScanOptions {
   readonly withTombstones: boolean;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
-  /** Copies of each record; so many sources must not fail. */
+  /** Copies of each record; a majority of so many sources must not fail. */
   readonly replicationFactor: number;
   /** Sees the version of a record; false where it is too far in the future to be shown, or to hide others. */
   readonly accepts: (bytes: Buffer, offset: number) => boolean;
@@ -53,7 +53,8 @@ export class RangeScan {
   readonly #sameKey: number[] = [];
   /** Whether a record was begun and is not complete. */
   #isMidRecord = false;
-  #failed = 0;
+  /** Sources that failed, or whose nodes have lost data. */
+  #missing = 0;
 
   constructor(options: RangeScanOptions, slice: Slice) {
     this.#options = options;
@@ -70,7 +71,7 @@ export class RangeScan {
     const { sources, limit, withTombstones, format, wallMs } = this.#options;
     for (let count = 1; ; count++) {
       while (!this.#takeHeads()) yield* this.#awaitHeads();
-      if (this.#failed > 0 && !this.#isComplete) return this.#shortage();
+      if (this.#missing > 0 && !this.#isComplete) return this.#shortage();
       const source = sources[selectNext(this.#heads, this.#sameKey)];
       if (source === undefined) return { kind: 'complete', next: undefined };
       const { entry } = source;
@@ -90,7 +91,7 @@ export class RangeScan {
   /** Whether every source shows its head or will never have one again. */
   #takeHeads(): boolean {
     const { sources, accepts } = this.#options;
-    this.#failed = 0;
+    this.#missing = 0;
     for (let index = 0; index < sources.length; index++) {
       const source = sources[index] as RangeSource;
       const { state } = source;
@@ -100,13 +101,13 @@ export class RangeScan {
         return false;
       }
       this.#heads[index] = state === 'entry' ? source.entry : undefined;
-      if (state === 'failed') this.#failed++;
+      if (state === 'failed' || source.lack !== undefined) this.#missing++;
     }
     return true;
   }
 
   get #isComplete(): boolean {
-    return isRangeComplete(this.#failed, this.#options.replicationFactor);
+    return isRangeComplete(this.#missing, this.#options.replicationFactor);
   }
 
   *#awaitHeads(): Generator<Stop, void> {
@@ -173,8 +174,8 @@ export class RangeScan {
 
   #shortage(): RangeEnd {
     const { sources, replicationFactor } = this.#options;
-    const errors = sources.flatMap(({ error }) => (error === undefined ? [] : [error])).join('; ');
-    const detail = `${this.#failed} of ${sources.length} nodes cannot be read, and a record has ${replicationFactor} replicas: ${errors}`;
+    const errors = sources.flatMap(({ error, lack }) => error ?? lack ?? []).join('; ');
+    const detail = `${this.#missing} of ${sources.length} nodes cannot be read or have lost data, and a record has ${replicationFactor} replicas: ${errors}`;
     return { kind: 'not-enough-replicas', detail };
   }
 }

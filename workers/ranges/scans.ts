@@ -10,6 +10,7 @@ import { clientFormat, entriesFormat, type RangeFormat } from '../../src/formats
 import type { RangeSource } from '../ground/range-source.ts';
 import { systemTime } from '../ground/time.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
+import type { Standing } from '../ground/standing.ts';
 import type { PeerClient } from '../peers/peer-client.ts';
 import type { Store } from '../store/store.ts';
 import { NodeRange, type OtherOwners } from './node-range.ts';
@@ -32,6 +33,7 @@ export interface RangeScansOptions {
   /** By index in the topology; undefined at this node's own. */
   readonly peers: readonly (RangePeer | undefined)[];
   readonly versions: Pick<SeenVersions, 'seeRecord' | 'reportIfAhead'>;
+  readonly standing: Pick<Standing, 'isWhole'>;
   readonly replicationFactor: number;
   readonly rangeMsMax: number;
   /** How long a peer may send nothing while it is waited for. */
@@ -135,8 +137,9 @@ export class RangeScans {
   }
 
   #openOwn(bounds: RangeBounds, wake: () => void): RangeSource {
-    const { store, owners } = this.#options;
-    return new NodeRange({ store, owners, bounds, onChange: wake });
+    const { store, owners, standing } = this.#options;
+    const lack = standing.isWhole ? undefined : 'this node has lost data and has not got it back yet';
+    return new NodeRange({ store, owners, bounds, lack, onChange: wake });
   }
 
   #openPeer(peer: RangePeer, bounds: RangeBounds, wake: () => void): RangeSource {

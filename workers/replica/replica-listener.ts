@@ -19,11 +19,12 @@ import { decodeBounds } from '../../src/formats/range-bounds.ts';
 import type { Claim } from '../../src/domain/node-claim.ts';
 import { parseJson } from '../../src/formats/foreign-json.ts';
 import { formatSender, parseSender } from '../../src/formats/sender.ts';
-import { formatClockAnswer, linkProtocol, replicaPaths, seenField } from '../../src/protocol/nodes.ts';
+import { formatClockAnswer, linkProtocol, lossField, replicaPaths, seenField } from '../../src/protocol/nodes.ts';
 import { executeFrame, type FrameTarget } from './frame-execution.ts';
 import { peerGate, type PeerGate } from './peer-gate.ts';
 import { acceptLink } from './replica-link.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
+import type { Standing } from '../ground/standing.ts';
 import type { ClusterMember } from '../peers/handshake.ts';
 import { INTRODUCTION_BYTES_MAX } from '../peers/introduction.ts';
 import type { PeerRefusals } from '../peers/peer-refusals.ts';
@@ -40,6 +41,7 @@ export interface ReplicaListenerOptions extends FrameTarget {
   /** Bound of one frame, bytes. */
   readonly frameBytesMax: number;
   readonly ranges: RangeScans;
+  readonly standing: Pick<Standing, 'isWhole'>;
   /** A node tells of its store; resolves to what this one says, or to why the node is refused. */
   readonly onIntroduction: (claim: Claim) => Promise<Claim | string>;
   readonly versions: Pick<SeenVersions, 'see' | 'newest'>;
@@ -173,17 +175,19 @@ function receiveClock(request: IncomingMessage, response: ServerResponse, option
 
 /** Streams a range as fast as the peer takes it. Only a range that was read to its end ends the answer properly. */
 function receiveRange(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
-  const { ranges, refusals } = options;
+  const { ranges, refusals, standing } = options;
   receiveBody(request, response, { bytesMax: RANGE_BODY_BYTES_MAX, refusals }, (body) => {
     const bounds = decodeBounds(body, options.bounds.keyBytesMax);
     if (bounds === undefined) return refuse(response, 400, 'not the bounds of a range');
+    // Before the scan, whose records may come when the standing is another one.
+    const { isWhole } = standing;
     const scan = ranges.startForPeer(bounds, pagesInFlight, {
       onPage: (bytes) => response.write(bytes, () => scan?.giveBack(wholePage(bytes))),
       onEnd: (end) => (end.kind === 'complete' ? response.end() : response.destroy()),
     });
     if (scan === undefined) return refuse(response, 503, 'too many ranges are being read');
     response.on('close', () => scan.cancel());
-    response.writeHead(200).flushHeaders();
+    response.writeHead(200, isWhole ? {} : { [lossField]: '1' }).flushHeaders();
     return undefined;
   });
 }

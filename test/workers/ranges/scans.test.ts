@@ -7,6 +7,7 @@ import { pageBytes, type RangeEnd, type RangeRequest } from '../../../src/domain
 import { decodeBounds } from '../../../src/formats/range-bounds.ts';
 import { wholePage } from '../../../workers/ranges/page.ts';
 import { seenVersions } from '../../support/seen-versions.ts';
+import { wholeStanding } from '../../../workers/ground/standing.ts';
 import type { ScanHandle } from '../../../workers/ranges/running-scan.ts';
 import { OtherOwners } from '../../../workers/ranges/node-range.ts';
 import { RangeScans, type RangePeer, type RangeScansOptions } from '../../../workers/ranges/scans.ts';
@@ -31,6 +32,7 @@ function scansOf(store: Store, more: Partial<RangeScansOptions> = {}): RangeScan
     operationsSoFar: () => 0,
     versions: seenVersions(),
     owners: new OtherOwners([]),
+    standing: wholeStanding,
     peers: [],
     replicationFactor: 1,
     rangeMsMax: 600_000,
@@ -85,11 +87,12 @@ async function filledStore(t: TestContext, writes: readonly StoredWrite[]): Prom
 }
 
 /** A peer that streams what another store holds, through that store's own scans. */
-function peerOf(scans: RangeScans, { isDown = false, failsAfter = Infinity } = {}): RangePeer {
+function peerOf(scans: RangeScans, { isDown = false, failsAfter = Infinity, hasLost = false } = {}): RangePeer {
   return {
     status: { url: 'http://peer', state: isDown ? 'down' : 'up', error: undefined },
     stream: (body: string, handler: PeerStreamHandler) => {
       if (isDown) return undefined;
+      if (hasLost) handler.onLoss?.();
       let sent = 0;
       const bounds = decodeBounds(Buffer.from(body), 1024) ?? assert.fail('no bounds');
       const scan = scans.startForPeer(bounds, 2, {
@@ -279,6 +282,21 @@ test('a cluster scan goes without nodes while fewer are missing than acknowledge
     assert.equal(chunks.length, expected === 'complete' ? 3 : 0);
   }
   assert.equal(snapshotsHeld(store), 0);
+});
+
+test('a cluster scan shows what nodes that lost data have, and does not count on them', async (t) => {
+  const [own, other] = [await filledStore(t, many(3, 1)), await openTestStore(t)];
+  await fill(other.store, [{ key: 'z', value: 'v' }]);
+  const lost = peerOf(scansOf(other.store), { hasLost: true });
+  const [up, down] = [peerOf(scansOf(own)), peerOf(scansOf(own), { isDown: true })];
+  const scanWith = (peers: RangeScansOptions['peers'], more: Partial<RangeScansOptions> = {}) =>
+    read(scansOf(own, { peers, replicationFactor: 3, ...more }), { cluster: true });
+  const whole = await scanWith([undefined, up, lost]);
+  assert.deepEqual([whole.end.kind, whole.chunks.length], ['complete', 4]);
+  const short = await scanWith([undefined, down, lost]);
+  assert.ok(short.end.kind === 'not-enough-replicas' && short.end.detail.includes('http://peer has lost data'));
+  const ownLoss = await scanWith([undefined, up, down], { standing: { isWhole: false } });
+  assert.ok(ownLoss.end.kind === 'not-enough-replicas' && ownLoss.end.detail.includes('this node has lost data'));
 });
 
 test('a cluster scan whose peer breaks off goes on where it can, and else ends with what is missing', async (t) => {
