@@ -13,7 +13,9 @@ export function bindAddress({ host, self }: Where): string | undefined {
   if (host !== undefined) return host;
   const { hostname } = new URL(self);
   if (hostname === '[::1]') return '::1';
-  return isLoopback(hostname) ? '127.0.0.1' : undefined;
+  if (hostname === 'localhost') return '127.0.0.1';
+  // All of 127.0.0.0/8 is loopback: several nodes of a machine can have the same port.
+  return isLoopback(hostname) ? hostname : undefined;
 }
 
 /** Whether other machines may be peers of the node without proving anything. */

@@ -10,7 +10,7 @@ const cases: readonly (readonly [
   open: boolean,
 ])[] = [
   ['http://localhost:8080', undefined, '127.0.0.1', false],
-  ['http://127.0.0.9:8080', undefined, '127.0.0.1', false],
+  ['http://127.0.0.9:8080', undefined, '127.0.0.9', false],
   ['http://[::1]:8080', undefined, '::1', false],
   ['http://node-1:8080', undefined, undefined, true],
   ['http://127.example:8080', undefined, undefined, true],
