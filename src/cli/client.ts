@@ -109,7 +109,8 @@ export async function clientOf(url: string, timeoutMs: number): Promise<NodeClie
   };
 }
 
-async function agentOf(timeoutMs: number): Promise<Agent> {
+/** The connections of a command: the one place where it says how it connects. */
+export async function agentOf(timeoutMs: number): Promise<Agent> {
   const undici = await import('undici');
   return new undici.Agent({
     connect: { timeout: timeoutMs },
@@ -127,9 +128,7 @@ export function nodeUrl(flags: Flags, environment: Environment): string {
 /** All nodes that are named. Throws `bad-setting`. */
 export function nodeUrls(flags: Flags, environment: Environment): readonly string[] {
   const given = givenUrl(flags, environment);
-  return given
-    .split(',')
-    .map((one) => originOf(one) ?? refuseFlag('url', given, `a URL like ${urlDefault}`));
+  return given.split(',').map((one) => originOf(one) ?? refuseFlag('url', given, `a URL like ${urlDefault}`));
 }
 
 function givenUrl(flags: Flags, environment: Environment): string {
@@ -181,7 +180,7 @@ export function reportUnreachable({ reason }: Unreachable, { url }: Pick<NodeCli
   return exitCodes.unreachable;
 }
 
-function unreachable(error: unknown): Unreachable {
+export function unreachable(error: unknown): Unreachable {
   return { kind: 'unreachable', reason: reasonOf(error) };
 }
 
