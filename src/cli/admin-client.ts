@@ -6,14 +6,13 @@ import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dispatcher } from 'undici';
-import { reasonOf } from '../client/reasons.ts';
 import { clusterSecretFile } from '../domain/cluster-proof.ts';
 import { profileProof } from '../domain/profile-proof.ts';
 import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { parseJson, textFieldOf } from '../formats/foreign-json.ts';
 import { settingsTable } from '../settings/settings.ts';
 import { finder, type Environment, type Flags } from '../settings/sources.ts';
-import { clientTimeoutMs, nodeUrl, reportUnreachable, type Unreachable } from './client.ts';
+import { agentOf, clientTimeoutMs, nodeUrl, reportUnreachable, unreachable, type Unreachable } from './client.ts';
 import type { Option } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice } from './output.ts';
@@ -54,12 +53,7 @@ export const secretOption: Option = {
 /** A client for the node that the command line or the environment names. Throws `bad-setting`. */
 export async function openAdminClient(flags: Flags, environment: Environment, secret = ''): Promise<AdminClient> {
   const [url, timeoutMs] = [nodeUrl(flags, environment), clientTimeoutMs(flags)];
-  const { Agent } = await import('undici');
-  const agent = new Agent({
-    connect: { timeout: timeoutMs },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-  });
+  const agent = await agentOf(timeoutMs);
   const send = (request: AdminRequest, headers: Readonly<Record<string, string>> = {}) =>
     ask(agent, url, request, headers);
   let topology: string | undefined;
@@ -141,6 +135,6 @@ async function ask(
     const { statusCode, body: answer, headers: fields, trailers } = await agent.request(options);
     return { kind: 'answered', status: statusCode, headers: fields, body: answer, trailers };
   } catch (error) {
-    return { kind: 'unreachable', reason: reasonOf(error) };
+    return unreachable(error);
   }
 }

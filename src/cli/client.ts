@@ -109,7 +109,8 @@ export async function clientOf(url: string, timeoutMs: number): Promise<NodeClie
   };
 }
 
-async function agentOf(timeoutMs: number): Promise<Agent> {
+/** The connections of a command: the one place where it says how it connects. */
+export async function agentOf(timeoutMs: number): Promise<Agent> {
   const undici = await import('undici');
   return new undici.Agent({
     connect: { timeout: timeoutMs },
@@ -179,7 +180,7 @@ export function reportUnreachable({ reason }: Unreachable, { url }: Pick<NodeCli
   return exitCodes.unreachable;
 }
 
-function unreachable(error: unknown): Unreachable {
+export function unreachable(error: unknown): Unreachable {
   return { kind: 'unreachable', reason: reasonOf(error) };
 }
 
