@@ -51,15 +51,20 @@ function tellsOf(status: unknown): boolean {
 
 function rowsOf(by: string, status: unknown): PairRow[] {
   const hints = new Map(listFieldOf(status, 'hints').map((hint) => [textFieldOf(hint, 'target'), hint]));
-  const compared = new Map(listFieldOf(fieldOf(status, 'repair'), 'peers').map((peer) => [textFieldOf(peer, 'url'), peer]));
+  const compared = new Map(
+    listFieldOf(fieldOf(status, 'repair'), 'peers').map((peer) => [textFieldOf(peer, 'url'), peer]),
+  );
   const urls = new Set([...compared.keys(), ...hints.keys()]);
-  return [...urls].flatMap((url) => (url === undefined ? [] : [rowOf({ by, of: url }, compared.get(url), hints.get(url))]));
+  return [...urls].flatMap((url) =>
+    url === undefined ? [] : [rowOf({ by, of: url }, compared.get(url), hints.get(url))],
+  );
 }
 
 function rowOf(pair: Pick<PairRow, 'by' | 'of'>, peer: unknown, hint: unknown): PairRow {
   const kept = numberFieldOf(hint, 'count') ?? 0;
   const state = textFieldOf(peer, 'state');
-  const [tone, word] = state === undefined ? (['unknown', ''] as const) : (states[state] ?? (['unknown', state] as const));
+  const [tone, word] =
+    state === undefined ? (['unknown', ''] as const) : (states[state] ?? (['unknown', state] as const));
   return {
     ...pair,
     ...(kept > 0 && tone !== 'bad' ? { tone: 'warn', word: word === '' ? 'misses writes' : word } : { tone, word }),

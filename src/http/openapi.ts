@@ -156,7 +156,10 @@ function adminPath(summary: string, { type = jsonType, 503: is503 = false }: { t
 }
 
 function consolePath(): Json {
-  const { get, head } = adminPath('What the page shows: a node’s status and its figures of the last 15 minutes', {}) as {
+  const { get, head } = adminPath(
+    'What the page shows: a node’s status and its figures of the last 15 minutes',
+    {},
+  ) as {
     readonly get: Json;
     readonly head: Json;
   };

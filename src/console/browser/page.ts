@@ -46,7 +46,12 @@ document.body.append(
     nodesView.element,
     chosen,
     load.element,
-    make('div', { className: 'two' }, waits.element, make('div', {}, key.element, repairs.element, clocks.element, events.element)),
+    make(
+      'div',
+      { className: 'two' },
+      waits.element,
+      make('div', {}, key.element, repairs.element, clocks.element, events.element),
+    ),
   ),
 );
 void cluster.follow();

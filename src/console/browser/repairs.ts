@@ -18,9 +18,17 @@ export class RepairsView {
 
   constructor() {
     const cells = heads.map((title, at) => make('th', { scope: 'col', className: at > 2 ? 'number' : '' }, title));
-    const caption = make('caption', {}, 'How each node compares with its peers, and what it keeps for those that were away');
+    const caption = make(
+      'caption',
+      {},
+      'How each node compares with its peers, and what it keeps for those that were away',
+    );
     this.#table.append(caption, make('thead', {}, make('tr', {}, ...cells)), this.#body);
-    const { element, command } = section('What replicas miss', this.#verdict, make('div', { className: 'scroll' }, this.#table));
+    const { element, command } = section(
+      'What replicas miss',
+      this.#verdict,
+      make('div', { className: 'scroll' }, this.#table),
+    );
     this.element = element;
     this.#command = command;
   }
@@ -31,7 +39,9 @@ export class RepairsView {
     if (repairs === undefined) return;
     this.#command.set(`kvorum status --url ${url}`);
     setChildren(this.#verdict, badge(repairs.verdict));
-    const worstFirst = repairs.rows.toSorted((one, other) => Number(one.tone === 'good') - Number(other.tone === 'good'));
+    const worstFirst = repairs.rows.toSorted(
+      (one, other) => Number(one.tone === 'good') - Number(other.tone === 'good'),
+    );
     this.#table.hidden = worstFirst.length === 0;
     setChildren(this.#body, ...worstFirst.slice(0, ROWS_MAX).map(rowOf));
   }
