@@ -42,9 +42,14 @@ function readRow(replica: unknown): ReplicaRow {
     version: version === undefined ? undefined : String(version),
     time: textFieldOf(replica, 'time'),
     bytes: numberFieldOf(replica, 'bytes'),
-    expires: textFieldOf(replica, 'expires'),
+    expires: expiryOf(replica),
     why: why.filter((text) => text !== undefined).join('; '),
   };
+}
+
+function expiryOf(replica: unknown): string | undefined {
+  const at = textFieldOf(replica, 'expires');
+  return at === undefined ? undefined : `${fieldOf(replica, 'isExpired') === true ? 'expired' : 'expires'} ${at}`;
 }
 
 function stateOf(holds: string, lacks: boolean): { readonly tone: Tone; readonly word: string } {

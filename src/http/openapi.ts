@@ -36,6 +36,8 @@ export function openApiDocument(): Json {
       '/livez': adminPath('Whether the process lives', { type: 'text/plain' }),
       '/readyz': readyPath(),
       '/metrics': adminPath('Metrics in the text format of Prometheus', { type: 'text/plain' }),
+      '/': adminPath('The page that shows the cluster', { type: 'text/html' }),
+      '/v0/console': consolePath(),
       '/v0/profile': profilePath(),
       '/v0/profile/start': startPath(),
       '/v0/profile/stop': stopPath(),
@@ -151,6 +153,21 @@ function adminPath(summary: string, { type = jsonType, 503: is503 = false }: { t
     }),
   };
   return { get, head: { ...withoutContent(get), summary: `What GET answers, without the body` } };
+}
+
+function consolePath(): Json {
+  const { get, head } = adminPath(
+    'What the page shows: a node’s status and its figures of the last 15 minutes',
+    {},
+  ) as {
+    readonly get: Json;
+    readonly head: Json;
+  };
+  const parameters = [
+    { name: 'node', in: 'query', schema: { type: 'string' }, description: 'URL of a peer to ask instead' },
+    { name: 'after', in: 'query', schema: { type: 'integer' }, description: 'Only figures of later than that `at`' },
+  ];
+  return { get: { ...get, parameters }, head: { ...head, parameters } };
 }
 
 function readyPath(): Json {

@@ -133,7 +133,17 @@ test('what replicas hold is answered as the document says', async () => {
 });
 
 test('what tells of the node answers as the document says', async () => {
-  const told = ['/v0/status', '/v0/node', '/v0/openapi.json', '/livez', '/readyz', '/readyz?verbose', '/metrics'];
+  const told = [
+    '/v0/status',
+    '/v0/node',
+    '/v0/openapi.json',
+    '/livez',
+    '/readyz',
+    '/readyz?verbose',
+    '/metrics',
+    '/',
+    '/v0/console',
+  ];
   for (const target of told) for (const method of ['GET', 'HEAD']) await call(method, target);
 });
 

@@ -50,7 +50,7 @@ function tableOf(key: string, { rows }: KeyFound): HTMLElement {
 function rowOf({ url, tone, word, version, time, bytes, expires, why }: ReplicaRow): HTMLElement {
   const written = make('td', {}, time ?? nothing);
   if (version !== undefined) written.append(make('small', {}, ` version ${version}`));
-  if (expires !== undefined) written.append(make('small', {}, ` expires ${expires}`));
+  if (expires !== undefined) written.append(make('small', {}, ` ${expires}`));
   const holds = make('td', {}, badge({ tone, word }), ...(why === '' ? [] : [make('small', {}, ` ${why}`)]));
   return make(
     'tr',

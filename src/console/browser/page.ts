@@ -10,6 +10,7 @@ import { KeyView } from './key.ts';
 import { LoadView } from './load.ts';
 import { NodesView, shortUrl } from './nodes.ts';
 import './page.css';
+import { RepairsView } from './repairs.ts';
 import { themeButton } from './theme.ts';
 import { WaitsView } from './waits.ts';
 
@@ -30,6 +31,7 @@ const nodesView = new NodesView();
 const load = new LoadView();
 const waits = new WaitsView();
 const clocks = new ClocksView();
+const repairs = new RepairsView();
 const key = new KeyView();
 const events = new EventsView();
 
@@ -44,7 +46,12 @@ document.body.append(
     nodesView.element,
     chosen,
     load.element,
-    make('div', { className: 'two' }, waits.element, make('div', {}, clocks.element, key.element, events.element)),
+    make(
+      'div',
+      { className: 'two' },
+      waits.element,
+      make('div', {}, key.element, repairs.element, clocks.element, events.element),
+    ),
   ),
 );
 void cluster.follow();
@@ -63,6 +70,7 @@ function draw(): void {
   load.draw(steps, url);
   waits.draw(steps, url);
   clocks.draw(nodes, cluster.own);
+  repairs.draw(nodes, cluster.own);
   events.draw(nodes);
 }
 
