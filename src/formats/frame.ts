@@ -121,6 +121,20 @@ export function writeRepair(
   target.set(record, ENTRY_HEADER_BYTES + key.length);
 }
 
+/** Writes a write of a record that was sealed before at `offset`; returns the end of the entry. */
+export function writeSealed(
+  target: Buffer,
+  offset: number,
+  head: EntryHead,
+  key: Uint8Array,
+  record: Uint8Array,
+): number {
+  const length = ENTRY_HEADER_BYTES + key.length + record.length;
+  writeHead(target, offset, length, head, key);
+  target.set(record, offset + ENTRY_HEADER_BYTES + key.length);
+  return offset + length;
+}
+
 /** `writeWrite` at the start of a frame, in steps, for a large value. */
 export function writeWriteInSteps(
   target: Buffer,

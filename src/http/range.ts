@@ -27,7 +27,8 @@ export interface RangeLimits {
 const HELD_PAGES_MAX = 8;
 const rangeMethods = ['GET', 'HEAD'];
 const ndjson = 'application/x-ndjson';
-const contentTypes: Readonly<Record<RangeFormatName, string>> = { lines: 'application/octet-stream', json: ndjson };
+const binary = 'application/octet-stream';
+const contentTypes: Readonly<Record<RangeFormatName, string>> = { lines: binary, json: ndjson, records: binary };
 
 export class RangeHandler {
   readonly #dispatcher: RangeDispatcher;
@@ -43,7 +44,11 @@ export class RangeHandler {
     if (!rangeMethods.includes(head.method)) return reply.send(otherMethod(rangeMethods, head.method));
     const parsed = parseRangeQuery(query, this.#limits.keyBytesMax);
     if ('problem' in parsed) return reply.send(problemResponse(parsed.problem, parsed.detail));
-    const format = acceptsJsonLines(head.accept) ? 'json' : 'lines';
+    return this.stream({ head, reply }, parsed, acceptsJsonLines(head.accept) ? 'json' : 'lines');
+  }
+
+  /** Answers with a range in a format, or with why it cannot. */
+  stream({ head, reply }: Pick<Request, 'head' | 'reply'>, parsed: RangeQuery, format: RangeFormatName): void {
     if (parsed.end !== undefined && parsed.end.compare(parsed.start) <= 0) return reply.send(emptyResponse(format));
     if (head.method === 'HEAD') return reply.send(headResponse(format));
     const answer = new RangeAnswer(reply, parsed, { format, rangeMsMax: this.#limits.rangeMsMax });
