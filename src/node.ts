@@ -28,7 +28,6 @@ import { AnswerBytes } from './http/answer-bytes.ts';
 import { EntityHandler } from './http/entity.ts';
 import { HostGuard } from './http/host-guard.ts';
 import type { EntityExchange } from './http/outcome.ts';
-import { ProfileHandler } from './http/profile.ts';
 import { RangeHandler } from './http/range.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
 import { ClientServer } from './http/server.ts';
@@ -141,7 +140,6 @@ export class Node implements NodeView {
     const nodeCount = topology.nodes.length;
     const { replicationFactor } = clusterList(settings, topology);
     const limits = { ...settings, nodeCount, replicationFactor };
-    this.#operating = new Operating({ pool, settings, topology, limits });
     this.#answerBytes = new AnswerBytes(settings.answerBytesInFlightMax);
     this.#entity = new EntityHandler({
       dispatcher: this.#dispatcher,
@@ -151,8 +149,6 @@ export class Node implements NodeView {
       onRefused: (method, status) => this.#requests.observe(countedMethods.has(method) ? method : 'other', status, 0),
     });
     this.#profiler = new Profiler({
-      clusterSecret: settings.clusterSecret,
-      topology: topologyDigest(topology, replicationFactor),
       url: this.#self.url,
       workerOf: (threadId) => pool.workerOf(threadId),
       durationMsMax: settings.profileMsMax,
@@ -166,11 +162,14 @@ export class Node implements NodeView {
     });
     this.#ranges = new RangeDispatcher(pool, settings.rangesMax);
     this.#range = new RangeHandler(this.#ranges, settings);
+    const parts = { dispatcher: this.#dispatcher, range: this.#range, profiler: this.#profiler };
+    this.#operating = new Operating({ pool, settings, topology, limits, ...parts });
   }
 
   #answer(exchange: EntityExchange, outcome: Outcome): void {
+    if (exchange.onOutcome !== undefined) return exchange.onOutcome(outcome);
     const { status } = this.#entity.answer(exchange, outcome);
-    this.#requests.observe(exchange.method, status, (performance.now() - exchange.startedAt) / 1000);
+    return this.#requests.observe(exchange.method, status, (performance.now() - exchange.startedAt) / 1000);
   }
 
   /** Takes what the workers say. */
@@ -199,8 +198,7 @@ export class Node implements NodeView {
     const host = bindAddress(this.#settings);
     const { allowedHosts } = this.#settings;
     const hosts = new HostGuard({ bindHost: host, selfUrl: this.#self.url, allowedHosts });
-    const profile = new ProfileHandler(this.#profiler);
-    const handlers = { hosts, entity: this.#entity, range: this.#range, inspect: this.#operating.inspect, profile };
+    const handlers = { hosts, entity: this.#entity, range: this.#range, ...this.#operating.handlers };
     const bounds = { keepAliveMs, bodyBytesPerSecondMin, connectionsMax };
     const options = {
       host,

@@ -5,23 +5,12 @@
 import type { Recorder, RecorderOptions } from '../profiling/inside/recorder.ts';
 import type { ProfilerState, RecordingKind } from './waits/recording.ts';
 
-export interface ProfilerOptions extends RecorderOptions {
-  readonly clusterSecret: string;
-  /** Digest of the cluster's URLs. */
-  readonly topology: string;
-}
-
 export class Profiler {
-  /** Empty: nobody can prove it, so nothing is recorded. */
-  readonly clusterSecret: string;
-  readonly topology: string;
   readonly #options: RecorderOptions;
   #recorder: Promise<Recorder> | undefined;
   #loaded: Recorder | undefined;
 
-  constructor({ clusterSecret, topology, ...options }: ProfilerOptions) {
-    this.clusterSecret = clusterSecret;
-    this.topology = topology;
+  constructor(options: RecorderOptions) {
     this.#options = options;
   }
 

@@ -57,6 +57,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/dispatch/', 'dispatch'],
   ['src/formats/frame.ts', 'codec'],
   ['src/formats/faults.ts', 'codec'],
+  ['src/formats/backup.ts', 'codec'],
   ['src/formats/link-message.ts', 'codec'],
   ['src/formats/sender.ts', 'codec'],
   ['src/formats/peer-entry.ts', 'codec'],

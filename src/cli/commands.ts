@@ -1,4 +1,5 @@
 /** The one table of commands, in the order in which help lists them. */
+import { backupCommand } from './backup.ts';
 import { benchCommand } from '../../profiling/cli/bench-command.ts';
 import type { Command } from './command.ts';
 import { compareCommand } from '../../profiling/cli/compare.ts';
@@ -8,6 +9,7 @@ import { helpCommand } from './help.ts';
 import { profileCommand } from '../../profiling/cli/profile.ts';
 import { inspectCommand } from './inspect.ts';
 import { recoverCommand } from './recover.ts';
+import { restoreCommand } from './restore.ts';
 import { delCommand, getCommand, putCommand } from './record-commands.ts';
 import { scanCommand } from './scan.ts';
 import { serveCommand } from './serve.ts';
@@ -23,6 +25,8 @@ const ownCommands: readonly Command[] = [
   scanCommand,
   statusCommand,
   inspectCommand,
+  backupCommand,
+  restoreCommand,
   recoverCommand,
   benchCommand,
   compareCommand,

@@ -18,6 +18,7 @@ export const errorCodes = {
   'listen-failed': 'a port cannot be listened on',
   'disk-full': 'the data directory has no room for the write',
   'store-failed': 'the operating system failed a storage call',
+  'backup-damaged': 'a backup is cut or damaged, or is none',
   'profile-failed': 'a node cannot be profiled, or what was recorded of it cannot be read',
   'worker-failed': 'a worker thread did not start or died',
   'node-unreachable': 'no node answers at a URL, or it does not serve',

@@ -9,11 +9,13 @@ import { Buffer } from 'node:buffer';
 import { codeOf, messageOf } from '../diagnostics/errors.ts';
 import {
   allocateFrame,
+  ENTRY_HEADER_BYTES,
   entryBytes,
   entryFlags,
   recordOffset,
   valueOffset,
   writeRead,
+  writeSealed,
   writeWrite,
   writeWriteInSteps,
   type EntryHead,
@@ -25,7 +27,14 @@ import { readFaults } from '../formats/faults.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { ownerOf } from '../domain/owners.ts';
 import { hashKey } from '../domain/rendezvous.ts';
-import { EXPIRY_BYTES, recordKinds, writeExpiry, type RecordKind, type Version } from '../formats/record.ts';
+import {
+  EXPIRY_BYTES,
+  isLargeRecord,
+  recordKinds,
+  writeExpiry,
+  type RecordKind,
+  type Version,
+} from '../formats/record.ts';
 import { visitOutcomes } from '../formats/reply.ts';
 import { runInSteps } from '../domain/steps.ts';
 import { Turn } from '../domain/turn.ts';
@@ -201,6 +210,21 @@ export class Dispatcher<Context> {
       (error: unknown) => this.#failFrame(frame.tags, { kind: 'failed', error }),
     );
     return undefined;
+  }
+
+  /**
+   * Begins a write that would not be refused, of a record that was sealed before: a repair, which replicas take with the stamp
+   * that it has, and which what is newer stands above.
+   */
+  restore(key: Uint8Array, record: Uint8Array, asked: Asked<Context>): void {
+    const size = ENTRY_HEADER_BYTES + key.length + record.length;
+    const owner = this.#ownerOf(key);
+    // A large value stands in no frame with others.
+    const isAlone = isLargeRecord(record.length);
+    const frame = isAlone ? { owner, bytes: allocateFrame(size), length: 0, tags: [] } : this.#frameFor(owner, size);
+    const head = { ...this.#head(frame, operationKinds.write, asked), flags: entryFlags.repair };
+    frame.length = writeSealed(frame.bytes, frame.length, head, key, record);
+    return isAlone ? this.#send(frame) : this.#schedule();
   }
 
   /** Takes an outcome frame of a worker. */

@@ -121,13 +121,25 @@ export function writeRepair(
   target.set(record, ENTRY_HEADER_BYTES + key.length);
 }
 
-/** Writes an entry at `offset` that brings a replica what it missed while it was away; returns its end. */
-export function writeHint(target: Buffer, offset: number, key: Uint8Array, record: Uint8Array): number {
+/** Writes a write of a record that was sealed before at `offset`; returns the end of the entry. */
+export function writeSealed(
+  target: Buffer,
+  offset: number,
+  head: EntryHead,
+  key: Uint8Array,
+  record: Uint8Array,
+): number {
   const length = ENTRY_HEADER_BYTES + key.length + record.length;
-  const quorum = { acksRequired: 1, replicaCount: 1 };
-  writeHead(target, offset, length, { tag: 0, kind: operationKinds.write, quorum, flags: entryFlags.hint }, key);
+  writeHead(target, offset, length, head, key);
   target.set(record, offset + ENTRY_HEADER_BYTES + key.length);
   return offset + length;
+}
+
+/** Writes an entry at `offset` that brings a replica what it missed while it was away; returns its end. */
+export function writeHint(target: Buffer, offset: number, key: Uint8Array, record: Uint8Array): number {
+  const quorum = { acksRequired: 1, replicaCount: 1 };
+  const head = { tag: 0, kind: operationKinds.write, quorum, flags: entryFlags.hint };
+  return writeSealed(target, offset, head, key, record);
 }
 
 /** `writeWrite` at the start of a frame, in steps, for a large value. */

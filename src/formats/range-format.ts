@@ -6,7 +6,7 @@
  *   json     {"key":text,"version":microseconds,"value":text}, or "value64" in base64 in the place of "value" where the
  *            value is not UTF-8 or is a large one (record.ts); with keys only neither; "expires":milliseconds before it where
  *            it does; each object ends with LF
- *   entries  4 bytes record length, 2 bytes key length (little-endian), key, record (range-entries.ts)
+ *   entries  4 bytes record length, 2 bytes key length (little-endian), key, record (range-entries.ts); for clients `records`
  *
  * For clients each record is one chunk of the chunked transfer coding (RFC 9112 section 7.1), unless the client knows no
  * chunks. The last chunk is the connection's.
@@ -15,8 +15,8 @@ import { Buffer, isUtf8 } from 'node:buffer';
 import { base64Bytes, isPlainJsonText, writeBase64 } from './json-text.ts';
 import { headerBytesOf, readExpiry, readVersion } from './record.ts';
 
-/** How records are written: `key\nvalue`, or one JSON object a line. */
-export const rangeFormats = ['lines', 'json'] as const;
+/** How records are written for clients: `key\nvalue`, one JSON object a line, or as they are, for backups. */
+export const rangeFormats = ['lines', 'json', 'records'] as const;
 export type RangeFormatName = (typeof rangeFormats)[number];
 
 /**
@@ -65,6 +65,7 @@ export interface ClientFormat extends ClientFormatOptions {
 
 /** The format that a client asked for. A format is for one scan: it may hold a part of a value. */
 export function clientFormat({ format, keysOnly, chunked }: ClientFormat): RangeFormat {
+  if (format === 'records') return chunked ? chunkedEntries : entriesFormat;
   return format === 'json' ? jsonFormat({ keysOnly, chunked }) : linesFormat({ keysOnly, chunked });
 }
 
@@ -156,6 +157,24 @@ export const entriesFormat: RangeFormat = {
   encodePiece: undefined,
 };
 
+/** The same as chunks of HTTP/1.1. */
+const chunkedEntries: RangeFormat = {
+  write: writeChunkedEntry,
+  encodeLong: (entry) => encodeAlone(writeChunkedEntry, entry),
+  largeHead: (entry) => {
+    const size = ENTRY_HEAD_BYTES + entry.keyEnd - entry.keyStart + entry.recordBytes;
+    return Buffer.concat([Buffer.from(sizeLine(size)), entriesFormat.largeHead(entry)]);
+  },
+  largeTail: crlf,
+  encodePiece: undefined,
+};
+
+function writeChunkedEntry(page: Buffer, at: number, entry: RangeEntry): number {
+  const size = ENTRY_HEAD_BYTES + entry.keyEnd - entry.keyStart + entry.length;
+  if (at + size + CHUNK_OVERHEAD_MAX > page.length) return -1;
+  return writeLineEnd(page, writeEntry(page, writeSizeLine(page, at, size), entry));
+}
+
 function writeEntry(page: Buffer, at: number, entry: RangeEntry): number {
   const keyBytes = entry.keyEnd - entry.keyStart;
   if (at + ENTRY_HEAD_BYTES + keyBytes + entry.length > page.length) return -1;
@@ -166,7 +185,7 @@ function writeEntry(page: Buffer, at: number, entry: RangeEntry): number {
 }
 
 function encodeAlone(write: RangeFormat['write'], entry: RangeEntry): Buffer {
-  const room = Buffer.allocUnsafe(entry.keyEnd - entry.keyStart + entry.length + CHUNK_OVERHEAD_MAX + 1);
+  const room = Buffer.allocUnsafe(ENTRY_HEAD_BYTES + entry.keyEnd - entry.keyStart + entry.length + CHUNK_OVERHEAD_MAX);
   return room.subarray(0, write(room, 0, entry));
 }
 

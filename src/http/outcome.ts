@@ -23,6 +23,8 @@ export interface EntityExchange {
   bodyBytes: number;
   readonly acksRequired: number;
   readonly preconditions: Preconditions | undefined;
+  /** Of one record of many: takes its outcome, and the request is answered when all have theirs. */
+  readonly onOutcome?: (outcome: Outcome) => void;
 }
 
 /** Asks a client to come back in a second. */

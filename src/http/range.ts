@@ -30,7 +30,8 @@ const HELD_PAGES_MAX = 8;
 const rangeMethods = ['GET', 'HEAD'];
 const ndjson = 'application/x-ndjson';
 const tailRefused = problemResponse('bad-parameter', `Parameter "tail" is for NDJSON; say accept: ${ndjson}`);
-const contentTypes: Readonly<Record<RangeFormatName, string>> = { lines: 'application/octet-stream', json: ndjson };
+const binary = 'application/octet-stream';
+const contentTypes: Readonly<Record<RangeFormatName, string>> = { lines: binary, json: ndjson, records: binary };
 
 export class RangeHandler {
   readonly #dispatcher: RangeDispatcher;
@@ -48,6 +49,11 @@ export class RangeHandler {
     if ('problem' in parsed) return reply.send(problemResponse(parsed.problem, parsed.detail));
     const format = acceptsJsonLines(head.accept) ? 'json' : 'lines';
     if (parsed.tail && format !== 'json') return reply.send(tailRefused);
+    return this.stream({ head, reply }, parsed, format);
+  }
+
+  /** Answers with a range in a format, or with why it cannot. */
+  stream({ head, reply }: Pick<Request, 'head' | 'reply'>, parsed: RangeQuery, format: RangeFormatName): void {
     if (parsed.end !== undefined && parsed.end.compare(parsed.start) <= 0) {
       return reply.send(emptyResponse(format, parsed.tail));
     }

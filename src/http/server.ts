@@ -18,6 +18,7 @@ import { Connection } from './connection.ts';
 import { isSafe, type Arrivals, type Request } from './request.ts';
 import type { EntityHandler } from './entity.ts';
 import type { HostGuard } from './host-guard.ts';
+import { backupPaths, type BackupHandler } from './backup.ts';
 import type { InspectHandler } from './inspect.ts';
 import { otherMethod } from './methods.ts';
 import { problemResponse } from './problem.ts';
@@ -36,6 +37,7 @@ export interface ClientServerOptions {
   readonly entity: EntityHandler;
   readonly range: RangeHandler;
   readonly inspect: InspectHandler;
+  readonly backup: BackupHandler;
   readonly arrivals: Arrivals;
   readonly answerBytes: AnswerBytes;
   /** A connection was taken; at most `backlog` of them have waited in the kernel at any time. */
@@ -180,6 +182,7 @@ export class ClientServer {
     if (path === ENTITY_PATH) this.#options.entity.handle(request, query);
     else if (path === RANGE_PATH) this.#options.range.handle(request, query);
     else if (path === INSPECT_PATH) this.#options.inspect.handle(request, query);
+    else if (backupPaths.includes(path)) this.#options.backup.handle(request, path, query);
     else if (profilePaths.includes(path)) this.#options.profile.handle(request, path, query);
     else this.#routeAdmin(request, path, query);
     return undefined;

@@ -1,6 +1,7 @@
 /** One operation while its replicas are asked: what it needs, and what they have said so far. */
 import {
   acksRequiredOf,
+  isRepair,
   isStrict,
   replicaCountOf,
   versionRead,
@@ -82,7 +83,7 @@ export function pendingOperation(entry: Entry): PendingOperation {
     entry,
     quorum: { acksRequired: acksRequiredOf(entry), replicaCount: replicaCountOf(entry) },
     question: asksVersions ? versionRead(entry) : entry,
-    round: asksVersions ? 'versions' : 'first',
+    round: asksVersions ? 'versions' : firstRound(entry),
     state: 'pending',
     tally: emptyTally,
     superseded: 0,
@@ -98,6 +99,11 @@ export function pendingOperation(entry: Entry): PendingOperation {
     writeBack: undefined,
     wasStale: false,
   };
+}
+
+/** A repair has its stamp for good: what stands above it is what it was to be merged with. */
+function firstRound(entry: Entry): Round {
+  return entry.kind === operationKinds.write && isRepair(entry) ? 'second' : 'first';
 }
 
 /** How many replicas have neither replied nor failed in this round. */

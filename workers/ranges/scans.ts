@@ -53,6 +53,8 @@ interface ScanStart {
   readonly format: RangeFormat;
   readonly limit: number | undefined;
   readonly pages: number;
+  /** What is gone for readers as well. */
+  readonly withTombstones: boolean;
 }
 
 export class RangeScans {
@@ -74,13 +76,17 @@ export class RangeScans {
     const { start, end, keysOnly, limit } = request;
     const kind = request.cluster ? 'cluster' : 'node';
     const bounds = { start, end, keysOnly };
-    return this.#start({ kind, bounds, format: clientFormat(request), limit, pages }, outlet);
+    const withTombstones = request.format === 'records';
+    return this.#start({ kind, bounds, format: clientFormat(request), limit, pages, withTombstones }, outlet);
   }
 
   /** Begins a scan for a peer; undefined where there are too many. */
   startForPeer(bounds: RangeBounds, pages: number, outlet: ScanOutlet): ScanHandle | undefined {
     if (this.open('peer').length >= this.#options.peerScansMax) return undefined;
-    return this.#start({ kind: 'peer', bounds, format: entriesFormat, limit: undefined, pages }, outlet);
+    return this.#start(
+      { kind: 'peer', bounds, format: entriesFormat, limit: undefined, pages, withTombstones: true },
+      outlet,
+    );
   }
 
   /** Scans that have ended, by kind and by how they did. */
@@ -123,7 +129,7 @@ export class RangeScans {
     return scan;
   }
 
-  #open({ kind, bounds, format, limit }: ScanStart, wake: () => void): OpenedScan {
+  #open({ kind, bounds, format, limit, withTombstones }: ScanStart, wake: () => void): OpenedScan {
     const { peers, versions, replicationFactor } = this.#options;
     const sources: RangeSource[] = [this.#openOwn(bounds, wake)];
     if (kind === 'cluster') {
@@ -131,7 +137,6 @@ export class RangeScans {
     }
     // What a peer asks for is judged there, by one clock for all nodes' records.
     const accepts = kind === 'peer' ? () => true : (bytes: Buffer, at: number) => versions.seeRecord(bytes, at);
-    const withTombstones = kind === 'peer';
     const options = { sources, format, limit, withTombstones, replicationFactor, accepts };
     return { scan: new RangeScan({ ...options, wallMs: systemTime.wallMs }, this.#turns.slice), sources };
   }
