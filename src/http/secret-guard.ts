@@ -47,3 +47,8 @@ export class SecretGuard {
     return { ...problemResponse('unauthorized', detail), fields: `${problemFields}${field}` };
   }
 }
+
+/** Whether a request offers a proof of the secret, or nothing, which is how the client of such proofs begins. */
+export function isOfferedProof({ authorization }: RequestHead): boolean {
+  return authorization === '' || provenNonce(authorization) !== undefined;
+}
