@@ -144,8 +144,8 @@ function build() {
   const styles = browserFolders.flatMap((folder) => filesUnder(folder, '.css'));
   const wanted = hashOf([...projects, 'package-lock.json', ...sources, ...styles].map(describeFile));
   const isOfPage = (path) => browserFolders.some((folder) => path.startsWith(folder));
-  const outputs = [...sources.filter((path) => !isOfPage(path)), ...pageScripts].map(outputOf);
-  const declarations = sources.filter((path) => path.startsWith(clientFolder)).map(declarationOf);
+  const outputs = [...sources.filter((path) => !isOfPage(path)), ...pageScripts].map((path) => outputOf(path));
+  const declarations = sources.filter((path) => path.startsWith(clientFolder)).map((path) => outputOf(path, 'd.ts'));
   const isComplete = [...outputs, ...declarations].every((path) => existsSync(path));
   if (isComplete && readIfThere(buildStamp) === wanted) return 0;
 
@@ -178,9 +178,7 @@ function bundlePageScripts() {
 }
 
 function forgetCompiled() {
-  for (const notes of ['.tsbuildinfo', '.tsbuildinfo-browser', '.tsbuildinfo-console', '.tsbuildinfo-client']) {
-    rmSync(at('dist', notes), { force: true });
-  }
+  for (const one of ['', '-browser', '-console', '-client']) rmSync(at(`dist/.tsbuildinfo${one}`), { force: true });
 }
 
 function describeFile(path) {
@@ -188,12 +186,8 @@ function describeFile(path) {
   return `${path} ${mtimeMs} ${size}`;
 }
 
-function outputOf(source) {
-  return join('dist', source.replace(/\.ts$/, '.js'));
-}
-
-function declarationOf(source) {
-  return join('dist', source.replace(/\.ts$/, '.d.ts'));
+function outputOf(source, ending = 'js') {
+  return join('dist', source.replace(/ts$/, ending));
 }
 
 /** Without this a deleted test would still run. */
