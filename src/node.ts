@@ -158,12 +158,8 @@ export class Node implements NodeView {
       durationMsMax: settings.profileMsMax,
       waits: this.#waitPoints(),
     });
-    this.#console = new Console({
-      status: () => this.status(),
-      metrics: () => this.metrics(),
-      peers: topology.nodes.map(({ url }) => url).filter((url) => url !== this.#self.url),
-      askPeer,
-    });
+    const peers = topology.nodes.map(({ url }) => url).filter((url) => url !== this.#self.url);
+    this.#console = new Console({ node: this, peers, askPeer });
     this.#ranges = new RangeDispatcher(pool, settings.rangesMax);
     this.#range = new RangeHandler(this.#ranges, settings);
     const parts = { dispatcher: this.#dispatcher, range: this.#range, profiler: this.#profiler };

@@ -12,8 +12,10 @@ import { consolePath, sampleMs, samplesMax } from './bounds.ts';
 import { reading, sampleBetween, type Reading, type Sample } from './figures.ts';
 
 export interface ConsoleOptions {
-  readonly status: () => Promise<Record<string, unknown>>;
-  readonly metrics: () => Promise<readonly MetricFamily[]>;
+  readonly node: {
+    status(): Promise<Record<string, unknown>>;
+    metrics(): Promise<readonly MetricFamily[]>;
+  };
   /** URLs of the other nodes: nobody else is asked. */
   readonly peers: readonly string[];
   /** Asks a node; resolves to the body, rejects with why there is none. */
@@ -62,13 +64,13 @@ export class Console {
   }
 
   async #own(after: number): Promise<string> {
-    const status = await this.#options.status();
+    const status = await this.#options.node.status();
     const samples = this.#samples.filter(({ at }) => at > after);
     return JSON.stringify({ now: Date.now(), status, bounds: latencyBounds, samples });
   }
 
   async #measure(): Promise<void> {
-    const families = await this.#options.metrics();
+    const families = await this.#options.node.metrics();
     const next = reading(families, { at: Date.now(), monotonicMs: performance.now() });
     if (this.#last !== undefined) this.#samples.push(sampleBetween(this.#last, next));
     this.#samples.splice(0, this.#samples.length - samplesMax);

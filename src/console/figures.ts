@@ -187,7 +187,7 @@ function ratio(value: number | null, of: number | null): number | null {
 }
 
 function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
+  return values.reduce((all, value) => all + value, 0);
 }
 
 function withoutZeros(counts: readonly number[]): number[] {

@@ -170,11 +170,11 @@ function consolePath(): Json {
     readonly get: Json;
     readonly head: Json;
   };
-  const parameters = [
+  const asked = [
     { name: 'node', in: 'query', schema: { type: 'string' }, description: 'URL of a peer to ask instead' },
     { name: 'after', in: 'query', schema: { type: 'integer' }, description: 'Only figures of later than that `at`' },
   ];
-  return { get: { ...get, parameters }, head: { ...head, parameters } };
+  return { get: { ...get, parameters: asked }, head: { ...head, parameters: asked } };
 }
 
 function readyPath(): Json {

@@ -14,8 +14,10 @@ interface Told {
 function consoleOf(askPeer: (url: string, path: string) => Promise<string> = () => Promise.reject(new Error('down'))) {
   let readings = 0;
   const told = new Console({
-    status: () => Promise.resolve({ state: 'ready' }),
-    metrics: () => Promise.resolve([family('gauge', 'kvorum_operations_in_flight', '', readings++)]),
+    node: {
+      status: () => Promise.resolve({ state: 'ready' }),
+      metrics: () => Promise.resolve([family('gauge', 'kvorum_operations_in_flight', '', readings++)]),
+    },
     peers: ['http://n2'],
     askPeer,
   });

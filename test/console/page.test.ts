@@ -34,73 +34,71 @@ test('a page of another name is told nothing of the cluster', async () => {
   }
 });
 
-test('a node that dies and returns is told on the page, by word and reason', options, async () => {
+test('a node that dies and returns is told on its own page and on another’s, by word and reason', options, async () => {
   const { page, complaints } = await open(`${cluster.node(0).url}/`);
-  await says(page, '.verdict', /^All 3 nodes ready$/);
-  await says(page, `${rowOf(1)} .state`, /^ready$/);
-  await cluster.node(1).kill();
+  const { page: own } = await open(`${cluster.node(2).url}/`);
+  for (const one of [page, own]) await says(one, '.verdict', /^All 3 nodes ready$/);
+  assert.equal(await own.locator('.alarm').isVisible(), false);
+
+  await cluster.node(2).kill();
   await says(page, '.verdict', /^2 of 3 nodes ready/);
-  await says(page, `${rowOf(1)} .state`, /^down$/);
-  await says(page, `${rowOf(1)} + .why`, /ECONNREFUSED/);
-  await says(page, '.events', new RegExp(`down ${new URL(cluster.node(1).url).host}`));
-  await cluster.start(1);
-  await says(page, '.verdict', /^All 3 nodes ready$/);
+  await says(page, `${rowOf(2)} .state`, /^down$/);
+  await says(page, `${rowOf(2)} + .why`, /ECONNREFUSED/);
+  await says(page, '.events', new RegExp(`down ${new URL(cluster.node(2).url).host}`));
+  await says(own, '.alarm', /has not answered since \d\d:\d\d:\d\d/);
+  const links = await Promise.all((await own.locator('.alarm a').all()).map((one) => one.getAttribute('href')));
+  assert.deepEqual(links, [cluster.node(0).url, cluster.node(1).url]);
+  await says(own, `${rowOf(2)} .state`, /^down$/);
+  await says(own, `${rowOf(0)} .state`, /^not known$/);
+
+  await cluster.start(2);
+  for (const one of [page, own]) await says(one, '.verdict', /^All 3 nodes ready$/);
   assert.equal(await page.locator('.why').count(), 0);
-  await says(page, '.events', new RegExp(`ready ${new URL(cluster.node(1).url).host}`));
+  await says(page, '.events', new RegExp(`ready ${new URL(cluster.node(2).url).host}`));
+  assert.equal(await own.locator('.alarm').isVisible(), false);
   assert.deepEqual(complaints, []);
 });
 
-test(
-  'a page whose own node dies says since when, leads to the other nodes, and goes on when it is back',
-  options,
-  async () => {
-    const { page } = await open(`${cluster.node(2).url}/`);
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`in ${colorScheme} colours all is readable, and fits from 390 to 1,600 px`, options, async () => {
+    const { page, complaints } = await open(`${cluster.node(0).url}/`, { colorScheme });
     await says(page, '.verdict', /^All 3 nodes ready$/);
-    assert.equal(await page.locator('.alarm').isVisible(), false);
-    await cluster.node(2).kill();
-    await says(page, '.alarm', /has not answered since \d\d:\d\d:\d\d/);
-    const links = await page.locator('.alarm a').evaluateAll((all) => all.map((one) => one.getAttribute('href')));
-    assert.deepEqual(links, [cluster.node(0).url, cluster.node(1).url]);
-    await says(page, `${rowOf(2)} .state`, /^down$/);
-    await says(page, `${rowOf(0)} .state`, /^not known$/);
-    await cluster.start(2);
-    await says(page, '.verdict', /^All 3 nodes ready$/);
-    assert.equal(await page.locator('.alarm').isVisible(), false);
-  },
-);
-
-for (const width of [390, 1024, 1600]) {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    test(`at ${width} px in ${colorScheme} colours all fits and is readable`, options, async () => {
-      const { page, complaints } = await open(`${cluster.node(0).url}/`, {
-        viewport: { width, height: 900 },
-        colorScheme,
-      });
-      await says(page, '.verdict', /^All 3 nodes ready$/);
+    for (const width of [390, 1024, 1600]) {
+      await page.setViewportSize({ width, height: 900 });
       await assertFits(page);
       await assertReadable(page);
-      await assertDrawn(page, 2);
-      assert.deepEqual(complaints, []);
-    });
-  }
+    }
+    await assertDrawn(page, 2);
+    assert.deepEqual(complaints, []);
+  });
 }
 
-test('each part is reached by keyboard: nodes are chosen, charts read, commands copied', options, async () => {
-  const { page } = await open(`${cluster.node(0).url}/`);
-  await says(page, '.verdict', /^All 3 nodes ready$/);
-  const [first] = await page.locator('.chart').all();
-  await first?.focus();
-  await page.keyboard.press('ArrowLeft');
-  await says(page, '.legend .at >> nth=0', /^at \d\d:\d\d:\d\d$/);
-  await page.locator('#shown').focus();
-  await page.keyboard.press('End');
-  const { url } = cluster.node(2);
-  await says(
-    page,
-    'section[aria-label="Rate and latency"] .command code',
-    new RegExp(`^kvorum bench --target ${url}$`),
-  );
-  await page.locator('section[aria-label="Nodes"] .copy').focus();
-  await page.keyboard.press('Enter');
-  await says(page, 'section[aria-label="Nodes"] .copy', /^(?:Copied|Selected)$/);
-});
+test(
+  'each part is reached by keyboard: charts read, nodes chosen, commands copied, keys looked up',
+  options,
+  async () => {
+    const { page } = await open(`${cluster.node(0).url}/`);
+    await says(page, '.verdict', /^All 3 nodes ready$/);
+    const [first] = await page.locator('.chart').all();
+    await first?.focus();
+    await page.keyboard.press('ArrowLeft');
+    await says(page, '.legend .at >> nth=0', /^at \d\d:\d\d:\d\d$/);
+    await page.locator('#shown').focus();
+    await page.keyboard.press('End');
+    const { url } = cluster.node(2);
+    await says(
+      page,
+      'section[aria-label="Rate and latency"] .command code',
+      new RegExp(`^kvorum bench --target ${url}$`),
+    );
+    await page.locator('section[aria-label="Nodes"] .copy').focus();
+    await page.keyboard.press('Enter');
+    await says(page, 'section[aria-label="Nodes"] .copy', /^(?:Copied|Selected)$/);
+    assert.equal((await cluster.put(1, 'a key', 'value', { ack: 3, from: 3 })).status, 201);
+    await page.locator('#key').fill('a key');
+    await page.keyboard.press('Enter');
+    await says(page, '.answer', /all 3 replicas agree/);
+    assert.equal(await page.locator('.key tbody tr').count(), 3);
+    await says(page, '.answer .command code', /^kvorum inspect 'a key' --url http/);
+  },
+);

@@ -36,9 +36,9 @@ export class ClocksView {
 
   draw(nodes: readonly NodeSeen[], url: string): void {
     this.#command.set(`kvorum status --url ${url}`);
-    const rows = nodes.map(({ url, status, silence, isStale }) => {
+    const rows = nodes.map(({ url: by, status, silence, isStale }) => {
       const isKnown = status !== undefined && silence === undefined && !isStale;
-      return make('tr', {}, make('th', { scope: 'row' }, shortUrl(url)), ...(isKnown ? known(status) : unknown()));
+      return make('tr', {}, make('th', { scope: 'row' }, shortUrl(by)), ...(isKnown ? known(status) : unknown()));
     });
     setChildren(this.#body, ...rows);
   }

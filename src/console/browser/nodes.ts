@@ -158,7 +158,11 @@ function figuresOf(status: NodeStatus | undefined, history: readonly NodeSamples
   const { reads, writes, readP99, writeP99, refused, unanswered, failed, waits } = now;
   const errors = refused === null ? null : refused + (unanswered ?? 0) + (failed ?? 0);
   return {
-    ...{ reads, writes, readP99, writeP99, errors },
+    reads,
+    writes,
+    readP99,
+    writeP99,
+    errors,
     connections: waits.connections,
     cpu: waits.cpu,
     memory: waits.residentBytes,
