@@ -22,19 +22,11 @@ import {
   type Quorum,
 } from '../formats/frame.ts';
 import { Histogram, countBounds, family, type MetricFamily } from '../metrics/metrics.ts';
-import { operationKinds, outcomeCodes, type OutcomeCode } from '../formats/codes.ts';
-import { readFaults } from '../formats/faults.ts';
+import { operationKinds } from '../formats/codes.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { ownerOf } from '../domain/owners.ts';
 import { hashKey } from '../domain/rendezvous.ts';
-import {
-  EXPIRY_BYTES,
-  isLargeRecord,
-  recordKinds,
-  writeExpiry,
-  type RecordKind,
-  type Version,
-} from '../formats/record.ts';
+import { EXPIRY_BYTES, isLargeRecord, recordKinds, writeExpiry, type RecordKind } from '../formats/record.ts';
 import { visitOutcomes } from '../formats/reply.ts';
 import { runInSteps } from '../domain/steps.ts';
 import { Turn } from '../domain/turn.ts';
@@ -44,6 +36,7 @@ import type { Log } from '../diagnostics/log.ts';
 import type { NodeClock } from './clock.ts';
 import { threadTimeMs } from '../protocol/frame-task.ts';
 import { Admission, type Lane, type Refusal } from './admission.ts';
+import { asOutcome } from './outcomes.ts';
 import type { Pulse } from './pulse.ts';
 import type { Task, TaskOutcome } from './task-queue.ts';
 
@@ -378,35 +371,6 @@ function growFrame(frame: Frame, size: number): void {
   const grown = allocateFrame(Math.max(frame.bytes.length * 2, frame.length + size));
   grown.set(frame.bytes.subarray(0, frame.length));
   frame.bytes = grown;
-}
-
-function asOutcome(
-  code: OutcomeCode,
-  tally: { acks: number; failures: number },
-  found: { readonly value: Buffer; readonly version: Version; readonly expiresAt: number },
-): Outcome {
-  switch (code) {
-    case outcomeCodes.found:
-      return { kind: 'found', ...found };
-    case outcomeCodes.missing:
-      return { kind: 'missing' };
-    case outcomeCodes.written:
-      return { kind: 'written' };
-    case outcomeCodes.unreachable:
-      return { kind: 'unreachable', ...tally, faults: readFaults(found.value) };
-    case outcomeCodes.timedOut:
-      return { kind: 'timedOut', ...tally, faults: readFaults(found.value) };
-    case outcomeCodes.full:
-      return { kind: 'full', ...tally, faults: readFaults(found.value) };
-    case outcomeCodes.refusedClock:
-      return { kind: 'refusedClock', ...tally, faults: readFaults(found.value) };
-    case outcomeCodes.overloaded:
-      return { kind: 'overloaded' };
-    case outcomeCodes.failed:
-      return { kind: 'failed' };
-    default:
-      return code satisfies never;
-  }
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

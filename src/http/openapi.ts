@@ -32,6 +32,8 @@ export function openApiDocument(): Json {
       '/v0/entity': entityPath(),
       '/v0/entities': rangePath(),
       '/v0/inspect': inspectPath(),
+      '/v0/backup': backupPath(),
+      '/v0/restore': restorePath(),
       '/v0/status': adminPath('The node and its peers, store, clock and queues as it sees them', { 503: true }),
       '/v0/node': adminPath('Who this node is', {}),
       '/v0/openapi.json': adminPath('This document', {}),
@@ -145,6 +147,39 @@ function inspectPath(): Json {
       operationId: 'repair',
       summary: 'Write the newest to replicas that lack it, then what GET answers',
       ...found,
+    },
+  };
+}
+
+function backupPath(): Json {
+  return {
+    get: {
+      operationId: 'backup',
+      summary: 'The newest record of each key of the cluster as replicas hold it, tombstones too',
+      security: [{ clusterProof: [] }],
+      parameters: [
+        { name: 'start', in: 'query', schema: { type: 'string' }, description: 'The first key that may come' },
+      ],
+      responses: answers(['bad-parameter', 'unauthorized', 'overloaded', 'not-enough-replicas'], {
+        200: {
+          description: 'Records in the order of their keys, streamed; ends as a range does',
+          content: content('application/octet-stream', binary),
+        },
+      }),
+    },
+  };
+}
+
+function restorePath(): Json {
+  return {
+    post: {
+      operationId: 'restore',
+      summary: 'Merge records of a backup, each with the version that it has',
+      security: [{ clusterProof: [] }],
+      requestBody: { description: 'Records as they come', content: content('application/octet-stream', binary) },
+      responses: answers(['bad-request', 'unauthorized'], {
+        200: { description: 'Most replicas of each hold it, or something newer', content: jsonObject() },
+      }),
     },
   };
 }

@@ -79,10 +79,11 @@ async function call(method: string, target: string, { headers = {}, body }: Sent
   return answer;
 }
 
-async function callProven(method: string, target: string): Promise<Answer> {
+async function callProven(method: string, target: string, body?: Buffer): Promise<Answer> {
   const { headers } = await call(method, target);
   const authorization = profileProof(secret, headers['www-authenticate'] ?? '', { topology, method, target });
-  return call(method, target, { headers: { authorization: authorization ?? '' } });
+  const sent = { headers: { authorization: authorization ?? '' }, ...(body === undefined ? {} : { body }) };
+  return call(method, target, sent);
 }
 
 /** Repeats a call until it is answered with one of `statuses`. */
@@ -132,6 +133,13 @@ test('what replicas hold is answered as the document says', async () => {
     for (const target of ['/v0/inspect?id=k', '/v0/inspect']) await call(method, target);
 });
 
+test('backups answer as the document says', async () => {
+  const { body } = await callProven('GET', '/v0/backup');
+  await callProven('GET', '/v0/backup?start=');
+  assert.equal((await callProven('POST', '/v0/restore', body)).status, 200);
+  await callProven('POST', '/v0/restore', body.subarray(1));
+});
+
 test('what tells of the node answers as the document says', async () => {
   const told = [
     '/v0/status',
@@ -174,6 +182,7 @@ test('a node that has no place for a request answers as the document says', asyn
     for (const method of ['GET', 'HEAD', 'DELETE']) assert.equal((await call(method, entity)).status, 503);
     assert.equal((await call('PUT', entity, { body: 'value' })).status, 503);
     assert.equal((await call('GET', range)).status, 503);
+    assert.equal((await callProven('GET', '/v0/backup')).status, 503);
   } finally {
     process.kill(cluster.node(2).pid ?? 0, 'SIGCONT');
     await Promise.all(waiting);
@@ -187,6 +196,7 @@ test('a node that lacks room or peers answers as the document says', async () =>
   for (const method of ['GET', 'HEAD', 'DELETE']) await until([504], () => call(method, `${entity}&ack=3`));
   await until([504], () => call('PUT', `${entity}&ack=3`, { body: 'value' }));
   await until([504], () => call('GET', `${range}&cluster=1`));
+  await until([504], () => callProven('GET', '/v0/backup'));
 });
 
 test('a node that stops answers as the document says', async () => {

@@ -1,0 +1,34 @@
+/** What an entry of an outcome frame (src/formats/reply.ts) is as an outcome. */
+import type { Outcome } from '../domain/outcome.ts';
+import { outcomeCodes, type OutcomeCode } from '../formats/codes.ts';
+import { readFaults } from '../formats/faults.ts';
+import type { Version } from '../formats/record.ts';
+
+export function asOutcome(
+  code: OutcomeCode,
+  tally: { acks: number; failures: number },
+  found: { readonly value: Buffer; readonly version: Version; readonly expiresAt: number },
+): Outcome {
+  switch (code) {
+    case outcomeCodes.found:
+      return { kind: 'found', ...found };
+    case outcomeCodes.missing:
+      return { kind: 'missing' };
+    case outcomeCodes.written:
+      return { kind: 'written' };
+    case outcomeCodes.unreachable:
+      return { kind: 'unreachable', ...tally, faults: readFaults(found.value) };
+    case outcomeCodes.timedOut:
+      return { kind: 'timedOut', ...tally, faults: readFaults(found.value) };
+    case outcomeCodes.full:
+      return { kind: 'full', ...tally, faults: readFaults(found.value) };
+    case outcomeCodes.refusedClock:
+      return { kind: 'refusedClock', ...tally, faults: readFaults(found.value) };
+    case outcomeCodes.overloaded:
+      return { kind: 'overloaded' };
+    case outcomeCodes.failed:
+      return { kind: 'failed' };
+    default:
+      return code satisfies never;
+  }
+}
