@@ -18,6 +18,7 @@ import { TorturedCluster } from './tortured-cluster.ts';
 
 export interface LifeResult {
   readonly nodes: number;
+  readonly mode: string;
   readonly durability: string;
   readonly operations: number;
   readonly acknowledged: number;
@@ -46,6 +47,8 @@ const WHOLE_MS_MAX = 2 * patienceMs;
 const STUCK_MS = 15_000;
 /** Clients give up after so many of the cluster's timeouts. */
 const GIVE_UP_TIMEOUTS = 2;
+/** Operations that are shown of a key's history; the others are kept in a file. */
+const SHOWN_MAX = 60;
 const LAST_READS = 12;
 const ACKS = [2, 2, 2, 2, 2, 2, 2, 2, 2, 3];
 
@@ -84,7 +87,8 @@ class Life {
   }
 
   async play(): Promise<LifeResult> {
-    const { nodes, durability, episodes } = this.#plan;
+    const { nodes, mode, durability, workers, episodes } = this.#plan;
+    this.#options.say?.(`${nodes} nodes of ${workers} workers, mode ${mode}, durability ${durability}`);
     try {
       this.#cluster.startAll();
       if (await this.#cluster.whole(WHOLE_MS_MAX)) {
@@ -104,6 +108,7 @@ class Life {
     const { operations } = this.#clients;
     return {
       nodes,
+      mode,
       durability,
       operations: operations.length,
       acknowledged: operations.filter(({ outcome }) => outcome.kind === 'acknowledged').length,
@@ -206,11 +211,18 @@ class Life {
     for (const [key, history] of historiesOf(this.#clients.operations)) {
       if (!this.#promised.has(key)) continue;
       const violation = orderViolation(history);
-      if (violation !== undefined) this.#violations.push(`"${key}": ${violation}`);
+      if (violation !== undefined) this.#violate(key, violation);
       if (!isStrict(key) || !strictKeys.has(key)) continue;
       this.#linearizable++;
-      if (!isLinearizable(searchable(history))) this.#violations.push(`"${key}" is not linearizable`);
+      if (!isLinearizable(searchable(history))) this.#violate(key, 'its history is not linearizable');
     }
+  }
+
+  /** Notes what is wrong with a key, and the end of its history. */
+  #violate(key: string, what: string): void {
+    const own = sorted(this.#clients.operations.filter((operation) => operation.key === key));
+    const lines = own.slice(-SHOWN_MAX).map((operation) => `\n    ${describeOperation(operation, this.#origin)}`);
+    this.#violations.push(`"${key}": ${what}; of ${own.length} operations the last:${lines.join('')}`);
   }
 
   /** What is to be kept: faults, and the operations of each key. */

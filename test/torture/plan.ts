@@ -1,5 +1,5 @@
 /** What a seed means: a cluster, and episodes of faults. Pure; whether a fault may happen is decided when its time has come. */
-import { durabilities, type Durability } from '../../src/domain/modes.ts';
+import { durabilities, type Durability, type Mode } from '../../src/domain/modes.ts';
 import type { Random } from '../support/random.ts';
 import { cutKinds, type Fault, type PlannedFault } from './faults.ts';
 
@@ -13,6 +13,7 @@ export interface Episode {
 
 export interface LifePlan {
   readonly nodes: 3 | 5;
+  readonly mode: Mode;
   readonly durability: Durability;
   readonly workers: 1 | 2;
   /** How long an operation may take to reach its quorum. */
@@ -55,6 +56,7 @@ export function lifePlan(random: Random, size: PlanSize): LifePlan {
   const nodes = random.below(3) === 0 ? 5 : 3;
   return {
     nodes,
+    mode: oneOf<Mode>(random, ['batched', 'batched', 'batched', 'async', 'sync']),
     durability: oneOf(random, durabilities),
     workers: random.below(3) === 0 ? 2 : 1,
     timeoutMs: oneOf(random, [1000, 1000, 3000]),

@@ -234,7 +234,16 @@ export class TorturedCluster {
   }
 }
 
-function flagsOf({ durability, workers, timeoutMs }: LifePlan): string[] {
-  const own = ['--durability', durability, '--workers', String(workers), '--timeout-ms', String(timeoutMs)];
+function flagsOf({ mode, durability, workers, timeoutMs }: LifePlan): string[] {
+  const own = [
+    '--mode',
+    mode,
+    '--durability',
+    durability,
+    '--workers',
+    String(workers),
+    '--timeout-ms',
+    String(timeoutMs),
+  ];
   return [...own, '--replication-factor', '3', '--drain-delay-ms', '0', ...SMALL_LOG];
 }
