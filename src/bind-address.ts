@@ -20,8 +20,13 @@ export function bindAddress({ host, self }: Where): string | undefined {
 
 /** Whether other machines may be peers of the node without proving anything. */
 export function isOpenToAll(settings: Where & Pick<NodeSettings, 'clusterSecret'>): boolean {
+  return settings.clusterSecret === '' && isOpenToOthers(settings);
+}
+
+/** Whether other machines reach the node. */
+export function isOpenToOthers(settings: Where): boolean {
   const address = bindAddress(settings);
-  return settings.clusterSecret === '' && (address === undefined || !isLoopback(address));
+  return address === undefined || !isLoopback(address);
 }
 
 /** Throws `bad-setting` where a node would be open to all and was not told to be. */

@@ -37,6 +37,7 @@ import { ProcessMetrics } from './metrics/process-metrics.ts';
 import { Profiler } from './profiler.ts';
 import { bindAddress, isOpenToAll } from './bind-address.ts';
 import { nodeFamilies } from './node-metrics.ts';
+import type { NodeSecurity } from './node-security.ts';
 import { clusterList } from './node-settings.ts';
 import { Operating } from './operating.ts';
 import type { NodeSettings } from './settings/settings.ts';
@@ -54,6 +55,7 @@ export interface Beginning {
   readonly settings: NodeSettings;
   readonly topology: Topology;
   readonly directory: DataDirectory;
+  readonly security: NodeSecurity;
   readonly log: Log;
   readonly changed: ChangedSettings;
 }
@@ -78,6 +80,7 @@ export class Node implements NodeView {
   readonly #directory: DataDirectory;
   readonly #standing: NodeStanding;
   readonly #link: StandingLink;
+  readonly #security: NodeSecurity;
   readonly #log: Log;
   readonly #changed: ChangedSettings;
   readonly #pulse: Pulse;
@@ -96,11 +99,12 @@ export class Node implements NodeView {
   #state: NodeState = 'starting';
   #server: ClientServer | undefined;
 
-  constructor({ settings, topology, pool, directory, log, changed }: NodeParts) {
+  constructor({ settings, topology, pool, directory, security, log, changed }: NodeParts) {
     this.#settings = settings;
     this.#topology = topology;
     this.#pool = pool;
     this.#directory = directory;
+    this.#security = security;
     this.#log = log;
     this.#changed = changed;
     this.#standing = NodeStanding.open({
@@ -158,7 +162,7 @@ export class Node implements NodeView {
       status: () => this.status(),
       metrics: () => this.metrics(),
       peers: topology.nodes.map(({ url }) => url).filter((url) => url !== this.#self.url),
-      askPeer,
+      askPeer: (url, path, authorization) => askPeer(url, path, { authorization, ca: security.tls?.ca }),
     });
     this.#ranges = new RangeDispatcher(pool, settings.rangesMax);
     this.#range = new RangeHandler(this.#ranges, settings);
@@ -208,6 +212,7 @@ export class Node implements NodeView {
       arrivals: this.#arrivals,
       answerBytes: this.#answerBytes,
       onAccepted: (backlog: number): void => this.#pulse.noteAccepted(backlog),
+      security: this.#security,
       ...handlers,
     };
     this.#server = await ClientServer.listen(options);
@@ -255,6 +260,13 @@ export class Node implements NodeView {
     this.#pulse.close();
     if (isClosed) this.#log.info('stopped');
     else this.#log.error('stopped without closing the store', {});
+  }
+
+  reload(): void {
+    this.#security.reload((material) => {
+      this.#server?.useTls(material);
+      this.#pool.useTls(material);
+    });
   }
 
   /** The store is whole without the mark, too; only the next start is more careful. */
@@ -322,12 +334,13 @@ export class Node implements NodeView {
       ...this.#process.families(this.#entity),
       ...this.#time.watch.families(),
       ...(await nodeFamilies({ state: this.state(), connections, settings: this.#settings })),
+      ...this.#security.families(),
       ...reports.flatMap((report) => report.metrics),
     ];
   }
 
-  console(query: string): Promise<string> {
-    return this.#console.answer(query);
+  console(query: string, authorization: string): Promise<string> {
+    return this.#console.answer(query, authorization);
   }
 
   #waitPoints(): WaitPoints {

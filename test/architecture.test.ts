@@ -26,12 +26,14 @@ const rooms: Readonly<Record<string, string>> = {
   'src/diagnostics': '',
   'src/formats': 'src/diagnostics',
   'src/domain': 'src/diagnostics, src/formats',
+  // Certificates, and sockets inside TLS, for both kinds of threads and for those who ask nodes.
+  'src/tls': 'src/diagnostics, src/formats',
   'src/metrics': 'src/diagnostics',
   'src/waits': 'src/diagnostics',
-  'src/protocol': 'src/diagnostics, type src/formats, type src/domain, type src/metrics, type src/waits',
+  'src/protocol': 'src/diagnostics, type src/formats, type src/domain, type src/tls, type src/metrics, type src/waits',
   'src/settings/kinds.ts': 'src/diagnostics, src/domain',
   'src/settings/entries': 'src/diagnostics, src/domain, src/settings/kinds.ts',
-  'src/settings': 'src/diagnostics, src/domain, src/settings/kinds.ts, src/settings/entries',
+  'src/settings': 'src/diagnostics, src/domain, type src/tls, src/settings/kinds.ts, src/settings/entries',
   // Others install it, browsers too: `fetch` is all that it needs.
   'src/client': 'src/formats',
   'src/child-environment.ts': '',
@@ -40,31 +42,31 @@ const rooms: Readonly<Record<string, string>> = {
   // A thread of the pool. Nothing imports a worker: its files are named by path and started by the pool.
   'workers/ground': shared,
   'workers/store': `${shared}, workers/ground`,
-  'workers/peers': `${shared}, workers/ground`,
+  'workers/peers': `${shared}, src/tls, workers/ground`,
   'workers/ranges': `${shared}, workers/ground, workers/store, workers/peers`,
-  'workers/replica': `${shared}, workers/ground, workers/store, workers/peers, workers/ranges`,
+  'workers/replica': `${shared}, src/tls, workers/ground, workers/store, workers/peers, workers/ranges`,
   'workers/repair': `${shared}, type src/settings, workers/store, workers/peers, workers/replica`,
   'workers/recovery': `${shared}, type src/settings, workers/ground, workers/peers, workers/ranges, workers/replica`,
   'workers/coordinator': `${shared}, workers/ground, workers/peers, workers/replica`,
   workers:
-    `${shared}, type src/settings, workers/ground, workers/store, workers/peers, workers/ranges, workers/replica, ` +
+    `${shared}, type src/tls, type src/settings, workers/ground, workers/store, workers/peers, workers/ranges, workers/replica, ` +
     'workers/repair, workers/recovery, workers/coordinator',
 
   // The main thread. Of profiling it knows what records inside a node, by one file that loads it when it is asked for.
   'profiling/inside': 'src/diagnostics, src/waits',
-  'src/dispatch': `${shared}, type src/settings`,
+  'src/dispatch': `${shared}, type src/tls, type src/settings`,
   // The page, what it asks its node for, and what both know. The browser's part is bundled, as text.
   'src/console': shared,
   'src/console/browser': 'src/console',
-  'src/http': `${shared}, src/dispatch, src/console`,
+  'src/http': `${shared}, src/tls, src/dispatch, src/console`,
   'src/profiler.ts': `${shared}, profiling/inside`,
   'src/status': shared,
-  src: `${shared}, type src/settings, src/dispatch, src/console, src/http, src/profiler.ts, src/status`,
-  'src/cli': `${shared}, src/client, src/settings, src/settings/kinds.ts, src/settings/entries, src/child-environment.ts, src/free-ports.ts, src`,
+  src: `${shared}, src/tls, type src/settings, src/dispatch, src/console, src/http, src/profiler.ts, src/status`,
+  'src/cli': `${shared}, src/tls, src/client, src/settings, src/settings/kinds.ts, src/settings/entries, src/child-environment.ts, src/free-ports.ts, src`,
 
   // Load runs and profiles. They see nodes from outside: they import no part of http, dispatch or workers.
-  'profiling/cluster': 'src/diagnostics, src/formats, src/free-ports.ts',
-  'profiling/load': 'src/diagnostics, src/formats, src/metrics, profiling/cluster',
+  'profiling/cluster': 'src/diagnostics, src/formats, src/tls, src/free-ports.ts',
+  'profiling/load': 'src/diagnostics, src/formats, src/metrics, src/tls, profiling/cluster',
   'profiling/attribution': 'type src/waits, profiling/cluster',
   'profiling/result': 'type src/waits, profiling/load, profiling/attribution',
   'profiling/capture':
@@ -113,6 +115,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'workers/peers/exchange.ts',
     'workers/peers/introduction.ts',
     'workers/peers/peer-connection.ts',
+    'workers/peers/peer-transport.ts',
     'workers/peers/probe.ts',
     'scripts/http-clients.mjs',
   ],

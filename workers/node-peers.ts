@@ -5,6 +5,7 @@ import type { FrameSender } from './ground/frame-sender.ts';
 import type { ClusterMember } from './peers/handshake.ts';
 import { PeerClient } from './peers/peer-client.ts';
 import { connectToPeer } from './peers/peer-connection.ts';
+import type { PeerTransport } from './peers/peer-transport.ts';
 import type { PeerRefusals } from './peers/peer-refusals.ts';
 import type { StandingDesk } from './recovery/standing-desk.ts';
 import { log, type Send, type WorkerShell } from './shell.ts';
@@ -15,13 +16,14 @@ export interface PeerWords {
   readonly refusals: PeerRefusals;
   readonly standing: StandingDesk;
   readonly sender: FrameSender;
+  readonly transport: PeerTransport;
   readonly onLost: (node: number) => void;
   readonly onUp: (node: number) => void;
 }
 
 export function createPeers(
   { settings, index: workerIndex }: WorkerShell,
-  { send, refusals, sender, standing, onLost: onPeerLost, onUp }: PeerWords,
+  { send, refusals, sender, transport, standing, onLost: onPeerLost, onUp }: PeerWords,
 ): (PeerClient | undefined)[] {
   const self = member(settings);
   return settings.topology.nodes.map((node, index) => {
@@ -35,6 +37,7 @@ export function createPeers(
         connectToPeer({
           identity,
           self,
+          transport,
           sender,
           introducer: standing.main,
           workerIndex,

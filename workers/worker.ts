@@ -21,6 +21,7 @@ import {
   type WorkerReady,
 } from '../src/protocol/workers.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
+import type { TlsMaterial } from '../src/tls/material.ts';
 import { frameSender, type FrameSender } from './ground/frame-sender.ts';
 import { SeenVersions, wallMicros } from './ground/seen-versions.ts';
 import { Coordinator } from './coordinator/coordinator.ts';
@@ -34,6 +35,7 @@ import { PeerRefusals } from './peers/peer-refusals.ts';
 import { StandingDesk } from './recovery/standing-desk.ts';
 import { impostorProblem } from './peers/introduction.ts';
 import { HintDesk } from './repair/hint-desk.ts';
+import { PeerTransport } from './peers/peer-transport.ts';
 import { RangeDesk } from './ranges/desk.ts';
 import type { RangeScans } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
@@ -68,6 +70,7 @@ interface Running {
   readonly stamps: Stamps;
   readonly peers: readonly (PeerClient | undefined)[];
   readonly listener: ReplicaListener;
+  readonly transport: PeerTransport;
   readonly store: Store;
   readonly ranges: RangeScans;
   readonly desk: RangeDesk;
@@ -131,7 +134,9 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const sender = frameSender(versions, settings.start);
   const onPeerLost = (node: number): void => coordinator.peerLost(node);
   const onPeerUp = (node: number): void => hints.peerUp(node);
-  const peers = createPeers(shell, { send, refusals, sender, standing, onLost: onPeerLost, onUp: onPeerUp });
+  const transport = new PeerTransport(settings.tls);
+  const told = { send, refusals, sender, transport, standing };
+  const peers = createPeers(shell, { ...told, onLost: onPeerLost, onUp: onPeerUp });
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
     replica.run();
@@ -149,7 +154,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const tell = (level: LogLevel, message: string, fields: Record<string, unknown>): void =>
     log(send, level, message, fields);
   const hints = new HintDesk({ settings, index: shell.index, peers, own: replica, all: asked, log: tell });
-  const listener = await listen(shell, { asked, refusals, sender, ranges, versions, standing, hints, peers });
+  const listener = await listen(shell, { ...told, asked, ranges, versions, hints, peers });
   const sequential = settings.mode === 'sync';
   const stamps = new Stamps(send);
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
@@ -177,29 +182,36 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
     standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
   }
-  const served = { settings, coordinator, inspector, stamps, peers, listener, store, ranges, desk };
+  const served = { settings, coordinator, inspector, stamps, peers, listener, transport, store, ranges, desk };
   return { ...served, siblings, report, waits, refusals, standing, hints, versions, isFirst, send };
 }
 
-interface ListenerParts extends Pick<Running, 'refusals' | 'ranges' | 'versions' | 'standing' | 'hints' | 'peers'> {
+interface ListenerParts extends Pick<
+  Running,
+  'refusals' | 'ranges' | 'versions' | 'standing' | 'hints' | 'peers' | 'transport'
+> {
   readonly asked: Replica;
   readonly sender: FrameSender;
 }
 
 /** Opens the replica port. */
-function listen({ settings, index }: WorkerShell, { asked, standing, hints, peers, ...parts }: ListenerParts) {
-  const { host, replicaPort, frameBytesMax, keyBytesMax, valueBytesMax } = settings;
+function listen(
+  { settings, index }: WorkerShell,
+  { asked, standing, hints, peers, transport, ...parts }: ListenerParts,
+) {
+  const { host, replicaPort, tls, frameBytesMax, keyBytesMax, valueBytesMax } = settings;
   return listenForPeers({
     ...parts,
     host,
     port: replicaPort === 0 ? 0 : replicaPort + index,
     self: member(settings),
+    tls,
     connectionsMax: peerConnectionsBound(settings),
     frameBytesMax,
     bounds: { keyBytesMax, valueBytesMax },
     replica: asked,
     standing: standing.standing,
-    onIntroduction: async (claim) => (await impostorProblem(claim)) ?? standing.main.visited(claim),
+    onIntroduction: async (claim) => (await impostorProblem(claim, transport)) ?? standing.main.visited(claim),
     wallMicros,
     onHello: (url, startNumber) => peerAt(peers, url)?.greet(startNumber) ?? Promise.resolve(undefined),
     onHintsWanted: (url) => hints.wanted(url),
@@ -224,6 +236,7 @@ function takeCommands(port: MessagePort, running: Running): void {
     else if (command.kind === 'measure-clocks') void measureClocks(running, command.id, command.newest);
     else if (command.kind === 'stop') void stop(running);
     else if (command.kind === 'inspect') void inspect(running, command);
+    else if (command.kind === 'tls') useTls(running, command.material);
     else if (command.kind === 'sibling') running.siblings.connect(command.worker, command.port);
     else if (command.kind === 'peer-silent') peerAt(running.peers, command.url)?.doubt();
     else if (command.kind === 'stamp') running.stamps.take(command.id, command.version);
@@ -232,6 +245,11 @@ function takeCommands(port: MessagePort, running: Running): void {
     else if (isStandingCommand(command)) running.standing.take(command);
     else running.desk.take(command);
   });
+}
+
+function useTls({ listener, transport }: Running, material: TlsMaterial): void {
+  listener.useTls(material);
+  transport.use(material);
 }
 
 /**
@@ -282,6 +300,7 @@ async function stop({
   standing,
   listener,
   peers,
+  transport,
   store,
   coordinator,
   ranges,
@@ -298,6 +317,7 @@ async function stop({
   siblings.close();
   await Promise.all(peers.map((peer) => peer?.close() ?? Promise.resolve()));
   await hints.close();
+  await transport.close();
   try {
     await store.close();
   } catch (error) {

@@ -11,6 +11,7 @@ import { nodesMax } from '../../src/domain/topology.ts';
 import { MIB } from '../../src/domain/units.ts';
 import { settingsTable } from '../../src/settings/settings.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
+import { accessOptions } from '../../src/cli/access.ts';
 import type { Option } from '../../src/cli/command.ts';
 import { choiceFlag, countFlag, refuseFlag, textFlag } from '../../src/cli/parse.ts';
 import { sharedSettingOptions } from '../../src/cli/setting-options.ts';
@@ -52,6 +53,8 @@ const connectionsMax = 10_000;
 /** Of a search. */
 const p99MsMaxDefault = 50;
 
+/** Whom the bench trusts, and the nodes of `--up` each other. */
+const authorityFlag = settingsTable.tlsCa.flag;
 /** What the nodes of `--up` may be told; the bench finds them on free ports of loopback. */
 const nodeOptions = sharedSettingOptions(['host', 'replicaPort']);
 
@@ -144,6 +147,7 @@ export const benchOptions: readonly Option[] = [
   { flag: 'report', placeholder: 'FILE', about: 'Write an HTML report' },
   junitOption,
   reportOutputOption,
+  ...accessOptions.filter(({ flag }) => flag !== authorityFlag),
   ...nodeOptions,
 ];
 
@@ -270,7 +274,7 @@ export function urlsFlag(flags: Flags, flag: string, fallback: string): readonly
   const given = String(flags.get(flag) ?? fallback);
   return given.split(',').map((part) => {
     const url = URL.canParse(part) ? new URL(part) : undefined;
-    if (url?.protocol === 'http:' && url.hostname !== '') return url.origin;
+    if (url !== undefined && ['http:', 'https:'].includes(url.protocol) && url.hostname !== '') return url.origin;
     return refuseFlag(flag, given, `URLs like ${targetDefault}, separated by commas`);
   });
 }
@@ -279,7 +283,8 @@ export function clusterOf(flags: Flags, environment: Environment): ClusterChoice
   const count = countFlag(flags, 'up', nodesMax);
   const forNodes = nodeFlags(flags);
   if (count === undefined) {
-    const [first] = [...forNodes.keys(), ...(flags.has('data') ? ['data'] : [])];
+    const named = [...forNodes.keys()].filter((flag) => flag !== authorityFlag);
+    const [first] = [...named, ...(flags.has('data') ? ['data'] : [])];
     if (first !== undefined) {
       throw new KvorumError('bad-setting', `--${first} is for the nodes of --up; nodes that run have their settings`);
     }

@@ -1,7 +1,10 @@
 /** Questions to a node's admin paths, outside of the measured load, each within a bounded time and size. */
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
+import { accessFields, nodeAccess } from '../../src/tls/access.ts';
+import { tlsProblem } from '../../src/tls/problems.ts';
 
 export interface NodeAnswer {
   readonly status: number;
@@ -20,6 +23,8 @@ export interface Question {
   readonly bytesMax?: number;
   /** Default: a connection of its own. */
   readonly agent?: Agent;
+  /** Without this process's token. */
+  readonly isAnonymous?: boolean;
 }
 
 const timeoutMsDefault = 5000;
@@ -27,10 +32,15 @@ const bytesMaxDefault = 4 * 1024 * 1024;
 
 /** Rejects with what the system says. */
 export function question(url: string, path: string, options: Question = {}): Promise<NodeAnswer> {
-  const { method = 'GET', headers = {}, timeoutMs = timeoutMsDefault, bytesMax = bytesMaxDefault, agent } = options;
+  const { method = 'GET', timeoutMs = timeoutMsDefault, bytesMax = bytesMaxDefault, agent } = options;
+  const access = nodeAccess();
+  const { ca } = access;
+  const headers = { ...(options.isAnonymous === true ? {} : accessFields(access)), ...options.headers };
+  const send = isTls(url) ? tlsRequest : request;
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeoutMs);
-    const sent = request(new URL(path, url), { method, headers, agent: agent ?? false, signal }, (answer) => {
+    const asked = { method, headers, agent: agent ?? false, signal, ...(ca !== undefined && { ca }) };
+    const sent = send(new URL(path, url), asked, (answer) => {
       let body = '';
       answer.setEncoding('utf8').on('data', (text: string) => {
         body += text;
@@ -65,11 +75,13 @@ export async function assertReady(urls: readonly string[]): Promise<void> {
 
 /** One kept connection to a node, so that watching it does not cost it a connection a second. */
 export class AdminClient {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #agent: Agent;
   readonly #url: string;
 
   constructor(url: string) {
     this.#url = url;
+    const kept = { keepAlive: true, maxSockets: 1 };
+    this.#agent = isTls(url) ? new TlsAgent(kept) : new Agent(kept);
   }
 
   /**
@@ -94,5 +106,9 @@ function reasonOf(error: unknown): string {
   const code = codeOf(error) ?? '';
   if (code === 'ECONNREFUSED') return 'connection refused; is a node running there?';
   if (code === 'ABORT_ERR') return `no answer in ${timeoutMsDefault / 1000} s`;
-  return messageOf(error) || code || 'unknown reason';
+  return (tlsProblem(error) ?? messageOf(error)) || code || 'unknown reason';
+}
+
+function isTls(url: string): boolean {
+  return url.startsWith('https:');
 }

@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { KvorumError } from '../../src/diagnostics/errors.ts';
+import { nodeAccess } from '../../src/tls/access.ts';
 import type { LoadEngine, LoadOptions, LoadResult } from './engine.ts';
 import type { GeneratorNews, GeneratorOrder } from './generator-process.ts';
 import type { Workload } from './result.ts';
@@ -29,7 +30,7 @@ async function runProcess(workload: Workload, timeoutMs: number, options: LoadOp
   const tell = (order: GeneratorOrder): void => void child.send(order);
   const cut = (): void => tell({ kind: 'cut' });
   try {
-    tell({ kind: 'run', workload, timeoutMs });
+    tell({ kind: 'run', workload, timeoutMs, access: nodeAccess() });
     options.signal?.addEventListener('abort', cut);
     if (options.signal?.aborted === true) cut();
     return await outcomeOf(child, options);

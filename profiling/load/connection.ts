@@ -7,8 +7,11 @@
  * `node scripts/http-clients.mjs --seconds 2` on 2 cores at 2.5 GHz, Node 20.20.
  */
 import { Buffer } from 'node:buffer';
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { checkServerIdentity, connect as connectTls, type PeerCertificate } from 'node:tls';
 import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { nodeAccess } from '../../src/tls/access.ts';
+import { tlsProblem } from '../../src/tls/problems.ts';
 import type { OperationKind } from './load-shape.ts';
 import { ResponseParser, type AnswerEnd } from './response-parser.ts';
 
@@ -35,6 +38,8 @@ export type ParserFor = (connection: LoadConnection) => AnswerParser;
 export interface Address {
   readonly host: string;
   readonly port: number;
+  /** With TLS: the name that the certificate must have. */
+  readonly tlsName?: string;
 }
 
 const connectMsMax = 5000;
@@ -106,17 +111,16 @@ export class LoadConnection {
   }
 
   #open(): void {
-    const { host, port } = this.#address;
     this.#parser = this.#parserFor(this);
     const onRead = (length: number): boolean => {
       if (this.#socket === socket) this.#take(length);
       return true;
     };
-    const socket = connect({ host, port, noDelay: true, onread: { buffer: readBuffer, callback: onRead } });
+    const socket = open(this.#address, { buffer: readBuffer, callback: onRead });
     this.#socket = socket;
     let isConnected = false;
     socket.setTimeout(connectMsMax, () => socket.destroy());
-    socket.once('connect', () => {
+    socket.once(openEvent(this.#address), () => {
       isConnected = true;
       socket.setTimeout(0);
       this.#backoffMs = backoffMsMin;
@@ -175,22 +179,41 @@ export class LoadConnection {
   }
 }
 
+/** A socket to an address; `onread` as `net.connect` takes it. With TLS the bytes are those inside. */
+function open({ host, port, tlsName }: Address, onread?: OnReadOpts): Socket {
+  const options = { host, port, ...(onread && { onread }) };
+  if (tlsName === undefined) return connect({ ...options, noDelay: true });
+  const { ca } = nodeAccess();
+  const name = isIP(tlsName) === 0 ? { servername: tlsName } : {};
+  const trust = { checkServerIdentity: (_: string, shown: PeerCertificate) => checkServerIdentity(tlsName, shown) };
+  return connectTls({ ...options, ...name, ...trust, ...(ca !== undefined && { ca }) }).setNoDelay(true);
+}
+
+/** What a socket says when it can be written to. */
+function openEvent({ tlsName }: Address): 'connect' | 'secureConnect' {
+  return tlsName === undefined ? 'connect' : 'secureConnect';
+}
+
 /**
  * At which address a URL's name answers, before load is put on it: `localhost` has two, of which one may have no node.
  * Throws `node-unreachable`.
  */
 export async function reach(url: string): Promise<Address> {
-  const { hostname, port } = new URL(url);
+  const { hostname, protocol, port: given } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, '');
-  const socket = connect({ host, port: Number(port || 80), timeout: connectMsMax });
+  const isTls = protocol === 'https:';
+  const port = Number(given || (isTls ? 443 : 80));
+  const address: Address = { host, port, ...(isTls && { tlsName: host }) };
+  const socket = open(address).setTimeout(connectMsMax);
   try {
     await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve).once('error', reject);
+      socket.once(openEvent(address), resolve).once('error', reject);
       socket.once('timeout', () => reject(new Error('no connection in time')));
     });
-    return { host: socket.remoteAddress ?? host, port: Number(port || 80) };
+    return { ...address, host: socket.remoteAddress ?? host };
   } catch (error) {
-    const reason = codeOf(error) === 'ECONNREFUSED' ? 'connection refused' : messageOf(error) || codeOf(error);
+    const words = codeOf(error) === 'ECONNREFUSED' ? 'connection refused' : tlsProblem(error);
+    const reason = words ?? (messageOf(error) || codeOf(error));
     throw new KvorumError('node-unreachable', `Cannot reach ${url}: ${reason}`, { cause: error });
   } finally {
     socket.destroy();

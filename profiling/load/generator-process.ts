@@ -6,12 +6,14 @@
  * that one dies, so does this.
  */
 import { codeOf, KvorumError, messageOf, type ErrorCode } from '../../src/diagnostics/errors.ts';
+import { useAccess, type NodeAccess } from '../../src/tls/access.ts';
 import type { LoadProgress, LoadResult } from './engine.ts';
 import { generate } from './generator.ts';
 import type { Workload } from './result.ts';
 
 export type GeneratorOrder =
-  { readonly kind: 'run'; readonly workload: Workload; readonly timeoutMs: number } | { readonly kind: 'cut' };
+  | { readonly kind: 'run'; readonly workload: Workload; readonly timeoutMs: number; readonly access: NodeAccess }
+  | { readonly kind: 'cut' };
 
 export type GeneratorNews =
   | { readonly kind: 'measuring' }
@@ -25,7 +27,8 @@ function say(news: GeneratorNews): void {
   process.send?.(news);
 }
 
-async function run({ workload, timeoutMs }: Extract<GeneratorOrder, { kind: 'run' }>): Promise<void> {
+async function run({ workload, timeoutMs, access }: Extract<GeneratorOrder, { kind: 'run' }>): Promise<void> {
+  useAccess(access);
   try {
     const result = await generate(workload, {
       timeoutMs,

@@ -87,7 +87,7 @@ function isSamePort(one: string, other: string): boolean {
 async function askEtcd(url: string, path: string, body?: string): Promise<string> {
   try {
     const asked = body === undefined ? {} : { method: 'POST', body };
-    return (await question(url, path, { ...asked, timeoutMs: askMsMax })).body;
+    return (await question(url, path, { ...asked, timeoutMs: askMsMax, isAnonymous: true })).body;
   } catch (error) {
     throw unreachable(url, error);
   }

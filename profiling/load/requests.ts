@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { largeValueBytes, type LoadConnection } from './connection.ts';
 import { keyName, keyPicker, keyWidth, type Frontier } from './keys.ts';
 import { rangeRecordsMaxDefault, sharesOf, type OperationKind, type ValueSize } from './load-shape.ts';
+import { accessFields, nodeAccess } from '../../src/tls/access.ts';
 import { seededRandom } from './random.ts';
 import type { Workload } from './result.ts';
 
@@ -117,7 +118,8 @@ export function sender(
   workload: Values & Pick<Workload, 'targets' | 'keys' | 'ack' | 'from'>,
 ): (connection: LoadConnection, request: LoadRequest) => void {
   const path = pathOf(workload);
-  const ends = workload.targets.map((url) => ` HTTP/1.1\r\nhost: ${new URL(url).host}\r\n`);
+  const fields = Object.entries(accessFields(nodeAccess())).map(([name, value]) => `${name}: ${value}\r\n`);
+  const ends = workload.targets.map((url) => ` HTTP/1.1\r\nhost: ${new URL(url).host}\r\n${fields.join('')}`);
   const drawValue = valueDrawer(workload, (bytes) => {
     const value = valueOf(bytes, workload.seed);
     const large = bytes >= largeValueBytes ? Buffer.from(value, 'latin1') : undefined;

@@ -10,6 +10,7 @@ import { connect, type KvorumClient, type KvorumClientError, type ReadOptions } 
 import { reasonOf } from '../client/reasons.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { parseDuration } from '../settings/kinds.ts';
+import { accessOptions, connectOptions, requestFields } from './access.ts';
 import type { Option } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice } from './output.ts';
@@ -57,6 +58,7 @@ export const clientOptions: readonly Option[] = [
     placeholder: 'MS',
     about: `Time to connect, and to wait for bytes (default ${timeoutMsDefault})`,
   },
+  ...accessOptions,
 ];
 
 /** Those of commands that any node can do: each that is named is asked until one has done it. */
@@ -89,6 +91,7 @@ export async function openStore(flags: Flags, environment: Environment): Promise
     timeoutMs,
     // A person sees at once what is wrong, and can say it again.
     roundsMax: 1,
+    headers: requestFields(),
     fetch: (url, init) => fetch(url, { ...init, dispatcher: agent }),
   });
   return { client, [Symbol.asyncDispose]: () => agent.destroy() };
@@ -113,7 +116,7 @@ export async function clientOf(url: string, timeoutMs: number): Promise<NodeClie
 export async function agentOf(timeoutMs: number): Promise<Agent> {
   const undici = await import('undici');
   return new undici.Agent({
-    connect: { timeout: timeoutMs },
+    connect: connectOptions(timeoutMs),
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
   });
@@ -185,7 +188,8 @@ export function unreachable(error: unknown): Unreachable {
 }
 
 async function send(agent: Agent, url: string, { method, path }: NodeRequest): Promise<Answer | Unreachable> {
-  const options: Dispatcher.RequestOptions = { origin: url, path, method, headers: { accept: '*/*' } };
+  const headers = { accept: '*/*', ...requestFields() };
+  const options: Dispatcher.RequestOptions = { origin: url, path, method, headers };
   try {
     const { statusCode, body } = await agent.request(options);
     return { kind: 'answered', status: statusCode, body };

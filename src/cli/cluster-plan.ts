@@ -8,7 +8,7 @@ import { KvorumError } from '../diagnostics/errors.ts';
 import { nodeName } from '../domain/topology.ts';
 import { defaultPort } from '../settings/entries/address.ts';
 import { settingNames, settingsTable, type NodeSettings, type SettingName } from '../settings/settings.ts';
-import type { SettingSources } from '../settings/sources.ts';
+import { finder, type SettingSources } from '../settings/sources.ts';
 
 export interface PlannedNode {
   readonly name: string;
@@ -27,14 +27,15 @@ export const drainDelayMsDefault = 0;
 
 /** The plan of a cluster of `count` nodes. Throws `bad-setting`. */
 export function planCluster(sources: SettingSources, count: number): ClusterPlan {
+  const scheme = isGivenTls(sources) ? 'https' : 'http';
   // A first resolution, as if for a cluster on the default port, tells which port and directory are asked for.
-  const { settings, list } = resolveSettings(told(sources, addresses(localCluster(defaultPort, count), 0)));
+  const { settings, list } = resolveSettings(told(sources, addresses(localCluster(scheme, defaultPort, count), 0)));
   const isGiven = (setting: SettingName): boolean =>
     list.some(({ name, origin }) => name === setting && origin !== 'default');
   const directory = isGiven('dataDirectory') ? settings.dataDirectory : directoryDefault;
   const drainDelayMs = isGiven('drainDelayMs') ? settings.drainDelayMs : drainDelayMsDefault;
   assertPorts(settings.port, count);
-  const cluster = localCluster(settings.port, count);
+  const cluster = localCluster(scheme, settings.port, count);
   const nodes = cluster.map((_, index): PlannedNode => {
     const name = nodeName(index);
     const { replicaPort, workers } = settings;
@@ -60,8 +61,12 @@ function assertPorts(port: number, count: number): void {
   throw new KvorumError('bad-setting', `Bad --port "${port}": ${count} nodes need one from 1 to ${lastPort}`);
 }
 
-function localCluster(port: number, count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `http://localhost:${port + index}`);
+function isGivenTls(sources: SettingSources): boolean {
+  return finder(sources)('tlsCert') !== undefined;
+}
+
+function localCluster(scheme: 'http' | 'https', port: number, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${scheme}://localhost:${port + index}`);
 }
 
 type Texts = { readonly [Name in SettingName]?: string };
@@ -71,7 +76,7 @@ function addresses(cluster: readonly string[], index: number): Texts {
 }
 
 /** The sources of a node that is told `texts` by flags, besides what the command line has. */
-function told({ flags, environment }: SettingSources, texts: Texts): SettingSources {
+export function told({ flags, environment }: SettingSources, texts: Texts): SettingSources {
   const own = settingNames.flatMap((name) => {
     const text = texts[name];
     return text === undefined ? [] : [[settingsTable[name].flag, text] as const];

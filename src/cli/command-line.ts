@@ -4,6 +4,7 @@
  */
 import type { Environment } from '../settings/sources.ts';
 import { version } from '../diagnostics/version.ts';
+import { takeAccess } from './access.ts';
 import { commands } from './commands.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
@@ -31,6 +32,7 @@ async function run([name, ...args]: readonly string[], environment: Environment)
     case 'wrong':
       return refuse(`${line.message} (kvorum ${name} --help)`);
     case 'run':
+      takeAccess(line.flags, environment);
       return command.run({ ...line, environment });
     default:
       return line satisfies never;

@@ -14,6 +14,7 @@ import { delCommand, getCommand, putCommand } from './record-commands.ts';
 import { scanCommand } from './scan.ts';
 import { serveCommand } from './serve.ts';
 import { statusCommand } from './status.ts';
+import { tokenCommand } from './token.ts';
 import { upCommand } from './up.ts';
 
 const ownCommands: readonly Command[] = [
@@ -28,6 +29,7 @@ const ownCommands: readonly Command[] = [
   backupCommand,
   restoreCommand,
   recoverCommand,
+  tokenCommand,
   benchCommand,
   compareCommand,
   profileCommand,

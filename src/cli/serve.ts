@@ -33,7 +33,7 @@ export const serveCommand: Command = {
   usage: '[options]',
   details:
     'Every node of a cluster is given the same --cluster and its own --self. The first SIGINT or SIGTERM drains and ' +
-    'stops, a second one stops at once. Each option can also be set by its environment variable or by a file.',
+    'stops, a second one stops at once. SIGHUP has certificates and tokens read again. Each option can also be set by its environment variable or by a file.',
   positionals: { min: 0, max: 0 },
   options: settingOptions(),
   examples: [
@@ -61,7 +61,11 @@ async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): P
     import('../start-node.ts'),
     import('../diagnostics/log.ts'),
   ]);
+  let reload = (): void => {};
+  // Without files to read again a hang-up ends the process, as it does any other.
+  if (settings.tlsCert !== undefined || settings.tokensFile !== undefined) process.on('SIGHUP', () => reload());
   const node = await startNode(settings, createLog(settings.logLevel), changedSettings(settings));
+  reload = () => node.reload();
   // Not earlier: V8 does not use Node's code cache if its flags differ from those that the cache was built with.
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${inlinedBytecodeBytesMax}`);
   await writeResult(`Listening on ${node.url}\n`);

@@ -1,7 +1,7 @@
 /** A cluster's nodes as `kvorum status` finds them: each is asked, and one that does not answer is an entry like the others. */
 import { Buffer } from 'node:buffer';
 import type { Flags } from '../settings/sources.ts';
-import { fieldOf, numberFieldOf, parseJson } from '../formats/foreign-json.ts';
+import { fieldOf, numberFieldOf, parseJson, textFieldOf } from '../formats/foreign-json.ts';
 import { clientOf, clientTimeoutMs, readBody, type NodeClient, type Unreachable } from './client.ts';
 import { peersOf, type PeerView } from './status-peers.ts';
 import { textField, type StatusJson } from './status-section.ts';
@@ -54,12 +54,15 @@ async function statusOf(url: string, flags: Flags): Promise<NodeStatus> {
   return { url, state: 'unreachable', error: asked.reason, peers: [] };
 }
 
-/** A node that starts or drains answers 503 and still says what it is, so the status code is not looked at. */
+/** A node that starts or drains answers 503 and still says what it is; one that refuses (for a token, say) says why. */
 async function askJson(client: NodeClient, path: string): Promise<{ kind: 'json'; json: unknown } | Unreachable> {
   const answer = await client.request({ method: 'GET', path });
   if (answer.kind === 'unreachable') return answer;
   const body = await readBody(answer);
-  return Buffer.isBuffer(body) ? { kind: 'json', json: parseJson(body.toString()) } : body;
+  if (!Buffer.isBuffer(body)) return body;
+  const json = parseJson(body.toString());
+  if (answer.status < 400 || answer.status >= 500) return { kind: 'json', json };
+  return { kind: 'unreachable', reason: textFieldOf(json, 'detail') ?? `it answers ${answer.status}` };
 }
 
 function nodeStatus(url: string, json: StatusJson, description: unknown): NodeStatus {

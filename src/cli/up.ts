@@ -13,8 +13,11 @@ import { keepFilesPrivate } from '../data-directory.ts';
 import { nodesMax } from '../domain/topology.ts';
 import { defaultPort } from '../settings/entries/address.ts';
 import { settingsTable } from '../settings/settings.ts';
+import type { SettingSources } from '../settings/sources.ts';
+import { useAccess } from '../tls/access.ts';
 import { clientOf, readBody } from './client.ts';
-import { directoryDefault, drainDelayMsDefault, planCluster, type ClusterPlan } from './cluster-plan.ts';
+import { keepCertificates } from './cluster-certificates.ts';
+import { directoryDefault, drainDelayMsDefault, planCluster, told, type ClusterPlan } from './cluster-plan.ts';
 import { keepClusterSecret } from './cluster-secret.ts';
 import { outputOption, type Command, type Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
@@ -44,6 +47,10 @@ export const upCommand: Command = {
   options: [
     { flag: 'nodes', short: 'n', placeholder: 'N', about: `How many nodes (default ${nodesDefault})` },
     outputOption,
+    {
+      flag: 'tls',
+      about: 'Have the nodes speak TLS, with certificates that are made for this cluster alone, in DIR/tls',
+    },
     clusterOption('port', 'Port of the first node', String(defaultPort)),
     clusterOption('dataDirectory', 'Directory of all nodes', directoryDefault),
     clusterOption('drainDelayMs', settingsTable.drainDelayMs.why, String(drainDelayMsDefault)),
@@ -57,7 +64,9 @@ async function up({ flags, environment }: Invocation): Promise<ExitCode> {
   keepFilesPrivate();
   outliveOutput();
   const format = outputFormat(flags);
-  const plan = planCluster({ flags, environment }, countFlag(flags, 'nodes', nodesMax) ?? nodesDefault);
+  const plan = planTls({ flags, environment }, countFlag(flags, 'nodes', nodesMax) ?? nodesDefault);
+  const caFile = plan.nodes[0]?.settings.tlsCert && plan.nodes[0].settings.tlsCa;
+  if (caFile !== undefined) useAccess({ token: undefined, tokenFile: undefined, caFile });
   const taken = await firstTakenPort(plan);
   if (taken !== undefined) {
     writeNotice(`kvorum: Port ${taken} is taken; stop what listens on it, or choose other ports with --port`);
@@ -67,25 +76,37 @@ async function up({ flags, environment }: Invocation): Promise<ExitCode> {
   const stopAsked = stopSignal(() => nodes.forEach((node) => node.signal('SIGKILL')));
   try {
     for (const node of withSecret(plan).nodes) nodes.push(new NodeProcess({ ...node, environment }));
-    return await runCluster(nodes, { format, stopAsked });
+    return await runCluster(nodes, { format, stopAsked, caFile });
   } finally {
     await stopAll(nodes, stopMsMax(plan));
   }
 }
 
-async function runCluster(
-  nodes: readonly NodeProcess[],
-  { format, stopAsked }: { readonly format: Format; readonly stopAsked: Promise<NodeJS.Signals> },
-): Promise<ExitCode> {
+interface ClusterRun {
+  readonly format: Format;
+  readonly stopAsked: Promise<NodeJS.Signals>;
+  /** Of clusters that speak TLS. */
+  readonly caFile: string | undefined;
+}
+
+async function runCluster(nodes: readonly NodeProcess[], { format, stopAsked, caFile }: ClusterRun): Promise<ExitCode> {
   const start = await Promise.race([waitUntilReady(nodes), stopAsked.then(() => 'interrupted' as const)]);
   if (start === 'interrupted') return exitCodes.interrupted;
   if (start !== 'ready') {
     writeNotice(printable(`kvorum: ${start.problem}`));
     return exitCodes.failure;
   }
-  await writeResult(format === 'json' ? describeJson(nodes) : describeText(nodes));
+  await writeResult(format === 'json' ? describeJson(nodes, caFile) : describeText(nodes, caFile));
   writeNotice('Press Ctrl-C to stop');
   return Promise.race([stopAsked.then(() => exitCodes.ok), watch(nodes, stopAsked)]);
+}
+
+/** The plan; with `--tls` its nodes get certificates of their own. */
+function planTls(sources: SettingSources, count: number): ClusterPlan {
+  const plan = planCluster(sources, count);
+  if (sources.flags.get('tls') !== true || plan.nodes[0]?.settings.tlsCert !== undefined) return plan;
+  const { cert: tlsCert, key: tlsKey, ca: tlsCa } = keepCertificates(plan.directory, Date.now());
+  return planCluster(told(sources, { tlsCert, tlsKey, tlsCa }), count);
 }
 
 /** The cluster may have been given a secret; otherwise it gets one of its own. */
@@ -178,20 +199,22 @@ async function stopAll(nodes: readonly NodeProcess[], timeoutMs: number): Promis
   await allEnded;
 }
 
-function describeText(nodes: readonly NodeProcess[]): string {
+function describeText(nodes: readonly NodeProcess[], caFile: string | undefined): string {
   const table = renderTable({
     head: ['NODE', 'URL', 'PID', 'DATA', 'LOG'],
     rows: nodes.map(({ name, url, pid, dataDirectory, logFile }) => [name, url, String(pid), dataDirectory, logFile]),
   });
   const entity = '/v0/entity?id=greeting';
+  const curl = caFile === undefined ? 'curl' : `curl --cacert '${caFile}'`;
   const commands = [
-    `curl -X PUT --data-binary hello '${nodes[0]?.url}${entity}'`,
-    `curl '${nodes.at(-1)?.url}${entity}'`,
+    `${curl} -X PUT --data-binary hello '${nodes[0]?.url}${entity}'`,
+    `${curl} '${nodes.at(-1)?.url}${entity}'`,
+    ...(caFile === undefined ? [] : [`kvorum status --url ${nodes[0]?.url} --tls-ca '${caFile}'`]),
   ];
   return `${table}\nWrite through one node, read through another:\n${commands.map((line) => `  ${line}\n`).join('')}`;
 }
 
-function describeJson(nodes: readonly NodeProcess[]): string {
+function describeJson(nodes: readonly NodeProcess[], caFile: string | undefined): string {
   const described = nodes.map(({ name, url, pid, dataDirectory, logFile }) => ({
     name,
     url,
@@ -199,5 +222,5 @@ function describeJson(nodes: readonly NodeProcess[]): string {
     dataDirectory,
     logFile,
   }));
-  return `${JSON.stringify({ nodes: described })}\n`;
+  return `${JSON.stringify({ nodes: described, ...(caFile !== undefined && { tlsCa: caFile }) })}\n`;
 }

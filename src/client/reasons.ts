@@ -3,6 +3,8 @@
  * wrong: a browser's error has no code, so that there every request may have been sent. Pure.
  */
 
+const untrusted = 'its certificate is signed by nobody who is trusted here; --tls-ca names the authority of a cluster';
+
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused; is a node running there?',
   ECONNRESET: 'connection reset',
@@ -12,6 +14,12 @@ const reasons: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
   UND_ERR_BODY_TIMEOUT: 'the answer stopped half-way',
   UND_ERR_SOCKET: 'connection closed before the answer was complete',
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for other names than the one in the URL',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it speaks plain HTTP, without TLS; give http:// instead of https://',
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it speaks plain HTTP, without TLS; give http:// instead of https://',
 };

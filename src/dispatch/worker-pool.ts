@@ -33,6 +33,7 @@ import {
   type WorkerReport,
 } from '../protocol/workers.ts';
 import type { Log } from '../diagnostics/log.ts';
+import type { TlsMaterial } from '../tls/material.ts';
 import type { WorkerData, WorkerSettings } from '../settings/settings.ts';
 import { InlinePool, type TaskPool } from './inline-pool.ts';
 import { poolFamilies } from './pool-metrics.ts';
@@ -118,6 +119,8 @@ export class WorkerPool {
   /** What ended the node, if anything did. */
   #failure: KvorumError | undefined;
   #reports = 0;
+  /** What took the place of what the workers started with. */
+  #tls: TlsMaterial | undefined;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -158,15 +161,8 @@ export class WorkerPool {
     const tasks = new TaskQueue(this.#bounds, ({ frame, sentAt }) =>
       pool.run({ frame, sentAt }, { transferList: [frame.buffer as ArrayBuffer] }),
     );
-    const place: Place = {
-      index,
-      pool,
-      tasks,
-      control: undefined,
-      threadId: undefined,
-      isBehind: false,
-      replicaPort: undefined,
-    };
+    const noThread = { control: undefined, threadId: undefined, replicaPort: undefined };
+    const place: Place = { index, pool, tasks, isBehind: false, ...noThread };
     pool.on('message', (message: unknown) => this.#onParentMessage(message, place));
     pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
     return place;
@@ -190,6 +186,12 @@ export class WorkerPool {
   /** Sends a command to one worker; the memory in `transfer` moves with it. */
   tell(worker: number, command: RangeCommand | StandingCommand | InspectCommand, transfer: ArrayBuffer[] = []): void {
     this.#places[worker]?.control?.postMessage(command, transfer);
+  }
+
+  /** Every worker, later ones too, shows and trusts this from now on. */
+  useTls(material: TlsMaterial): void {
+    this.#tls = material;
+    for (const { control } of this.#places) control?.postMessage({ kind: 'tls', material } satisfies WorkerCommand);
   }
 
   /** Whether a task would find a worker or a place in the queue. */
@@ -314,6 +316,7 @@ export class WorkerPool {
     control.on('close', () => this.#onGone(threadId, control, place));
     control.unref();
     for (const other of this.#places) if (other !== place) introduce(place, other);
+    if (this.#tls !== undefined) control.postMessage({ kind: 'tls', material: this.#tls } satisfies WorkerCommand);
     this.#handlers?.onWorkerReady(place.index, logDamage);
     if (this.#isAnnounced) control.postMessage({ kind: 'announce' } satisfies WorkerCommand);
     this.#onReady();

@@ -35,6 +35,10 @@ export function parseTopology(self: string, urls: readonly string[]): Topology {
   if (all.length > nodesMax) {
     throw new KvorumError('bad-setting', `--cluster names ${all.length} nodes; at most ${nodesMax} are possible`);
   }
+  const other = all.find((url) => new URL(url).protocol !== new URL(selfUrl).protocol);
+  if (other !== undefined) {
+    throw new KvorumError('bad-setting', `--cluster has "${other}" beside "${selfUrl}": all nodes speak TLS, or none`);
+  }
   const repeated = all.find((url, index) => url === all[index - 1]);
   if (repeated !== undefined) throw new KvorumError('bad-setting', `--cluster names "${repeated}" twice`);
   const selfIndex = all.indexOf(selfUrl);
@@ -64,7 +68,7 @@ export function topologyDigest(topology: Topology, replicationFactor: number): s
 
 function parseNodeUrl(text: string, setting: 'self' | 'cluster'): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.protocol !== 'http:') {
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
     throw new KvorumError('bad-setting', `--${setting} "${text}" is not a URL like http://host:port`);
   }
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') {

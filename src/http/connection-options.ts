@@ -9,6 +9,8 @@ export interface ConnectionOptions extends PatienceRules {
   readonly onRequest: (request: Request) => void;
   /** Milliseconds; may be as coarse as the sweep. */
   readonly now: () => number;
+  /** A client speaks TLS here, where nobody does. */
+  readonly onTlsHello: () => void;
   readonly arrivals: Arrivals;
   /** Requests that all connections together begin in one turn behind others that are not answered. */
   readonly pipelined: TurnShare;

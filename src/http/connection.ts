@@ -31,12 +31,12 @@ import {
   type Input,
   type Phase,
 } from './connection-states.ts';
-import { beginningProblem } from './head-beginning.ts';
+import { beginningProblem, tlsHello } from './head-beginning.ts';
 import { parseHead, type RequestHead } from './head.ts';
 import { Patience } from './patience.ts';
 import { problemResponse, type ProblemCode } from './problem.ts';
 import type { Reply } from './reply.ts';
-import { isSafe, type BodyRoom, type OnBody, type Request } from './request.ts';
+import { isSafe, type Bearer, type BodyRoom, type OnBody, type Request } from './request.ts';
 
 /** Requests of one connection that wait for their answers. */
 const PIPELINE_MAX = 64;
@@ -60,6 +60,7 @@ export class Connection {
   /** The client has closed its side behind what is held: a stream tells so even while it is paused. */
   #isEndHeld = false;
   readonly #patience: Patience;
+  readonly #bearer: Bearer = { authorization: '', grants: undefined, grant: undefined };
   #arrivedAt = 0;
 
   constructor(socket: Socket, options: ConnectionOptions) {
@@ -75,7 +76,7 @@ export class Connection {
     socket.on('drain', () => {
       this.#patience.restart(this.#options.now());
       this.#answers.countWaiting();
-      this.#resume();
+      this.resume();
     });
     socket.on('finish', () => this.#patience.restart(this.#options.now()));
     // What a broken socket means is decided at 'close', which follows.
@@ -200,7 +201,7 @@ export class Connection {
     this.#isTurnOver = true;
     pipelined.later(() => {
       this.#isTurnOver = false;
-      this.#resume();
+      this.resume();
     });
   }
 
@@ -246,6 +247,7 @@ export class Connection {
     }
     if (end < 0) {
       const problem = beginningProblem(bytes, offset, Math.max(offset, start + scanned));
+      if (problem === tlsHello) this.#options.onTlsHello();
       if (problem !== undefined) this.#refuse(problem.problem, problem.malformed);
       else this.#expect({ kind: 'head', scanned: bytes.length - start });
       return undefined;
@@ -270,7 +272,8 @@ export class Connection {
     this.#expect({ kind: 'offered', head });
     const arrivedAt = this.#arrivedAt;
     const heldSince = this.#heldSince;
-    this.#options.onRequest({ head, reply, takeBody: this.#takeBody, arrivedAt, heldSince });
+    const bearer = this.#bearer;
+    this.#options.onRequest({ head, reply, bearer, takeBody: this.#takeBody, arrivedAt, heldSince });
     if (this.#input.kind === 'offered') this.#skipBody(head, reply);
   }
 
@@ -317,8 +320,8 @@ export class Connection {
     return bytes.length;
   }
 
-  /** Goes on with what was held back, if its turn has come. */
-  #resume(): void {
+  /** Goes on with what was held back, if its turn has come; to be called by whoever has paused the socket. */
+  resume(): void {
     if (!this.#socket.isPaused() || this.#isBlocked) return;
     this.#socket.resume();
     const held = this.#held;
@@ -358,7 +361,7 @@ export class Connection {
   #onSent(isLast: boolean): void {
     if (isLast || (this.#answers.length === 0 && this.#input.kind === 'ended')) return this.#end();
     this.#noteWait();
-    return this.#resume();
+    return this.resume();
   }
 
   /** Closes our side; what the client still sends is skipped until it closes its own, or the sweep ends the wait. */

@@ -13,8 +13,18 @@ const DEL = 127;
 
 const noHttp: MalformedHead = { malformed: 'This is no HTTP: control characters in a head', problem: 'bad-request' };
 
+/** What a client that speaks TLS to a port without it is answered. */
+export const tlsHello: MalformedHead = {
+  malformed: 'This port speaks HTTP, and not HTTPS: ask it by http://',
+  problem: 'bad-request',
+};
+/** How a connection begins that is to be one of TLS: a record of the handshake, of some version 3. */
+const HANDSHAKE_RECORD = 0x16;
+const VERSION_3 = 3;
+
 /** What is wrong with the head that begins at `start`; bytes before `from` have been looked at. */
 export function beginningProblem(bytes: Buffer, start: number, from: number): MalformedHead | undefined {
+  if (bytes[start] === HANDSHAKE_RECORD && (bytes[start + 1] ?? VERSION_3) === VERSION_3) return tlsHello;
   for (let at = from; at < bytes.length; at++) {
     const byte = bytes[at] as number;
     if (byte === LF && bytes[at - 1] === CR && at > start) {

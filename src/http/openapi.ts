@@ -26,6 +26,8 @@ export function openApiDocument(): Json {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
+    // A node without a file of tokens asks for none.
+    security: [{}, { token: [] }],
     paths: {
       '/v0/entity': entityPath(),
       '/v0/entities': rangePath(),
@@ -47,6 +49,11 @@ export function openApiDocument(): Json {
       responses: { Problem: problemAnswer('Any other refusal or failure') },
       schemas: { Problem: problemSchema() },
       securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'Of a node with --tokens-file: scope read to read, write for PUT and DELETE, admin to record',
+        },
         clusterProof: {
           type: 'http',
           scheme: 'kvorum-proof',
@@ -186,7 +193,7 @@ function profilePath(): Json {
     get: {
       operationId: 'getProfile',
       summary: 'What is recorded',
-      security: [{ clusterProof: [] }],
+      security: [{ clusterProof: [] }, { token: [] }],
       responses: answers(['unauthorized'], {
         200: { description: 'What is recorded', content: content(jsonType, { type: 'object' }) },
       }),
@@ -200,7 +207,7 @@ function startPath(): Json {
     post: {
       operationId: 'startProfile',
       summary: 'Begin to record the threads of the node',
-      security: [{ clusterProof: [] }],
+      security: [{ clusterProof: [] }, { token: [] }],
       parameters: [
         {
           name: 'kind',
@@ -223,7 +230,7 @@ function stopPath(): Json {
     post: {
       operationId: 'stopProfile',
       summary: 'End the recording and get it',
-      security: [{ clusterProof: [] }],
+      security: [{ clusterProof: [] }, { token: [] }],
       responses: answers(['unauthorized', 'profile-off'], {
         200: { description: 'The recordings of all threads', content: content(jsonType, {}) },
       }),

@@ -1,5 +1,6 @@
 /**
- * `/v0/profile`: switches recordings of the node's threads on and off, for those who prove the cluster secret.
+ * `/v0/profile`: switches recordings of the node's threads on and off, for those who prove the cluster secret, and on a node
+ * with client tokens for those whose token has the scope `admin`.
  *
  * `POST /v0/profile/start?kind=cpu|heap|gc|promises|waits[&interval=N]` begins one, `POST /v0/profile/stop` ends it and answers
  * it, `GET /v0/profile` says what is on. Each request needs a proof of its own (profile-proof.ts). A recording shows code and not keys or values, but it slows the node, so all
@@ -40,11 +41,11 @@ export class ProfileHandler {
     this.#guard = guard;
   }
 
-  /** Handles a request whose path is one of `profilePaths`. */
-  handle({ head, reply }: Request, path: string, query: string): void {
+  /** Handles a request whose path is one of `profilePaths`; one that `isAdmin` needs no proof of the secret. */
+  handle({ head, reply }: Request, path: string, query: string, isAdmin: boolean): void {
     const methods = path === STATE ? ['GET', 'HEAD'] : ['POST'];
     if (!methods.includes(head.method)) return reply.send(otherMethod(methods, head.method));
-    const refusal = this.#guard.refusal(head, performance.now());
+    const refusal = isAdmin ? undefined : this.#guard.refusal(head, performance.now());
     if (refusal !== undefined) return reply.send(refusal);
     if (path === STATE) return reply.send(json(this.#profiler.state()));
     const done = path === START ? this.#start(reply, query) : this.#stop(reply);

@@ -1,5 +1,6 @@
 /** A request as a connection hands it to its handler. */
 import type { Buffer } from 'node:buffer';
+import type { Grant } from '../domain/tokens.ts';
 import type { LargeRoom } from './body.ts';
 import type { RequestHead } from './head.ts';
 import type { Reply } from './reply.ts';
@@ -16,10 +17,20 @@ export interface BodyRoom extends LargeRoom {
   hold(bytes: number): boolean;
 }
 
+/** What the client of a connection has shown of itself: what stood in `authorization` last, and what that is good for. */
+export interface Bearer {
+  authorization: string;
+  /** Those that the grant was looked up in; undefined before the first time. */
+  grants: readonly Grant[] | undefined;
+  grant: Grant | undefined;
+}
+
 /** A request whose head has come. */
 export interface Request {
   readonly head: RequestHead;
   readonly reply: Reply;
+  /** One for all requests of the connection. */
+  readonly bearer: Bearer;
   /** `performance.now()` when its first bytes came; says nothing unless `Arrivals` are noted. */
   readonly arrivedAt: number;
   /** `performance.now()` when its bytes came, if it has waited behind others of its connection since; else 0. */

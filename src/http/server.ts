@@ -4,11 +4,14 @@
  * No `Date` field in answers: RFC 9110 section 6.6.1 asks for one, but no client of a key-value store reads it and each
  * answer would pay for it.
  */
+import { Buffer } from 'node:buffer';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers';
 import { setImmediate as endOfTurn, setTimeout } from 'node:timers/promises';
 import { KvorumError } from '../diagnostics/errors.ts';
 import { TurnShare } from '../domain/turn-share.ts';
+import { TlsGate } from '../tls/gate.ts';
+import type { TlsMaterial } from '../tls/material.ts';
 import { ReadBuffer } from './accepted-socket.ts';
 import type { AnswerBytes } from './answer-bytes.ts';
 import { adminRoutes, type NodeView } from './admin.ts';
@@ -24,6 +27,9 @@ import { otherMethod } from './methods.ts';
 import { problemResponse } from './problem.ts';
 import { profilePaths, type ProfileHandler } from './profile.ts';
 import type { RangeHandler } from './range.ts';
+import { encodeHead, Reply, type Response } from './reply.ts';
+import { isOfferedProof } from './secret-guard.ts';
+import { scopeOf, type TokenGuard } from './token-guard.ts';
 
 export interface ClientServerOptions {
   readonly host: string | undefined;
@@ -43,6 +49,17 @@ export interface ClientServerOptions {
   /** A connection was taken; at most `backlog` of them have waited in the kernel at any time. */
   readonly onAccepted: (backlog: number) => void;
   readonly profile: ProfileHandler;
+  readonly security: ClientSecurity;
+}
+
+/** Who may come in. */
+export interface ClientSecurity {
+  /** Undefined: the port speaks HTTP, and not HTTPS. */
+  readonly tls: TlsMaterial | undefined;
+  /** Undefined: whoever reaches the port may do all. */
+  readonly tokens: TokenGuard | undefined;
+  /** A connection was ended before it said anything in the port's language. */
+  readonly noteStranger: (reason: string) => void;
 }
 
 const ENTITY_PATH = '/v0/entity';
@@ -65,6 +82,11 @@ const TURN_PIPELINED_MAX = 64;
 /** Connections that the kernel has taken for this process, and this has not. */
 const BACKLOG = 1024;
 const BUSY_POLL_MS = 20;
+/** Whole, for clients that speak HTTP where HTTPS is spoken. */
+const speaksTls = problemResponse('bad-request', 'This port speaks HTTPS, and not HTTP: ask it by https://');
+const plainAnswer = wholeAnswer(speaksTls);
+/** Paths for whoever proves the cluster secret. */
+const provenPaths = [...profilePaths, ...backupPaths];
 const unknownHost = problemResponse('unknown-host', 'This node has another name; --allowed-hosts gives it more');
 const foreignOrigin = problemResponse('forbidden', 'Pages of another origin may not write; --allowed-hosts names some');
 /** Those that some path knows: what `OPTIONS *` asks for. */
@@ -75,10 +97,12 @@ export class ClientServer {
   readonly #options: ClientServerOptions;
   readonly #server: Server;
   readonly #readBuffer = new ReadBuffer();
+  readonly #gate: TlsGate | undefined;
   readonly #connections = new Set<Connection>();
   readonly #connectionOptions: ConnectionOptions;
   /** Connections so far. */
   #accepted = 0;
+  #isLeaving = false;
   readonly #sweepTimer: NodeJS.Timeout;
   /** A coarse clock, moved by the sweep, so that noting a time costs nothing. */
   #now = performance.now();
@@ -88,6 +112,7 @@ export class ClientServer {
     this.#connectionOptions = {
       onRequest: (request) => this.#route(request),
       now: () => this.#now,
+      onTlsHello: () => options.security.noteStranger('what came is TLS, and this port speaks HTTP'),
       arrivals: options.arrivals,
       keepAliveMs: options.keepAliveMs,
       bodyBytesPerSecondMin: options.bodyBytesPerSecondMin,
@@ -95,6 +120,7 @@ export class ClientServer {
       pipelined: new TurnShare(TURN_PIPELINED_MAX, setImmediate),
       readerGraceMs: () => (options.answerBytes.isScarce ? SCARCE_GRACE_MS : waitMsMax['rest-of-request']),
     };
+    this.#gate = gateOf(options.security);
     const socketOptions = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
     this.#server = createServer(socketOptions, (socket) => this.#accept(socket));
     this.#server.maxConnections = options.connectionsMax;
@@ -130,13 +156,20 @@ export class ClientServer {
   async close(cut: Promise<void>): Promise<void> {
     await this.#acceptAll();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#isLeaving = true;
     for (const connection of this.#connections) connection.leave();
     await Promise.race([this.#finish(), cut]);
+    this.#gate?.destroyPending();
     for (const connection of this.#connections) connection.closeWhenIdle();
     await Promise.race([closed, cut]);
     for (const connection of this.#connections) connection.destroy();
     clearInterval(this.#sweepTimer);
     await closed;
+  }
+
+  /** Another certificate for connections from now on. */
+  useTls(material: TlsMaterial): void {
+    this.#gate?.use(material);
   }
 
   /** Takes what the kernel has accepted: a turn takes one connection. Ends at the end of a turn. */
@@ -162,10 +195,26 @@ export class ClientServer {
   #accept(accepted: Socket): void {
     this.#accepted++;
     this.#options.onAccepted(BACKLOG);
+    if (this.#gate !== undefined) return void this.#acceptTls(accepted, this.#gate);
     const socket = this.#readBuffer.read(accepted, (bytes) => connection.take(bytes));
+    const connection = this.#connect(socket);
+    return undefined;
+  }
+
+  async #acceptTls(accepted: Socket, gate: TlsGate): Promise<void> {
+    const socket = await gate.accept(accepted);
+    if (socket === undefined) return;
+    const connection = this.#connect(socket);
+    const resume = (): void => connection.resume();
+    this.#readBuffer.readRecords(socket, (bytes) => connection.take(bytes), resume);
+  }
+
+  #connect(socket: Socket): Connection {
     const connection = new Connection(socket, this.#connectionOptions);
     this.#connections.add(connection);
     socket.on('close', () => this.#connections.delete(connection));
+    if (this.#isLeaving) connection.leave();
+    return connection;
   }
 
   #route(request: Request): void {
@@ -179,11 +228,16 @@ export class ClientServer {
     const question = target.indexOf('?');
     const path = question < 0 ? target : target.slice(0, question);
     const query = question < 0 ? '' : target.slice(question + 1);
+    const { tokens } = this.#options.security;
+    const isProof = provenPaths.includes(path) && isOfferedProof(head);
+    const scope = tokens === undefined || isProof ? undefined : scopeOf(path, head.method);
+    const refusal = scope === undefined ? undefined : tokens?.refusal(request, scope);
+    if (refusal !== undefined) return reply.send(refusal);
     if (path === ENTITY_PATH) this.#options.entity.handle(request, query);
     else if (path === RANGE_PATH) this.#options.range.handle(request, query);
     else if (path === INSPECT_PATH) this.#options.inspect.handle(request, query);
-    else if (backupPaths.includes(path)) this.#options.backup.handle(request, path, query);
-    else if (profilePaths.includes(path)) this.#options.profile.handle(request, path, query);
+    else if (backupPaths.includes(path)) this.#options.backup.handle(request, path, query, scope === 'admin');
+    else if (profilePaths.includes(path)) this.#options.profile.handle(request, path, query, scope === 'admin');
     else this.#routeAdmin(request, path, query);
     return undefined;
   }
@@ -193,7 +247,7 @@ export class ClientServer {
     const answer = Object.hasOwn(adminRoutes, path) ? adminRoutes[path] : undefined;
     if (answer === undefined) return reply.send(problemResponse('unknown-path', 'No such path'));
     if (!adminMethods.includes(head.method)) return reply.send(otherMethod(adminMethods, head.method));
-    Promise.resolve(answer(this.#options.node, query)).then(
+    Promise.resolve(answer(this.#options.node, query, head.authorization)).then(
       (response) => reply.send(response),
       () => reply.send(problemResponse('failed', 'The node could not answer')),
     );
@@ -204,6 +258,16 @@ export class ClientServer {
     this.#now = performance.now();
     for (const connection of this.#connections) connection.sweep();
   }
+}
+
+function gateOf({ tls, noteStranger }: ClientSecurity): TlsGate | undefined {
+  if (tls === undefined) return undefined;
+  return new TlsGate({ material: tls, needsCertificate: false, plainAnswer, onRefused: noteStranger });
+}
+
+function wholeAnswer(response: Response): Buffer {
+  const reply = new Reply({ method: 'GET', keepAlive: false, isHttp10: false }, () => {});
+  return Buffer.concat([Buffer.from(encodeHead(response, reply)), response.body ?? Buffer.alloc(0)]);
 }
 
 function listen(server: Server, { port, host }: ClientServerOptions): Promise<void> {

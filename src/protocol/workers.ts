@@ -14,6 +14,7 @@ import type { RangeEnd, RangeRequest } from '../domain/range.ts';
 import type { HintsKept } from '../domain/hints.ts';
 import type { Claim, Source, Standing } from '../domain/node-claim.ts';
 import type { Quorum } from '../formats/frame.ts';
+import type { TlsMaterial } from '../tls/material.ts';
 import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
 
@@ -170,6 +171,8 @@ export type WorkerCommand =
   | { readonly kind: 'measure-clocks'; readonly id: number; readonly newest: number }
   | { readonly kind: 'stop' }
   | InspectCommand
+  /** What the node shows and trusts from now on. */
+  | { readonly kind: 'tls'; readonly material: TlsMaterial }
   /** The stamp that was wished for; undefined where there is none now. */
   | { readonly kind: 'stamp'; readonly id: number; readonly version: number | undefined }
   | { readonly kind: 'waits-start'; readonly options: WaitOptions; readonly module: string }

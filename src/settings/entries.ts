@@ -27,11 +27,13 @@ import { peersEntries } from './entries/peers.ts';
 import { processEntries } from './entries/process.ts';
 import { replicationEntries } from './entries/replication.ts';
 import { requestsEntries } from './entries/requests.ts';
+import { securityEntries } from './entries/security.ts';
 import { storeEntries } from './entries/store.ts';
 
 /** In the order in which help and documents name them. */
 export const entries = {
   ...addressEntries,
+  ...securityEntries,
   ...replicationEntries,
   ...storeEntries,
   ...requestsEntries,

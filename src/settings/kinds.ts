@@ -24,6 +24,9 @@ export interface Others {
   /** The text of `self`, or undefined where nobody gave one: `self` follows from `port`, and `port` from this. */
   readonly selfAsGiven: string | undefined;
   readonly cluster: readonly string[];
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly tlsCa: string | undefined;
   readonly valueBytesMax: number;
   readonly bodyBytesInFlightMax: number;
   readonly batchBytesMax: number;

@@ -1,5 +1,6 @@
 /** The types of a node's settings, and the table of them by name, both taken from entries.ts. */
 import type { Topology } from '../domain/topology.ts';
+import type { TlsMaterial } from '../tls/material.ts';
 import { entries } from './entries.ts';
 import { kebab, type Entry, type NeededBy } from './kinds.ts';
 
@@ -26,6 +27,8 @@ export interface WorkerSettings extends Pick<NodeSettings, WorkerSettingName> {
   readonly version: string;
   /** A number by which peers tell this process from the one before it (`Sender.start`). */
   readonly start: number;
+  /** What it shows peers, and whom it trusts; undefined where nodes speak without TLS. */
+  readonly tls: TlsMaterial | undefined;
 }
 
 /** What a worker thread is started with (its Piscina `workerData`). */

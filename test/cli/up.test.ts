@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
 import { freePorts } from '../../src/free-ports.ts';
+import { keepCertificates } from '../../src/cli/cluster-certificates.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
+import { DAY_MS } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { ask, entityTarget } from '../support/client.ts';
 import { mountSmall, whyNoMount } from '../support/fault-injection.ts';
@@ -231,6 +233,32 @@ test('planCluster() gives each node a port, replica ports and a directory of its
   );
   assert.deepEqual(nodes[0]?.settings.cluster, nodes[1]?.settings.cluster);
   assert.equal(nodes[1]?.settings.mode, 'async');
+});
+
+test('planCluster() gives nodes with certificates https URLs', () => {
+  const flags = new Map(Object.entries({ 'tls-cert': 'cert', 'tls-key': 'key', 'tls-ca': 'ca' }));
+  const { nodes } = planCluster({ flags, environment: {} }, 2);
+  assert.deepEqual(
+    nodes.map(({ settings }) => settings.self),
+    ['https://localhost:8080', 'https://localhost:8081'],
+  );
+});
+
+test('keepCertificates() makes certificates once, and anew when they are about to expire or are not whole', (t) => {
+  const directory = temporaryDirectory(t);
+  const now = Date.now();
+  const files = keepCertificates(directory, now);
+  const text = (): string => readFileSync(files.cert, 'utf8');
+  const first = text();
+  assert.equal(statSync(files.key).mode & 0o777, 0o600);
+  keepCertificates(directory, now);
+  assert.equal(text(), first);
+  keepCertificates(directory, now + 80 * DAY_MS);
+  const second = text();
+  assert.notEqual(second, first);
+  writeFileSync(files.key, 'cut');
+  keepCertificates(directory, now + 80 * DAY_MS);
+  assert.notEqual(text(), second);
 });
 
 test('planCluster() has nodes stop without a delay, unless one is asked for', () => {

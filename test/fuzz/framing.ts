@@ -110,6 +110,7 @@ export async function frontFraming(pieces: readonly Buffer[], choices?: Choices)
   const connection = new Connection(socket as unknown as Socket, {
     onRequest,
     now,
+    onTlsHello: () => {},
     arrivals: { areNoted: false },
     keepAliveMs: 1000,
     bodyBytesPerSecondMin: 1,

@@ -34,6 +34,7 @@ async function serve(t: TestContext, prepare?: (accepted: Socket) => void): Prom
     const connection = new Connection(socket, {
       onRequest: echo,
       now: () => 1,
+      onTlsHello: () => {},
       arrivals: { areNoted: false },
       keepAliveMs: 1000,
       bodyBytesPerSecondMin: 1000,
@@ -173,6 +174,45 @@ test('a socket that its owner has paused stays paused, though it waits for its n
   assert.equal(total, pausedAt);
   socket.resume();
   await eventually(() => assert.equal(total, backlogBytes));
+});
+
+test('of records of TLS as little is read in a turn, and who is paused for it reads on and hears of the end', async (t) => {
+  const count = 8;
+  const accepted = await backlogs(t, count);
+  const readBuffer = new ReadBuffer();
+  const turns: number[] = [0];
+  let [total, ended] = [0, 0];
+  for (const socket of accepted) {
+    // Whoever is paused by the turn's share is resumed by whoever owns the socket.
+    const resume = (): void => void socket.resume();
+    const onBytes = ({ length }: Buffer): void => {
+      if (turns.at(-1) === 0) setImmediate(() => turns.push(0));
+      (turns[turns.length - 1] as number) += length;
+      total += length;
+      if (total === count * backlogBytes) ended++;
+    };
+    readBuffer.readRecords(socket, onBytes, resume);
+    socket.resume();
+  }
+  await eventually(() => assert.equal(total, count * backlogBytes));
+  assert.equal(ended, 1);
+  const most = (64 + count) * readBytes;
+  assert.ok(Math.max(...turns) <= most, `${Math.max(...turns)} bytes in a turn, ${most} at most`);
+});
+
+test('readRecords() leaves a socket alone that its owner has paused', async (t) => {
+  const [socket] = await backlogs(t, 1);
+  let [total, resumed] = [0, 0];
+  const onBytes = ({ length }: Buffer): void => {
+    total += length;
+    socket?.pause();
+  };
+  new ReadBuffer().readRecords(socket as Socket, onBytes, () => resumed++);
+  socket?.resume();
+  await eventually(() => assert.notEqual(total, 0));
+  const pausedAt = total;
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
+  assert.deepEqual([total, resumed], [pausedAt, 0]);
 });
 
 test('the server forgets a connection that is gone, and closes', async (t) => {

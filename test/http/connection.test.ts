@@ -45,6 +45,7 @@ async function connect(
         handle(request);
       },
       now: () => clock.now,
+      onTlsHello: () => {},
       arrivals: { areNoted: false },
       keepAliveMs,
       bodyBytesPerSecondMin: 1000,

@@ -261,3 +261,18 @@ function resolveArguments(settings: NodeSettings): NodeSettings {
   assert.ok(line.kind === 'run', JSON.stringify(line));
   return resolveSettings({ flags: line.flags, environment: serveEnvironment(settings) }).settings;
 }
+
+test('resolveSettings() takes TLS whole, and URLs that say it', () => {
+  const tls = { 'tls-cert': 'cert', 'tls-key': 'key', 'tls-ca': 'ca' };
+  assert.equal(resolve(tls).settings.self, 'https://localhost:8080');
+  assert.equal(resolve({ ...tls, self: 'https://node' }).settings.port, 443);
+  assert.match(refusal({ 'tls-cert': 'cert' }), /Bad --tls-cert "cert": TLS also needs --tls-key and --tls-ca/);
+  assert.match(refusal({ 'tls-cert': 'cert', 'tls-key': 'key' }), /TLS also needs --tls-ca/);
+  assert.match(refusal({ 'tls-key': 'key' }), /Bad --tls-key "key": it is of use only with --tls-cert/);
+  assert.match(refusal({ ...tls, self: 'http://localhost:1' }), /--self "http:\/\/localhost:1" is not https/);
+  assert.match(refusal({ self: 'https://localhost:1' }), /an https URL needs --tls-cert, --tls-key and --tls-ca/);
+  const mixed = { ...tls, self: 'https://a:1', cluster: 'https://a:1,http://b:1' };
+  assert.match(refusal(mixed), /--cluster has "http:\/\/b:1" beside "https:\/\/a:1": all nodes speak TLS, or none/);
+  // It also says whom commands trust that ask nodes.
+  assert.equal(refusal({}, { KVORUM_TLS_CA: 'ca' }), 'accepted');
+});

@@ -1,6 +1,7 @@
 /** A plain HTTP client for tests: one connection a request unless an agent is given, nothing retried. */
 import { Buffer } from 'node:buffer';
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 
 export interface Answer {
   readonly status: number;
@@ -19,14 +20,22 @@ export interface Ask {
 }
 
 const oneShot = new Agent({ keepAlive: false });
+const oneShotTls = new TlsAgent({ keepAlive: false });
+
+/** Has `ask` trust nodes of https URLs whose certificates this authority has signed, and no others. */
+export function trustAuthority(ca: string): void {
+  oneShotTls.options.ca = ca;
+}
 
 /** Sends a request and collects its answer. `target` goes on the request line as it is. */
 export function ask(origin: string, target: string, given: Ask = {}): Promise<Answer> {
-  const { method = 'GET', body, headers = {}, agent = oneShot, signal } = given;
-  const { hostname, port } = new URL(origin);
+  const { hostname, port, protocol } = new URL(origin);
+  const isTls = protocol === 'https:';
+  const { method = 'GET', body, headers = {}, agent = isTls ? oneShotTls : oneShot, signal } = given;
+  const send = isTls ? tlsRequest : request;
   const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
   return new Promise((resolve, reject) => {
-    const sent = request(
+    const sent = send(
       { hostname, port, path: target, method, agent, headers: { ...length, ...headers }, ...(signal && { signal }) },
       (response) => {
         const chunks: Buffer[] = [];

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../src/free-ports.ts';
 import type { Durability, Mode } from '../../src/domain/modes.ts';
+import type { TlsFiles } from '../../src/tls/material.ts';
 import { ask, entityTarget, type Answer, type EntityAsk } from './client.ts';
 import { eventually } from './eventually.ts';
 import { NodeProcess, type Exit } from './node-process.ts';
@@ -16,6 +17,8 @@ export interface ClusterOptions {
   readonly durability?: Durability;
   /** Further arguments of `kvorum serve`, for every node. */
   readonly flags?: readonly string[];
+  /** Certificates of all nodes: they then speak TLS. */
+  readonly tls?: TlsFiles;
   /** What the nodes find in their environment besides what the tests have. */
   readonly environments?: readonly Readonly<Record<string, string>>[];
 }
@@ -91,10 +94,11 @@ export async function startCluster(t: ClusterOwner, options: ClusterOptions): Pr
 
 /** A cluster whose nodes are not started yet. */
 export async function prepareCluster(t: ClusterOwner, options: ClusterOptions): Promise<Cluster> {
-  const { mode = 'batched', durability = 'fsync', flags = [], environments = [] } = options;
+  const { mode = 'batched', durability = 'fsync', flags = [], environments = [], tls } = options;
   const directory = mkdtempSync(join(tmpdir(), 'kvorum-cluster-'));
   const ports = await freePorts(options.nodes);
-  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+  const scheme = tls === undefined ? 'http' : 'https';
+  const urls = ports.map((port) => `${scheme}://127.0.0.1:${port}`);
   const all = [
     '--mode',
     mode,
@@ -102,11 +106,13 @@ export async function prepareCluster(t: ClusterOwner, options: ClusterOptions): 
     durability,
     ...(flags.includes('--timeout-ms') ? [] : defaultTimeout),
     ...(flags.includes('--drain-delay-ms') ? [] : ['--drain-delay-ms', '0']),
+    ...(tls === undefined ? [] : ['--tls-cert', tls.cert, '--tls-key', tls.key, '--tls-ca', tls.ca]),
     ...flags,
   ];
   const nodes = ports.map((port, index) => {
     const dataDirectory = join(directory, `n${index}`);
-    return new NodeProcess({ port, cluster: urls, dataDirectory, flags: all, environment: environments[index] ?? {} });
+    const environment = environments[index] ?? {};
+    return new NodeProcess({ port, scheme, cluster: urls, dataDirectory, flags: all, environment });
   });
   const cluster = new Cluster(nodes);
   t.after(async () => {

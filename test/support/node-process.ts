@@ -14,6 +14,8 @@ export interface NodeProcessOptions {
   readonly host?: string;
   /** Its own URL; by default that of its port. */
   readonly self?: string;
+  /** By which tests ask it; default `http`. */
+  readonly scheme?: 'http' | 'https';
   readonly cluster: readonly string[];
   readonly dataDirectory: string;
   /** Further arguments of `kvorum serve`. */
@@ -45,7 +47,7 @@ export class NodeProcess {
   constructor(options: NodeProcessOptions) {
     this.#options = options;
     this.port = options.port;
-    this.url = `http://${options.host ?? '127.0.0.1'}:${options.port}`;
+    this.url = `${options.scheme ?? 'http'}://${options.host ?? '127.0.0.1'}:${options.port}`;
     this.dataDirectory = options.dataDirectory;
   }
 

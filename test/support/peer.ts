@@ -68,7 +68,12 @@ export async function gateFor(
   http: HttpServer,
   self: ClusterMember,
 ): Promise<{ port: number; close: () => void; destroyAll: () => void }> {
-  const { server, destroyAll } = peerGate(http, { self, connectionsMax: 1000, refusals: { note: () => {} } });
+  const { server, destroyAll } = peerGate(http, {
+    self,
+    connectionsMax: 1000,
+    refusals: { note: () => {} },
+    tls: undefined,
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -15,6 +15,7 @@ export function workerSettings(dataDirectory: string, options: { workers: number
     topology: parseTopology(self, [self]),
     version: 'test',
     start: 1,
+    tls: undefined,
     host: '127.0.0.1',
     replicationFactor: 1,
     timeoutMs: 30_000,

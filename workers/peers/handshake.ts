@@ -138,7 +138,8 @@ class NotAPeer extends Error {
 }
 
 const notAPeerText = 'this port is for nodes, which prove the cluster secret first\n';
-const notAPeerAnswer =
+/** What people who came by mistake are answered, whole. */
+export const notAPeerAnswer =
   'HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-type: text/plain\r\n' +
   `content-length: ${notAPeerText.length}\r\n\r\n${notAPeerText}`;
 

@@ -11,6 +11,7 @@ import { parseClaim } from '../../src/domain/claim.ts';
 import type { Claim } from '../../src/domain/node-claim.ts';
 import { parseJson } from '../../src/formats/foreign-json.ts';
 import { replicaPaths, type NodeDescription } from '../../src/protocol/nodes.ts';
+import type { PeerTransport } from './peer-transport.ts';
 
 /** What stands behind the introductions of a worker: the node's main thread. */
 export interface Introducer {
@@ -59,9 +60,13 @@ export async function introduce(pool: Pool, url: string, introducer: Introducer)
  * Why a node that claims to be at `url` is to be refused: another process answers there. Undefined where it is the one that
  * answers, or nobody does.
  */
-export async function impostorProblem({ url, startId }: Claim): Promise<string | undefined> {
+export async function impostorProblem(
+  { url, startId }: Claim,
+  { dispatcher }: Pick<PeerTransport, 'dispatcher'>,
+): Promise<string | undefined> {
   try {
-    const { statusCode, body } = await request(`${url}/v0/node`, { signal: AbortSignal.timeout(DESCRIPTION_MS_MAX) });
+    const signal = AbortSignal.timeout(DESCRIPTION_MS_MAX);
+    const { statusCode, body } = await request(`${url}/v0/node`, { signal, ...(dispatcher && { dispatcher }) });
     const node = parseJson(await boundedText(body, DESCRIPTION_BYTES_MAX)) as Partial<NodeDescription> | undefined;
     if (statusCode !== 200 || typeof node?.start !== 'number' || String(node.start) === startId) return undefined;
     return `another process answers at ${url}, and it was there first; each node has a --self of its own`;

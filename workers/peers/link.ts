@@ -9,6 +9,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { messageOf } from '../../src/diagnostics/errors.ts';
 import { LinkReader, OutgoingMessage, type LinkMessage } from '../../src/formats/link-message.ts';
 import { linkReads } from '../ground/pace.ts';
@@ -34,8 +35,9 @@ const OPEN_MAX = 4096;
 const openBytesMax = (bytesMax: number): number => Math.max(4 * bytesMax, 256 * 1024 * 1024);
 /** Bytes of a message that leave at once; also what a socket may hold before the next piece is given to it. */
 const PIECE_BYTES = 64 * 1024;
-/** What a socket brings at most in one read. */
+/** What a socket brings at most in one read; of TLS it is a record. */
 const READ_BYTES = 64 * 1024;
+const RECORD_BYTES = 16 * 1024;
 
 export class Link {
   readonly #socket: Duplex;
@@ -54,9 +56,10 @@ export class Link {
     this.#options = options;
     const { bytesMax } = options;
     this.#reader = new LinkReader({ bytesMax, openMax: OPEN_MAX, openBytesMax: openBytesMax(bytesMax) });
+    const readBytes = socket instanceof TLSSocket ? RECORD_BYTES : READ_BYTES;
     socket.on('data', (chunk: Buffer) => {
       this.take(chunk);
-      if (chunk.length >= READ_BYTES && !linkReads.use()) this.#readLater();
+      if (chunk.length >= readBytes && !linkReads.use()) this.#readLater();
     });
     socket.on('drain', () => this.#pump());
     socket.on('error', (error) => (this.#error = error));

@@ -10,7 +10,7 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { buildConnector, Client, Pool } from 'undici';
+import { Client, Pool, type buildConnector } from 'undici';
 import { messageOf } from '../../src/diagnostics/errors.ts';
 import type { Version } from '../../src/formats/record.ts';
 import { answerBytesMax, batchAnswerBytesMax } from '../../src/formats/peer-entry.ts';
@@ -24,6 +24,7 @@ import { proveToListener } from './handshake.ts';
 import { introduce, type Introducer } from './introduction.ts';
 import { PeerLink } from './peer-link.ts';
 import { awaitSending } from './peer-sending.ts';
+import { peerProblem } from './peer-transport.ts';
 import { probe, PROBE_MS_MAX, type Acquaintance, type FoundPeer } from './probe.ts';
 import type { FrameSize, PeerStream, PeerStreamHandler, Question } from './question.ts';
 
@@ -55,7 +56,6 @@ const noLink: Route = { by: 'http', why: 'no-link' };
 const large: Route = { by: 'http', why: 'large' };
 
 const KEEP_ALIVE_MS = 60_000;
-const CONNECT_MS_MAX = 500;
 /** How long a starting node waits for a peer that it has reached to have it up: a probe, and the pauses of a busy machine. */
 const HELLO_MS_MAX = 5000;
 const HELLO_PAUSE_MS = 50;
@@ -194,7 +194,7 @@ export class PeerConnection {
         clearTimeout(timer);
         resolve(refused);
       };
-      const onError = (error: Error): void => done(messageOf(error));
+      const onError = (error: Error): void => done(peerProblem(error));
       this.post({ body: Buffer.alloc(0), onReply: () => done(undefined), onError }, 'small');
     });
   }
@@ -301,10 +301,9 @@ async function isTaken(
 }
 
 /** Connects, and proves the cluster secret on the connection before undici gets it. */
-function provingConnector({ identity, self }: Acquaintance): buildConnector.connector {
-  const connect = buildConnector({ timeout: CONNECT_MS_MAX });
+function provingConnector({ identity, self, transport }: Acquaintance): buildConnector.connector {
   return (target, done) => {
-    connect(target, (...[error, socket]) => {
+    transport.connect(target, (...[error, socket]) => {
       if (error === null) void proveAndGive(socket);
       else done(error, null);
     });

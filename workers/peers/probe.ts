@@ -1,9 +1,10 @@
 /** The probe of a peer: what its client port says it is, and whether that fits to this node. */
 import { Buffer } from 'node:buffer';
 import { request } from 'undici';
-import { messageOf } from '../../src/diagnostics/errors.ts';
+import { parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 import { replicaProtocol, type NodeDescription } from '../../src/protocol/nodes.ts';
 import type { ClusterMember } from './handshake.ts';
+import { peerProblem, type PeerTransport } from './peer-transport.ts';
 
 /** Who the peer must be. */
 export interface PeerIdentity {
@@ -16,6 +17,7 @@ export interface Acquaintance {
   readonly identity: PeerIdentity;
   /** Who we are, and what we prove to it. */
   readonly self: ClusterMember;
+  readonly transport: PeerTransport;
 }
 
 /** How long a probe may take, milliseconds. */
@@ -31,17 +33,20 @@ export interface FoundPeer {
 }
 
 /** The peer's replica ports and start, or why it cannot be used. */
-export async function probe({ identity, self }: Acquaintance): Promise<FoundPeer | string> {
+export async function probe({ identity, self, transport }: Acquaintance): Promise<FoundPeer | string> {
   try {
-    const response = await request(`${identity.url}/v0/node`, { signal: AbortSignal.timeout(PROBE_MS_MAX) });
+    const { dispatcher } = transport;
+    const signal = AbortSignal.timeout(PROBE_MS_MAX);
+    const response = await request(`${identity.url}/v0/node`, { signal, ...(dispatcher && { dispatcher }) });
+    const text = await boundedText(response.body, DESCRIPTION_BYTES_MAX);
     if (response.statusCode !== 200) {
-      await response.body.dump();
-      return `GET /v0/node answers ${response.statusCode}`;
+      const detail = textFieldOf(parseJson(text), 'detail');
+      return `GET /v0/node answers ${response.statusCode}${detail === undefined ? '' : `: ${detail}`}`;
     }
-    const node = JSON.parse(await boundedText(response.body, DESCRIPTION_BYTES_MAX)) as NodeDescription;
+    const node = JSON.parse(text) as NodeDescription;
     return mismatch(node, identity, self.topology) ?? { replicaPorts: node.replicaPorts, start: node.start };
   } catch (error) {
-    return messageOf(error);
+    return peerProblem(error);
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * The sockets of the replica port: those of nodes that have proved the cluster secret go on to the HTTP server behind, all
+ * The sockets of the replica port: with TLS they must come with a certificate that the authority has signed; then those of
+ * nodes that have proved the cluster secret go on to the HTTP server behind, all
  * others end here. How many there may be is bounded, those that have proved nothing by themselves, so that strangers
  * cannot take the room of peers for longer than a handshake may last.
  */
@@ -7,13 +8,17 @@ import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { messageOf } from '../../src/diagnostics/errors.ts';
 import type { PeerRefusals } from '../peers/peer-refusals.ts';
-import { proveToAsker, type ClusterMember } from '../peers/handshake.ts';
+import { TlsGate } from '../../src/tls/gate.ts';
+import type { TlsMaterial } from '../../src/tls/material.ts';
+import { notAPeerAnswer, proveToAsker, type ClusterMember } from '../peers/handshake.ts';
 
 export interface PeerGateOptions {
   readonly self: ClusterMember;
   /** Connections of peers; past it new ones are closed. */
   readonly connectionsMax: number;
   readonly refusals: Pick<PeerRefusals, 'note'>;
+  /** Undefined: peers speak without TLS. */
+  readonly tls: TlsMaterial | undefined;
 }
 
 export interface PeerGate {
@@ -23,36 +28,46 @@ export interface PeerGate {
   readonly destroyAll: () => void;
   /** How many there are, those in the middle of their handshake left out. */
   readonly connections: () => number;
+  /** Another certificate, for connections from now on. */
+  readonly useTls: (material: TlsMaterial) => void;
 }
 
 /** Connections in the middle of their handshake; a peer needs some milliseconds for it. */
 const UNPROVED_MAX = 256;
 
 /** A gate in front of `http`, which does not listen itself. */
-export function peerGate(http: HttpServer, { self, connectionsMax, refusals }: PeerGateOptions): PeerGate {
+export function peerGate(http: HttpServer, { self, connectionsMax, refusals, tls }: PeerGateOptions): PeerGate {
   const proved = new Set<Socket>();
   const unproved = new Set<Socket>();
-  const take = async (socket: Socket): Promise<void> => {
+  const refuse = (address: string | undefined, reason: string): void =>
+    refusals.note('request', `a connection from ${address}: ${reason}`);
+  const onRefused = (reason: string): void => refusals.note('request', `a connection: ${reason}`);
+  const gateOptions = { needsCertificate: true, plainAnswer: notAPeerAnswer, onRefused };
+  const gate = tls === undefined ? undefined : new TlsGate({ material: tls, ...gateOptions });
+  const take = async (accepted: Socket): Promise<void> => {
     const full = proved.size >= connectionsMax ? `${connectionsMax} connections of peers` : undefined;
     const crowded = unproved.size >= UNPROVED_MAX ? `${UNPROVED_MAX} connections without a proof` : undefined;
     const tooMany = full ?? crowded;
     if (tooMany !== undefined) {
-      socket.destroy();
+      accepted.destroy();
       return refusals.note('request', `a connection: there are ${tooMany} already`);
     }
-    unproved.add(socket);
-    socket.once('close', () => {
-      unproved.delete(socket);
-      proved.delete(socket);
+    unproved.add(accepted);
+    accepted.once('close', () => {
+      unproved.delete(accepted);
+      proved.delete(accepted);
     });
+    const socket = gate === undefined ? accepted : await gate.accept(accepted);
+    if (socket === undefined) return undefined;
+    const { remoteAddress } = socket;
     try {
       await proveToAsker(socket, self);
     } catch (error) {
-      return refusals.note('request', `a connection from ${socket.remoteAddress}: ${messageOf(error)}`);
+      return refuse(remoteAddress, messageOf(error));
     } finally {
-      unproved.delete(socket);
+      unproved.delete(accepted);
     }
-    proved.add(socket);
+    proved.add(accepted);
     http.emit('connection', socket);
     return undefined;
   };
@@ -61,5 +76,10 @@ export function peerGate(http: HttpServer, { self, connectionsMax, refusals }: P
   const destroyAll = (): void => {
     for (const socket of [...proved, ...unproved]) socket.destroy();
   };
-  return { server, destroyAll, connections: () => proved.size };
+  return {
+    server,
+    destroyAll,
+    connections: () => proved.size,
+    useTls: (material) => gate?.use(material),
+  };
 }

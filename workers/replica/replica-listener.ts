@@ -17,6 +17,7 @@ import { pagesInFlight } from '../../src/domain/range.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
 import { decodeBounds } from '../../src/formats/range-bounds.ts';
 import type { Claim } from '../../src/domain/node-claim.ts';
+import type { TlsMaterial } from '../../src/tls/material.ts';
 import { parseJson } from '../../src/formats/foreign-json.ts';
 import { formatSender, parseSender } from '../../src/formats/sender.ts';
 import { formatClockAnswer, linkProtocol, lossField, replicaPaths, seenField } from '../../src/protocol/nodes.ts';
@@ -36,6 +37,8 @@ export interface ReplicaListenerOptions extends FrameTarget {
   /** 0 lets the system choose. */
   readonly port: number;
   readonly self: ClusterMember;
+  /** Undefined: peers speak without TLS. */
+  readonly tls: TlsMaterial | undefined;
   /** Connections of peers; past it new ones are closed. */
   readonly connectionsMax: number;
   /** Bound of one frame, bytes. */
@@ -62,6 +65,8 @@ export interface ReplicaListener {
   readonly port: number;
   /** How many connections of peers there are. */
   readonly connections: () => number;
+  /** Another certificate, for connections from now on. */
+  readonly useTls: (material: TlsMaterial) => void;
   close(): Promise<void>;
 }
 
@@ -95,7 +100,8 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
   });
   const gate = peerGate(http, options);
   const port = await listen(gate.server, options);
-  return { port, connections: gate.connections, close: () => close(gate) };
+  const { connections, useTls } = gate;
+  return { port, connections, useTls, close: () => close(gate) };
 }
 
 function receiveOperations(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {

@@ -1,4 +1,4 @@
-/** Settings: where a node listens, who its cluster is, and what proves it. */
+/** Settings: where a node listens, and who its cluster is. */
 import { integer, list, optionalText, text, toggle, type Others } from '../kinds.ts';
 
 /** Client port of a node that is told neither its port nor its URL. */
@@ -25,8 +25,10 @@ export const addressEntries = {
     isPerNode: true,
     placeholder: 'URL',
     bounds: 'one of --cluster',
-    default: ({ port }) => `http://localhost:${port}`,
+    default: ({ port, tlsCert }) => `${tlsCert === undefined ? 'http' : 'https'}://localhost:${port}`,
     defaultWords: 'http://localhost:PORT',
+    check: (self, { tlsCert }) =>
+      tlsCert === undefined && isHttps(self) ? 'an https URL needs --tls-cert, --tls-key and --tls-ca' : undefined,
   }),
   cluster: list({
     why: 'URLs of all nodes, this one included, the same list on each node',
@@ -82,28 +84,18 @@ export const addressEntries = {
     default: 0,
     check: replicaPortProblem,
   }),
-  clusterSecret: text({
-    why: 'Proves to peers that this node belongs to the cluster; give it by environment, flags show in process lists',
-    choose: 'A long random text, the same on each node; kvorum up makes one',
-    neededBy: 'both',
-    isCommon: true,
-    isSecret: true,
-    placeholder: 'TEXT',
-    default: '',
-  }),
-  insecure: toggle({
-    why: 'Listen beyond loopback without a cluster secret, so that any machine that reaches the node can act as its peer',
-    choose: 'Off; on only where every machine that reaches the node is trusted',
-    neededBy: 'node',
-    default: false,
-  }),
 };
 
 /** A node that is told only its URL listens on that URL's port. */
 function portOf(url: string | undefined): number | undefined {
   if (url === undefined || !URL.canParse(url)) return undefined;
   const { port } = new URL(url);
-  return port === '' ? 80 : Number(port);
+  const usual = isHttps(url) ? 443 : 80;
+  return port === '' ? usual : Number(port);
+}
+
+function isHttps(url: string): boolean {
+  return URL.canParse(url) && new URL(url).protocol === 'https:';
 }
 
 function replicaPortProblem(first: number, { workers, port }: Others): string | undefined {

@@ -18,6 +18,7 @@ import {
 import type { PeerProtocol } from '../../../src/domain/modes.ts';
 import { Link } from '../../../workers/peers/link.ts';
 import { connectToPeer, type PeerConnection } from '../../../workers/peers/peer-connection.ts';
+import { PeerTransport } from '../../../workers/peers/peer-transport.ts';
 import type { PeerIdentity } from '../../../workers/peers/probe.ts';
 import type { FrameSize } from '../../../workers/peers/question.ts';
 import { gateFor } from '../../support/peer.ts';
@@ -140,6 +141,7 @@ function connectTo(node: TestNode, protocol: PeerProtocol, losses: Connected['lo
   return connectToPeer({
     identity,
     self,
+    transport: new PeerTransport(undefined),
     sender: { newest: 0, start: 1, see: () => {} },
     workerIndex: 5,
     connectionsMax: 4,
