@@ -158,12 +158,20 @@ export class Node implements NodeView {
       durationMsMax: settings.profileMsMax,
       waits: this.#waitPoints(),
     });
-    const peers = topology.nodes.map(({ url }) => url).filter((url) => url !== this.#self.url);
-    this.#console = new Console({ node: this, peers, askPeer });
+    this.#console = this.#newConsole(security.tls?.ca);
     this.#ranges = new RangeDispatcher(pool, settings.rangesMax);
     this.#range = new RangeHandler(this.#ranges, settings);
     const parts = { dispatcher: this.#dispatcher, range: this.#range, profiler: this.#profiler };
     this.#operating = new Operating({ pool, settings, topology, limits, ...parts });
+  }
+
+  #newConsole(ca: string | undefined): Console {
+    const peers = this.#topology.nodes.map(({ url }) => url).filter((url) => url !== this.#self.url);
+    return new Console({
+      node: this,
+      peers,
+      askPeer: (url, path, authorization) => askPeer(url, path, { authorization, ca }),
+    });
   }
 
   #answer(exchange: EntityExchange, outcome: Outcome): void {
@@ -335,8 +343,8 @@ export class Node implements NodeView {
     ];
   }
 
-  console(query: string): Promise<string> {
-    return this.#console.answer(query);
+  console(query: string, authorization: string): Promise<string> {
+    return this.#console.answer(query, authorization);
   }
 
   #waitPoints(): WaitPoints {

@@ -12,6 +12,7 @@ import { KvorumError, messageOf } from '../diagnostics/errors.ts';
 import { parseJson, textFieldOf } from '../formats/foreign-json.ts';
 import { settingsTable } from '../settings/settings.ts';
 import { finder, type Environment, type Flags } from '../settings/sources.ts';
+import { requestFields } from './access.ts';
 import { agentOf, clientTimeoutMs, nodeUrl, reportUnreachable, unreachable, type Unreachable } from './client.ts';
 import type { Option } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
@@ -59,7 +60,7 @@ export async function openAdminClient(flags: Flags, environment: Environment, se
   let topology: string | undefined;
   return {
     url,
-    request: (request) => send(request),
+    request: (request) => send(request, requestFields()),
     prove: async (request) => {
       topology ??= await topologyOf(send);
       // Asked without its body first: only the node's challenge is wanted.

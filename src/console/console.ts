@@ -19,7 +19,7 @@ export interface ConsoleOptions {
   /** URLs of the other nodes: nobody else is asked. */
   readonly peers: readonly string[];
   /** Asks a node; resolves to the body, rejects with why there is none. */
-  readonly askPeer: (url: string, path: string) => Promise<string>;
+  readonly askPeer: (url: string, path: string, authorization: string) => Promise<string>;
 }
 
 export class Console {
@@ -48,16 +48,16 @@ export class Console {
 
   /**
    * The JSON for a query: `node` names a peer to ask instead, `after` when the newest sample ended that the asker has, as it
-   * was told. What a peer does not answer is an `error` in words.
+   * was told. A peer is asked as whoever asks here. What it does not answer is an `error` in words.
    */
-  async answer(query: string): Promise<string> {
+  async answer(query: string, authorization: string): Promise<string> {
     const parameters = new URLSearchParams(query);
     const node = parameters.get('node');
     const after = Number(parameters.get('after') ?? 0) || 0;
     if (node === null) return this.#own(after);
     if (!this.#options.peers.includes(node)) return failure('The cluster has no such node');
     try {
-      return await this.#options.askPeer(node, `${consolePath}?after=${after}`);
+      return await this.#options.askPeer(node, `${consolePath}?after=${after}`, authorization);
     } catch (error) {
       return failure(messageOf(error));
     }

@@ -28,12 +28,12 @@ export interface NodeView {
   status(): Promise<Record<string, unknown>>;
   metrics(): Promise<readonly MetricFamily[]>;
   /** What the page asks for, as JSON (`src/console/console.ts`). */
-  console(query: string): Promise<string>;
+  console(query: string, authorization: string): Promise<string>;
 }
 
 const pageFields = 'x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\ncache-control: no-cache\r\n';
 
-type Answer = (node: NodeView, query: string) => Response | Promise<Response>;
+type Answer = (node: NodeView, query: string, authorization: string) => Response | Promise<Response>;
 
 /** The admin paths; all take GET and HEAD. */
 export const adminRoutes: Readonly<Record<string, Answer>> = {
@@ -55,7 +55,8 @@ export const adminRoutes: Readonly<Record<string, Answer>> = {
       fields: `content-type: text/html; charset=utf-8\r\ncontent-security-policy: ${policy}\r\n${pageFields}`,
     };
   },
-  [consolePath]: async (node, query) => text(await node.console(query), 'application/json'),
+  [consolePath]: async (node, query, authorization) =>
+    text(await node.console(query, authorization), 'application/json'),
   '/metrics': async (node) => text(renderMetrics(await node.metrics()), 'text/plain; version=0.0.4; charset=utf-8'),
 };
 

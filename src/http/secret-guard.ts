@@ -1,6 +1,7 @@
 /**
  * Who may do what changes or shows a node as a whole: those who prove the cluster secret, for each request anew, over a nonce of
- * this node's, the method and the target (src/domain/profile-proof.ts).
+ * this node's, the method and the target (src/domain/profile-proof.ts). On a node with client tokens one with the scope `admin`
+ * does as well (token-guard.ts).
  */
 import { isProfileProof, profileChallenge, provenNonce } from '../domain/profile-proof.ts';
 import type { RequestHead } from './head.ts';

@@ -247,7 +247,7 @@ export class ClientServer {
     const answer = Object.hasOwn(adminRoutes, path) ? adminRoutes[path] : undefined;
     if (answer === undefined) return reply.send(problemResponse('unknown-path', 'No such path'));
     if (!adminMethods.includes(head.method)) return reply.send(otherMethod(adminMethods, head.method));
-    Promise.resolve(answer(this.#options.node, query)).then(
+    Promise.resolve(answer(this.#options.node, query, head.authorization)).then(
       (response) => reply.send(response),
       () => reply.send(problemResponse('failed', 'The node could not answer')),
     );

@@ -11,7 +11,9 @@ interface Told {
   readonly error?: string;
 }
 
-function consoleOf(askPeer: (url: string, path: string) => Promise<string> = () => Promise.reject(new Error('down'))) {
+type AskPeer = (url: string, path: string, authorization: string) => Promise<string>;
+
+function consoleOf(askPeer: AskPeer = () => Promise.reject(new Error('down'))) {
   let readings = 0;
   const told = new Console({
     node: {
@@ -21,7 +23,7 @@ function consoleOf(askPeer: (url: string, path: string) => Promise<string> = () 
     peers: ['http://n2'],
     askPeer,
   });
-  const ask = async (query: string): Promise<Told> => JSON.parse(await told.answer(query)) as Told;
+  const ask = async (query: string): Promise<Told> => JSON.parse(await told.answer(query, 'Bearer token')) as Told;
   return { told, ask };
 }
 
@@ -47,13 +49,13 @@ test('a node keeps the newest samples, as many as the page shows, and tells thos
 
 test('a peer is asked for its own, and nobody but a peer', async () => {
   const asked: string[] = [];
-  const { ask } = consoleOf((url, path) => {
-    asked.push(`${url}${path}`);
+  const { ask } = consoleOf((url, path, authorization) => {
+    asked.push(`${url}${path} as ${authorization}`);
     return Promise.resolve('{"status":{"state":"draining"}}');
   });
   assert.deepEqual((await ask('node=http%3A%2F%2Fn2&after=5')).status, { state: 'draining' });
   assert.deepEqual(await ask('node=http%3A%2F%2Fattacker.example'), { error: 'The cluster has no such node' });
-  assert.deepEqual(asked, ['http://n2/v0/console?after=5']);
+  assert.deepEqual(asked, ['http://n2/v0/console?after=5 as Bearer token']);
 });
 
 test('why a peer does not answer is told, not thrown', async () => {

@@ -1,12 +1,17 @@
 /** The page at `/` in a browser, while its cluster lives, loses nodes and gets them back. */
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { sharedSite, skipWithoutChromium } from '../support/browser.ts';
-import { ask } from '../support/client.ts';
-import { startCluster } from '../support/cluster.ts';
+import { formatGrant, grantFor } from '../../src/domain/tokens.ts';
+import { certificates as testCertificates, writeCertificates } from '../support/certificates.ts';
+import { ask, trustAuthority } from '../support/client.ts';
+import { prepareCluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { assertDrawn, assertFits, assertReadable } from '../support/report-page.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const options = { skip: skipWithoutChromium };
 const open = sharedSite();
@@ -102,3 +107,27 @@ test(
     await says(page, '.answer .command code', /^kvorum inspect 'a key' --url http/);
   },
 );
+
+test('a node with tokens has the page ask for one, and its peers through it as whoever has it', options, async (t) => {
+  const tokensFile = join(temporaryDirectory(t), 'tokens');
+  const token = 'token-of-a-reader';
+  writeFileSync(tokensFile, formatGrant(grantFor(token, 'read', 'reader')));
+  const certificates = writeCertificates(temporaryDirectory(t), testCertificates());
+  trustAuthority(readFileSync(certificates.ca, 'utf8'));
+  const guarded = await prepareCluster(t, { nodes: 2, tls: certificates, flags: ['--tokens-file', tokensFile] });
+  await Promise.all(guarded.nodes.map((node) => node.start()));
+  const { page, complaints } = await open(`${guarded.node(0).url}/`, { ignoreHTTPSErrors: true });
+  await says(page, '.token', /^This node asks for a token\./);
+  await page.fill('#token', 'token-of-nobody');
+  await page.click('.token button');
+  await says(page, '.token', /^This node does not take the token\./);
+  assert.equal(await page.locator('#token').inputValue(), '');
+  await page.fill('#token', token);
+  await page.click('.token button');
+  await says(page, '.verdict', /^All 2 nodes ready$/);
+  assert.equal(await page.locator('.token').isVisible(), false);
+  assert.deepEqual(
+    complaints.filter((one) => !one.includes('401')),
+    [],
+  );
+});

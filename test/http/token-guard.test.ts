@@ -23,6 +23,7 @@ for (const [method, path, scope] of [
   ['GET', '/v0/inspect', 'read'],
   ['GET', '/v0/profile', 'admin'],
   ['POST', '/v0/profile/start', 'admin'],
+  ['GET', '/v0/backup', 'admin'],
   ['POST', '/v0/inspect', 'admin'],
   ['POST', '/v0/restore', 'admin'],
   ['GET', '/v0/profiles', 'read'],

@@ -12,6 +12,7 @@ import { NodesView, shortUrl } from './nodes.ts';
 import './page.css';
 import { RepairsView } from './repairs.ts';
 import { themeButton } from './theme.ts';
+import { TokenView } from './token.ts';
 import { WaitsView } from './waits.ts';
 
 /** A node that has told nothing for so long does not hold up the others' lines. */
@@ -34,12 +35,14 @@ const clocks = new ClocksView();
 const repairs = new RepairsView();
 const key = new KeyView();
 const events = new EventsView();
+const token = new TokenView();
 
 const chosen = make('div', { className: 'choice' }, make('label', { htmlFor: 'shown' }, 'Charts and waits of'), choice);
 choice.addEventListener('change', draw);
 document.body.append(
   make('header', {}, make('h1', {}, 'Kvorum'), verdict, facts, themeButton()),
   alarm,
+  token.element,
   make(
     'main',
     {},
