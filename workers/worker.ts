@@ -34,6 +34,8 @@ import { PeerRefusals } from './peers/peer-refusals.ts';
 import { StandingDesk } from './recovery/standing-desk.ts';
 import { impostorProblem } from './peers/introduction.ts';
 import { HintDesk } from './repair/hint-desk.ts';
+import type { RepairDesk } from './repair/repair-desk.ts';
+import { createRepair } from './node-repair.ts';
 import { RangeDesk } from './ranges/desk.ts';
 import type { RangeScans } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
@@ -43,8 +45,8 @@ import { createRanges, createSnapshots } from './node-ranges.ts';
 import { ThreadReport } from './report.ts';
 import { log, type Send, type WorkerShell } from './shell.ts';
 import type { Replayed } from './store/writer-protocol.ts';
-import { Siblings } from './ground/siblings.ts';
-import { Store } from './store/store.ts';
+import { Siblings, type AnswerSibling } from './ground/siblings.ts';
+import { Store, type StoreEvents } from './store/store.ts';
 import { systemTime } from './ground/time.ts';
 import { Turn } from '../src/domain/turn.ts';
 import { WaitsSwitch } from './waits.ts';
@@ -63,6 +65,7 @@ export interface Worker {
 
 interface Running {
   readonly settings: WorkerSettings;
+  readonly index: number;
   readonly coordinator: Coordinator;
   readonly inspector: Inspector;
   readonly stamps: Stamps;
@@ -77,6 +80,7 @@ interface Running {
   readonly refusals: PeerRefusals;
   readonly standing: StandingDesk;
   readonly hints: HintDesk;
+  readonly repair: RepairDesk;
   readonly versions: SeenVersions;
   /** It does what one worker of a node does for all: measures the peers' clocks, asks them for hints. */
   readonly isFirst: boolean;
@@ -115,7 +119,13 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const send: Send = (message, transfer = []) => control.postMessage(message, transfer);
   const report = new ThreadReport(shell.threadId);
   const onFatal = (error: unknown): void => endWith(error, shell, send);
-  const store = await openStore(shell, send, report, onFatal);
+  const onCorrupt = (key: Buffer): void => {
+    report.corruptRecords++;
+    log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
+    noteDamaged(key);
+  };
+  let noteDamaged = (_key: Buffer): void => {};
+  const store = await openStore(shell, send, { onCorrupt, onFatal });
   const versions = createVersions(settings, store, send);
   const turn = settings.mode === 'batched' ? new Turn(() => runTurn(), setImmediate) : undefined;
   const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
@@ -125,12 +135,15 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const telling = { onRefused, onBehind, onFatal };
   const replica = new LocalReplica({ store, versions, standing: standing.standing, turn, ...telling });
   const snapshots = createSnapshots(store, settings);
-  const siblings = new Siblings({ operations: executeForSibling(replica), range: snapshots.answer }, (worker) =>
-    snapshots.forget(worker),
-  );
+  const answerRepair: AnswerSibling = (...asked) => repair.desk.answer(...asked);
+  const answers = { operations: executeForSibling(replica), range: snapshots.answer, repair: answerRepair };
+  const siblings = new Siblings(answers, (worker) => snapshots.forget(worker));
   const sender = frameSender(versions, settings.start);
   const onPeerLost = (node: number): void => coordinator.peerLost(node);
-  const onPeerUp = (node: number): void => hints.peerUp(node);
+  const onPeerUp = (node: number): void => {
+    hints.peerUp(node);
+    repair.peerUp(node);
+  };
   const peers = createPeers(shell, { send, refusals, sender, standing, onLost: onPeerLost, onUp: onPeerUp });
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
@@ -148,21 +161,19 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const asked = forPeers(replica, siblings, shell);
   const tell = (level: LogLevel, message: string, fields: Record<string, unknown>): void =>
     log(send, level, message, fields);
-  const hints = new HintDesk({ settings, index: shell.index, peers, own: replica, all: asked, log: tell });
-  const listener = await listen(shell, { asked, refusals, sender, ranges, versions, standing, hints, peers });
+  const { index } = shell;
+  const hints = new HintDesk({ settings, index, peers, own: replica, all: asked, log: tell });
+  const repair = createRepair(shell, { store, siblings, standing, peers, ranges, own: replica, all: asked });
+  noteDamaged = (key) => repair.noteDamaged(key);
+  const desks = { ranges, standing, hints, repair };
+  const listener = await listen(shell, { asked, refusals, sender, versions, peers, ...desks });
   const sequential = settings.mode === 'sync';
   const stamps = new Stamps(send);
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
+  const asking = { topology, replica, peers, sequential, turn, versions, timeoutMs, readRepair };
   const coordinator = new Coordinator({
-    topology,
-    replica,
-    peers,
-    sequential,
-    turn,
-    versions,
+    ...asking,
     time: systemTime,
-    timeoutMs,
-    readRepair,
     stampAbove: (above, give) => stamps.above(above, give),
     pause: steps.pause,
     onMissed: (write, nodes, isHere) => hints.missed(write, nodes, isHere),
@@ -172,22 +183,25 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
   standing.watch(() => store.measures.log.bytes);
-  const isFirst = shell.index === 0;
+  const isFirst = index === 0;
   if (isFirst) {
     const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
     standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
   }
-  const served = { settings, coordinator, inspector, stamps, peers, listener, store, ranges, desk };
-  return { ...served, siblings, report, waits, refusals, standing, hints, versions, isFirst, send };
+  const served = { settings, index, coordinator, inspector, stamps, peers, listener, store, desk };
+  return { ...served, ...desks, siblings, report, waits, refusals, versions, isFirst, send };
 }
 
-interface ListenerParts extends Pick<Running, 'refusals' | 'ranges' | 'versions' | 'standing' | 'hints' | 'peers'> {
+interface ListenerParts extends Pick<
+  Running,
+  'refusals' | 'ranges' | 'versions' | 'standing' | 'hints' | 'repair' | 'peers'
+> {
   readonly asked: Replica;
   readonly sender: FrameSender;
 }
 
 /** Opens the replica port. */
-function listen({ settings, index }: WorkerShell, { asked, standing, hints, peers, ...parts }: ListenerParts) {
+function listen({ settings, index }: WorkerShell, { asked, standing, hints, repair, peers, ...parts }: ListenerParts) {
   const { host, replicaPort, frameBytesMax, keyBytesMax, valueBytesMax } = settings;
   return listenForPeers({
     ...parts,
@@ -201,6 +215,7 @@ function listen({ settings, index }: WorkerShell, { asked, standing, hints, peer
     standing: standing.standing,
     onIntroduction: async (claim) => (await impostorProblem(claim)) ?? standing.main.visited(claim),
     wallMicros,
+    onDigests: (question) => repair.answer(question),
     onHello: (url, startNumber) => peerAt(peers, url)?.greet(startNumber) ?? Promise.resolve(undefined),
     onHintsWanted: (url) => hints.wanted(url),
     onHintsGiven: (body) => hints.given(body),
@@ -224,6 +239,8 @@ function takeCommands(port: MessagePort, running: Running): void {
     else if (command.kind === 'measure-clocks') void measureClocks(running, command.id, command.newest);
     else if (command.kind === 'stop') void stop(running);
     else if (command.kind === 'inspect') void inspect(running, command);
+    else if (command.kind === 'repair') running.repair.begin();
+    else if (command.kind === 'digest') void digest(running, command.id);
     else if (command.kind === 'sibling') running.siblings.connect(command.worker, command.port);
     else if (command.kind === 'peer-silent') peerAt(running.peers, command.url)?.doubt();
     else if (command.kind === 'stamp') running.stamps.take(command.id, command.version);
@@ -264,6 +281,11 @@ async function inspect({ inspector, send }: Running, { id, key, quorum, repair }
   send({ kind: 'inspected', id, inspection: await inspector.inspect({ key: Buffer.from(key), quorum, repair }) });
 }
 
+/** The first worker digests what all of them hold. */
+async function digest({ repair, index, send }: Running, id: number): Promise<void> {
+  send({ kind: 'digest', id, contents: index === 0 ? await repair.contents() : undefined });
+}
+
 function sendReport({ report, send, ...measured }: Running, id: number): void {
   send({ kind: 'report', id, report: report.make(measured) });
 }
@@ -279,6 +301,7 @@ async function startWaits({ waits, send }: Running, options: WaitOptions, module
 
 async function stop({
   hints,
+  repair,
   standing,
   listener,
   peers,
@@ -289,6 +312,7 @@ async function stop({
   report,
   send,
 }: Running): Promise<void> {
+  repair.close();
   await hints.stop();
   standing.close();
   coordinator.close();
@@ -320,24 +344,15 @@ function sendFatal(send: Send, error: unknown): void {
   send({ kind: 'fatal', message: messageOf(error) });
 }
 
-async function openStore(
-  { settings, index, isFirst }: WorkerShell,
-  send: Send,
-  report: ThreadReport,
-  onFatal: (error: unknown) => void,
-): Promise<Store> {
+async function openStore({ settings, index, isFirst }: WorkerShell, send: Send, events: StoreEvents): Promise<Store> {
   const { dataDirectory: directory, durability, storeBytesMax, workers } = settings;
   const { logSegmentBytes, memtableBytesMax } = settings;
   const sizes = { storeBytesMax, logSegmentBytes, memtableBytesMax };
   const replay = isFirst ? 'all' : 'own';
-  const onCorrupt = (key: Buffer): void => {
-    report.corruptRecords++;
-    log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
-  };
   const { verifyBytesPerSecondMax } = settings;
   const kept = { placement: placementOf(settings), verifyBytesPerSecondMax };
   const options = { directory, durability, owner: index, workers, replay, ...sizes, ...kept } as const;
-  const store = await Store.open(options, { onCorrupt, onFatal });
+  const store = await Store.open(options, events);
   logReplay(send, store.replayed);
   return store;
 }

@@ -19,6 +19,8 @@ export interface Answer {
   readonly kind: 'answered';
   readonly status: number;
   readonly body: AsyncIterable<Uint8Array>;
+  /** The field by which a node asks for a proof; empty where it does not. */
+  readonly challenge: string;
 }
 
 export interface Unreachable {
@@ -27,9 +29,11 @@ export interface Unreachable {
 }
 
 export interface NodeRequest {
-  readonly method: 'GET';
+  readonly method: 'GET' | 'POST';
   /** Path and query. */
   readonly path: string;
+  /** A proof of the cluster secret. */
+  readonly authorization?: string;
 }
 
 /** One node to talk to. */
@@ -183,11 +187,16 @@ function unreachable(error: unknown): Unreachable {
   return { kind: 'unreachable', reason: reasonOf(error) };
 }
 
-async function send(agent: Agent, url: string, { method, path }: NodeRequest): Promise<Answer | Unreachable> {
-  const options: Dispatcher.RequestOptions = { origin: url, path, method, headers: { accept: '*/*' } };
+async function send(
+  agent: Agent,
+  url: string,
+  { method, path, authorization }: NodeRequest,
+): Promise<Answer | Unreachable> {
+  const headers = { accept: '*/*', ...(authorization === undefined ? {} : { authorization }) };
+  const options: Dispatcher.RequestOptions = { origin: url, path, method, headers };
   try {
-    const { statusCode, body } = await agent.request(options);
-    return { kind: 'answered', status: statusCode, body };
+    const { statusCode, body, headers: fields } = await agent.request(options);
+    return { kind: 'answered', status: statusCode, body, challenge: String(fields['www-authenticate'] ?? '') };
   } catch (error) {
     return unreachable(error);
   }

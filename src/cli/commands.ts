@@ -7,6 +7,7 @@ import { configCommand } from './config-command.ts';
 import { helpCommand } from './help.ts';
 import { profileCommand } from '../../profiling/cli/profile.ts';
 import { inspectCommand } from './inspect.ts';
+import { digestCommand, repairCommand } from './repair.ts';
 import { recoverCommand } from './recover.ts';
 import { delCommand, getCommand, putCommand } from './record-commands.ts';
 import { scanCommand } from './scan.ts';
@@ -24,6 +25,8 @@ const ownCommands: readonly Command[] = [
   statusCommand,
   inspectCommand,
   recoverCommand,
+  repairCommand,
+  digestCommand,
   benchCommand,
   compareCommand,
   profileCommand,

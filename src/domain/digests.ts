@@ -64,7 +64,7 @@ const SIGN_BIT = 0x80000000 | 0;
  * Puts the record at `offset`, or the head of a large one, into a bucket's sum; takes it out if `sign` is -1. `record` may be any
  * bytes that hold a record's header.
  */
-export function count(
+export function countRecord(
   digests: Digests,
   bucket: number,
   key: Readonly<KeyHashes>,
@@ -73,7 +73,8 @@ export function count(
   sign: 1 | -1,
 ): void {
   const low = wordAt(record, offset + VERSION_OFFSET);
-  const high = wordAt(record, offset + VERSION_OFFSET + 4) ^ (record[offset + KIND_OFFSET] === TOMBSTONE ? SIGN_BIT : 0);
+  const high =
+    wordAt(record, offset + VERSION_OFFSET + 4) ^ (record[offset + KIND_OFFSET] === TOMBSTONE ? SIGN_BIT : 0);
   const node = wordAt(record, offset + NODE_OFFSET);
   const [one, other] = [2 * bucket, 2 * bucket + 1];
   // A typed array's elements wrap around by themselves.

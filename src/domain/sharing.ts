@@ -25,7 +25,8 @@ export class Sharing {
     const { nodeIds, replicationFactor } = placement;
     this.#placement = placement;
     this.isOne = nodeIds.length <= replicationFactor;
-    this.groups = nodeIds.length === 1 ? 0 : this.isOne ? 1 : nodeIds.length;
+    const groupsOfMany = this.isOne ? 1 : nodeIds.length;
+    this.groups = nodeIds.length === 1 ? 0 : groupsOfMany;
     this.#weights = new Uint32Array(nodeIds.length);
     this.#isTaken = new Uint8Array(nodeIds.length);
   }

@@ -7,23 +7,16 @@
  */
 import { Buffer } from 'node:buffer';
 import { messageOf } from '../diagnostics/errors.ts';
-import { isProfileProof, profileChallenge, provenNonce } from '../domain/profile-proof.ts';
 import { intervals, recordingKinds, type ProfilerState, type RecordingKind } from '../waits/recording.ts';
-import type { RequestHead } from './head.ts';
-import { Nonces } from './nonces.ts';
-import { retryAfter } from './outcome.ts';
 import type { Request } from './request.ts';
 import { otherMethod } from './methods.ts';
-import { problemFields, problemResponse } from './problem.ts';
+import { problemResponse } from './problem.ts';
 import { isProblem, splitQuery, type QueryProblem } from './query-parts.ts';
 import type { BodySink, Reply, Response } from './reply.ts';
+import { SecretGuard, type GuardOptions } from './secret-guard.ts';
 
 /** What the client port may know of the profiler. */
-export interface ProfilerView {
-  /** Empty if the node has none. */
-  readonly clusterSecret: string;
-  /** Digest of the cluster's URLs. */
-  readonly topology: string;
+export interface ProfilerView extends GuardOptions {
   state(): ProfilerState;
   start(kind: RecordingKind, interval: number | undefined): Promise<boolean>;
   stop(): Promise<string[] | undefined>;
@@ -40,45 +33,23 @@ const jsonFields = 'content-type: application/json\r\n';
 
 export class ProfileHandler {
   readonly #profiler: ProfilerView;
-  readonly #nonces = new Nonces();
+  readonly #guard: SecretGuard;
 
   constructor(profiler: ProfilerView) {
     this.#profiler = profiler;
+    this.#guard = new SecretGuard(profiler);
   }
 
   /** Handles a request whose path is one of `profilePaths`. */
   handle({ head, reply }: Request, path: string, query: string): void {
     const methods = path === STATE ? ['GET', 'HEAD'] : ['POST'];
     if (!methods.includes(head.method)) return reply.send(otherMethod(methods, head.method));
-    const refusal = this.#refusal(head, performance.now());
+    const refusal = this.#guard.refusal(head, performance.now());
     if (refusal !== undefined) return reply.send(refusal);
     if (path === STATE) return reply.send(json(this.#profiler.state()));
     const done = path === START ? this.#start(reply, query) : this.#stop(reply);
     done.catch((error: unknown) => reply.send(problemResponse('failed', `The profiler failed: ${messageOf(error)}`)));
     return undefined;
-  }
-
-  /** Why this request may not profile, or undefined. */
-  #refusal({ authorization, method, target }: RequestHead, now: number): Response | undefined {
-    const { clusterSecret, topology } = this.#profiler;
-    if (clusterSecret === '') {
-      return problemResponse('forbidden', 'This node has no cluster secret, so nobody can prove it; give it one');
-    }
-    if (authorization === '') return this.#challenge('The proof of the cluster secret is missing', now);
-    const nonce = provenNonce(authorization);
-    if (nonce === undefined || !this.#nonces.isGood(nonce, now)) {
-      return this.#challenge('The proof is for none of the nonces that may be used, each once', now);
-    }
-    if (!isProfileProof(authorization, clusterSecret, { topology, method, target })) {
-      return problemResponse('forbidden', 'The cluster secret does not match');
-    }
-    if (this.#nonces.use(nonce, now)) return undefined;
-    return problemResponse('overloaded', 'Too many proofs came at once', retryAfter);
-  }
-
-  #challenge(detail: string, now: number): Response {
-    const field = `www-authenticate: ${profileChallenge(this.#nonces.give(now))}\r\n`;
-    return { ...problemResponse('unauthorized', detail), fields: `${problemFields}${field}` };
   }
 
   async #start(reply: Reply, query: string): Promise<void> {

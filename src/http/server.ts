@@ -22,6 +22,7 @@ import type { InspectHandler } from './inspect.ts';
 import { otherMethod } from './methods.ts';
 import { problemResponse } from './problem.ts';
 import { profilePaths, type ProfileHandler } from './profile.ts';
+import { repairPaths, type RepairHandler } from './repair.ts';
 import type { RangeHandler } from './range.ts';
 
 export interface ClientServerOptions {
@@ -41,6 +42,7 @@ export interface ClientServerOptions {
   /** A connection was taken; at most `backlog` of them have waited in the kernel at any time. */
   readonly onAccepted: (backlog: number) => void;
   readonly profile: ProfileHandler;
+  readonly repair: RepairHandler;
 }
 
 const ENTITY_PATH = '/v0/entity';
@@ -181,6 +183,7 @@ export class ClientServer {
     else if (path === RANGE_PATH) this.#options.range.handle(request, query);
     else if (path === INSPECT_PATH) this.#options.inspect.handle(request, query);
     else if (profilePaths.includes(path)) this.#options.profile.handle(request, path, query);
+    else if (repairPaths.includes(path)) this.#options.repair.handle(request, path);
     else this.#routeAdmin(request, path, query);
     return undefined;
   }

@@ -1,6 +1,6 @@
 /** Digests computed from all that a store shows, to be held against those that it keeps. */
 import assert from 'node:assert/strict';
-import { bucketOf, count, KeyHashes, newDigests, type Digests } from '../../src/domain/digests.ts';
+import { bucketOf, countRecord, KeyHashes, newDigests, type Digests } from '../../src/domain/digests.ts';
 import { Sharing, type Placement } from '../../src/domain/sharing.ts';
 import type { Store } from '../../workers/store/store.ts';
 
@@ -33,7 +33,7 @@ export function computedDigests(store: Store, placement: Placement, group: numbe
       const { key: bytes, keyStart, keyEnd, bytes: record, offset } = range.entry;
       key.take(bytes, keyStart, keyEnd);
       if (sharing.shares(key.first, group)) {
-        count(digests, bucketOf(key.first, store.digests.buckets), key, record, offset, 1);
+        countRecord(digests, bucketOf(key.first, store.digests.buckets), key, record, offset, 1);
       }
     }
   } finally {

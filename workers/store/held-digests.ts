@@ -7,8 +7,16 @@
  * a record, in steps. Nothing is paid for it while writes come.
  */
 import type { Buffer } from 'node:buffer';
-import { addDigests, bucketOf, count, KeyHashes, newDigests, type Buckets, type Digests } from '../../src/domain/digests.ts';
-import type { Placement } from '../../src/domain/sharing.ts';
+import {
+  addDigests,
+  bucketOf,
+  countRecord,
+  KeyHashes,
+  newDigests,
+  type Buckets,
+  type Digests,
+} from '../../src/domain/digests.ts';
+import type { Placement, Sharing } from '../../src/domain/sharing.ts';
 import { entryAt } from '../../src/formats/log.ts';
 import type { Database, ReadTransaction, StoreEnvironment } from './environment.ts';
 import type { LayerEntries } from './memtable.ts';
@@ -41,7 +49,7 @@ export class HeldDigests {
     this.#stored = new StoredDigests(options.environment, options.placement);
   }
 
-  get sharing() {
+  get sharing(): Sharing {
     return this.#stored.sharing;
   }
 
@@ -96,8 +104,8 @@ export class HeldDigests {
         if (number > 0 && seen.has(name)) continue;
         if (!isLast) seen.add(name);
         const old = records.get(image.subarray(keyStart, keyEnd), { transaction });
-        if (old !== undefined) count(total, bucket, key, old, 0, -1);
-        count(total, bucket, key, image, keyEnd, 1);
+        if (old !== undefined) countRecord(total, bucket, key, old, 0, -1);
+        countRecord(total, bucket, key, image, keyEnd, 1);
       }
     }
   }

@@ -183,7 +183,10 @@ export class Memtable {
 
   /** What all layers hold now, the newest first. */
   entries(): LayerEntries[] {
-    return this.#layers.filter((layer) => layer.size > 0).map((layer) => layer.entries()).reverse();
+    return this.#layers
+      .filter((layer) => layer.size > 0)
+      .map((layer) => layer.entries())
+      .reverse();
   }
 
   /** All layers that hold something, as of now. */

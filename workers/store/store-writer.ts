@@ -21,7 +21,7 @@ import {
   setIdOf,
   valueBytesOf,
 } from '../../src/formats/large-head.ts';
-import { readVersion } from '../../src/formats/record.ts';
+import { isIntact, readVersion } from '../../src/formats/record.ts';
 import type { Version } from '../../src/formats/record.ts';
 import type { Placement } from '../../src/domain/sharing.ts';
 import type { Database, StoreEnvironment } from './environment.ts';
@@ -161,6 +161,18 @@ export class StoreWriter {
       for (const [index, chunk] of chunks.entries()) {
         this.#chunks.putSync(chunkKey(setId, first + index), Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
       }
+    });
+  }
+
+  /** Removes what stands under a key if it is damaged, be it that the key is. */
+  dropDamaged(key: Buffer): void {
+    this.#environment.transact({ records: 1, bytes: this.digests.bytes }, () => {
+      const counting = this.digests.areKept ? this.digests.counting(this.#owner) : undefined;
+      const current = this.#get(key);
+      if (current === undefined || isLargeHead(current) || isIntact(current, 0, current.length, key)) return;
+      counting?.put(key, 0, key.length, current, undefined);
+      counting?.keep();
+      this.#records.removeSync(key);
     });
   }
 

@@ -348,9 +348,14 @@ export class Store {
     return isLogged ? replyCodes.applied : replyCodes.full;
   }
 
+  /** Removes what stands under a key in LMDB if it is damaged. */
+  async dropDamaged(key: Buffer): Promise<void> {
+    await this.#writer.dropDamaged(key);
+  }
+
   /** Has the digests built anew: a record that was damaged is replaced, and what it counted for is not known. */
-  rebuildDigests(): void {
-    void this.#writer.rebuildDigests();
+  async rebuildDigests(): Promise<void> {
+    await this.#writer.rebuildDigests();
   }
 
   /** The record that a write under a key has to win over, durable or not. */

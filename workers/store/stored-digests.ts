@@ -10,7 +10,7 @@
  * while it serves (`build`): what checkpoints put behind the key that has been reached is counted when the building gets there.
  */
 import { Buffer } from 'node:buffer';
-import { bucketCountOf, bucketOf, count, KeyHashes, newDigests, type Digests } from '../../src/domain/digests.ts';
+import { bucketCountOf, bucketOf, countRecord, KeyHashes, newDigests, type Digests } from '../../src/domain/digests.ts';
 import { Sharing, type Placement } from '../../src/domain/sharing.ts';
 import type { Database, ReadTransaction, StoreEnvironment } from './environment.ts';
 
@@ -80,7 +80,9 @@ export class StoredDigests {
   *build(owner: number): Generator<void, void> {
     for (let state = this.#state(); state?.upTo !== WHOLE; state = this.#state()) {
       const { upTo } = state;
-      this.#environment.transact({ records: this.sharing.groups + 1, bytes: this.bytes }, () => this.#buildOn(owner, upTo));
+      this.#environment.transact({ records: this.sharing.groups + 1, bytes: this.bytes }, () =>
+        this.#buildOn(owner, upTo),
+      );
       yield;
     }
   }
@@ -116,6 +118,7 @@ export class StoredDigests {
     const start = upTo.length === 0 ? upTo : Buffer.concat([upTo, Buffer.from([0])]);
     for (const { key, value } of this.#records.getRange({ start, limit: BUILD_RECORDS })) {
       last = Buffer.from(key);
+      // What is damaged counts by what can be read of it: by the same it is taken out when it is replaced.
       counting.put(last, 0, last.length, undefined, value);
       counted++;
     }
@@ -178,8 +181,8 @@ export class Counting {
     const groups = sharing.groupsOf(key.first, this.#groups);
     for (let at = 0; at < groups; at++) {
       const sums = this.#sums[this.#groups[at] as number] as Digests;
-      if (old !== undefined) count(sums, bucket, key, old, 0, -1);
-      if (record !== undefined) count(sums, bucket, key, record, offset, 1);
+      if (old !== undefined) countRecord(sums, bucket, key, old, 0, -1);
+      if (record !== undefined) countRecord(sums, bucket, key, record, offset, 1);
     }
   }
 

@@ -7,7 +7,7 @@
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import { chunkCount, chunkKey, isLargeHead, recordHeaderOf, setIdOf } from '../../src/formats/large-head.ts';
-import { isIntact } from '../../src/formats/record.ts';
+import { isIntact, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import type { BackgroundWork } from './background.ts';
 import type { Database, StoreEnvironment } from './environment.ts';
 
@@ -22,11 +22,14 @@ export interface VerificationOptions {
 /** One step: well under a millisecond of checksums. */
 const STEP_BYTES = 256 * 1024;
 const STEP_RECORDS = 500;
+/** By then the node serves, and there is somebody to tell. */
+const START_MS = 1000;
 
 /** Goes on for ever. */
 export function* verify(environment: StoreEnvironment, options: VerificationOptions): BackgroundWork {
   const { bytesPerSecondMax, passMsMin, now } = options;
   const pass = new Pass(environment, options.onDamaged);
+  yield START_MS;
   for (;;) {
     const begunAt = now();
     while (!pass.isOver) {
@@ -82,7 +85,7 @@ class Pass {
     for (const key of this.#large.splice(0)) {
       const head = this.#headOf(key);
       if (head === undefined) continue;
-      let sum = crc32(recordHeaderOf(head).subarray(4), crc32(key));
+      let sum = crc32(recordHeaderOf(head).subarray(4, RECORD_HEADER_BYTES), crc32(key));
       let isWhole = true;
       for (let number = 0; number < chunkCount(head) && isWhole; number++) {
         const chunk = this.#chunks.getBinary(chunkKey(setIdOf(head), number));

@@ -88,6 +88,8 @@ export type Job =
       readonly chunks: readonly Uint8Array[];
     }
   | { readonly kind: 'remove-set'; readonly id: number; readonly setId: Uint8Array }
+  /** Remove a damaged record that no replica has. */
+  | { readonly kind: 'drop-damaged'; readonly id: number; readonly key: Uint8Array }
   /** Have the digests built anew, when there is time: what a damaged record counted for is not known. */
   | { readonly kind: 'rebuild-digests'; readonly id: number }
   | { readonly kind: 'close'; readonly id: number };

@@ -239,6 +239,7 @@ class Jobs {
   #do(job: Job): JobEnd {
     if (job.kind === 'chunks') this.#writer.putChunks(Buffer.from(job.setId), job.first, job.chunks);
     if (job.kind === 'remove-set') this.#writer.removeSet(Buffer.from(job.setId));
+    if (job.kind === 'drop-damaged') this.#writer.dropDamaged(Buffer.from(job.key));
     if (job.kind === 'rebuild-digests') this.#rebuildDigests();
     return { id: job.id, kind: 'done', records: 0, seconds: 0 };
   }

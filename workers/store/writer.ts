@@ -124,6 +124,11 @@ export class Writer {
     return this.#ask({ kind: 'remove-set', setId });
   }
 
+  /** Removes a damaged record that no replica has. */
+  dropDamaged(key: Buffer): Promise<WriterEnd> {
+    return this.#ask({ kind: 'drop-damaged', key });
+  }
+
   /** Has the digests built anew; they cannot be compared meanwhile. */
   rebuildDigests(): Promise<WriterEnd> {
     return this.#ask({ kind: 'rebuild-digests' });

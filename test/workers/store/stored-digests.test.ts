@@ -9,7 +9,7 @@ import type { Placement } from '../../../src/domain/sharing.ts';
 import { Store } from '../../../workers/store/store.ts';
 import { computedDigests, keptDigests, placementOf } from '../../support/digests.ts';
 import { eventually } from '../../support/eventually.ts';
-import { fill, storeOptions, type StoredWrite } from '../../support/store.ts';
+import { fill, storeOptions } from '../../support/store.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const three = placementOf(3, 3);
@@ -62,13 +62,13 @@ test('after any writes, stops and crashes they are those of what the store holds
             directory = image;
             store = await open(directory, placement);
           } else {
-            await fill(store, one as StoredWrite[]);
+            await fill(store, one);
           }
           areKept(store, placement);
         }
         await store.close();
       }),
-      { numRuns: 8 },
+      { numRuns: 5 },
     );
   }
 });
@@ -99,7 +99,10 @@ test('sums that a former owner has put count on', async (t) => {
   await first.close();
   const options = storeOptions(directory, { placement: three, owner: 1, workers: 2 });
   const second = await Store.open(options, { onCorrupt: () => {}, onFatal: () => {} });
-  await fill(second, [{ key: 'a', value: '2', version: 2 }, { key: 'b', value: '1' }]);
+  await fill(second, [
+    { key: 'a', value: '2', version: 2 },
+    { key: 'b', value: '1' },
+  ]);
   await second.close();
   const last = await open(directory, three);
   areKept(last, three);
@@ -108,9 +111,12 @@ test('sums that a former owner has put count on', async (t) => {
 
 test('digests that are to be built again come back as they were', async (t) => {
   const store = await open(temporaryDirectory(t), three);
-  await fill(store, [{ key: 'a', value: '1' }, { key: 'b', value: undefined }]);
+  await fill(store, [
+    { key: 'a', value: '1' },
+    { key: 'b', value: undefined },
+  ]);
   const before = keptDigests(store, 0);
-  store.rebuildDigests();
+  await store.rebuildDigests();
   await eventually(() => areKept(store, three));
   assert.deepEqual(keptDigests(store, 0), before);
   await store.close();
