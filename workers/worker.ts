@@ -9,7 +9,6 @@
 import { Buffer } from 'node:buffer';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { KvorumError, messageOf } from '../src/diagnostics/errors.ts';
-import type { LogLevel } from '../src/diagnostics/log.ts';
 import { replyCodes } from '../src/formats/codes.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { Version } from '../src/formats/record.ts';
@@ -33,7 +32,7 @@ import type { PeerClient } from './peers/peer-client.ts';
 import { PeerRefusals } from './peers/peer-refusals.ts';
 import { StandingDesk } from './recovery/standing-desk.ts';
 import { impostorProblem } from './peers/introduction.ts';
-import { HintDesk } from './repair/hint-desk.ts';
+import type { HintDesk } from './repair/hint-desk.ts';
 import type { RepairDesk } from './repair/repair-desk.ts';
 import { createRepair } from './node-repair.ts';
 import { RangeDesk } from './ranges/desk.ts';
@@ -65,7 +64,6 @@ export interface Worker {
 
 interface Running {
   readonly settings: WorkerSettings;
-  readonly index: number;
   readonly coordinator: Coordinator;
   readonly inspector: Inspector;
   readonly stamps: Stamps;
@@ -140,30 +138,19 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const siblings = new Siblings(answers, (worker) => snapshots.forget(worker));
   const sender = frameSender(versions, settings.start);
   const onPeerLost = (node: number): void => coordinator.peerLost(node);
-  const onPeerUp = (node: number): void => {
-    hints.peerUp(node);
-    repair.peerUp(node);
-  };
+  const onPeerUp = (node: number): void => repairs.onPeerUp(node);
   const peers = createPeers(shell, { send, refusals, sender, standing, onLost: onPeerLost, onUp: onPeerUp });
   const runTurn = (): void => {
     for (const peer of peers) peer?.flush();
     replica.run();
   };
   const { topology, timeoutMs, readRepair } = settings;
-  const ranges = createRanges(shell, {
-    store,
-    siblings,
-    peers,
-    versions,
-    standing: standing.standing,
-    operationsSoFar: () => replica.batches,
-  });
+  const operationsSoFar = (): number => replica.batches;
+  const shown = { store, siblings, peers, versions, standing: standing.standing };
+  const ranges = createRanges(shell, { ...shown, operationsSoFar });
   const asked = forPeers(replica, siblings, shell);
-  const tell = (level: LogLevel, message: string, fields: Record<string, unknown>): void =>
-    log(send, level, message, fields);
-  const { index } = shell;
-  const hints = new HintDesk({ settings, index, peers, own: replica, all: asked, log: tell });
-  const repair = createRepair(shell, { store, siblings, standing, peers, ranges, own: replica, all: asked });
+  const repairs = createRepair(shell, { send, store, siblings, standing, peers, ranges, own: replica, all: asked });
+  const { hints, repair } = repairs;
   noteDamaged = (key) => repair.noteDamaged(key);
   const desks = { ranges, standing, hints, repair };
   const listener = await listen(shell, { asked, refusals, sender, versions, peers, ...desks });
@@ -183,12 +170,12 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
   standing.watch(() => store.measures.log.bytes);
-  const isFirst = index === 0;
+  const isFirst = shell.index === 0;
   if (isFirst) {
     const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
     standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
   }
-  const served = { settings, index, coordinator, inspector, stamps, peers, listener, store, desk };
+  const served = { settings, coordinator, inspector, stamps, peers, listener, store, desk };
   return { ...served, ...desks, siblings, report, waits, refusals, versions, isFirst, send };
 }
 
@@ -282,8 +269,8 @@ async function inspect({ inspector, send }: Running, { id, key, quorum, repair }
 }
 
 /** The first worker digests what all of them hold. */
-async function digest({ repair, index, send }: Running, id: number): Promise<void> {
-  send({ kind: 'digest', id, contents: index === 0 ? await repair.contents() : undefined });
+async function digest({ repair, isFirst, send }: Running, id: number): Promise<void> {
+  send({ kind: 'digest', id, contents: isFirst ? await repair.contents() : undefined });
 }
 
 function sendReport({ report, send, ...measured }: Running, id: number): void {

@@ -20,7 +20,7 @@ import type { Dispatch } from '../domain/modes.ts';
 import { digestMsMax, type NodeContents } from '../protocol/repair.ts';
 import type { FrameTask } from '../protocol/frame-task.ts';
 import {
-  isAnswer,
+  answersTo,
   isStandingMessage,
   type InspectedMessage,
   type PeerOffset,
@@ -234,14 +234,14 @@ export class WorkerPool {
   /** What each worker says of itself. */
   async report(): Promise<WorkerReport[]> {
     const id = ++this.#reports;
-    const messages = await this.#ask({ kind: 'report', id }, isAnswer('report', id), REPORT_MS_MAX);
+    const messages = await this.#ask({ kind: 'report', id }, answersTo('report', id), REPORT_MS_MAX);
     return messages.flatMap((message) => (message.kind === 'report' ? [message.report] : []));
   }
 
   /** What the node holds; undefined where that cannot be read now. */
   async digest(): Promise<NodeContents | undefined> {
     const id = ++this.#reports;
-    const messages = await this.#ask({ kind: 'digest', id }, isAnswer('digest', id), digestMsMax);
+    const messages = await this.#ask({ kind: 'digest', id }, answersTo('digest', id), digestMsMax);
     return messages.map((message) => (message.kind === 'digest' ? message.contents : undefined)).find(Boolean);
   }
 

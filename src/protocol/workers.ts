@@ -217,7 +217,7 @@ export type RangeCommand =
   | { readonly kind: 'range-cancel'; readonly id: number };
 
 /** Whether a message answers the question of a kind with this number. */
-export function isAnswer(kind: WorkerMessage['kind'], id: number): (message: WorkerMessage) => boolean {
+export function answersTo(kind: WorkerMessage['kind'], id: number): (message: WorkerMessage) => boolean {
   return (message) => message.kind === kind && 'id' in message && message.id === id;
 }
 
