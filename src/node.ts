@@ -202,16 +202,16 @@ export class Node implements NodeView {
     await this.#link.begin();
     this.#directory.markOpen();
     const begunAs = this.#standing.standing;
-    const { port, keepAliveMs, bodyBytesPerSecondMin, connectionsMax } = this.#settings;
+    const { port, keepAliveMs, bodyBytesPerSecondMin, connectionsMax, allowedHosts } = this.#settings;
     const host = bindAddress(this.#settings);
-    const { allowedHosts } = this.#settings;
     const hosts = new HostGuard({ bindHost: host, selfUrl: this.#self.url, allowedHosts });
     const handlers = { hosts, entity: this.#entity, range: this.#range, ...this.#operating.handlers };
-    const bounds = { keepAliveMs, bodyBytesPerSecondMin, connectionsMax };
     const options = {
       host,
       port,
-      ...bounds,
+      keepAliveMs,
+      bodyBytesPerSecondMin,
+      connectionsMax,
       node: this,
       arrivals: this.#arrivals,
       answerBytes: this.#answerBytes,

@@ -9,14 +9,16 @@ import type { EntityExchange } from './http/outcome.ts';
 import { ProfileHandler } from './http/profile.ts';
 import type { QueryLimits } from './http/query.ts';
 import type { RangeHandler } from './http/range.ts';
+import type { RepairHandler } from './http/repair.ts';
 import { Restores } from './http/restore.ts';
 import { SecretGuard } from './http/secret-guard.ts';
 import type { Profiler } from './profiler.ts';
+import { repairHandler } from './repair-link.ts';
 import type { NodeSettings } from './settings/settings.ts';
 
 export interface OperatingOptions {
   readonly pool: WorkerPool;
-  readonly settings: Pick<NodeSettings, 'workers' | 'timeoutMs' | 'clusterSecret' | 'keyBytesMax' | 'valueBytesMax'>;
+  readonly settings: NodeSettings;
   readonly topology: Topology;
   readonly limits: QueryLimits;
   readonly dispatcher: Dispatcher<EntityExchange>;
@@ -30,6 +32,7 @@ export class Operating {
     readonly inspect: InspectHandler;
     readonly backup: BackupHandler;
     readonly profile: ProfileHandler;
+    readonly repair: RepairHandler;
   };
 
   constructor({ pool, settings, topology, limits, dispatcher, range, profiler }: OperatingOptions) {
@@ -42,6 +45,7 @@ export class Operating {
     this.handlers = {
       inspect: new InspectHandler(this.inspections, { ...limits, nodes: topology.nodes }),
       backup: new BackupHandler({ guard, range, restores, limits: settings }),
+      repair: repairHandler(settings, guard, pool),
       profile: new ProfileHandler(profiler, guard),
     };
   }

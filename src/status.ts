@@ -12,6 +12,7 @@ import { version } from './diagnostics/version.ts';
 import { hintsSection } from './status/hints.ts';
 import { peersSection } from './status/peers.ts';
 import { quorumSection } from './status/quorum.ts';
+import { repairSection } from './status/repair.ts';
 
 export interface StatusInput {
   readonly topology: Topology;
@@ -50,6 +51,7 @@ export function nodeStatus(input: StatusInput): Record<string, unknown> {
     clock: clock.status,
     hints: hintsSection(reports),
     quorum: quorumSection(cluster, { own: standing.state, replicaCount: replicationFactor }),
+    repair: repairSection(reports),
     // With these numbers a reader finds each thread's account in the system (/proc/PID/task/TID).
     process: {
       pid: process.pid,

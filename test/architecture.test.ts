@@ -45,7 +45,7 @@ const rooms: Readonly<Record<string, string>> = {
   'workers/peers': `${shared}, src/tls, workers/ground`,
   'workers/ranges': `${shared}, workers/ground, workers/store, workers/peers`,
   'workers/replica': `${shared}, src/tls, workers/ground, workers/store, workers/peers, workers/ranges`,
-  'workers/repair': `${shared}, type src/settings, workers/store, workers/peers, workers/replica`,
+  'workers/repair': `${shared}, type src/settings, workers/ground, workers/store, workers/peers, workers/ranges, workers/replica`,
   'workers/recovery': `${shared}, type src/settings, workers/ground, workers/peers, workers/ranges, workers/replica`,
   'workers/coordinator': `${shared}, workers/ground, workers/peers, workers/replica`,
   workers:

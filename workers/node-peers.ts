@@ -1,4 +1,5 @@
 /** The peers of a worker: one client for each, and what this node is to them. */
+import type { Placement } from '../src/domain/sharing.ts';
 import { topologyDigest } from '../src/domain/topology.ts';
 import type { WorkerSettings } from '../src/settings/settings.ts';
 import type { FrameSender } from './ground/frame-sender.ts';
@@ -71,6 +72,13 @@ export function peerAt(peers: readonly (PeerClient | undefined)[], url: string):
 export function member({ topology, replicationFactor, clusterSecret }: WorkerSettings): ClusterMember {
   const id = topology.nodes[topology.selfIndex]?.id ?? 0;
   return { id, topology: topologyDigest(topology, replicationFactor), secret: clusterSecret };
+}
+
+/** Who keeps which keys. */
+export function placementOf({ topology, replicationFactor }: WorkerSettings): Placement {
+  const { nodes, selfIndex } = topology;
+  const name = topologyDigest(topology, replicationFactor);
+  return { name, nodeIds: nodes.map(({ id }) => id), selfIndex, replicationFactor };
 }
 
 /**

@@ -15,6 +15,8 @@ import type { HintDesk } from './repair/hint-desk.ts';
 import { hintFamilies } from './repair/metrics.ts';
 import { rangeFamilies } from './ranges/metrics.ts';
 import type { RangeScans } from './ranges/scans.ts';
+import { repairFamilies } from './repair/compare-metrics.ts';
+import type { RepairDesk } from './repair/repair-desk.ts';
 import { storeFamilies } from './store/metrics.ts';
 import type { Store } from './store/store.ts';
 
@@ -27,6 +29,7 @@ export interface Measured {
   readonly refusals: PeerRefusals;
   readonly listener: Pick<ReplicaListener, 'connections'>;
   readonly hints: HintDesk;
+  readonly repair: RepairDesk;
 }
 
 export class ThreadReport {
@@ -46,7 +49,7 @@ export class ThreadReport {
   }
 
   /** Everything, with this thread's label. */
-  make({ store, peers, coordinator, ranges, refusals, listener, hints }: Measured): WorkerReport {
+  make({ store, peers, coordinator, ranges, refusals, listener, hints, repair }: Measured): WorkerReport {
     const thread = `worker-${this.#threadId}`;
     const labels = { thread };
     const known = peers.filter((peer) => peer !== undefined);
@@ -65,11 +68,12 @@ export class ThreadReport {
       ...coordinatorFamilies(coordinator, labels),
       ...rangeFamilies(ranges, labels),
       ...hintFamilies(hints, labels),
+      ...repairFamilies(repair, labels, Date.now() * 1000),
       loopDelayFamily(this.#delay, labels),
       ...loopFamilies(performance.eventLoopUtilization(), labels),
       ...this.#pauses.families(labels),
     ];
-    const seen = { peers: known.map((peer) => peer.status), hints: hints.kept };
+    const seen = { peers: known.map((peer) => peer.status), hints: hints.kept, repair: repair.status };
     return { threadId: this.#threadId, thread, osThreadId: this.#osThreadId, ...seen, metrics };
   }
 

@@ -9,7 +9,6 @@
 import { Buffer } from 'node:buffer';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { KvorumError, messageOf } from '../src/diagnostics/errors.ts';
-import type { LogLevel } from '../src/diagnostics/log.ts';
 import { replyCodes } from '../src/formats/codes.ts';
 import type { WaitOptions } from '../src/waits/wait-marks.ts';
 import type { Version } from '../src/formats/record.ts';
@@ -34,19 +33,21 @@ import type { PeerClient } from './peers/peer-client.ts';
 import { PeerRefusals } from './peers/peer-refusals.ts';
 import { StandingDesk } from './recovery/standing-desk.ts';
 import { impostorProblem } from './peers/introduction.ts';
-import { HintDesk } from './repair/hint-desk.ts';
 import { PeerTransport } from './peers/peer-transport.ts';
+import type { HintDesk } from './repair/hint-desk.ts';
+import type { RepairDesk } from './repair/repair-desk.ts';
+import { createRepair } from './node-repair.ts';
 import { RangeDesk } from './ranges/desk.ts';
 import type { RangeScans } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
 import { executeForSibling, OwnedReplica, type Replica } from './replica/owned-replica.ts';
-import { createPeers, member, peerAt, peerConnectionsBound } from './node-peers.ts';
+import { createPeers, member, peerAt, peerConnectionsBound, placementOf } from './node-peers.ts';
 import { createRanges, createSnapshots } from './node-ranges.ts';
 import { ThreadReport } from './report.ts';
 import { log, type Send, type WorkerShell } from './shell.ts';
 import type { Replayed } from './store/writer-protocol.ts';
-import { Siblings } from './ground/siblings.ts';
-import { Store } from './store/store.ts';
+import { Siblings, type AnswerSibling } from './ground/siblings.ts';
+import { Store, type StoreEvents } from './store/store.ts';
 import { systemTime } from './ground/time.ts';
 import { Turn } from '../src/domain/turn.ts';
 import { WaitsSwitch } from './waits.ts';
@@ -80,6 +81,7 @@ interface Running {
   readonly refusals: PeerRefusals;
   readonly standing: StandingDesk;
   readonly hints: HintDesk;
+  readonly repair: RepairDesk;
   readonly versions: SeenVersions;
   /** It does what one worker of a node does for all: measures the peers' clocks, asks them for hints. */
   readonly isFirst: boolean;
@@ -118,7 +120,13 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const send: Send = (message, transfer = []) => control.postMessage(message, transfer);
   const report = new ThreadReport(shell.threadId);
   const onFatal = (error: unknown): void => endWith(error, shell, send);
-  const store = await openStore(shell, send, report, onFatal);
+  const onCorrupt = (key: Buffer): void => {
+    report.corruptRecords++;
+    log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
+    noteDamaged(key);
+  };
+  let noteDamaged = (_key: Buffer): void => {};
+  const store = await openStore(shell, send, { onCorrupt, onFatal });
   const versions = createVersions(settings, store, send);
   const turn = settings.mode === 'batched' ? new Turn(() => runTurn(), setImmediate) : undefined;
   const refusals = new PeerRefusals((fields) => log(send, 'warn', 'refused what a peer sent', fields));
@@ -128,12 +136,12 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const telling = { onRefused, onBehind, onFatal };
   const replica = new LocalReplica({ store, versions, standing: standing.standing, turn, ...telling });
   const snapshots = createSnapshots(store, settings);
-  const siblings = new Siblings({ operations: executeForSibling(replica), range: snapshots.answer }, (worker) =>
-    snapshots.forget(worker),
-  );
+  const answerRepair: AnswerSibling = (...asked) => repair.desk.answer(...asked);
+  const answers = { operations: executeForSibling(replica), range: snapshots.answer, repair: answerRepair };
+  const siblings = new Siblings(answers, (worker) => snapshots.forget(worker));
   const sender = frameSender(versions, settings.start);
   const onPeerLost = (node: number): void => coordinator.peerLost(node);
-  const onPeerUp = (node: number): void => hints.peerUp(node);
+  const onPeerUp = (node: number): void => repairs.onPeerUp(node);
   const transport = new PeerTransport(settings.tls);
   const told = { send, refusals, sender, transport, standing };
   const peers = createPeers(shell, { ...told, onLost: onPeerLost, onUp: onPeerUp });
@@ -142,32 +150,22 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     replica.run();
   };
   const { topology, timeoutMs, readRepair } = settings;
-  const ranges = createRanges(shell, {
-    store,
-    siblings,
-    peers,
-    versions,
-    standing: standing.standing,
-    operationsSoFar: () => replica.batches,
-  });
+  const operationsSoFar = (): number => replica.batches;
+  const shown = { store, siblings, peers, versions, standing: standing.standing };
+  const ranges = createRanges(shell, { ...shown, operationsSoFar });
   const asked = forPeers(replica, siblings, shell);
-  const tell = (level: LogLevel, message: string, fields: Record<string, unknown>): void =>
-    log(send, level, message, fields);
-  const hints = new HintDesk({ settings, index: shell.index, peers, own: replica, all: asked, log: tell });
-  const listener = await listen(shell, { ...told, asked, ranges, versions, hints, peers });
+  const repairs = createRepair(shell, { send, store, siblings, standing, peers, ranges, own: replica, all: asked });
+  const { hints, repair } = repairs;
+  noteDamaged = (key) => repair.noteDamaged(key);
+  const desks = { ranges, standing, hints, repair };
+  const listener = await listen(shell, { ...told, ...desks, asked, versions, peers });
   const sequential = settings.mode === 'sync';
   const stamps = new Stamps(send);
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
+  const asking = { topology, replica, peers, sequential, turn, versions, timeoutMs, readRepair };
   const coordinator = new Coordinator({
-    topology,
-    replica,
-    peers,
-    sequential,
-    turn,
-    versions,
+    ...asking,
     time: systemTime,
-    timeoutMs,
-    readRepair,
     stampAbove: (above, give) => stamps.above(above, give),
     pause: steps.pause,
     onMissed: (write, nodes, isHere) => hints.missed(write, nodes, isHere),
@@ -182,13 +180,13 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
     standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
   }
-  const served = { settings, coordinator, inspector, stamps, peers, listener, transport, store, ranges, desk };
-  return { ...served, siblings, report, waits, refusals, standing, hints, versions, isFirst, send };
+  const served = { settings, coordinator, inspector, stamps, peers, listener, transport, store, desk };
+  return { ...served, ...desks, siblings, report, waits, refusals, versions, isFirst, send };
 }
 
 interface ListenerParts extends Pick<
   Running,
-  'refusals' | 'ranges' | 'versions' | 'standing' | 'hints' | 'peers' | 'transport'
+  'refusals' | 'ranges' | 'versions' | 'standing' | 'hints' | 'repair' | 'peers' | 'transport'
 > {
   readonly asked: Replica;
   readonly sender: FrameSender;
@@ -197,7 +195,7 @@ interface ListenerParts extends Pick<
 /** Opens the replica port. */
 function listen(
   { settings, index }: WorkerShell,
-  { asked, standing, hints, peers, transport, ...parts }: ListenerParts,
+  { asked, standing, hints, repair, peers, transport, ...parts }: ListenerParts,
 ) {
   const { host, replicaPort, tls, frameBytesMax, keyBytesMax, valueBytesMax } = settings;
   return listenForPeers({
@@ -213,6 +211,7 @@ function listen(
     standing: standing.standing,
     onIntroduction: async (claim) => (await impostorProblem(claim, transport)) ?? standing.main.visited(claim),
     wallMicros,
+    onDigests: (question) => repair.answer(question),
     onHello: (url, startNumber) => peerAt(peers, url)?.greet(startNumber) ?? Promise.resolve(undefined),
     onHintsWanted: (url) => hints.wanted(url),
     onHintsGiven: (body) => hints.given(body),
@@ -237,6 +236,8 @@ function takeCommands(port: MessagePort, running: Running): void {
     else if (command.kind === 'stop') void stop(running);
     else if (command.kind === 'inspect') void inspect(running, command);
     else if (command.kind === 'tls') useTls(running, command.material);
+    else if (command.kind === 'repair') running.repair.begin();
+    else if (command.kind === 'digest') void digest(running, command.id);
     else if (command.kind === 'sibling') running.siblings.connect(command.worker, command.port);
     else if (command.kind === 'peer-silent') peerAt(running.peers, command.url)?.doubt();
     else if (command.kind === 'stamp') running.stamps.take(command.id, command.version);
@@ -282,6 +283,11 @@ async function inspect({ inspector, send }: Running, { id, key, quorum, repair }
   send({ kind: 'inspected', id, inspection: await inspector.inspect({ key: Buffer.from(key), quorum, repair }) });
 }
 
+/** The first worker digests what all of them hold. */
+async function digest({ repair, isFirst, send }: Running, id: number): Promise<void> {
+  send({ kind: 'digest', id, contents: isFirst ? await repair.contents() : undefined });
+}
+
 function sendReport({ report, send, ...measured }: Running, id: number): void {
   send({ kind: 'report', id, report: report.make(measured) });
 }
@@ -297,6 +303,7 @@ async function startWaits({ waits, send }: Running, options: WaitOptions, module
 
 async function stop({
   hints,
+  repair,
   standing,
   listener,
   peers,
@@ -308,6 +315,7 @@ async function stop({
   report,
   send,
 }: Running): Promise<void> {
+  repair.close();
   await hints.stop();
   standing.close();
   coordinator.close();
@@ -340,22 +348,15 @@ function sendFatal(send: Send, error: unknown): void {
   send({ kind: 'fatal', message: messageOf(error) });
 }
 
-async function openStore(
-  { settings, index, isFirst }: WorkerShell,
-  send: Send,
-  report: ThreadReport,
-  onFatal: (error: unknown) => void,
-): Promise<Store> {
+async function openStore({ settings, index, isFirst }: WorkerShell, send: Send, events: StoreEvents): Promise<Store> {
   const { dataDirectory: directory, durability, storeBytesMax, workers } = settings;
   const { logSegmentBytes, memtableBytesMax } = settings;
   const sizes = { storeBytesMax, logSegmentBytes, memtableBytesMax };
   const replay = isFirst ? 'all' : 'own';
-  const onCorrupt = (key: Buffer): void => {
-    report.corruptRecords++;
-    log(send, 'error', 'a record fails its checksum and is treated as missing', { key: key.toString('utf8') });
-  };
-  const options = { directory, durability, owner: index, workers, replay, ...sizes } as const;
-  const store = await Store.open(options, { onCorrupt, onFatal });
+  const { verifyBytesPerSecondMax } = settings;
+  const kept = { placement: placementOf(settings), verifyBytesPerSecondMax };
+  const options = { directory, durability, owner: index, workers, replay, ...sizes, ...kept } as const;
+  const store = await Store.open(options, events);
   logReplay(send, store.replayed);
   return store;
 }

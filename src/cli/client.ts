@@ -20,6 +20,8 @@ export interface Answer {
   readonly kind: 'answered';
   readonly status: number;
   readonly body: AsyncIterable<Uint8Array>;
+  /** The field by which a node asks for a proof; empty where it does not. */
+  readonly challenge: string;
 }
 
 export interface Unreachable {
@@ -28,9 +30,11 @@ export interface Unreachable {
 }
 
 export interface NodeRequest {
-  readonly method: 'GET';
+  readonly method: 'GET' | 'POST';
   /** Path and query. */
   readonly path: string;
+  /** A proof of the cluster secret. */
+  readonly authorization?: string;
 }
 
 /** One node to talk to. */
@@ -187,12 +191,16 @@ export function unreachable(error: unknown): Unreachable {
   return { kind: 'unreachable', reason: reasonOf(error) };
 }
 
-async function send(agent: Agent, url: string, { method, path }: NodeRequest): Promise<Answer | Unreachable> {
-  const headers = { accept: '*/*', ...requestFields() };
+async function send(
+  agent: Agent,
+  url: string,
+  { method, path, authorization }: NodeRequest,
+): Promise<Answer | Unreachable> {
+  const headers = { accept: '*/*', ...requestFields(), ...(authorization === undefined ? {} : { authorization }) };
   const options: Dispatcher.RequestOptions = { origin: url, path, method, headers };
   try {
-    const { statusCode, body } = await agent.request(options);
-    return { kind: 'answered', status: statusCode, body };
+    const { statusCode, body, headers: fields } = await agent.request(options);
+    return { kind: 'answered', status: statusCode, body, challenge: String(fields['www-authenticate'] ?? '') };
   } catch (error) {
     return unreachable(error);
   }

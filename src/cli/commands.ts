@@ -8,6 +8,7 @@ import { configCommand } from './config-command.ts';
 import { helpCommand } from './help.ts';
 import { profileCommand } from '../../profiling/cli/profile.ts';
 import { inspectCommand } from './inspect.ts';
+import { digestCommand, repairCommand } from './repair.ts';
 import { recoverCommand } from './recover.ts';
 import { restoreCommand } from './restore.ts';
 import { delCommand, getCommand, putCommand } from './record-commands.ts';
@@ -29,6 +30,8 @@ const ownCommands: readonly Command[] = [
   backupCommand,
   restoreCommand,
   recoverCommand,
+  repairCommand,
+  digestCommand,
   tokenCommand,
   benchCommand,
   compareCommand,

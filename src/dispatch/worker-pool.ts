@@ -17,16 +17,16 @@ import type { MetricFamily } from '../metrics/metrics.ts';
 import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
 import type { Dispatch } from '../domain/modes.ts';
+import { digestMsMax, type NodeContents } from '../protocol/repair.ts';
 import type { FrameTask } from '../protocol/frame-task.ts';
 import {
+  answersTo,
   isStandingMessage,
-  type InspectCommand,
   type InspectedMessage,
   type PeerOffset,
-  type RangeCommand,
   type RangeMessage,
-  type StandingCommand,
   type StandingMessage,
+  type ToldCommand,
   type WorkerCommand,
   type WorkerMessage,
   type WorkerReady,
@@ -184,7 +184,7 @@ export class WorkerPool {
   }
 
   /** Sends a command to one worker; the memory in `transfer` moves with it. */
-  tell(worker: number, command: RangeCommand | StandingCommand | InspectCommand, transfer: ArrayBuffer[] = []): void {
+  tell(worker: number, command: ToldCommand, transfer: ArrayBuffer[] = []): void {
     this.#places[worker]?.control?.postMessage(command, transfer);
   }
 
@@ -236,9 +236,15 @@ export class WorkerPool {
   /** What each worker says of itself. */
   async report(): Promise<WorkerReport[]> {
     const id = ++this.#reports;
-    const isMine = (message: WorkerMessage): boolean => message.kind === 'report' && message.id === id;
-    const messages = await this.#ask({ kind: 'report', id }, isMine, REPORT_MS_MAX);
+    const messages = await this.#ask({ kind: 'report', id }, answersTo('report', id), REPORT_MS_MAX);
     return messages.flatMap((message) => (message.kind === 'report' ? [message.report] : []));
+  }
+
+  /** What the node holds; undefined where that cannot be read now. */
+  async digest(): Promise<NodeContents | undefined> {
+    const id = ++this.#reports;
+    const messages = await this.#ask({ kind: 'digest', id }, answersTo('digest', id), digestMsMax);
+    return messages.map((message) => (message.kind === 'digest' ? message.contents : undefined)).find(Boolean);
   }
 
   /** Has the peers' clocks measured, and tells all of them and all workers the newest version that this node has seen. */

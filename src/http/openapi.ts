@@ -42,6 +42,8 @@ export function openApiDocument(): Json {
       '/metrics': adminPath('Metrics in the text format of Prometheus', { type: 'text/plain' }),
       '/': adminPath('The page that shows the cluster', { type: 'text/html' }),
       '/v0/console': consolePath(),
+      '/v0/repair': repairPath(),
+      '/v0/digest': digestPath(),
       '/v0/profile': profilePath(),
       '/v0/profile/start': startPath(),
       '/v0/profile/stop': stopPath(),
@@ -221,6 +223,35 @@ function readyPath(): Json {
     }),
   };
   return { get, head: { ...withoutContent(get), summary: 'What GET answers, without the body' } };
+}
+
+function repairPath(): Json {
+  return {
+    post: {
+      operationId: 'startRepair',
+      summary: 'Have the node compare what it holds with each peer now, and pull what it lacks',
+      security: [{ clusterProof: [] }, {}],
+      responses: answers(['unauthorized'], {
+        202: {
+          description: 'It begins; /v0/status shows how far it is',
+          content: content(jsonType, { type: 'object' }),
+        },
+      }),
+    },
+  };
+}
+
+function digestPath(): Json {
+  return {
+    post: {
+      operationId: 'digest',
+      summary: 'A digest of all that the node holds, and of what it shares with each peer',
+      security: [{ clusterProof: [] }, {}],
+      responses: answers(['unauthorized'], {
+        200: { description: 'The digests', content: content(jsonType, { type: 'object' }) },
+      }),
+    },
+  };
 }
 
 function profilePath(): Json {

@@ -27,6 +27,7 @@ import { otherMethod } from './methods.ts';
 import { problemResponse } from './problem.ts';
 import { profilePaths, type ProfileHandler } from './profile.ts';
 import { isOfferedProof } from './secret-guard.ts';
+import { repairPaths, type RepairHandler } from './repair.ts';
 import type { RangeHandler } from './range.ts';
 import { encodeHead, Reply, type Response } from './reply.ts';
 import { scopeOf, type TokenGuard } from './token-guard.ts';
@@ -49,6 +50,7 @@ export interface ClientServerOptions {
   /** A connection was taken; at most `backlog` of them have waited in the kernel at any time. */
   readonly onAccepted: (backlog: number) => void;
   readonly profile: ProfileHandler;
+  readonly repair: RepairHandler;
   readonly security: ClientSecurity;
 }
 
@@ -91,7 +93,7 @@ const foreignOrigin = problemResponse('forbidden', 'Pages of another origin may 
 const serverMethods = ['GET', 'HEAD', 'PUT', 'DELETE', 'POST'];
 const adminMethods = ['GET', 'HEAD'];
 /** Those that a proof of the cluster secret opens, too, on a node that asks clients for tokens. */
-const provenPaths: ReadonlySet<string> = new Set([...profilePaths, ...backupPaths]);
+const provenPaths: ReadonlySet<string> = new Set([...profilePaths, ...backupPaths, ...repairPaths]);
 
 export class ClientServer {
   readonly #options: ClientServerOptions;
@@ -238,6 +240,7 @@ export class ClientServer {
     else if (path === INSPECT_PATH) this.#options.inspect.handle(request, query);
     else if (backupPaths.includes(path)) this.#options.backup.handle(request, path, query, scope === 'admin');
     else if (profilePaths.includes(path)) this.#options.profile.handle(request, path, query, scope === 'admin');
+    else if (repairPaths.includes(path)) this.#options.repair.handle(request, path, scope === 'admin');
     else this.#routeAdmin(request, path, query);
     return undefined;
   }

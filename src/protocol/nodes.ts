@@ -10,6 +10,7 @@
  *   POST /introduction takes what a node says of itself, and answers what this one says (workers/peers/introduction.ts)
  *   POST /clock       takes the newest version that the asker has seen, answers "RECEIVED ANSWERED NEWEST": when it was
  *                     received and answered by the peer's clock, microseconds since 1970, and the newest version seen there
+ *   POST /digests     takes and answers what digest-messages.ts says; 503 and why where the node cannot say
  *   POST /range       takes {"start": base64, "end": base64 or null, "keysOnly": boolean} and streams range entries
  *                     (range-format.ts), tombstones included; the field `kvorum-loss` says that the node has lost data and has
  *                     not got it back yet, or has not met its cluster
@@ -55,6 +56,7 @@ export const replicaPaths = {
   range: '/range',
   hints: '/hints',
   keepHints: '/keep-hints',
+  digests: '/digests',
 } as const;
 /** What `replicaPaths.link` is upgraded to (link-message.ts). */
 export const linkProtocol = 'kvorum-link';

@@ -15,6 +15,7 @@ import type { HintsKept } from '../domain/hints.ts';
 import type { Claim, Source, Standing } from '../domain/node-claim.ts';
 import type { Quorum } from '../formats/frame.ts';
 import type { TlsMaterial } from '../tls/material.ts';
+import type { NodeContents, RepairStatus } from './repair.ts';
 import type { WaitOptions } from '../waits/wait-marks.ts';
 import type { WorkerRecording } from '../waits/wait-recording.ts';
 
@@ -77,6 +78,8 @@ export type WorkerMessage =
   | { readonly kind: 'stopped' }
   | { readonly kind: 'report'; readonly id: number; readonly report: WorkerReport }
   | InspectedMessage
+  /** What the node holds; undefined of all workers but the first, and where it cannot be read now. */
+  | { readonly kind: 'digest'; readonly id: number; readonly contents: NodeContents | undefined }
   | { readonly kind: 'waits-started' }
   | { readonly kind: 'waits'; readonly recording: WorkerRecording | undefined }
   | StandingMessage
@@ -173,6 +176,9 @@ export type WorkerCommand =
   | InspectCommand
   /** What the node shows and trusts from now on. */
   | { readonly kind: 'tls'; readonly material: TlsMaterial }
+  | RepairCommand
+  /** Digest all that the node holds. */
+  | { readonly kind: 'digest'; readonly id: number }
   /** The stamp that was wished for; undefined where there is none now. */
   | { readonly kind: 'stamp'; readonly id: number; readonly version: number | undefined }
   | { readonly kind: 'waits-start'; readonly options: WaitOptions; readonly module: string }
@@ -199,11 +205,24 @@ export interface InspectedMessage {
   readonly inspection: Inspection;
 }
 
+/** Main to the first worker: compare with all peers now. */
+export interface RepairCommand {
+  readonly kind: 'repair';
+}
+
+/** Main to one worker, besides tasks. */
+export type ToldCommand = RangeCommand | StandingCommand | InspectCommand | RepairCommand;
+
 /** Main to worker: begins a scan with so many pages, hands a page back to be filled again, and ends a scan. */
 export type RangeCommand =
   | { readonly kind: 'range-start'; readonly id: number; readonly request: RangeRequest; readonly pages: number }
   | { readonly kind: 'range-page'; readonly id: number; readonly page: Uint8Array }
   | { readonly kind: 'range-cancel'; readonly id: number };
+
+/** Whether a message answers the question of a kind with this number. */
+export function answersTo(kind: WorkerMessage['kind'], id: number): (message: WorkerMessage) => boolean {
+  return (message) => message.kind === kind && 'id' in message && message.id === id;
+}
 
 /** What a worker says of itself for `/metrics` and `/v0/status`. */
 export interface WorkerReport {
@@ -214,5 +233,6 @@ export interface WorkerReport {
   readonly osThreadId: number | null;
   readonly peers: readonly PeerStatus[];
   readonly hints: readonly HintsKept[];
+  readonly repair: RepairStatus;
   readonly metrics: readonly MetricFamily[];
 }

@@ -26,6 +26,7 @@ import { hintsEntries } from './entries/hints.ts';
 import { peersEntries } from './entries/peers.ts';
 import { processEntries } from './entries/process.ts';
 import { replicationEntries } from './entries/replication.ts';
+import { repairEntries } from './entries/repair.ts';
 import { requestsEntries } from './entries/requests.ts';
 import { securityEntries } from './entries/security.ts';
 import { storeEntries } from './entries/store.ts';
@@ -39,6 +40,7 @@ export const entries = {
   ...requestsEntries,
   ...peersEntries,
   ...hintsEntries,
+  ...repairEntries,
   ...processEntries,
 };
 

@@ -247,6 +247,19 @@ test('a peer that asks what it may not', async (t) => {
     }
     assert.equal(await post(replicaPaths.range, rangeOf('k'.repeat(1024), 'k'.repeat(1024))), 200);
     assert.equal(await post(replicaPaths.range, Buffer.alloc(8193)), 413);
+    for (const wish of [
+      '',
+      '{',
+      'null',
+      '[]',
+      '{"asker":"a","buckets":null}',
+      '{"asker":1,"buckets":"AA=="}',
+      '{"asker":1}',
+    ]) {
+      assert.equal(await post(replicaPaths.digests, wish), 503, wish);
+    }
+    assert.equal(await post(replicaPaths.digests, '{"asker":1,"buckets":null}'), 503, 'no such peer');
+    assert.equal(await post(replicaPaths.digests, Buffer.alloc(1025)), 413);
     for (const length of ['99999999999', '1e3', '-1', '50']) {
       const connection = RawConnection.over(sub, await connectAsPeer(target.peer));
       const fields = `host: a\r\n${seenField}: 0 1\r\ncontent-length: ${length}`;
@@ -319,5 +332,7 @@ const hostileRanges = [
   rangeOf('k'.repeat(1025), null),
   rangeOf('a', 'k'.repeat(1979)),
   JSON.stringify({ start: 7, end: null, keysOnly: true }),
+  JSON.stringify({ start: 'YQ==', end: null, keysOnly: true, sharedBy: 7 }),
+  JSON.stringify({ start: 'YQ==', end: null, keysOnly: true, sharedBy: 'a', buckets: 'AA==' }),
   JSON.stringify({ start: 'YQ==', end: {}, keysOnly: true }),
 ];

@@ -155,6 +155,11 @@ test('what tells of the node answers as the document says', async () => {
   for (const target of told) for (const method of ['GET', 'HEAD']) await call(method, target);
 });
 
+test('repair answers as the document says', async () => {
+  await callProven('POST', '/v0/repair');
+  await callProven('POST', '/v0/digest');
+});
+
 test('recordings answer as the document says', async () => {
   await callProven('GET', '/v0/profile');
   await callProven('POST', '/v0/profile/stop');

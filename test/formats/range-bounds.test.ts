@@ -10,8 +10,13 @@ const anyKey = fc.uint8Array({ minLength: 1, maxLength: keyBytesMax }).map((byte
 
 test('any bounds read back as they were written', () => {
   const anyBounds = fc.record(
-    { start: anyKey, end: fc.option(anyKey, { nil: undefined }), keysOnly: fc.boolean() },
-    { noNullPrototype: true },
+    {
+      start: anyKey,
+      end: fc.option(anyKey, { nil: undefined }),
+      keysOnly: fc.boolean(),
+      shared: fc.record({ nodeId: fc.nat(), buckets: anyKey }, { noNullPrototype: true }),
+    },
+    { noNullPrototype: true, requiredKeys: ['start', 'end', 'keysOnly'] },
   );
   fc.assert(fc.property(anyBounds, (bounds) => assert.deepEqual(read(encodeBounds(bounds)), bounds)));
 });
@@ -29,6 +34,9 @@ test('what is not the bounds of a range is refused', () => {
     { ...bounds, end: tooLong },
     { ...bounds, end: undefined },
     { ...bounds, keysOnly: 'no' },
+    { ...bounds, sharedBy: 7 },
+    { ...bounds, buckets: 'AA==' },
+    { ...bounds, sharedBy: '7', buckets: 'AA==' },
     {},
     null,
     'bounds',

@@ -9,6 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { operationKinds } from '../../src/formats/codes.ts';
 import { allocateFrame, entryBytes, valueOffset, writeRead, writeWrite } from '../../src/formats/frame.ts';
 import { messageKinds, PIECE_HEADER_BYTES } from '../../src/formats/link-message.ts';
+import { encodeDigestQuestion } from '../../src/formats/digest-messages.ts';
 import { encodeHello } from '../../src/formats/peer-handshake.ts';
 import { encodeBounds } from '../../src/formats/range-bounds.ts';
 import type { RecordKind } from '../../src/formats/record.ts';
@@ -198,7 +199,17 @@ function request(choices: Choices): Buffer {
     end: choices.once(2) ? keyOf(choices) : undefined,
     keysOnly: true,
   });
-  const bodies = [frame(choices), Buffer.from(bounds), Buffer.from('http://127.0.0.1:1'), Buffer.alloc(3000, 0xff)];
+  const shared = { nodeId: choices.below(2 ** 32), buckets: Buffer.alloc(choices.below(600), 0xff) };
+  const listing = encodeBounds({ start: Buffer.from('a'), end: undefined, keysOnly: true, shared });
+  const wish = encodeDigestQuestion({ askerId: shared.nodeId, buckets: choices.once(2) ? shared.buckets : undefined });
+  const repair = [listing, wish].map((text) => Buffer.from(text));
+  const bodies = [
+    ...repair,
+    frame(choices),
+    Buffer.from(bounds),
+    Buffer.from('http://127.0.0.1:1'),
+    Buffer.alloc(3000, 0xff),
+  ];
   const body = choices.once(3)
     ? changed(choices, Buffer.concat([choices.pick(bodies), Buffer.from('x')]))
     : choices.pick(bodies);

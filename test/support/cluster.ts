@@ -26,6 +26,9 @@ export interface ClusterOptions {
 /** So long that only an operation that hangs reaches it: no test depends on how fast the machine is. */
 const defaultTimeout = ['--timeout-ms', '30s'];
 
+/** Tests of other things look at what nodes missed: it is to stay so. */
+const noRepair = ['--repair-interval-ms', '0'];
+
 export class Cluster {
   readonly nodes: readonly NodeProcess[];
   /** Run after the test when the nodes have ended and before their directories are removed. */
@@ -105,6 +108,7 @@ export async function prepareCluster(t: ClusterOwner, options: ClusterOptions): 
     '--durability',
     durability,
     ...(flags.includes('--timeout-ms') ? [] : defaultTimeout),
+    ...(flags.includes('--repair-interval-ms') ? [] : noRepair),
     ...(flags.includes('--drain-delay-ms') ? [] : ['--drain-delay-ms', '0']),
     ...(tls === undefined ? [] : ['--tls-cert', tls.cert, '--tls-key', tls.key, '--tls-ca', tls.ca]),
     ...flags,

@@ -12,6 +12,7 @@ import {
   type Entry,
 } from '../../src/formats/frame.ts';
 import { operationKinds, replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
+import type { Placement } from '../../src/domain/sharing.ts';
 import type { Settled } from '../../workers/store/logged-writes.ts';
 import { Store, type StoreOptions } from '../../workers/store/store.ts';
 import type { Merged } from '../../workers/store/wins.ts';
@@ -36,6 +37,9 @@ export interface TestStore {
 export const versionCeiling = Number.MAX_SAFE_INTEGER;
 const MIB = 1024 * 1024;
 
+/** A node without peers keeps no digests. */
+const alone: Placement = { name: 'alone', nodeIds: [1], selfIndex: 0, replicationFactor: 1 };
+
 /** What a store is opened with where a test does not care. */
 export function storeOptions(directory: string, own: Partial<StoreOptions> = {}): StoreOptions {
   return {
@@ -44,6 +48,8 @@ export function storeOptions(directory: string, own: Partial<StoreOptions> = {})
     owner: 0,
     workers: 1,
     replay: 'all',
+    placement: alone,
+    verifyBytesPerSecondMax: 0,
     logSegmentBytes: 4 * MIB,
     memtableBytesMax: 16 * MIB,
     storeBytesMax: 256 * MIB,

@@ -8,8 +8,11 @@
 import { Buffer } from 'node:buffer';
 import type { MessagePort } from 'node:worker_threads';
 
-/** What may be asked: to execute an operation frame, whose answer is its reply frame; what the memtable holds of a range. */
-export type SiblingQuestion = 'operations' | 'range';
+/**
+ * What may be asked: to execute an operation frame, whose answer is its reply frame; what the memtable holds of a range; what
+ * repair needs (workers/repair/).
+ */
+export type SiblingQuestion = 'operations' | 'range' | 'repair';
 
 /**
  * Takes a question's bytes and who asks, and gives the answer's bytes, once. Both are transferred: the answer must be alone in its memory, or

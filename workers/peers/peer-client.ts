@@ -21,7 +21,7 @@ import type { PeerStatus } from '../../src/protocol/workers.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import type { PeerRefusals } from './peer-refusals.ts';
 import { neverReached, next, statusOf, type PeerAction, type PeerEvent, type PeerState } from './peer-state.ts';
-import type { PeerStream, PeerStreamHandler } from './question.ts';
+import type { PeerQuestion, PeerStream, PeerStreamHandler } from './question.ts';
 import { SegmentQueue, type Segment, type SegmentBatch } from './segment-queue.ts';
 
 /** What the client needs of a connection. */
@@ -29,6 +29,7 @@ export type Connection = Pick<
   PeerConnection,
   | 'post'
   | 'stream'
+  | 'ask'
   | 'hello'
   | 'introduce'
   | 'askClock'
@@ -106,6 +107,11 @@ export class PeerClient {
   /** Asks for a range of the peer's store; undefined where the peer is not up. */
   stream(body: string, handler: PeerStreamHandler): PeerStream | undefined {
     return this.#state.kind === 'up' ? this.#state.connection.stream(body, handler) : undefined;
+  }
+
+  /** Asks what is answered whole; resolves to the answer, or to why there is none. */
+  ask(question: PeerQuestion): Promise<Buffer | string> {
+    return this.#state.kind === 'up' ? this.#state.connection.ask(question) : Promise.resolve('is down');
   }
 
   /** Sends what waits, as far as the bounds on requests under way allow. */

@@ -26,7 +26,7 @@ import { PeerLink } from './peer-link.ts';
 import { awaitSending } from './peer-sending.ts';
 import { peerProblem } from './peer-transport.ts';
 import { probe, PROBE_MS_MAX, type Acquaintance, type FoundPeer } from './probe.ts';
-import type { FrameSize, PeerStream, PeerStreamHandler, Question } from './question.ts';
+import type { FrameSize, PeerQuestion, PeerStream, PeerStreamHandler, Question } from './question.ts';
 
 export interface PeerConnectionOptions extends Acquaintance {
   /** What goes with each frame, and what sees what comes with answers. */
@@ -269,6 +269,28 @@ export class PeerConnection {
   /** Gives the peer hints for another node; resolves to whether it keeps them. */
   giveHints(body: Buffer, signal: AbortSignal): Promise<boolean> {
     return isTaken(this.#pool, replicaPaths.keepHints, { body, signal });
+  }
+
+  /**
+   * Asks what has a path of its own and is answered whole; resolves to the answer, or to why there is none. On sockets of its
+   * own: that it takes long, or is broken off, says nothing of the peer.
+   */
+  async ask({ path, body, bytesMax, msMax }: PeerQuestion): Promise<Buffer | string> {
+    try {
+      const signal = AbortSignal.timeout(msMax);
+      const { statusCode, body: answer } = await this.#streams.request({ path, method: 'POST', body, signal });
+      const pieces: Buffer[] = [];
+      let length = 0;
+      for await (const piece of answer) {
+        length += (piece as Buffer).length;
+        if (length > bytesMax) return `answers ${path} with more than ${bytesMax} bytes`;
+        pieces.push(piece as Buffer);
+      }
+      const bytes = Buffer.concat(pieces);
+      return statusCode === 200 ? bytes : bytes.toString('utf8', 0, 200).trim();
+    } catch (error) {
+      return messageOf(error);
+    }
   }
 
   /** Asks for a range; its entries come as they are read. Exactly one of `onEnd` and `onError` is called, later. */

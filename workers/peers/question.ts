@@ -15,6 +15,15 @@ export interface Question {
 /** Whether a frame and its answer are both small. A `large` one may take long, so its lateness says nothing of the peer. */
 export type FrameSize = 'small' | 'large';
 
+/** A question with a path of its own, that is answered whole. */
+export interface PeerQuestion {
+  readonly path: string;
+  readonly body: string;
+  /** Bounds of the answer and of the time until all of it has come. */
+  readonly bytesMax: number;
+  readonly msMax: number;
+}
+
 /** An answer of a peer that comes bit by bit. */
 export interface PeerStream {
   pause(): void;

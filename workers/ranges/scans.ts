@@ -13,6 +13,7 @@ import type { SeenVersions } from '../ground/seen-versions.ts';
 import type { Standing } from '../ground/standing.ts';
 import type { PeerClient } from '../peers/peer-client.ts';
 import type { Store } from '../store/store.ts';
+import { FilteredSource, sharedFilter } from './filtered-source.ts';
 import { NodeRange, type OtherOwners } from './node-range.ts';
 import { PeerRange } from './peer-range.ts';
 import {
@@ -131,7 +132,7 @@ export class RangeScans {
 
   #open({ kind, bounds, format, limit, withTombstones }: ScanStart, wake: () => void): OpenedScan {
     const { peers, versions, replicationFactor } = this.#options;
-    const sources: RangeSource[] = [this.#openOwn(bounds, wake)];
+    const sources: RangeSource[] = [this.openOwn(bounds, wake)];
     if (kind === 'cluster') {
       for (const peer of peers) if (peer !== undefined) sources.push(this.#openPeer(peer, bounds, wake));
     }
@@ -141,10 +142,13 @@ export class RangeScans {
     return { scan: new RangeScan({ ...options, wallMs: systemTime.wallMs }, this.#turns.slice), sources };
   }
 
-  #openOwn(bounds: RangeBounds, wake: () => void): RangeSource {
+  /** What this node holds of a range; whoever opens it closes it. `wake` is called when it does not wait any more. */
+  openOwn(bounds: RangeBounds, wake: () => void): RangeSource {
     const { store, owners, standing } = this.#options;
     const lack = standing.isWhole ? undefined : 'this node has lost data and has not got it back yet';
-    return new NodeRange({ store, owners, bounds, lack, onChange: wake });
+    const source = new NodeRange({ store, owners, bounds, lack, onChange: wake });
+    const { shared } = bounds;
+    return shared === undefined ? source : new FilteredSource(source, sharedFilter(store.digests, shared));
   }
 
   #openPeer(peer: RangePeer, bounds: RangeBounds, wake: () => void): RangeSource {

@@ -16,7 +16,8 @@ import { encodeBounds } from '../../src/formats/range-bounds.ts';
 import { readReplies } from '../../src/formats/reply.ts';
 import type { MergeProgress } from '../../src/protocol/workers.ts';
 import type { PeerClient } from '../peers/peer-client.ts';
-import { PeerRange } from '../ranges/peer-range.ts';
+import type { PeerRange } from '../ranges/peer-range.ts';
+import { PeerRangeStream } from '../ranges/peer-stream.ts';
 import type { Replica } from '../replica/owned-replica.ts';
 
 export interface RecoveryOptions {
@@ -91,7 +92,7 @@ export class Recovery {
     // What it says of itself must be of now, before the first record and behind the last.
     await peer?.introduce();
     if (peer === undefined || !this.#isWanted(source)) return false;
-    const stream = new Stream(peer, source.url, this.#boundsFrom(position), this.#options.timeoutMs);
+    const stream = new PeerRangeStream(peer, source.url, this.#boundsFrom(position), this.#options.timeoutMs);
     try {
       const isWhole = await this.#readAll(stream, source, position);
       if (isWhole) await peer.introduce();
@@ -102,7 +103,7 @@ export class Recovery {
     }
   }
 
-  async #readAll({ range, change }: Stream, source: Source, position: Position): Promise<boolean> {
+  async #readAll({ range, change }: PeerRangeStream, source: Source, position: Position): Promise<boolean> {
     const endsAt = performance.now() + STREAM_MS_MAX;
     const batch = new Batch(this.#isOwn);
     for (;;) {
@@ -174,20 +175,6 @@ export class Recovery {
     const start = last.length < this.#options.keyBytesMax ? Buffer.concat([last, Buffer.from([0])]) : last;
     return encodeBounds({ start, end: undefined, keysOnly: false });
   }
-}
-
-/** A range of a peer's, and what it waits for as a promise. */
-class Stream {
-  readonly range: PeerRange;
-  #onChange: () => void = () => {};
-
-  constructor(peer: Pick<PeerClient, 'stream'>, url: string, body: string, timeoutMs: number) {
-    const open = (handler: Parameters<PeerClient['stream']>[1]): ReturnType<PeerClient['stream']> =>
-      peer.stream(body, handler);
-    this.range = new PeerRange({ open, url, timeoutMs, onChange: () => this.#onChange() });
-  }
-
-  readonly change = (): Promise<void> => new Promise((resolve) => (this.#onChange = resolve));
 }
 
 /** What is to be merged together, and what was passed over on the way. */

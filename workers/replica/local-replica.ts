@@ -20,7 +20,7 @@ import {
 } from '../../src/formats/frame.ts';
 import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
-import { isLargeRecord, readVersion } from '../../src/formats/record.ts';
+import { isLargeRecord, readVersion, type Version } from '../../src/formats/record.ts';
 import { FrameWriter } from '../../src/formats/reply.ts';
 import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../../src/waits/wait-marks.ts';
 import { versionMax } from '../../src/domain/version.ts';
@@ -82,6 +82,8 @@ export class LocalReplica {
   batches = 0;
   /** Set while somebody records waits. */
   onRun: OnRun | undefined;
+  /** Told of each repair and hint that was taken, with its version. */
+  onRepaired: ((version: Version) => void) | undefined;
   readonly #options: LocalReplicaOptions;
   readonly #large = new Semaphore(LARGE_AT_ONCE_MAX);
   #reading: Batch[] = [];
@@ -161,10 +163,16 @@ export class LocalReplica {
         continue;
       }
       const merged = room === 'yes' ? store.merge(entry, newest) : replyCodes.full;
+      this.#noteRepair(entry, merged);
       batch.merged.push(this.#toldOf(entry, merged));
       bytes += entry.length;
     }
     return bytes;
+  }
+
+  #noteRepair(entry: Entry, merged: Merged): void {
+    if (merged !== replyCodes.applied || this.onRepaired === undefined || !isRepair(entry)) return;
+    this.onRepaired(readVersion(entry.bytes, entry.keyEnd));
   }
 
   /** What a write is told: below the floor it is stored, but nobody knows here whether it is the newest. */
@@ -282,6 +290,7 @@ export class LocalReplica {
     const isTaken = this.#takes(entry, versions.window());
     versions.reportIfAhead();
     const merged = isTaken ? await this.#large.run(() => store.mergeLarge(entry, newest)) : replyCodes.refusedClock;
+    this.#noteRepair(entry, merged);
     const writer = new FrameWriter(0);
     this.#tell(this.#toldOf(entry, merged), writer);
     respond(writer.finish());

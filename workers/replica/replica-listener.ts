@@ -18,6 +18,7 @@ import { waitsField } from '../../src/waits/wait-marks.ts';
 import { decodeBounds } from '../../src/formats/range-bounds.ts';
 import type { Claim } from '../../src/domain/node-claim.ts';
 import type { TlsMaterial } from '../../src/tls/material.ts';
+import { digestQuestionBytesMax } from '../../src/formats/digest-messages.ts';
 import { parseJson } from '../../src/formats/foreign-json.ts';
 import { formatSender, parseSender } from '../../src/formats/sender.ts';
 import { formatClockAnswer, linkProtocol, lossField, replicaPaths, seenField } from '../../src/protocol/nodes.ts';
@@ -47,6 +48,8 @@ export interface ReplicaListenerOptions extends FrameTarget {
   readonly standing: Pick<Standing, 'isWhole'>;
   /** A node tells of its store; resolves to what this one says, or to why the node is refused. */
   readonly onIntroduction: (claim: Claim) => Promise<Claim | string>;
+  /** A node asks for digests of what it shares with this one; resolves to the answer, or to why there is none. */
+  readonly onDigests: (question: Buffer) => Promise<Buffer | string>;
   readonly versions: Pick<SeenVersions, 'see' | 'newest'>;
   /** This machine's time, microseconds. */
   readonly wallMicros: () => number;
@@ -90,6 +93,7 @@ export async function listenForPeers(options: ReplicaListenerOptions): Promise<R
     if (request.url === replicaPaths.hints) return receiveHintsWish(request, response, options);
     if (request.url === replicaPaths.keepHints) return receiveHints(request, response, options);
     if (request.url === replicaPaths.range) return receiveRange(request, response, options);
+    if (request.url === replicaPaths.digests) return receiveDigests(request, response, options);
     return refuse(response, 404, 'no such path');
   });
   http.setTimeout(0).on('clientError', (_error, socket) => socket.destroy());
@@ -195,6 +199,19 @@ function receiveRange(request: IncomingMessage, response: ServerResponse, option
     response.on('close', () => scan.cancel());
     response.writeHead(200, isWhole ? {} : { [lossField]: '1' }).flushHeaders();
     return undefined;
+  });
+}
+
+function receiveDigests(request: IncomingMessage, response: ServerResponse, options: ReplicaListenerOptions): void {
+  const { refusals, onDigests } = options;
+  receiveBody(request, response, { bytesMax: digestQuestionBytesMax, refusals }, (body) => {
+    onDigests(body).then(
+      (answer) => {
+        if (typeof answer === 'string') return refuse(response, 503, answer);
+        return response.writeHead(200, ['content-length', String(answer.length)]).end(answer);
+      },
+      (error: unknown) => refuse(response, 500, messageOf(error)),
+    );
   });
 }
 

@@ -190,3 +190,9 @@ export function asStoreError(error: unknown, directory: string): KvorumError {
   if (error instanceof KvorumError) return error;
   return new KvorumError('store-unusable', `Cannot open store "${directory}": ${messageOf(error)}`, { cause: error });
 }
+
+/** What went wrong with an open store, as an error of ours. */
+export function storeFailure(error: unknown): KvorumError {
+  if (error instanceof KvorumError) return error;
+  return new KvorumError('store-failed', `Storage failed: ${messageOf(error)}`, { cause: error });
+}

@@ -14,7 +14,7 @@ import type { LogMeasures } from './log-measures.ts';
 import type { Group, GroupEnd } from './log-group.ts';
 import { parseLogFileName, type LogFiles } from './log-files.ts';
 import type { TableKey } from './key-table.ts';
-import { Memtable, type LoggedEntry, type LayerSnapshot } from './memtable.ts';
+import { Memtable, type LayerEntries, type LoggedEntry, type LayerSnapshot } from './memtable.ts';
 import type { Writer } from './writer.ts';
 import type { ReplayedLog } from './writer-protocol.ts';
 
@@ -166,6 +166,11 @@ export class LoggedWrites {
   /** Prepares `snapshot` by a short step; returns whether that is short now, too. */
   order(): boolean {
     return this.#memtable.order();
+  }
+
+  /** The newest entries of what is durable and not in LMDB, as of now, the newest layer first. */
+  entries(): LayerEntries[] {
+    return this.#memtable.entries();
   }
 
   /** What is durable and not in LMDB, as of now, the newest last. */

@@ -21,10 +21,12 @@ import {
   setIdOf,
   valueBytesOf,
 } from '../../src/formats/large-head.ts';
-import { readVersion } from '../../src/formats/record.ts';
+import { isIntact, readVersion } from '../../src/formats/record.ts';
 import type { Version } from '../../src/formats/record.ts';
+import type { Placement } from '../../src/domain/sharing.ts';
 import type { Database, StoreEnvironment } from './environment.ts';
 import type { NewestRecords } from './newest-records.ts';
+import { StoredDigests, type Counting } from './stored-digests.ts';
 import { wins } from './wins.ts';
 
 /** Records and bytes of one transaction of a checkpoint: some 10 to 50 ms, most of it the sync. */
@@ -47,7 +49,16 @@ export interface CheckpointOptions {
   readonly areNewest: boolean;
 }
 
+export interface StoreWriterOptions {
+  /** Whose checkpoints these are. */
+  readonly owner: number;
+  /** The cluster that digests are kept for. */
+  readonly placement: Placement;
+}
+
 export class StoreWriter {
+  readonly digests: StoredDigests;
+  readonly #owner: number;
   readonly #environment: StoreEnvironment;
   readonly #records: Database<Buffer, Buffer>;
   readonly #chunks: Database<Buffer, Buffer>;
@@ -55,12 +66,14 @@ export class StoreWriter {
   readonly #meta: Database<Buffer, Buffer>;
 
   /** Makes the databases where there are none. A store without records knows that its newest version is none. */
-  constructor(environment: StoreEnvironment) {
+  constructor(environment: StoreEnvironment, { owner, placement }: StoreWriterOptions) {
+    this.#owner = owner;
     this.#environment = environment;
     this.#records = environment.openDatabase('records');
     this.#chunks = environment.openDatabase('chunks');
     this.#unfinished = environment.openDatabase('unfinished');
     this.#meta = environment.openDatabase('meta');
+    this.digests = new StoredDigests(environment, placement);
     if (this.#meta.getBinary(CREATED) !== undefined) return;
     environment.transact({ records: 2, bytes: 0 }, () => {
       this.#meta.putSync(CREATED, Buffer.from(new Date().toISOString()));
@@ -85,17 +98,20 @@ export class StoreWriter {
   *checkpoint(newest: NewestRecords, { upTo, areNewest }: CheckpointOptions): Generator<number, void> {
     for (let from = 0; from < newest.size;) {
       const { end, bytes } = share(newest, from);
-      this.#environment.transact({ records: end - from, bytes }, () => {
+      const size = { records: end - from, bytes: bytes + this.digests.bytes };
+      this.#environment.transact(size, () => {
+        const counting = this.digests.areKept ? this.digests.counting(this.#owner) : undefined;
         // Without chunks there is no head whose chunks would have to go.
         const isBlind = areNewest && this.#chunks.getKeysCount({ limit: 1 }) === 0;
         let version: Version = 0;
         for (let number = from; number < end; number++) {
           const { bytes: segment, keyStart, keyEnd, end: recordEnd } = newest.at(number);
           const [key, record] = [segment.subarray(keyStart, keyEnd), segment.subarray(keyEnd, recordEnd)];
-          if (isBlind) this.#records.putSync(key, record);
-          else this.#merge(key, record);
+          if (isBlind) this.#put(key, record, counting);
+          else this.#merge(key, record, counting);
           version = Math.max(version, readVersion(record, 0));
         }
+        counting?.keep();
         this.#raiseBound(version);
       });
       from = end;
@@ -113,7 +129,13 @@ export class StoreWriter {
     if (bound !== undefined && version > bound) this.#putNumber(BOUND, version);
   }
 
-  #merge(key: Buffer, record: Buffer): void {
+  /** Replaces what stands there; only what the digests count of it is looked at. */
+  #put(key: Buffer, record: Buffer, counting: Counting | undefined): void {
+    counting?.put(key, 0, key.length, this.#records.getBinaryFast(key), record);
+    this.#records.putSync(key, record);
+  }
+
+  #merge(key: Buffer, record: Buffer, counting: Counting | undefined): void {
     const current = this.#get(key);
     const isHead = isLargeHead(record);
     const currentHead = current !== undefined && isLargeHead(current) ? Buffer.from(current) : undefined;
@@ -126,6 +148,7 @@ export class StoreWriter {
       return;
     }
     if (currentHead !== undefined) this.#removeChunks(currentHead);
+    counting?.put(key, 0, key.length, current, record);
     this.#records.putSync(key, record);
     if (isHead) this.#unfinished.removeSync(setIdOf(record));
   }
@@ -138,6 +161,18 @@ export class StoreWriter {
       for (const [index, chunk] of chunks.entries()) {
         this.#chunks.putSync(chunkKey(setId, first + index), Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
       }
+    });
+  }
+
+  /** Removes what stands under a key if it is damaged, be it that the key is. */
+  dropDamaged(key: Buffer): void {
+    this.#environment.transact({ records: 1, bytes: this.digests.bytes }, () => {
+      const counting = this.digests.areKept ? this.digests.counting(this.#owner) : undefined;
+      const current = this.#get(key);
+      if (current === undefined || isLargeHead(current) || isIntact(current, 0, current.length, key)) return;
+      counting?.put(key, 0, key.length, current, undefined);
+      counting?.keep();
+      this.#records.removeSync(key);
     });
   }
 

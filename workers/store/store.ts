@@ -10,7 +10,6 @@
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { replyCodes } from '../../src/formats/codes.ts';
 import type { RangeBounds } from '../../src/formats/range-bounds.ts';
 import { runInSteps } from '../../src/domain/steps.ts';
@@ -42,7 +41,8 @@ import { Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { steps, wholeReads } from '../ground/pace.ts';
 import type { CheckpointMeasures } from './checkpoints.ts';
-import { asStoreError, StoreEnvironment, type Database, type EnvironmentOptions } from './environment.ts';
+import { HeldDigests } from './held-digests.ts';
+import { asStoreError, StoreEnvironment, storeFailure, type Database, type EnvironmentOptions } from './environment.ts';
 import { LargeValues } from './large-values.ts';
 import type { Room } from './log.ts';
 import type { LogMeasures } from './log-measures.ts';
@@ -51,12 +51,13 @@ import { LoggedWrites, type Settled } from './logged-writes.ts';
 import { tableKey } from './key-table.ts';
 import { NewestVersions } from './newest-versions.ts';
 import type { EntryCursor } from './cursors.ts';
+import type { Placement } from '../../src/domain/sharing.ts';
 import type { StoreRange } from './range.ts';
 import { StoreRanges, type LoggedSnapshot } from './ranges.ts';
 import { StoreRoom, type RoomMeasures } from './room.ts';
 import { isWriteVersion, loserOf, meet, termsOf, whyLost, type Merged } from './wins.ts';
 import { Writer } from './writer.ts';
-import type { Replayed, ReplayedLog, ReplayScope, WriterReady } from './writer-protocol.ts';
+import { noLog, type Replayed, type ReplayScope, type WriterReady } from './writer-protocol.ts';
 
 export interface StoreOptions extends EnvironmentOptions {
   readonly durability: Durability;
@@ -65,6 +66,8 @@ export interface StoreOptions extends EnvironmentOptions {
   /** Workers of the node. */
   readonly workers: number;
   readonly replay: ReplayScope;
+  readonly placement: Placement;
+  readonly verifyBytesPerSecondMax: number;
   readonly logSegmentBytes: number;
   readonly memtableBytesMax: number;
 }
@@ -103,6 +106,7 @@ export class Store {
   /** From a run's first merge until all of it is durable, seconds. */
   readonly settleSeconds = new Histogram(latencyBounds);
   readonly replayed: Replayed;
+  readonly digests: HeldDigests;
   readonly #environment: StoreEnvironment;
   readonly #writer: Writer;
   readonly #logged: LoggedWrites;
@@ -114,7 +118,7 @@ export class Store {
   readonly #onCorrupt: StoreEvents['onCorrupt'];
   #isClosing = false;
 
-  private constructor(parts: StoreParts, { storeBytesMax }: StoreOptions, onCorrupt: StoreEvents['onCorrupt']) {
+  private constructor(parts: StoreParts, options: StoreOptions, onCorrupt: StoreEvents['onCorrupt']) {
     const { environment, writer, logged, records, ready } = parts;
     this.replayed = ready.replayed;
     this.#environment = environment;
@@ -124,7 +128,8 @@ export class Store {
     this.#large = new LargeValues(environment);
     this.#newest = new NewestVersions(ready.bound);
     this.#ranges = new StoreRanges({ environment, logged, large: this.#large, onCorrupt });
-    this.#room = new StoreRoom([records, this.#large.chunks], storeBytesMax, () => logged.bytesHeld);
+    this.#room = new StoreRoom([records, this.#large.chunks], options.storeBytesMax, () => logged.bytesHeld);
+    this.digests = new HeldDigests({ ...options, environment, records, logged });
     this.#onCorrupt = onCorrupt;
   }
 
@@ -133,11 +138,9 @@ export class Store {
    * Throws `store-unusable`. A damaged log is opened as far as it can be read; see `replayed`.
    */
   static async open(options: StoreOptions, { onCorrupt, onFatal }: StoreEvents): Promise<Store> {
-    const { directory, storeBytesMax, owner, workers, replay } = options;
-    const { writer, ready } = await Writer.open(
-      { directory, storeBytesMax, owner, workers, replay },
-      (error: unknown) => onFatal(storeFailure(error)),
-    );
+    const { directory, owner } = options;
+    const onDied = (error: unknown): void => onFatal(storeFailure(error));
+    const { writer, ready } = await Writer.open(options, { onDied, onDamaged: onCorrupt });
     try {
       const environment = await StoreEnvironment.open(options);
       const records = environment.openDatabase('records');
@@ -345,6 +348,16 @@ export class Store {
     return isLogged ? replyCodes.applied : replyCodes.full;
   }
 
+  /** Removes what stands under a key in LMDB if it is damaged. */
+  async dropDamaged(key: Buffer): Promise<void> {
+    await this.#writer.dropDamaged(key);
+  }
+
+  /** Has the digests built anew: a record that was damaged is replaced, and what it counted for is not known. */
+  async rebuildDigests(): Promise<void> {
+    await this.#writer.rebuildDigests();
+  }
+
   /** The record that a write under a key has to win over, durable or not. */
   #current(key: Buffer): Buffer | undefined {
     const logged = this.#logged.findNewest(tableKey(key, 0, key.length));
@@ -384,13 +397,4 @@ interface StoreParts {
   readonly logged: LoggedWrites;
   readonly records: Database<Buffer, Buffer>;
   readonly ready: WriterReady;
-}
-
-function noLog(owner: number): ReplayedLog {
-  return { owner, sequence: 0, base: 0, files: [], strangers: [], waiting: [] };
-}
-
-function storeFailure(error: unknown): KvorumError {
-  if (error instanceof KvorumError) return error;
-  return new KvorumError('store-failed', `Storage failed: ${messageOf(error)}`, { cause: error });
 }

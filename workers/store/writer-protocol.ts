@@ -1,5 +1,6 @@
 /** What a worker and the thread that writes to LMDB for it say to each other. */
 import type { ErrorCode } from '../../src/diagnostics/errors.ts';
+import type { Placement } from '../../src/domain/sharing.ts';
 import type { Version } from '../../src/formats/record.ts';
 import type { LayerOffsets } from './memtable.ts';
 
@@ -14,6 +15,10 @@ export interface WriterOptions {
   /** Workers of the node: logs of owners past them are removed once they are replayed. */
   readonly workers: number;
   readonly replay: ReplayScope;
+  /** The cluster that digests are kept for. */
+  readonly placement: Placement;
+  /** How fast the store is looked through for damage, by the first owner's thread; 0: not at all. */
+  readonly verifyBytesPerSecondMax: number;
 }
 
 /** What the replay found of one owner's log. */
@@ -26,6 +31,11 @@ export interface ReplayedLog {
   readonly files: readonly string[];
   readonly strangers: readonly string[];
   readonly waiting: readonly string[];
+}
+
+/** Of an owner that has no log. */
+export function noLog(owner: number): ReplayedLog {
+  return { owner, sequence: 0, base: 0, files: [], strangers: [], waiting: [] };
 }
 
 export interface Replayed {
@@ -78,6 +88,10 @@ export type Job =
       readonly chunks: readonly Uint8Array[];
     }
   | { readonly kind: 'remove-set'; readonly id: number; readonly setId: Uint8Array }
+  /** Remove a damaged record that no replica has. */
+  | { readonly kind: 'drop-damaged'; readonly id: number; readonly key: Uint8Array }
+  /** Have the digests built anew, when there is time: what a damaged record counted for is not known. */
+  | { readonly kind: 'rebuild-digests'; readonly id: number }
   | { readonly kind: 'close'; readonly id: number };
 
 /** `full`: the disk has no room, nothing of the job is there. `failed`: the disk failed, the node must end. */
@@ -86,4 +100,10 @@ export type JobEnd =
   | { readonly kind: 'full'; readonly id: number }
   | { readonly kind: 'failed'; readonly id: number; readonly message: string };
 
-export type WriterMessage = WriterReady | WriterFailed | JobEnd;
+/** The thread has come upon a record in LMDB that is damaged. */
+export interface FoundDamage {
+  readonly kind: 'damaged';
+  readonly key: Uint8Array;
+}
+
+export type WriterMessage = WriterReady | WriterFailed | JobEnd | FoundDamage;

@@ -11,14 +11,17 @@ import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import { logDamageFile } from '../../src/protocol/workers.ts';
 import { osThreadId } from '../../src/metrics/thread-metrics.ts';
+import { runInBackground } from './background.ts';
 import { StoreEnvironment } from './environment.ts';
 import { openLogFiles, type LogFiles } from './log-files.ts';
 import { NewestRecords } from './newest-records.ts';
 import { describeDamage, findLogs, haveForeignKeys, newestRecords, type FoundLog } from './replay.ts';
 import { isDiskFull } from './room.ts';
 import { StoreWriter } from './store-writer.ts';
+import { verify } from './verification.ts';
 import type {
   CheckpointJob,
+  FoundDamage,
   Job,
   JobEnd,
   Replayed,
@@ -36,14 +39,21 @@ const NICER_BY = 5;
 /** Bytes of a transaction that met a full disk, when LMDB says no more than "Input/output error". */
 const TRANSACTION_BYTES = 4 * 1024 * 1024;
 
+/** From one look through the store for damage to the next, at least, milliseconds. */
+const VERIFY_MS_MIN = 3_600_000;
+
+let endBackground: (() => void)[] = [];
+
 async function main(): Promise<void> {
   const environment = await StoreEnvironment.open(options);
   if (options.replay === 'all') environment.cutToUsed();
-  const writer = new StoreWriter(environment);
+  const writer = new StoreWriter(environment, options);
+  if (options.replay === 'all') writer.digests.prepare();
   const files = openLogFiles(join(options.directory, 'log'));
   const replayed = replay(files, writer);
   giveWay();
   new Jobs(files, writer, environment).listen();
+  if (options.owner === 0) beginBackground(environment, writer);
   port.postMessage({ kind: 'writer-ready', replayed, bound: writer.bound } satisfies WriterReady);
 }
 
@@ -59,6 +69,25 @@ function giveWay(): void {
   } catch {
     // Not permitted: then all threads are equal.
   }
+}
+
+/** Of all workers' threads the first one's does it. What it cannot do now it does after the next start. */
+function beginBackground(environment: StoreEnvironment, writer: StoreWriter): void {
+  endBackground = [runInBackground(buildDigests(writer), () => {})];
+  const { verifyBytesPerSecondMax: bytesPerSecondMax } = options;
+  if (bytesPerSecondMax === 0) return;
+  const onDamaged = (key: Buffer): void => port.postMessage({ kind: 'damaged', key } satisfies FoundDamage);
+  const verification = verify(environment, {
+    bytesPerSecondMax,
+    passMsMin: VERIFY_MS_MIN,
+    onDamaged,
+    now: () => performance.now(),
+  });
+  endBackground.push(runInBackground(verification, () => {}));
+}
+
+function* buildDigests({ digests }: StoreWriter): Generator<number, void> {
+  for (const _ of digests.build(options.owner)) yield 0;
 }
 
 /**
@@ -210,7 +239,14 @@ class Jobs {
   #do(job: Job): JobEnd {
     if (job.kind === 'chunks') this.#writer.putChunks(Buffer.from(job.setId), job.first, job.chunks);
     if (job.kind === 'remove-set') this.#writer.removeSet(Buffer.from(job.setId));
+    if (job.kind === 'drop-damaged') this.#writer.dropDamaged(Buffer.from(job.key));
+    if (job.kind === 'rebuild-digests') this.#rebuildDigests();
     return { id: job.id, kind: 'done', records: 0, seconds: 0 };
+  }
+
+  #rebuildDigests(): void {
+    this.#writer.digests.reset();
+    endBackground.push(runInBackground(buildDigests(this.#writer), () => {}));
   }
 
   #begin(job: (Job & { readonly kind: 'checkpoint' }) | undefined): void {
@@ -245,6 +281,7 @@ class Jobs {
   }
 
   async #close(job: Job): Promise<void> {
+    for (const end of endBackground) end();
     await this.#environment.close();
     port.postMessage({ id: job.id, kind: 'done', records: 0, seconds: 0 } satisfies JobEnd);
     port.close();

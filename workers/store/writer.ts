@@ -2,10 +2,18 @@
  * A worker's end of the thread that writes to LMDB for it (writer-thread.ts). The thread lives and dies with the worker:
  * Node ends it, and waits for it, before the worker's own thread has ended.
  */
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { isMainThread, Worker, type WorkerOptions as WorkerThreadOptions } from 'node:worker_threads';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
-import type { CheckpointJob, Job, JobEnd, WriterMessage, WriterOptions, WriterReady } from './writer-protocol.ts';
+import type {
+  CheckpointJob,
+  FoundDamage,
+  Job,
+  JobEnd,
+  WriterMessage,
+  WriterOptions,
+  WriterReady,
+} from './writer-protocol.ts';
 
 /** The job without the number that this file gives it. */
 type JobToDo = Job extends infer One ? (One extends Job ? Omit<One, 'id'> : never) : never;
@@ -15,6 +23,13 @@ type JobToDo = Job extends infer One ? (One extends Job ? Omit<One, 'id'> : neve
  * and the node must end.
  */
 export type WriterEnd = Exclude<JobEnd, { kind: 'failed' }> | { readonly kind: 'closed' };
+
+export interface WriterEvents {
+  /** The thread has ended before `close`: its worker must end, too, so that another one takes up the log. */
+  readonly onDied: (error: Error) => void;
+  /** A record in LMDB is damaged. */
+  readonly onDamaged: (key: Buffer) => void;
+}
 
 interface Waiting {
   readonly resolve: (end: WriterEnd) => void;
@@ -35,11 +50,14 @@ export class Writer {
   #jobs = 0;
   #isClosing = false;
 
-  private constructor(worker: Worker, onDied: (error: Error) => void) {
+  private constructor(worker: Worker, { onDied, onDamaged }: WriterEvents) {
     this.#worker = worker;
     // It keeps the process only while somebody waits for it.
     worker.unref();
-    worker.on('message', (end: JobEnd) => this.#take(end));
+    worker.on('message', (message: JobEnd | FoundDamage) => {
+      if (message.kind === 'damaged') onDamaged(Buffer.from(message.key));
+      else this.#take(message);
+    });
     let error = new KvorumError('worker-failed', 'The thread that writes to the store has ended');
     worker.on('error', (cause) => (error = new KvorumError('worker-failed', messageOf(cause), { cause })));
     worker.on('exit', () => {
@@ -52,12 +70,11 @@ export class Writer {
   }
 
   /**
-   * Starts the thread and resolves when it has replayed the log. Rejects with what keeps it from that. `onDied` is called if
-   * the thread ends before `close`: its worker must end, too, so that another one takes up the log.
+   * Starts the thread and resolves when it has replayed the log. Rejects with what keeps it from that.
    */
   static async open(
     options: WriterOptions,
-    onDied: (error: Error) => void,
+    events: WriterEvents,
   ): Promise<{ readonly writer: Writer; readonly ready: WriterReady }> {
     const worker = new Worker(new URL('writer-thread.js', import.meta.url), {
       workerData: options,
@@ -77,7 +94,7 @@ export class Writer {
       throw error;
     });
     worker.removeAllListeners('error').removeAllListeners('exit');
-    return { writer: new Writer(worker, onDied), ready };
+    return { writer: new Writer(worker, events), ready };
   }
 
   /** Brings a full segment into LMDB; the offsets' memory moves to the thread. */
@@ -105,6 +122,16 @@ export class Writer {
   /** Removes a set that no head names. On a full disk it stays until the next start. */
   removeSet(setId: Buffer): Promise<WriterEnd> {
     return this.#ask({ kind: 'remove-set', setId });
+  }
+
+  /** Removes a damaged record that no replica has. */
+  dropDamaged(key: Buffer): Promise<WriterEnd> {
+    return this.#ask({ kind: 'drop-damaged', key });
+  }
+
+  /** Has the digests built anew; they cannot be compared meanwhile. */
+  rebuildDigests(): Promise<WriterEnd> {
+    return this.#ask({ kind: 'rebuild-digests' });
   }
 
   /** Ends the thread when it has done what it was asked for; all that it wrote is on the disk. */

@@ -49,4 +49,12 @@ export const storeEntries = {
     check: (bytes, { logSegmentBytes }) =>
       bytes < 2 * logSegmentBytes ? `must hold at least two files of the log, 2 x ${logSegmentBytes} bytes` : undefined,
   }),
+  verifyBytesPerSecondMax: size({
+    why: 'How fast the store is looked through for damaged records, which are then mended from the other replicas; at most once an hour',
+    choose: 'Leave it; less where the disk is the bottleneck, more where the store has far more than 10 GiB',
+    neededBy: 'worker',
+    range: [0, GIB],
+    minMeans: 'it is not looked through, only what is read',
+    default: 4 * MIB,
+  }),
 };

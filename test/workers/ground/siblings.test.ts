@@ -17,8 +17,8 @@ function bytesOf(text: string): Buffer {
 
 /** Worker 0, which asks, and worker 1, which answers as told. */
 function pair(t: TestContext, answer: AnswerSibling): { asking: Siblings; answering: Siblings } {
-  const asking = new Siblings({ operations: silent, range: silent });
-  const answering = new Siblings({ operations: answer, range: silent });
+  const asking = new Siblings({ operations: silent, range: silent, repair: silent });
+  const answering = new Siblings({ operations: answer, range: silent, repair: silent });
   connect(asking, answering);
   t.after(() => {
     asking.close();
@@ -54,8 +54,8 @@ test('answers come in any order, each to its question', async (t) => {
 test('both ends of a channel ask and answer', async (t) => {
   const echo: AnswerSibling = (bytes, answer) => answer(bytes);
   const [zero, one] = [
-    new Siblings({ operations: echo, range: silent }),
-    new Siblings({ operations: echo, range: silent }),
+    new Siblings({ operations: echo, range: silent, repair: silent }),
+    new Siblings({ operations: echo, range: silent, repair: silent }),
   ];
   t.after(() => zero.close());
   connect(zero, one);
@@ -93,7 +93,11 @@ test('what a worker has not answered when it dies gets no answer, and so does wh
 test('a worker that takes the place of a dead one is asked instead', async (t) => {
   const { asking } = pair(t, silent);
   const lost = ask(asking, 1, 'lost');
-  const successor = new Siblings({ operations: (_bytes, answer) => answer(bytesOf('here')), range: silent });
+  const successor = new Siblings({
+    operations: (_bytes, answer) => answer(bytesOf('here')),
+    range: silent,
+    repair: silent,
+  });
   t.after(() => successor.close());
   connect(asking, successor);
   assert.equal(await lost, undefined);

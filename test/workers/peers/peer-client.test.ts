@@ -49,6 +49,10 @@ class TestConnection implements Connection {
     return true;
   }
 
+  async ask(): Promise<string> {
+    return 'nobody asks';
+  }
+
   async introduce(): Promise<undefined> {}
 
   async isCurrent(): Promise<boolean> {

@@ -47,6 +47,7 @@ function startWorkers(t: TestContext, valueBytes = 0): TestWorker[] {
     const siblings = new Siblings({
       operations: executeForSibling(replica),
       range: () => assert.fail('no range here'),
+      repair: () => assert.fail('no repair here'),
     });
     t.after(() => siblings.close());
     return { replica: new OwnedReplica({ replica, siblings, index, workers: WORKERS }), siblings, executed };

@@ -1,0 +1,202 @@
+/**
+ * `kvorum repair` has every node of a cluster compare itself with its peers now, and `kvorum digest` says whether they hold the same.
+ * Nodes do the former by themselves, too.
+ */
+import { Buffer } from 'node:buffer';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fieldOf, listFieldOf, numberFieldOf, parseJson, textFieldOf } from '../formats/foreign-json.ts';
+import { digestMsMax } from '../protocol/repair.ts';
+import {
+  clientOf,
+  clientOptions,
+  clientTimeoutMs,
+  nodeUrl,
+  readBody,
+  reportUnreachable,
+  type Answer,
+  type NodeClient,
+  type Unreachable,
+} from './client.ts';
+import { outputOption, type Command, type Invocation } from './command.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { printable, renderTable, writeNotice, writeResult } from './output.ts';
+import { outputFormat } from './parse.ts';
+import { givenSecret, provenPost, secretOption } from './proven-request.ts';
+
+export const repairCommand: Command = {
+  name: 'repair',
+  summary: 'Have all nodes compare what they hold, and pull what they lack',
+  usage: '[--wait] [options]',
+  details:
+    'Nodes do it by themselves, see --repair-interval-ms. With --wait exit code 0 says that each node was found to hold the same as each peer.',
+  positionals: { min: 0, max: 0 },
+  options: [...clientOptions, { flag: 'wait', about: 'Show progress until all hold the same' }, secretOption],
+  examples: ['kvorum repair', 'kvorum repair --wait --data data'],
+  run: repair,
+};
+
+export const digestCommand: Command = {
+  name: 'digest',
+  summary: 'Print a digest of all that each node holds, and say whether they hold the same',
+  usage: '[options]',
+  details: 'Reads all records of all nodes. Exit code 0 if what nodes share is identical, 1 if not.',
+  positionals: { min: 0, max: 0 },
+  options: [...clientOptions, secretOption, outputOption],
+  examples: ['kvorum digest', 'kvorum digest --url http://localhost:8081 --output json'],
+  run: digest,
+};
+
+const POLL_MS = 300;
+
+async function repair({ flags, environment }: Invocation): Promise<ExitCode> {
+  const secret = givenSecret(flags, environment);
+  const timeoutMs = clientTimeoutMs(flags);
+  const urls = await nodesOf(nodeUrl(flags, environment), timeoutMs);
+  if (typeof urls === 'number') return urls;
+  const begunAt = new Map<string, string>();
+  for (const url of urls) {
+    await using client = await clientOf(url, timeoutMs);
+    const begun = await begin(client, secret);
+    if (typeof begun === 'number') return begun;
+    begunAt.set(url, begun);
+  }
+  if (flags.get('wait') !== true) {
+    await writeResult(`${urls.length} nodes compare what they hold\n`);
+    return exitCodes.ok;
+  }
+  const codes = await Promise.all(urls.map((url) => waitFor(url, begunAt.get(url) ?? '', { secret, timeoutMs })));
+  const code = codes.find((one) => one !== exitCodes.ok) ?? exitCodes.ok;
+  if (code === exitCodes.ok) await writeResult(`${urls.length} nodes hold the same\n`);
+  return code;
+}
+
+/** When a node began, by its clock; or the exit code for why it did not. */
+async function begin(client: NodeClient, secret: string | undefined): Promise<string | ExitCode> {
+  const answer = await provenPost(client, '/v0/repair', secret);
+  if (answer.kind === 'unreachable' || answer.status !== 202) return reportRefusal(answer, client);
+  const body = await readBody(answer);
+  return Buffer.isBuffer(body) ? (textFieldOf(parseJson(body.toString()), 'begunAt') ?? '') : exitCodes.unreachable;
+}
+
+interface Waiting {
+  readonly secret: string | undefined;
+  readonly timeoutMs: number;
+}
+
+/** Resolves when the node was found identical to each peer since it began, or cannot be any more. */
+async function waitFor(url: string, begunAt: string, { secret, timeoutMs }: Waiting): Promise<ExitCode> {
+  await using client = await clientOf(url, timeoutMs);
+  for (let told = ''; ; await pause(POLL_MS)) {
+    const status = await askJson(client, '/v0/status');
+    if (typeof status === 'number') return status;
+    const peers = listFieldOf(fieldOf(status, 'repair'), 'peers');
+    const news = peers.map(progressOf).join('; ');
+    if (news !== told) writeNotice(printable(`kvorum: ${url}: ${news === '' ? 'has no peers' : news}`));
+    told = news;
+    const failed = peers.find((peer) => textFieldOf(peer, 'state') === 'unavailable');
+    if (failed !== undefined) return exitCodes.failure;
+    if (peers.every((peer) => (textFieldOf(peer, 'identicalAt') ?? '') >= begunAt)) return exitCodes.ok;
+    // What the peer lacks it pulls; whether it has is for the next pass to see.
+    if (peers.some((peer) => textFieldOf(peer, 'state') === 'differing')) {
+      const again = await begin(client, secret);
+      if (typeof again === 'number') return again;
+    }
+  }
+}
+
+function progressOf(peer: unknown): string {
+  const state = textFieldOf(peer, 'state') ?? 'unknown';
+  const error = textFieldOf(peer, 'error');
+  const differing = numberFieldOf(peer, 'bucketsDiffering') ?? 0;
+  const pulled = numberFieldOf(peer, 'recordsPulled') ?? 0;
+  const numbers = state === 'identical' ? '' : `, ${differing} buckets differ, ${pulled} records pulled`;
+  return `${textFieldOf(peer, 'url') ?? '?'} ${error === undefined ? `${state}${numbers}` : `${state}: ${error}`}`;
+}
+
+/** Says on stderr why a node did not do what it was asked, and gives the exit code for it. */
+async function reportRefusal(answer: Answer | Unreachable, client: NodeClient): Promise<ExitCode> {
+  if (answer.kind === 'unreachable') return reportUnreachable(answer, client);
+  const body = await readBody(answer);
+  const detail = Buffer.isBuffer(body) ? textFieldOf(parseJson(body.toString()), 'detail') : undefined;
+  writeNotice(printable(`kvorum: ${client.url} answered ${answer.status}: ${detail ?? 'no reason'}`));
+  return exitCodes.failure;
+}
+
+interface Contents {
+  readonly url: string;
+  readonly digest: string;
+  readonly records: number;
+  /** The digest of what it shares with each peer. */
+  readonly sharedWith: ReadonlyMap<string, string>;
+}
+
+async function digest({ flags, environment }: Invocation): Promise<ExitCode> {
+  const format = outputFormat(flags);
+  const secret = givenSecret(flags, environment);
+  const urls = await nodesOf(nodeUrl(flags, environment), clientTimeoutMs(flags));
+  if (typeof urls === 'number') return urls;
+  const timeoutMs = flags.has('timeout-ms') ? clientTimeoutMs(flags) : digestMsMax;
+  const asked = await Promise.all(urls.map((url) => contentsOf(url, { secret, timeoutMs })));
+  const failed = asked.find((one) => typeof one === 'number');
+  if (failed !== undefined) return failed;
+  const nodes = asked.filter((one) => typeof one !== 'number');
+  const pairs = differingPairs(nodes);
+  const identical = pairs.length === 0;
+  if (format === 'json') {
+    const shown = nodes.map(({ url, digest: own, records }) => ({ url, digest: own, records }));
+    await writeResult(`${JSON.stringify({ identical, differing: pairs, nodes: shown })}\n`);
+  } else {
+    const rows = nodes.map((one) => [one.url, String(one.records), one.digest]);
+    await writeResult(renderTable({ head: ['URL', 'RECORDS', 'DIGEST'], rows }));
+    for (const [one, other] of pairs) writeNotice(printable(`kvorum: ${one} and ${other} differ in what they share`));
+    await writeResult(identical ? 'What nodes share is identical\n' : 'Nodes differ\n');
+  }
+  return identical ? exitCodes.ok : exitCodes.failure;
+}
+
+function differingPairs(nodes: readonly Contents[]): (readonly [string, string])[] {
+  return nodes.flatMap((one, index) =>
+    nodes
+      .slice(index + 1)
+      .filter((other) => one.sharedWith.get(other.url) !== other.sharedWith.get(one.url))
+      .map((other) => [one.url, other.url] as const),
+  );
+}
+
+async function contentsOf(url: string, { secret, timeoutMs }: Waiting): Promise<Contents | ExitCode> {
+  await using client = await clientOf(url, timeoutMs);
+  const answer = await provenPost(client, '/v0/digest', secret);
+  if (answer.kind === 'unreachable' || answer.status !== 200) return await reportRefusal(answer, client);
+  const body = await readBody(answer);
+  if (!Buffer.isBuffer(body)) return reportUnreachable(body, client);
+  const json = parseJson(body.toString());
+  const shared = fieldOf(json, 'sharedWith');
+  const peers = typeof shared === 'object' && shared !== null ? Object.keys(shared) : [];
+  return {
+    url: textFieldOf(json, 'url') ?? url,
+    digest: textFieldOf(json, 'digest') ?? '?',
+    records: numberFieldOf(json, 'records') ?? 0,
+    sharedWith: new Map(peers.map((peer) => [peer, textFieldOf(fieldOf(shared, peer), 'digest') ?? '?'])),
+  };
+}
+
+/** The URLs of a cluster's nodes, as one of them names them; or the exit code for why it does not. */
+async function nodesOf(url: string, timeoutMs: number): Promise<string[] | ExitCode> {
+  await using client = await clientOf(url, timeoutMs);
+  const status = await askJson(client, '/v0/status');
+  if (typeof status === 'number') return status;
+  const urls = listFieldOf(status, 'cluster').flatMap((node) => textFieldOf(node, 'url') ?? []);
+  if (urls.length > 0) return urls;
+  writeNotice(printable(`kvorum: ${url} names no nodes of a cluster`));
+  return exitCodes.failure;
+}
+
+/** What a node says of itself, ready or not; or the exit code for why it says nothing. */
+async function askJson(client: NodeClient, path: string): Promise<object | ExitCode> {
+  const answer = await client.request({ method: 'GET', path });
+  if (answer.kind === 'unreachable') return reportUnreachable(answer, client);
+  const body = await readBody(answer);
+  if (!Buffer.isBuffer(body)) return reportUnreachable(body, client);
+  const json = parseJson(body.toString());
+  return typeof json === 'object' && json !== null ? json : {};
+}
