@@ -1,5 +1,6 @@
 /** Between a node's standing and its workers: who tells whom what. */
-import type { WorkerPool, WorkerPoolHandlers } from './dispatch/worker-pool.ts';
+import type { WorkerPoolHandlers } from './dispatch/pool-handlers.ts';
+import type { WorkerPool } from './dispatch/worker-pool.ts';
 import { messageOf } from './diagnostics/errors.ts';
 import type { Claim } from './domain/node-claim.ts';
 import type { NodeStanding } from './node-standing.ts';

@@ -22,10 +22,7 @@ import type { FrameTask } from '../protocol/frame-task.ts';
 import {
   answersTo,
   isStandingMessage,
-  type InspectedMessage,
   type PeerOffset,
-  type RangeMessage,
-  type StandingMessage,
   type ToldCommand,
   type WorkerCommand,
   type WorkerMessage,
@@ -36,6 +33,7 @@ import type { Log } from '../diagnostics/log.ts';
 import type { TlsMaterial } from '../tls/material.ts';
 import type { WorkerData, WorkerSettings } from '../settings/settings.ts';
 import { InlinePool, type TaskPool } from './inline-pool.ts';
+import type { WorkerPoolHandlers } from './pool-handlers.ts';
 import { poolFamilies } from './pool-metrics.ts';
 import { TaskBounds, TaskQueue, type Task, type TaskOutcome } from './task-queue.ts';
 
@@ -65,28 +63,6 @@ const CLOCKS_MS_MAX = 1500;
 const START_MS_MAX = 30_000;
 /** Besides the time for hints. */
 const STOP_MS_MAX = 5000;
-
-/** Whom the pool tells what its workers say. */
-export interface WorkerPoolHandlers {
-  /** Takes outcome frames that leave ahead of their task. */
-  readonly onOutcomes: (frame: Buffer) => void;
-  /** A worker has seen a version that is ahead of the wall clock. */
-  readonly onVersion: (newest: number) => void;
-  /** Gives a stamp above a version, later or at once; undefined where there is none now. */
-  readonly onStampAbove: (above: number, give: (version: number | undefined) => void) => void;
-  /** Takes what the workers' scans say. */
-  readonly onRange: (message: RangeMessage) => void;
-  /** Takes what an inspection found. */
-  readonly onInspected: (message: InspectedMessage) => void;
-  /** Takes what bears on the node's standing. */
-  readonly onStanding: (message: StandingMessage, worker: number) => void;
-  /** A worker listens, the first one in its place or another. `logDamage`: what of its log could not be read. */
-  readonly onWorkerReady: (worker: number, logDamage: string | undefined) => void;
-  /** A worker has ended, and its scans with it. */
-  readonly onWorkerGone: (worker: number) => void;
-  /** The node cannot go on: a store failed or a worker does not start. */
-  readonly onFatal: (error: KvorumError) => void;
-}
 
 /** A worker's place: threads come and go, the place and its index stay. */
 interface Place {
