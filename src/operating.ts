@@ -45,8 +45,8 @@ export class Operating {
     this.handlers = {
       inspect: new InspectHandler(this.inspections, { ...limits, nodes: topology.nodes }),
       backup: new BackupHandler({ guard, range, restores, limits: settings }),
-      repair: repairHandler(settings, guard, pool),
       profile: new ProfileHandler(profiler, guard),
+      repair: repairHandler({ settings, pool, guard }),
     };
   }
 }

@@ -8,15 +8,17 @@ import type { NodeSettings } from './settings/settings.ts';
 /** The worker that compares. */
 const FIRST = 0;
 
-export function repairHandler(
-  settings: NodeSettings,
-  guard: SecretGuard,
-  pool: Pick<WorkerPool, 'tell' | 'digest'>,
-): RepairHandler {
+export interface RepairLinkOptions {
+  readonly settings: NodeSettings;
+  readonly pool: Pick<WorkerPool, 'tell' | 'digest'>;
+  readonly guard: SecretGuard;
+}
+
+export function repairHandler({ settings, pool, guard }: RepairLinkOptions): RepairHandler {
   return new RepairHandler({
     guard,
-    // A node without a secret does for this machine's processes what they ask.
-    isOpen: settings.clusterSecret === '' && !isOpenToAll(settings),
+    // Without a secret nobody can prove it; where there are no tokens either only this machine reaches such a node.
+    isOpen: settings.clusterSecret === '' && settings.tokensFile === undefined && !isOpenToAll(settings),
     begin: () => pool.tell(FIRST, { kind: 'repair' }),
     digest: () => pool.digest(),
   });

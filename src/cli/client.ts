@@ -20,8 +20,6 @@ export interface Answer {
   readonly kind: 'answered';
   readonly status: number;
   readonly body: AsyncIterable<Uint8Array>;
-  /** The field by which a node asks for a proof; empty where it does not. */
-  readonly challenge: string;
 }
 
 export interface Unreachable {
@@ -30,11 +28,9 @@ export interface Unreachable {
 }
 
 export interface NodeRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET';
   /** Path and query. */
   readonly path: string;
-  /** A proof of the cluster secret. */
-  readonly authorization?: string;
 }
 
 /** One node to talk to. */
@@ -191,16 +187,12 @@ export function unreachable(error: unknown): Unreachable {
   return { kind: 'unreachable', reason: reasonOf(error) };
 }
 
-async function send(
-  agent: Agent,
-  url: string,
-  { method, path, authorization }: NodeRequest,
-): Promise<Answer | Unreachable> {
-  const headers = { accept: '*/*', ...requestFields(), ...(authorization === undefined ? {} : { authorization }) };
+async function send(agent: Agent, url: string, { method, path }: NodeRequest): Promise<Answer | Unreachable> {
+  const headers = { accept: '*/*', ...requestFields() };
   const options: Dispatcher.RequestOptions = { origin: url, path, method, headers };
   try {
-    const { statusCode, body, headers: fields } = await agent.request(options);
-    return { kind: 'answered', status: statusCode, body, challenge: String(fields['www-authenticate'] ?? '') };
+    const { statusCode, body } = await agent.request(options);
+    return { kind: 'answered', status: statusCode, body };
   } catch (error) {
     return unreachable(error);
   }

@@ -7,13 +7,21 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fieldOf, listFieldOf, numberFieldOf, parseJson, textFieldOf } from '../formats/foreign-json.ts';
 import { digestMsMax } from '../protocol/repair.ts';
 import {
+  openAdminClient,
+  reportNotDone,
+  secretOf,
+  secretOption,
+  textOf,
+  type AdminAnswer,
+  type AdminClient,
+} from './admin-client.ts';
+import {
   clientOf,
   clientOptions,
   clientTimeoutMs,
   nodeUrl,
   readBody,
   reportUnreachable,
-  type Answer,
   type NodeClient,
   type Unreachable,
 } from './client.ts';
@@ -21,7 +29,6 @@ import { outputOption, type Command, type Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, renderTable, writeNotice, writeResult } from './output.ts';
 import { outputFormat } from './parse.ts';
-import { givenSecret, provenPost, secretOption } from './proven-request.ts';
 
 export const repairCommand: Command = {
   name: 'repair',
@@ -48,15 +55,13 @@ export const digestCommand: Command = {
 
 const POLL_MS = 300;
 
-async function repair({ flags, environment }: Invocation): Promise<ExitCode> {
-  const secret = givenSecret(flags, environment);
-  const timeoutMs = clientTimeoutMs(flags);
-  const urls = await nodesOf(nodeUrl(flags, environment), timeoutMs);
+async function repair(invocation: Invocation): Promise<ExitCode> {
+  const { flags, environment } = invocation;
+  const urls = await nodesOf(nodeUrl(flags, environment), clientTimeoutMs(flags));
   if (typeof urls === 'number') return urls;
   const begunAt = new Map<string, string>();
   for (const url of urls) {
-    await using client = await clientOf(url, timeoutMs);
-    const begun = await begin(client, secret);
+    const begun = await begin(url, invocation);
     if (typeof begun === 'number') return begun;
     begunAt.set(url, begun);
   }
@@ -64,28 +69,40 @@ async function repair({ flags, environment }: Invocation): Promise<ExitCode> {
     await writeResult(`${urls.length} nodes compare what they hold\n`);
     return exitCodes.ok;
   }
-  const codes = await Promise.all(urls.map((url) => waitFor(url, begunAt.get(url) ?? '', { secret, timeoutMs })));
+  const codes = await Promise.all(urls.map((url) => waitFor(url, begunAt.get(url) ?? '', invocation)));
   const code = codes.find((one) => one !== exitCodes.ok) ?? exitCodes.ok;
   if (code === exitCodes.ok) await writeResult(`${urls.length} nodes hold the same\n`);
   return code;
 }
 
 /** When a node began, by its clock; or the exit code for why it did not. */
-async function begin(client: NodeClient, secret: string | undefined): Promise<string | ExitCode> {
-  const answer = await provenPost(client, '/v0/repair', secret);
-  if (answer.kind === 'unreachable' || answer.status !== 202) return reportRefusal(answer, client);
-  const body = await readBody(answer);
-  return Buffer.isBuffer(body) ? (textFieldOf(parseJson(body.toString()), 'begunAt') ?? '') : exitCodes.unreachable;
+async function begin(url: string, invocation: Invocation): Promise<string | ExitCode> {
+  const json = await post(url, '/v0/repair', invocation);
+  return typeof json === 'number' ? json : (textFieldOf(json, 'begunAt') ?? '');
 }
 
-interface Waiting {
-  readonly secret: string | undefined;
-  readonly timeoutMs: number;
+/** What a node answers, with a proof of the cluster secret where it asks for one; or the exit code for why it does not. */
+async function post(url: string, path: string, { flags, environment }: Invocation): Promise<object | ExitCode> {
+  const own = new Map([...flags, ['url', url]]);
+  if (path === '/v0/digest' && !flags.has('timeout-ms')) own.set('timeout-ms', String(digestMsMax));
+  const request = { method: 'POST', path } as const;
+  await using client = await openAdminClient(own, environment);
+  const answer = await client.request(request);
+  if (answer.kind === 'unreachable' || answer.status !== 401) return await jsonOf(answer, client);
+  await answer.body.dump();
+  await using proving = await openAdminClient(own, environment, secretOf(flags, environment));
+  return await jsonOf(await proving.prove(request), proving);
+}
+
+async function jsonOf(answer: AdminAnswer | Unreachable, client: AdminClient): Promise<object | ExitCode> {
+  if (answer.kind === 'unreachable' || answer.status >= 300) return reportNotDone(answer, client);
+  const json = parseJson(await textOf(answer));
+  return typeof json === 'object' && json !== null ? json : {};
 }
 
 /** Resolves when the node was found identical to each peer since it began, or cannot be any more. */
-async function waitFor(url: string, begunAt: string, { secret, timeoutMs }: Waiting): Promise<ExitCode> {
-  await using client = await clientOf(url, timeoutMs);
+async function waitFor(url: string, begunAt: string, invocation: Invocation): Promise<ExitCode> {
+  await using client = await clientOf(url, clientTimeoutMs(invocation.flags));
   for (let told = ''; ; await pause(POLL_MS)) {
     const status = await askJson(client, '/v0/status');
     if (typeof status === 'number') return status;
@@ -98,7 +115,7 @@ async function waitFor(url: string, begunAt: string, { secret, timeoutMs }: Wait
     if (peers.every((peer) => (textFieldOf(peer, 'identicalAt') ?? '') >= begunAt)) return exitCodes.ok;
     // What the peer lacks it pulls; whether it has is for the next pass to see.
     if (peers.some((peer) => textFieldOf(peer, 'state') === 'differing')) {
-      const again = await begin(client, secret);
+      const again = await begin(url, invocation);
       if (typeof again === 'number') return again;
     }
   }
@@ -113,15 +130,6 @@ function progressOf(peer: unknown): string {
   return `${textFieldOf(peer, 'url') ?? '?'} ${error === undefined ? `${state}${numbers}` : `${state}: ${error}`}`;
 }
 
-/** Says on stderr why a node did not do what it was asked, and gives the exit code for it. */
-async function reportRefusal(answer: Answer | Unreachable, client: NodeClient): Promise<ExitCode> {
-  if (answer.kind === 'unreachable') return reportUnreachable(answer, client);
-  const body = await readBody(answer);
-  const detail = Buffer.isBuffer(body) ? textFieldOf(parseJson(body.toString()), 'detail') : undefined;
-  writeNotice(printable(`kvorum: ${client.url} answered ${answer.status}: ${detail ?? 'no reason'}`));
-  return exitCodes.failure;
-}
-
 interface Contents {
   readonly url: string;
   readonly digest: string;
@@ -130,13 +138,12 @@ interface Contents {
   readonly sharedWith: ReadonlyMap<string, string>;
 }
 
-async function digest({ flags, environment }: Invocation): Promise<ExitCode> {
+async function digest(invocation: Invocation): Promise<ExitCode> {
+  const { flags, environment } = invocation;
   const format = outputFormat(flags);
-  const secret = givenSecret(flags, environment);
   const urls = await nodesOf(nodeUrl(flags, environment), clientTimeoutMs(flags));
   if (typeof urls === 'number') return urls;
-  const timeoutMs = flags.has('timeout-ms') ? clientTimeoutMs(flags) : digestMsMax;
-  const asked = await Promise.all(urls.map((url) => contentsOf(url, { secret, timeoutMs })));
+  const asked = await Promise.all(urls.map((url) => contentsOf(url, invocation)));
   const failed = asked.find((one) => typeof one === 'number');
   if (failed !== undefined) return failed;
   const nodes = asked.filter((one) => typeof one !== 'number');
@@ -163,13 +170,9 @@ function differingPairs(nodes: readonly Contents[]): (readonly [string, string])
   );
 }
 
-async function contentsOf(url: string, { secret, timeoutMs }: Waiting): Promise<Contents | ExitCode> {
-  await using client = await clientOf(url, timeoutMs);
-  const answer = await provenPost(client, '/v0/digest', secret);
-  if (answer.kind === 'unreachable' || answer.status !== 200) return await reportRefusal(answer, client);
-  const body = await readBody(answer);
-  if (!Buffer.isBuffer(body)) return reportUnreachable(body, client);
-  const json = parseJson(body.toString());
+async function contentsOf(url: string, invocation: Invocation): Promise<Contents | ExitCode> {
+  const json = await post(url, '/v0/digest', invocation);
+  if (typeof json === 'number') return json;
   const shared = fieldOf(json, 'sharedWith');
   const peers = typeof shared === 'object' && shared !== null ? Object.keys(shared) : [];
   return {

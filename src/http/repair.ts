@@ -38,7 +38,7 @@ export class RepairHandler {
   handle({ head, reply }: Request, path: string, isAdmin: boolean): void {
     if (head.method !== 'POST') return reply.send(otherMethod(['POST'], head.method));
     const { guard, isOpen, begin } = this.#options;
-    const refusal = isOpen || isAdmin ? undefined : guard.refusal(head, performance.now());
+    const refusal = isAdmin || isOpen ? undefined : guard.refusal(head, performance.now());
     if (refusal !== undefined) return reply.send(refusal);
     if (path === DIGEST) {
       this.#digest(reply).catch((error: unknown) => reply.send(problemResponse('failed', messageOf(error))));

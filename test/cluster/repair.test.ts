@@ -14,8 +14,11 @@ import { eventually } from '../support/eventually.ts';
 import type { NodeProcess } from '../support/node-process.ts';
 import { storedRecords, withDatabase } from '../support/stored-records.ts';
 
-/** Reads repair nothing, and a pass begins as soon as the one before has ended. */
+/** Neither reads nor hints repair anything, and a pass begins as soon as the one before has ended. */
 const flags = [
+  '--hint-bytes-max',
+  '0',
+
   '--read-repair',
   'off',
   '--repair-interval-ms',

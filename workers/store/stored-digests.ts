@@ -76,15 +76,14 @@ export class StoredDigests {
     return this.sharing.groups * newDigests(this.buckets).byteLength;
   }
 
-  /** Counts what does not count yet, a transaction a step. Throws what LMDB says. */
+  /**
+   * Counts what does not count yet, a transaction a step. Several owners may do so at once: each step goes on where the last one of
+   * any of them ended. Throws what LMDB says.
+   */
   *build(owner: number): Generator<void, void> {
-    for (let state = this.#state(); state?.upTo !== WHOLE; state = this.#state()) {
-      const { upTo } = state;
-      this.#environment.transact({ records: this.sharing.groups + 1, bytes: this.bytes }, () =>
-        this.#buildOn(owner, upTo),
-      );
-      yield;
-    }
+    if (this.#state()?.upTo === WHOLE) return;
+    const size = { records: this.sharing.groups + 1, bytes: this.bytes };
+    while (!this.#environment.transact(size, () => this.#buildOn(owner))) yield;
   }
 
   /** The sums of a group that these owners have put; undefined while they are being built. */
@@ -105,7 +104,10 @@ export class StoredDigests {
     return [...new Set(keys.map((key) => Buffer.from(key).readUInt16BE(1)))];
   }
 
-  #buildOn(owner: number, upTo: Buffer): void {
+  /** Returns whether all records count now. */
+  #buildOn(owner: number): boolean {
+    const upTo = this.#state()?.upTo;
+    if (upTo === WHOLE) return true;
     const counting = new Counting({
       owner,
       upTo: WHOLE,
@@ -123,7 +125,9 @@ export class StoredDigests {
       counted++;
     }
     counting.keep();
-    this.#keepState(counted < BUILD_RECORDS ? WHOLE : last);
+    const isWhole = counted < BUILD_RECORDS;
+    this.#keepState(isWhole ? WHOLE : last);
+    return isWhole;
   }
 
   #state(): State | undefined {

@@ -109,14 +109,20 @@ test('sums that a former owner has put count on', async (t) => {
   await last.close();
 });
 
-test('digests that are to be built again come back as they were', async (t) => {
-  const store = await open(temporaryDirectory(t), three);
+test('digests that are to be built again, by several owners at once, come back as they were', async (t) => {
+  const directory = temporaryDirectory(t);
+  const store = await open(directory, three);
   await fill(store, [
     { key: 'a', value: '1' },
     { key: 'b', value: undefined },
   ]);
   const before = keptDigests(store, 0);
-  await store.rebuildDigests();
+  const other = await Store.open(storeOptions(directory, { placement: three, owner: 1, workers: 2, replay: 'own' }), {
+    onCorrupt: () => {},
+    onFatal: () => {},
+  });
+  await Promise.all([store.rebuildDigests(), other.rebuildDigests(), store.rebuildDigests()]);
+  await other.close();
   await eventually(() => areKept(store, three));
   assert.deepEqual(keptDigests(store, 0), before);
   await store.close();
