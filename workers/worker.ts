@@ -162,16 +162,19 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const sequential = settings.mode === 'sync';
   const stamps = new Stamps(send);
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
-  const asking = { topology, replica, peers, sequential, turn, versions, timeoutMs, readRepair };
+  const around = { topology, replica, peers, time: systemTime, timeoutMs };
   const coordinator = new Coordinator({
-    ...asking,
-    time: systemTime,
+    ...around,
+    sequential,
+    turn,
+    versions,
+    readRepair,
     stampAbove: (above, give) => stamps.above(above, give),
     pause: steps.pause,
     onMissed: (write, nodes, isHere) => hints.missed(write, nodes, isHere),
     sendOutcomes,
   });
-  const inspector = new Inspector({ topology, replica, peers, time: systemTime, timeoutMs });
+  const inspector = new Inspector(around);
   const desk = new RangeDesk(ranges, send);
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
   standing.watch(() => store.measures.log.bytes);
