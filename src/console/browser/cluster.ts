@@ -57,8 +57,11 @@ export class Cluster {
 
   async #round(): Promise<void> {
     const own = await this.#hear(undefined);
-    // It is there, and the page asks for a token.
-    if (typeof own === 'object' && 'refusal' in own) return this.#onChange();
+    if (typeof own === 'object' && 'refusal' in own) {
+      // It is there, and the page asks for a token.
+      this.silentSince = undefined;
+      return this.#onChange();
+    }
     if (typeof own === 'string') {
       this.silentSince ??= Date.now();
       // Nobody can say how the others are: they were asked through this one.
