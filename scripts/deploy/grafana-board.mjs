@@ -225,6 +225,13 @@ const rows = [
         [sum('instance', rate('kvorum_stale_reads_total')), `${perInstance} stale reads`],
         [sum('instance', rate('kvorum_read_repairs_total')), `${perInstance} repairs`],
       ]),
+      graph('Writes kept for nodes that are away', 'short', [
+        [sum('instance, target', gauge('kvorum_hints')), `${perInstance} for {{target}}`],
+      ]),
+      graph('Kept writes, delivered and dropped', 'ops', [
+        [sum('instance, target', rate('kvorum_hints_delivered_total')), `${perInstance} to {{target}}`],
+        [sum('instance, reason', rate('kvorum_hints_dropped_total')), `${perInstance} dropped: {{reason}}`],
+      ]),
       graph('Replies after the outcome', 'ops', [[sum('instance', rate('kvorum_late_replies_total')), perInstance]]),
     ],
   },

@@ -1,5 +1,6 @@
 /** What the page knows of the cluster: asks the page's node, and through it the others, every 2 s while somebody looks. */
 import { consolePath, sampleMs, samplesMax } from '../bounds.ts';
+import { textFieldOf } from '../../formats/foreign-json.ts';
 import type { NodeSeen } from '../health.ts';
 import { readAnswer, type NodeAnswer } from '../seen.ts';
 import type { NodeSamples } from '../timeline.ts';
@@ -9,6 +10,11 @@ const PAUSE_MS = 2000;
 
 interface Known extends NodeSeen {
   readonly history: NodeSamples;
+}
+
+/** The node is there and does not tell, for want of a token that it knows. */
+interface Refused {
+  readonly refusal: string;
 }
 
 const noHistory: NodeSamples = { samples: [], bounds: [], shiftMs: 0 };
@@ -51,6 +57,11 @@ export class Cluster {
 
   async #round(): Promise<void> {
     const own = await this.#hear(undefined);
+    if (typeof own === 'object' && 'refusal' in own) {
+      // It is there, and the page asks for a token.
+      this.silentSince = undefined;
+      return this.#onChange();
+    }
     if (typeof own === 'string') {
       this.silentSince ??= Date.now();
       // Nobody can say how the others are: they were asked through this one.
@@ -69,17 +80,19 @@ export class Cluster {
     const others = urls.filter((url) => url !== this.#own);
     await Promise.all(
       others.map(async (url) => {
-        this.#take(url, await this.#hear(url));
+        const answer = await this.#hear(url);
+        this.#take(url, typeof answer === 'object' && 'refusal' in answer ? answer.refusal : answer);
       }),
     );
     return this.#onChange();
   }
 
-  async #hear(url: string | undefined): Promise<NodeAnswer | string> {
+  async #hear(url: string | undefined): Promise<NodeAnswer | Refused | string> {
     const newest = this.#nodes.get(url ?? this.#own)?.history.samples.at(-1)?.at ?? 0;
     const node = url === undefined ? '' : `&node=${encodeURIComponent(url)}`;
     try {
-      const { json } = await ask(`${consolePath}?after=${newest}${node}`);
+      const { status, json } = await ask(`${consolePath}?after=${newest}${node}`);
+      if (status === 401 || status === 403) return { refusal: textFieldOf(json, 'detail') ?? `It answers ${status}` };
       return readAnswer(json);
     } catch (error) {
       return error instanceof Error ? error.message : String(error);

@@ -49,17 +49,12 @@ function tableOf(key: string, { rows }: KeyFound): HTMLElement {
 
 function rowOf({ url, tone, word, version, time, bytes, expires, why }: ReplicaRow): HTMLElement {
   const written = make('td', {}, time ?? nothing);
-  if (version !== undefined) written.append(make('small', {}, ` version ${version}`));
-  if (expires !== undefined) written.append(make('small', {}, ` ${expires}`));
-  const holds = make('td', {}, badge({ tone, word }), ...(why === '' ? [] : [make('small', {}, ` ${why}`)]));
-  return make(
-    'tr',
-    {},
-    make('th', { scope: 'row' }, shortUrl(url)),
-    holds,
-    written,
-    make('td', { className: 'number' }, figureText(bytes, 'count')),
-  );
+  if (version !== undefined) written.append(make('small', {}, `version ${version}`));
+  if (expires !== undefined) written.append(make('small', {}, expires));
+  const holds = make('td', {}, badge({ tone, word }), ...(why === '' ? [] : [make('small', {}, why)]));
+  const length = make('td', { className: 'number' }, figureText(bytes, 'count'));
+  length.dataset['label'] = 'Bytes';
+  return make('tr', {}, make('th', { scope: 'row' }, shortUrl(url)), holds, written, length);
 }
 
 /** As a POSIX shell takes it for one word. */

@@ -5,7 +5,7 @@ import { repairsOf, type PairRow } from '../repairs.ts';
 import { badge, make, section, setChildren } from './element.ts';
 import { shortUrl } from './nodes.ts';
 
-const heads = ['Node', 'Peer', 'Held by both', 'The same until', 'Kept for it', 'Oldest kept'];
+const heads = ['Node', 'Peer', 'State', 'The same until', 'Kept for it', 'Oldest kept'];
 /** Of a large cluster those that need a look come first, and the rest is left out. */
 const ROWS_MAX = 24;
 

@@ -8,6 +8,7 @@ import { promtool, skipWithoutPromtool } from '../../support/promtool.ts';
 
 const pathOf = (name: string): string => fileURLToPath(new URL(`../../../../scripts/deploy/${name}`, import.meta.url));
 const textOf = (name: string): string => readFileSync(pathOf(name), 'utf8');
+const guide = textOf('../../docs/operating.md');
 const alerts = [...textOf('alerts.yml').matchAll(/- alert: (\w+)\n([\s\S]*?)(?=\n {6}- alert|\n {2}- name|$)/g)].map(
   ([, name = '', body = '']) => ({ name, body }),
 );
@@ -35,6 +36,7 @@ test('each alert says how bad it is, what it means, and where to read on', () =>
     for (const field of ['summary', 'description'])
       assert.match(body, new RegExp(`\\n {10}${field}: '[^']{10,}'`), name);
     assert.ok(body.includes(`runbook: docs/operating.md#${name.toLowerCase()}`), name);
+    assert.ok(guide.includes(`\n### ${name}\n`), name);
   }
 });
 
