@@ -102,12 +102,9 @@ export class TorturedCluster {
       return;
     }
     this.note(describeFault(fault));
-    const running = this.#happen(fault).then(
-      () => {
-        this.#running.delete(running);
-      },
-      (error: unknown) => this.note(`${describeFault(fault)} failed: ${String(error)}`),
-    );
+    const running = this.#happen(fault)
+      .catch((error: unknown) => void this.problems.push(`${describeFault(fault)} cannot be done: ${String(error)}`))
+      .finally(() => this.#running.delete(running));
     this.#running.add(running);
   }
 
