@@ -163,12 +163,10 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const stamps = new Stamps(send);
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
   const around = { topology, replica, peers, time: systemTime, timeoutMs };
+  const manner = { sequential, turn, versions, readRepair };
   const coordinator = new Coordinator({
     ...around,
-    sequential,
-    turn,
-    versions,
-    readRepair,
+    ...manner,
     stampAbove: (above, give) => stamps.above(above, give),
     pause: steps.pause,
     onMissed: (write, nodes, isHere) => hints.missed(write, nodes, isHere),
