@@ -38,16 +38,19 @@ import type { HintDesk } from './repair/hint-desk.ts';
 import type { RepairDesk } from './repair/repair-desk.ts';
 import { createRepair } from './node-repair.ts';
 import { RangeDesk } from './ranges/desk.ts';
+import { purgeForSibling, type PurgeDesk } from './repair/purge-desk.ts';
 import type { RangeScans } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
 import { executeForSibling, OwnedReplica, type Replica } from './replica/owned-replica.ts';
 import { createPeers, member, peerAt, peerConnectionsBound, placementOf } from './node-peers.ts';
+import { createPurges, purgeOwn } from './node-purges.ts';
 import { createRanges, createSnapshots } from './node-ranges.ts';
 import { ThreadReport } from './report.ts';
 import { log, type Send, type WorkerShell } from './shell.ts';
 import type { Replayed } from './store/writer-protocol.ts';
 import { Siblings, type AnswerSibling } from './ground/siblings.ts';
-import { Store, type StoreEvents } from './store/store.ts';
+import type { StoreEvents } from './store/store-options.ts';
+import { Store } from './store/store.ts';
 import { systemTime } from './ground/time.ts';
 import { Turn } from '../src/domain/turn.ts';
 import { WaitsSwitch } from './waits.ts';
@@ -76,6 +79,7 @@ interface Running {
   readonly ranges: RangeScans;
   readonly desk: RangeDesk;
   readonly siblings: Siblings;
+  readonly purges: PurgeDesk;
   readonly report: ThreadReport;
   readonly waits: WaitsSwitch;
   readonly refusals: PeerRefusals;
@@ -137,7 +141,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const replica = new LocalReplica({ store, versions, standing: standing.standing, turn, ...telling });
   const snapshots = createSnapshots(store, settings);
   const answerRepair: AnswerSibling = (...asked) => repair.desk.answer(...asked);
-  const answers = { operations: executeForSibling(replica), range: snapshots.answer, repair: answerRepair };
+  const purge = purgeForSibling((below) => purgeOwn(below, store, hints));
+  const answers = { operations: executeForSibling(replica), range: snapshots.answer, repair: answerRepair, purge };
   const siblings = new Siblings(answers, (worker) => snapshots.forget(worker));
   const sender = frameSender(versions, settings.start);
   const onPeerLost = (node: number): void => coordinator.peerLost(node);
@@ -181,8 +186,9 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
     const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
     standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
   }
+  const purges = createPurges(shell, { store, siblings, peers, coordinator, hints, repair, standing: standing.standing });
   const served = { settings, coordinator, inspector, stamps, peers, listener, transport, store, desk };
-  return { ...served, ...desks, siblings, report, waits, refusals, versions, isFirst, send };
+  return { ...served, ...desks, siblings, purges, report, waits, refusals, versions, isFirst, send };
 }
 
 interface ListenerParts extends Pick<
@@ -313,12 +319,14 @@ async function stop({
   coordinator,
   ranges,
   siblings,
+  purges,
   report,
   send,
 }: Running): Promise<void> {
   repair.close();
   await hints.stop();
   standing.close();
+  purges.close();
   coordinator.close();
   ranges.close();
   report.close();
@@ -351,12 +359,14 @@ function sendFatal(send: Send, error: unknown): void {
 
 async function openStore({ settings, index, isFirst }: WorkerShell, send: Send, events: StoreEvents): Promise<Store> {
   const { dataDirectory: directory, durability, storeBytesMax, workers } = settings;
-  const { logSegmentBytes, memtableBytesMax } = settings;
+  const { logSegmentBytes, memtableBytesMax, topology, replicationFactor } = settings;
+  const urls = topology.nodes.map(({ url }) => url);
+  const placed = { list: { urls, replicationFactor }, self: urls[topology.selfIndex] ?? '' };
   const sizes = { storeBytesMax, logSegmentBytes, memtableBytesMax };
   const replay = isFirst ? 'all' : 'own';
   const { verifyBytesPerSecondMax } = settings;
   const kept = { placement: placementOf(settings), verifyBytesPerSecondMax };
-  const options = { directory, durability, owner: index, workers, replay, ...sizes, ...kept } as const;
+  const options = { directory, durability, owner: index, workers, replay, ...placed, ...sizes, ...kept } as const;
   const store = await Store.open(options, events);
   logReplay(send, store.replayed);
   return store;

@@ -36,7 +36,7 @@ export function isShortfall(code: OutcomeCode): boolean {
 
 /** What one replica says to one operation; the code of each in a reply frame. Only some of them are votes (quorum.ts). */
 export const replyCodes = {
-  /** To a read: the replica has nothing under the key. */
+  /** To a read: the replica has nothing under the key. A version may follow: whatever is older was deleted. */
   absent: 0,
   /** To a read: the record follows, value or tombstone. */
   record: 1,

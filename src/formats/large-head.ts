@@ -6,7 +6,16 @@
  */
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
-import { EXPIRY_BYTES, readExpiry, readStamp, RECORD_HEADER_BYTES, recordKinds } from './record.ts';
+import {
+  EXPIRY_BYTES,
+  isTombstone,
+  readExpiry,
+  readStamp,
+  readVersion,
+  RECORD_HEADER_BYTES,
+  recordKinds,
+  type Version,
+} from './record.ts';
 
 /** One chunk: reading or summing it takes about 1 ms. */
 export const CHUNK_BYTES = 512 * 1024;
@@ -56,6 +65,11 @@ export function recordHeaderOf(head: Buffer): Buffer {
   return header;
 }
 
+/** When the value of a head expires, milliseconds since 1970; 0 where it does not. */
+function expiryOfHead(head: Buffer): number {
+  return head.length === EXPIRING_HEAD_BYTES ? head.readDoubleLE(EXPIRY_OFFSET) : 0;
+}
+
 /** Whether both are heads, and of the same write: it came again, and their chunk sets may differ. */
 export function areSameLargeWrite(left: Buffer, right: Buffer): boolean {
   if (!isLargeHead(left) || !isLargeHead(right)) return false;
@@ -89,4 +103,11 @@ export function chunkKey(setId: Buffer, number: number): Buffer {
 /** The first key after all chunks of a set. */
 export function afterSet(setId: Buffer): Buffer {
   return Buffer.concat([setId, Buffer.alloc(5, 0xff)]);
+}
+
+/** From which version on, as of a bound, a stored record can go; undefined where it stays. */
+export function removableFrom(record: Buffer): Version | undefined {
+  if (isTombstone(record, 0)) return readVersion(record, 0);
+  const expiresAt = isLargeHead(record) ? expiryOfHead(record) : readExpiry(record, 0);
+  return expiresAt === 0 ? undefined : Math.max(readVersion(record, 0), expiresAt * 1000);
 }

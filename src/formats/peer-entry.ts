@@ -30,6 +30,7 @@ import {
   RECORD_HEADER_BYTES,
 } from './record.ts';
 import {
+  absentFloor,
   announcedBytes,
   announcesRecord,
   holdsRecord,
@@ -146,6 +147,7 @@ export function isReplyTo(kind: OperationKind, reply: Reply): boolean {
   const { code, bytes, offset, length } = reply;
   if (!codesOfKind[kind].has(code)) return false;
   if (code === replyCodes.superseded) return isVersion(supersedingVersion(reply));
+  if (code === replyCodes.absent) return isVersion(absentFloor(reply));
   if (holdsRecord(code)) return isPossibleRecord(bytes, offset, length);
   if (!announcesRecord(code)) return true;
   const recordBytes = announcedBytes(reply);

@@ -7,8 +7,9 @@
  *        0     1  reply code (codes.ts)
  *        1     4  bytes that follow
  *        5     .  for `record` and `recoveringRecord` the record; for `large` and `recoveringLarge` its header, with the
- *                 expiry of one that expires, and how many bytes it has, in 4 bytes; for `superseded` the newest version here (float64) and the id of the node that
- *                 stamped it (4 bytes); nothing for all other codes
+ *                 expiry of one that expires, and how many bytes it has, in 4 bytes; for `superseded` the newest version
+ *                 here (float64) and the id of the node that stamped it (4 bytes); for `absent` nothing, or below which version
+ *                 (float64) what is missing was deleted; nothing for all other codes
  *
  * An outcome frame starts with the newest version that the worker has seen (float64), so that the main thread's clock
  * moves forward before any client sees the outcome; then per outcome, in any order:
@@ -39,6 +40,8 @@ import {
 export const REPLY_HEADER_BYTES = 5;
 /** What an announcement has behind the record's header: how many bytes the record has. */
 const LENGTH_BYTES = 4;
+/** What may follow `absent`: a version. */
+const FLOOR_BYTES = 8;
 /** What stands in the way of a write: a version and a node id. */
 const SUPERSEDED_BYTES = 12;
 export const OUTCOME_FRAME_HEADER_BYTES = 8;
@@ -86,6 +89,7 @@ export function readReplies(bytes: Buffer): Reply[] {
 
 function hasPossibleLength({ code, bytes, offset, length }: Reply): boolean {
   if (holdsRecord(code)) return length >= RECORD_HEADER_BYTES;
+  if (code === replyCodes.absent) return length === 0 || length === FLOOR_BYTES;
   if (announcesRecord(code)) {
     return length > RECORD_HEADER_BYTES && length === headerBytesOf(bytes, offset) + LENGTH_BYTES;
   }
@@ -105,6 +109,11 @@ export function announcesRecord(code: ReplyCode): boolean {
 /** Whether a reply tells of a record: it brings it, or announces it. */
 export function tellsRecord({ code }: Reply): boolean {
   return holdsRecord(code) || announcesRecord(code);
+}
+
+/** Below which version what an `absent` reply lacks was deleted; 0 where it does not say, and of other replies. */
+export function absentFloor({ code, bytes, offset, length }: Reply): Version {
+  return code === replyCodes.absent && length === FLOOR_BYTES ? bytes.readDoubleLE(offset) : 0;
 }
 
 /** The version that stands in the way of a write, of a `superseded` reply. */
@@ -167,6 +176,16 @@ export class FrameWriter {
     const offset = this.#reserve(REPLY_HEADER_BYTES);
     this.#bytes[offset] = code;
     this.#bytes.writeUInt32LE(0, offset + 1);
+  }
+
+  /** Appends an `absent` reply: what is older than `floor` was deleted; 0 where nobody knows. */
+  replyAbsent(floor: Version): void {
+    if (floor === 0) return this.reply(replyCodes.absent);
+    const offset = this.#reserve(REPLY_HEADER_BYTES + FLOOR_BYTES);
+    this.#bytes[offset] = replyCodes.absent;
+    this.#bytes.writeUInt32LE(FLOOR_BYTES, offset + 1);
+    this.#bytes.writeDoubleLE(floor, offset + REPLY_HEADER_BYTES);
+    return undefined;
   }
 
   /** Appends a `superseded` reply: this version of that node is the newest. */

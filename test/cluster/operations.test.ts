@@ -40,6 +40,8 @@ const promised: Readonly<Record<string, string>> = {
   kvorum_log_group_writes: 'histogram',
   kvorum_memtable_records: 'gauge',
   kvorum_store_records: 'gauge',
+  kvorum_tombstones: 'gauge',
+  kvorum_tombstones_purged_total: 'counter',
   kvorum_checkpoint_records_total: 'counter',
   kvorum_checkpoint_age_seconds: 'gauge',
   kvorum_checkpoint_disk_full: 'gauge',

@@ -3,6 +3,8 @@
  * Damage and wipes happen here.
  */
 import type { Buffer } from 'node:buffer';
+import type { PurgeFloor } from '../../src/domain/purge.ts';
+import { readVersion } from '../../src/formats/record.ts';
 import type { StoreState } from '../../src/store-state.ts';
 import type { Random } from '../support/random.ts';
 
@@ -30,6 +32,8 @@ export class SimDisk {
   state: StoreState | undefined;
   /** What is kept for other nodes, by whom and which key it is for. */
   hints = new Map<string, SimHint>();
+  /** What was deleted and removed leaves these (src/domain/purge.ts). */
+  floors: readonly PurgeFloor[] = [];
   hasStore = false;
   /** What the next start finds. */
   lostPower = false;
@@ -45,6 +49,12 @@ export class SimDisk {
     for (const { key, record } of this.unsynced.splice(0, count)) this.#synced.set(key, record);
   }
 
+  /** A record is removed for good; it was synced. */
+  remove(key: string): void {
+    this.records.delete(key);
+    this.#synced.delete(key);
+  }
+
   /** The power fails: of what was not synced some is there, up to a tear. */
   losePower(random: Random): void {
     this.sync(random.below(this.unsynced.length + 1));
@@ -53,11 +63,11 @@ export class SimDisk {
     this.lostPower = true;
   }
 
-  /** Some of the log can be read no more. */
+  /** Some of the log can be read no more. What is older than a floor is not in it. */
   damageLog(random: Random): void {
-    const keys = [...this.records.keys()];
-    for (const key of keys) {
-      if (random.below(2) === 0) continue;
+    const floor = Math.max(0, ...this.floors.map(({ below }) => below));
+    for (const [key, record] of [...this.records]) {
+      if (random.below(2) === 0 || readVersion(record, 0) < floor) continue;
       this.records.delete(key);
       this.#synced.delete(key);
     }
@@ -89,6 +99,7 @@ export class SimDisk {
     this.unsynced = [];
     this.hints = new Map(other.hints);
     this.bound = other.bound;
+    this.floors = other.floors;
     this.state = other.state;
     this.hasStore = other.hasStore;
     this.lostPower = other.lostPower;

@@ -20,6 +20,7 @@ import { LocalReplica } from '../../workers/replica/local-replica.ts';
 import { SimHints } from './hints.ts';
 import { noteStamps } from './history.ts';
 import { SimPeer } from './network.ts';
+import { SimPurge } from './purge.ts';
 import { SimStore } from './store.ts';
 import { between } from './loop.ts';
 import type { Durability } from '../../src/domain/modes.ts';
@@ -31,7 +32,6 @@ const LOOK_MS = 60;
 const MEET_MS = 900;
 /** Between two looks whether there were writes. */
 const WROTE_MS = 80;
-const clockDriftMsMax = 5000;
 
 export class Life implements LifeView {
   readonly world: WorldView;
@@ -57,6 +57,7 @@ export class Life implements LifeView {
     [this.#node, this.world, this.index, this.start] = [node, world, node.index, start];
     const { rules, plan } = world;
     const { disk } = node;
+    const { clockDriftMsMax } = plan;
     const wallMicros = (): number => node.wallMicros();
     const after = (ms: number, run: () => void): void => this.after(ms, run);
     this.store = new SimStore({
@@ -64,6 +65,9 @@ export class Life implements LifeView {
       durability: plan.durability,
       after,
       syncMs: () => between(world.random, 1, 6) / 2,
+      list: world.list,
+      self: node.url,
+      keepsFloors: rules.keepsFloors,
     });
     const newestStored = this.store.newest;
     this.versions = new SeenVersions({
@@ -144,6 +148,7 @@ export class Life implements LifeView {
         disk.lostPower = false;
         disk.hasStore = true;
       });
+    new SimPurge(this, node);
     this.#goOnMeeting();
     this.#countWrites(this.store.written);
     this.after(between(world.random, 2, 20), () => this.#judgeClock());
@@ -319,7 +324,7 @@ export class Life implements LifeView {
   }
 
   #judgeClock(): void {
-    const verdict = judgeClock(bestOffsets(this.#offsets.values()), { clockDriftMsMax });
+    const verdict = judgeClock(bestOffsets(this.#offsets.values()), this.world.plan);
     this.clock.skew = verdict.kind === 'skewed' ? 'off' : undefined;
     this.clock.measured();
   }

@@ -32,7 +32,7 @@ if (values.only === undefined) {
 
 async function playAll(): Promise<void> {
   const started = performance.now();
-  const sum = { operations: 0, acknowledged: 0, answered: 0, linearizable: 0, converged: 0, failed: 0 };
+  const sum = { operations: 0, acknowledged: 0, answered: 0, linearizable: 0, converged: 0, purged: 0, failed: 0 };
   for (let count = 0; count < histories; count++) {
     const seed = (firstSeed + count) % 2 ** 32;
     const result = await playHistory(seed);
@@ -41,6 +41,7 @@ async function playAll(): Promise<void> {
     sum.answered += result.answered;
     sum.linearizable += result.linearizable;
     sum.converged += result.isConverged ? 1 : 0;
+    sum.purged += result.purged;
     if (result.violations.length === 0) continue;
     sum.failed++;
     process.exitCode = 1;

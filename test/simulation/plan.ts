@@ -9,6 +9,7 @@ import { scenarioSteps } from './scenarios.ts';
 const LENGTH_MS = 2500;
 const SKEWS_MS = [2000, -2000, 900, -400, 45_000, -45_000, 30_000];
 
+const CLOCK_DRIFT_MS = 5000;
 export function planOf(random: Random): Plan {
   const isStrict = chance(random, 250);
   const nodes = oneOf(random, [3, 3, 3, 4]);
@@ -18,6 +19,8 @@ export function planOf(random: Random): Plan {
     durability: oneOf<Durability>(random, ['fsync', 'fsync', 'commit']),
     isStrict,
     keepsHints: false,
+    purges: false,
+    clockDriftMsMax: CLOCK_DRIFT_MS,
     timeoutMs: 300,
     late: oneOf(random, [0, 50, 300]),
     lateMsMax: oneOf(random, [20, 400, 3000]),

@@ -15,6 +15,8 @@ export interface Rules {
   readonly readRepair: ReadRepair;
   readonly startAboveBound: boolean;
   readonly acksEndWithStarts: boolean;
+  /** What is removed leaves a floor. */
+  readonly keepsFloors: boolean;
   /** Strict operations are sent as such. */
   readonly keepsStrict: boolean;
 }
@@ -25,6 +27,7 @@ export const allRules: Rules = {
   readRepair: 'blocking',
   startAboveBound: true,
   acksEndWithStarts: true,
+  keepsFloors: true,
   keepsStrict: true,
 };
 
@@ -49,6 +52,7 @@ export const mutations: Readonly<Record<string, Rules>> = {
   'reads are repaired after they are answered': { ...allRules, readRepair: 'background' },
   'a start forgets what it stamped': { ...allRules, startAboveBound: false },
   'acknowledgements outlive the process that gave them': { ...allRules, acksEndWithStarts: false },
+  'what was deleted is removed without a floor': { ...allRules, keepsFloors: false },
   'strict operations are plain ones': { ...allRules, keepsStrict: false },
 };
 

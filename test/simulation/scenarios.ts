@@ -8,6 +8,7 @@ import { nodeIdOf } from '../../src/domain/topology.ts';
 import type { Random } from '../support/random.ts';
 import { BEGIN_MS, nodeUrl, type Fault, type Plan, type Step } from './steps.ts';
 import { oneOf } from './loop.ts';
+import { purging } from './purging.ts';
 
 type Nodes = readonly [a: number, b: number, c: number];
 type Losing = 'wipe' | 'restore' | 'damage-log' | 'kill' | 'power';
@@ -238,10 +239,25 @@ function seenAtBothStamps([a, b, c]: Nodes): readonly (readonly Step[])[] {
   ];
 }
 
+/** A repair of what was deleted since comes when its tombstone is gone everywhere. */
+function repairedAfterAll([a, b, c]: Nodes): readonly Step[] {
+  const late = (from: number): Step => fault({ kind: 'delay', from, to: c, lateMs: 2600 });
+  const missed = [cut(a, c, 40), cut(b, c, 40), write(a), wait(60)];
+  // The node stands still until the read is answered, so that it is the repair that is late.
+  const repaired = [pause(c, 30), read(a), late(a), wait(60)];
+  return [...missed, ...repaired, del(b), read(c, 3), wait(3000), read(c)];
+}
+
+const repairedAfterAllName = 'a late repair of what was deleted and removed';
 const seenAtBothStampsName = 'a write is seen at both of its stamps';
 const acknowledgedByTheDeadName = 'an acknowledgement of a process that is gone';
 
-export const scenarioNames = [...Object.keys(scenarios), acknowledgedByTheDeadName, seenAtBothStampsName];
+export const scenarioNames = [
+  ...Object.keys(scenarios),
+  acknowledgedByTheDeadName,
+  seenAtBothStampsName,
+  repairedAfterAllName,
+];
 
 /** Where each rule of rules.ts is needed: without it the scenario goes wrong. */
 export const neededBy: Readonly<Record<string, string>> = {
@@ -252,6 +268,7 @@ export const neededBy: Readonly<Record<string, string>> = {
   'reads are repaired after they are answered': 'a write at one replica is read once',
   'a start forgets what it stamped': 'a fast clock is put right and its node starts again',
   'acknowledgements outlive the process that gave them': acknowledgedByTheDeadName,
+  'what was deleted is removed without a floor': repairedAfterAllName,
   'strict operations are plain ones': seenAtBothStampsName,
 };
 
@@ -288,6 +305,15 @@ export function scenarioPlan(random: Random, name: string, base: Plan): Plan {
       skewsMs: [1500, 0, 0],
       sessions,
     };
+  }
+  if (name === repairedAfterAllName) {
+    const calm = purging({
+      ...plan,
+      nodes: 3,
+      late: 0,
+      sessions: [sessionOf([...repairedAfterAll([0, 1, 2]), ...ending])],
+    });
+    return { ...calm, mode: 'batched', keepsHints: false, healAt: 6000 };
   }
   if (name !== acknowledgedByTheDeadName) {
     return { ...plan, nodes: 3, sessions: [sessionOf([...scenarioSteps(random, 3, name), ...ending])] };

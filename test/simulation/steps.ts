@@ -52,6 +52,9 @@ export interface Plan {
   readonly isStrict: boolean;
   /** What a node misses is kept for it. */
   readonly keepsHints: boolean;
+  /** Whether what was deleted is removed for good. */
+  readonly purges: boolean;
+  readonly clockDriftMsMax: number;
   readonly timeoutMs: number;
   readonly late: number;
   readonly lateMsMax: number;

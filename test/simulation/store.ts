@@ -4,8 +4,11 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Durability } from '../../src/domain/modes.ts';
+import type { ClusterList } from '../../src/domain/node-claim.ts';
+import { floorRule, isPurged, raiseFloor, type FloorRule } from '../../src/domain/purge.ts';
+import { hashKey } from '../../src/domain/rendezvous.ts';
 import { isRepair, isVouched, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
-import { isIntact, readVersion, type Version } from '../../src/formats/record.ts';
+import { isIntact, isTombstone, readVersion, type Version } from '../../src/formats/record.ts';
 import { replyCodes } from '../../src/formats/codes.ts';
 import type { Settled } from '../../workers/store/logged-writes.ts';
 import { loserOf, meet, type Merged } from '../../workers/store/wins.ts';
@@ -19,6 +22,10 @@ export interface SimStoreOptions {
   readonly after: (ms: number, run: () => void) => void;
   /** How long the next sync takes, milliseconds. */
   readonly syncMs: () => number;
+  readonly list: ClusterList;
+  readonly self: string;
+  /** Whether what is removed leaves a floor. */
+  readonly keepsFloors: boolean;
 }
 
 /** Unsynced writes at `commit` wait so long at most, milliseconds. */
@@ -26,8 +33,11 @@ const COMMIT_SYNC_MS = 1000;
 
 export class SimStore {
   readonly paceMs = 0;
-  /** Records that were written. */
+  /** Records that were written, and tombstones that were removed. */
   written = 0;
+  purged = 0;
+  /** Tombstones below this were removed. */
+  purgedBelow = 0;
   readonly #options: SimStoreOptions;
   /** What reads see. */
   readonly #visible: Map<string, Buffer>;
@@ -36,9 +46,12 @@ export class SimStore {
   #group: DiskWrite[] = [];
   #waiting: ((settled: Settled) => void)[] = [];
   #isSyncing = false;
+  #floor: FloorRule;
 
   constructor(options: SimStoreOptions) {
     this.#options = options;
+    this.#floor = floorRule(options.disk.floors, options.self);
+    this.purgedBelow = this.#floor.newest;
     this.#visible = new Map(options.disk.records);
     // What a start finds is durable before the node is ready.
     options.disk.sync(options.disk.unsynced.length);
@@ -85,12 +98,48 @@ export class SimStore {
     return Promise.resolve(this.read(key));
   }
 
+  floorOf({ bytes, keyStart, keyEnd }: Entry): Version {
+    return this.#floor.floorOf(hashKey(bytes, keyStart, keyEnd));
+  }
+
+  /** The oldest version that a loss of power, or of the log, could take; Infinity where none could. */
+  get oldestUnsafe(): Version {
+    const records = [...this.#options.disk.unsynced.map(({ record }) => record), ...this.#pending.values()];
+    return records.reduce((least, record) => Math.min(least, readVersion(record, 0)), Infinity);
+  }
+
+  isRemovable(record: Buffer, below: Version): boolean {
+    return isTombstone(record, 0) && readVersion(record, 0) < below;
+  }
+
+  /** Removes the tombstones below a bound that is confirmed, as far as what is not safe goes on from there. */
+  purge(bound: Version): void {
+    const { disk, list, self, keepsFloors } = this.#options;
+    const below = Math.min(bound, this.oldestUnsafe);
+    const gone = [...this.#visible].filter(
+      ([name, record]) => !this.#pending.has(name) && this.isRemovable(record, below),
+    );
+    if (gone.length === 0) return;
+    if (keepsFloors) disk.floors = raiseFloor(disk.floors, list, below);
+    this.#floor = floorRule(disk.floors, self);
+    for (const [name] of gone) {
+      this.#visible.delete(name);
+      disk.remove(name);
+    }
+    this.purged += gone.length;
+    this.purgedBelow = Math.max(this.purgedBelow, below);
+  }
+
   merge(entry: Entry, newest: Version): Merged {
     const key = keyOf(entry);
     const record = recordOf(entry);
     if (!isIntact(record, 0, record.length, key)) return replyCodes.failed;
     const name = key.toString('latin1');
     const current = this.#pending.get(name) ?? this.#visible.get(name);
+    const isBelow = readVersion(record, 0) < this.floorOf(entry);
+    if (isBelow && isPurged({ isFirstHand: !isRepair(entry), isMissing: current === undefined })) {
+      return { version: this.floorOf(entry), nodeId: 0 };
+    }
     const terms = { newest, isVouched: isVouched(entry), isRepair: isRepair(entry) };
     const lost = current === undefined ? undefined : loserOf(meet(record, current, key), record, current, terms);
     if (lost !== undefined) return lost;

@@ -7,7 +7,8 @@ import { hashKey } from '../../src/domain/rendezvous.ts';
 import type { OnAnswer } from '../../workers/ground/siblings.ts';
 import { OtherOwners } from '../../workers/ranges/node-range.ts';
 import { OwnerSnapshots } from '../../workers/ranges/owner-snapshots.ts';
-import { Store, type StoreOptions } from '../../workers/store/store.ts';
+import type { StoreOptions } from '../../workers/store/store-options.ts';
+import { Store } from '../../workers/store/store.ts';
 import { fill, snapshotsHeld, storeOptions, type StoredWrite } from './store.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 

@@ -14,7 +14,8 @@ import {
 import { operationKinds, replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
 import type { Placement } from '../../src/domain/sharing.ts';
 import type { Settled } from '../../workers/store/logged-writes.ts';
-import { Store, type StoreOptions } from '../../workers/store/store.ts';
+import type { StoreOptions } from '../../workers/store/store-options.ts';
+import { Store } from '../../workers/store/store.ts';
 import type { Merged } from '../../workers/store/wins.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
@@ -50,6 +51,8 @@ export function storeOptions(directory: string, own: Partial<StoreOptions> = {})
     replay: 'all',
     placement: alone,
     verifyBytesPerSecondMax: 0,
+    list: { urls: ['http://n1'], replicationFactor: 1 },
+    self: 'http://n1',
     logSegmentBytes: 4 * MIB,
     memtableBytesMax: 16 * MIB,
     storeBytesMax: 256 * MIB,

@@ -20,9 +20,10 @@ import { refuseLateFrame } from './late-frame.ts';
 import { DamagedKeys } from './damaged-keys.ts';
 import type { FaultRules } from './faults.ts';
 import { LargeReads } from './large-reads.ts';
-import { PendingFrame, type Decision, type Repair } from './pending-frame.ts';
+import { PendingFrame, type Decision } from './pending-frame.ts';
 import type { PendingOperation, Round } from './pending-operation.ts';
 import { Repairs } from './read-repair.ts';
+import type { Repair } from './repair.ts';
 import { sealAgain } from './stamps.ts';
 
 /** How often deadlines are looked at. An outcome can be this much late, and no more. */

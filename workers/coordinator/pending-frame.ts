@@ -27,9 +27,10 @@ import {
   tellsRecord,
   type Reply,
 } from '../../src/formats/reply.ts';
-import { addReply, judge, majority, replyWeights } from '../../src/domain/quorum.ts';
+import { addReply, judge, replyWeights } from '../../src/domain/quorum.ts';
 import { countHolders, newerReply, readStep, staleReplicas } from '../../src/domain/resolution.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
+import { isBuried } from './buried.ts';
 import { InTurn, type Question } from './in-turn.ts';
 import { faultsOf, noteFault, noteFaultyReply, type FaultRules } from './faults.ts';
 import { announcerToAsk, isForOutcomeOnly, letGo, takeLargeValue, type LargeReadRules } from './large-reads.ts';
@@ -41,6 +42,7 @@ import {
   type PendingOperation,
   type Round,
 } from './pending-operation.ts';
+import { areEnough, repairOf, type Repair } from './repair.ts';
 import {
   beginSecondRound,
   beginStamping,
@@ -64,14 +66,6 @@ export type Decision =
   | Missed
   /** Give the write a stamp above this version (`stamped`). */
   | { readonly do: 'stamp-again'; readonly above: Version };
-
-export interface Repair {
-  readonly do: 'repair';
-  readonly nodes: readonly number[];
-  readonly record: Reply;
-  /** Whether enough other replicas were asked that nothing acknowledged can be newer (`entryFlags.vouched`). */
-  readonly isVouched: boolean;
-}
 
 /** Which outcomes leave now. They leave with the frame's task where that ends, else ahead of it. */
 export type Leaving =
@@ -244,9 +238,10 @@ export class PendingFrame {
     return this.#goOn(operation, decision);
   }
 
-  /** A read that writes back what it will answer needs nothing else. */
-  #wantsLarge({ state, writeBack }: PendingOperation): boolean {
-    return !this.#hasExpired && (state !== 'pending' || writeBack === undefined);
+  /** A read that writes back what it will answer needs nothing else, and nobody needs the value of what was deleted. */
+  #wantsLarge(operation: PendingOperation): boolean {
+    const { state, writeBack } = operation;
+    return !this.#hasExpired && (state !== 'pending' || writeBack === undefined) && !isBuried(operation);
   }
 
   /** What a read says is data, whether or not it is a vote; one that failed says nothing. */
@@ -279,7 +274,7 @@ export class PendingFrame {
     const verdict = judge(quorum, tally);
     if (verdict === 'unreachable') this.#settle(operation, outcomeCodes.unreachable);
     if (verdict !== 'met') return nothing;
-    if (newest === undefined || !tellsRecord(newest)) {
+    if (newest === undefined || !tellsRecord(newest) || isBuried(operation)) {
       this.#settle(operation, outcomeCodes.missing);
       return nothing;
     }
@@ -368,7 +363,7 @@ export class PendingFrame {
 
   /** Lets go of all that was read, since the frame may wait for others. */
   #complete(operation: PendingOperation): Decision {
-    const decision = this.#rules.readRepair === 'off' ? nothing : repairOf(operation);
+    const decision = this.#rules.readRepair === 'off' ? nothing : (repairOf(operation) ?? nothing);
     operation.state = 'complete';
     operation.newest = undefined;
     operation.replies = noReplies;
@@ -379,18 +374,4 @@ export class PendingFrame {
 
 function askLarge({ newest }: PendingOperation, node: number): Decision {
   return { do: 'ask-large', node, bytes: announcedBytes(newest as Reply) };
-}
-
-/** Read repair: after every replica has answered a read, those that have less than the newest record are sent it. */
-function repairOf(operation: PendingOperation): Decision {
-  const { newest, replies } = operation;
-  if (newest === undefined || !holdsRecord(newest.code)) return nothing;
-  const nodes = staleReplicas(replies, newest);
-  return nodes.length === 0 ? nothing : { do: 'repair', nodes, record: newest, isVouched: areEnough(operation, nodes) };
-}
-
-/** Whether so many others than these nodes have voted that every majority has one among them. */
-function areEnough({ replies, quorum: { replicaCount } }: PendingOperation, besides: readonly number[]): boolean {
-  const votes = replies.filter(({ node, reply }) => replyWeights[reply.code] === 'ack' && !besides.includes(node));
-  return votes.length > replicaCount - majority(replicaCount);
 }

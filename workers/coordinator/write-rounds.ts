@@ -13,7 +13,7 @@ import type { FirstRoundVerdict } from '../../src/domain/quorum.ts';
 import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import type { Entry } from '../../src/formats/frame.ts';
 import { readVersion } from '../../src/formats/record.ts';
-import { supersedingVersion, tellsRecord, type Reply } from '../../src/formats/reply.ts';
+import { absentFloor, supersedingVersion, tellsRecord, type Reply } from '../../src/formats/reply.ts';
 import { noteFault, noteFaultyReply } from './faults.ts';
 import { hasAcked, hasAllReplies, type PendingOperation } from './pending-operation.ts';
 
@@ -29,6 +29,7 @@ export interface Missed {
 export function countWriteReply(operation: PendingOperation, node: number, reply: Reply): void {
   const weight = replyWeights[reply.code];
   if (tellsRecord(reply)) tellVersion(operation, readVersion(reply.bytes, reply.offset));
+  tellVersion(operation, absentFloor(reply));
   if (weight === 'superseded') tellVersion(operation, supersedingVersion(reply));
   if (weight === 'superseded' && operation.round === 'first') {
     operation.superseded++;

@@ -10,9 +10,9 @@ import type { MessagePort } from 'node:worker_threads';
 
 /**
  * What may be asked: to execute an operation frame, whose answer is its reply frame; what the memtable holds of a range; what
- * repair needs (workers/repair/).
+ * repair needs (workers/repair/); to remove what was deleted.
  */
-export type SiblingQuestion = 'operations' | 'range' | 'repair';
+export type SiblingQuestion = 'operations' | 'range' | 'repair' | 'purge';
 
 /**
  * Takes a question's bytes and who asks, and gives the answer's bytes, once. Both are transferred: the answer must be alone in its memory, or

@@ -51,7 +51,7 @@ interface Batch {
 /** What a replica needs of its store; a simulation has one of its own. */
 export type ReplicaStore = Pick<
   Store,
-  'room' | 'paceMs' | 'whenRoom' | 'merge' | 'mergeLarge' | 'settle' | 'read' | 'readLarge'
+  'room' | 'paceMs' | 'whenRoom' | 'merge' | 'mergeLarge' | 'settle' | 'read' | 'readLarge' | 'floorOf'
 >;
 
 export interface LocalReplicaOptions {
@@ -256,13 +256,18 @@ export class LocalReplica {
   #readOne(entry: Entry, writer: FrameWriter): void {
     const record = this.#options.store.read(keyOf(entry));
     const votes = this.#votes(entry);
-    if (record === undefined) return writer.reply(votes ? replyCodes.absent : replyCodes.recovering);
+    if (record === undefined) return this.#replyNothing(entry, votes, writer);
     if (record === 'damaged') return writer.reply(replyCodes.damaged);
     const announcing = votes ? replyCodes.large : replyCodes.recoveringLarge;
     if ('recordBytes' in record) return writer.replyLarge(record.header, record.recordBytes, announcing);
     const announces = writer.length > ANSWER_BYTES_MAX || isAnnounceOnly(entry);
     if (announces) return writer.replyLarge(record, record.length, announcing);
     return writer.replyRecord(record, record.length, votes ? replyCodes.record : replyCodes.recoveringRecord);
+  }
+
+  #replyNothing(entry: Entry, votes: boolean, writer: FrameWriter): void {
+    if (votes) writer.replyAbsent(this.#options.store.floorOf(entry));
+    else writer.reply(replyCodes.recovering);
   }
 
   /** Whether what this replica says of the entry's key is a vote. */
@@ -275,7 +280,7 @@ export class LocalReplica {
     const record = await this.#large.run(() => this.#options.store.readLarge(keyOf(entry)));
     const writer = new FrameWriter(0);
     const votes = this.#votes(entry);
-    if (record === undefined) writer.reply(votes ? replyCodes.absent : replyCodes.recovering);
+    if (record === undefined) this.#replyNothing(entry, votes, writer);
     else if (record === 'damaged') writer.reply(replyCodes.damaged);
     // Somebody wants to know whether it is whole, and not what it is.
     else if (isAnnounceOnly(entry))

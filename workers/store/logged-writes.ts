@@ -6,6 +6,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import { readSegment, readSegmentHeader, type EntryPlace } from '../../src/formats/log.ts';
+import type { Version } from '../../src/formats/record.ts';
 import type { Durability } from '../../src/domain/modes.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { Checkpoints, type CheckpointHold, type CheckpointMeasures, type SealedSegment } from './checkpoints.ts';
@@ -111,6 +112,16 @@ export class LoggedWrites {
   /** Entries in the memtable. */
   get size(): number {
     return this.#memtable.size;
+  }
+
+  /** The oldest version that is not in LMDB, of what is durable; Infinity where all is. */
+  get oldest(): Version {
+    return this.#memtable.oldest;
+  }
+
+  /** From when on some of that can be removed; Infinity where none can. */
+  get removableFrom(): Version {
+    return this.#memtable.removableFrom;
   }
 
   /** How long to wait before the next run, milliseconds; see `paceMs`. */

@@ -10,8 +10,9 @@
  */
 import type { Buffer } from 'node:buffer';
 import BTreeModule from 'sorted-btree';
-import { hasLargeKind } from '../../src/formats/large-head.ts';
+import { hasLargeKind, removableFrom } from '../../src/formats/large-head.ts';
 import { entryAt, type LogEntry } from '../../src/formats/log.ts';
+import { readKind, readVersion, recordKinds, type Version } from '../../src/formats/record.ts';
 import { KeyTable, tableKey, type TableKey } from './key-table.ts';
 
 type Tree = InstanceType<typeof BTreeModule.default<string, number>>;
@@ -43,6 +44,9 @@ export class MemtableLayer {
   readonly image: Buffer;
   /** Whether somebody may still read the image when the layer is gone. */
   isShown = false;
+  /** The oldest version of all that was put, and from when on the first of it can be removed; Infinity where nothing was. */
+  oldest: Version = Infinity;
+  removableFrom: Version = Infinity;
   readonly #table: KeyTable;
   readonly #ordered = new BTreeModule.default<string, number>(undefined, compareKeys, 64);
   /** Heads of large values that another entry has replaced; 0.1 MiB each at least, so there are few. */
@@ -63,8 +67,16 @@ export class MemtableLayer {
   /** Puts an entry under its key, in the place of an older one. */
   put(offset: number): void {
     const before = this.#table.put(offset);
+    this.#note(entryAt(this.image, offset));
     if (before !== 0 && hasLargeKind(this.image, entryAt(this.image, before).keyEnd)) this.#replacedHeads.push(before);
     this.#unordered.push(offset);
+  }
+
+  #note({ keyEnd, end }: LogEntry): void {
+    this.oldest = Math.min(this.oldest, readVersion(this.image, keyEnd));
+    if (readKind(this.image, keyEnd) === recordKinds.value) return;
+    const from = removableFrom(this.image.subarray(keyEnd, end)) ?? Infinity;
+    this.removableFrom = Math.min(this.removableFrom, from);
   }
 
   /** The offsets of what a checkpoint brings into LMDB, and of the heads of large values that it does not. */
@@ -142,6 +154,16 @@ export class Memtable {
   /** How many entries all layers have; a key may be in several. */
   get size(): number {
     return this.#layers.reduce((sum, layer) => sum + layer.size, 0);
+  }
+
+  /** The oldest version of all entries; Infinity where there is none. */
+  get oldest(): Version {
+    return this.#layers.reduce((least, { oldest }) => Math.min(least, oldest), Infinity);
+  }
+
+  /** From when on the first of all entries can be removed (removable.ts); Infinity where none can. */
+  get removableFrom(): Version {
+    return this.#layers.reduce((least, layer) => Math.min(least, layer.removableFrom), Infinity);
   }
 
   /** Entries of one segment are durable, in the order of appending. */

@@ -5,7 +5,27 @@ import type { Store } from './store.ts';
 
 /** The families of one worker's store. */
 export function storeFamilies(store: Store, labels: Labels): MetricFamily[] {
-  return [...logFamilies(store, labels), ...checkpointFamilies(store, labels), ...replayFamilies(store, labels)];
+  return [
+    ...logFamilies(store, labels),
+    ...checkpointFamilies(store, labels),
+    ...purgeFamilies(store, labels),
+    ...replayFamilies(store, labels),
+  ];
+}
+
+function purgeFamilies({ purge }: Store, labels: Labels): MetricFamily[] {
+  const { waiting, removed, refused, newestFloor } = purge;
+  const tombstones =
+    'Tombstones and values that expire in the store, those of all workers; some may have been replaced';
+  const late = 'Writes that were not stored, since what they say was deleted and removed';
+  const age = 'Age of the version below which what was deleted is gone; no sample before the first removal';
+  const samples = newestFloor === 0 ? [] : [{ labels, value: Date.now() / 1000 - newestFloor / 1e6 }];
+  return [
+    family('gauge', 'kvorum_tombstones', tombstones, waiting, labels),
+    family('counter', 'kvorum_tombstones_purged_total', 'Tombstones and expired values removed', removed, labels),
+    family('counter', 'kvorum_purge_refusals_total', late, refused, labels),
+    { type: 'gauge', name: 'kvorum_purge_floor_age_seconds', help: age, samples },
+  ];
 }
 
 function logFamilies({ measures }: Store, labels: Labels): MetricFamily[] {

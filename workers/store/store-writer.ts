@@ -9,6 +9,9 @@
  * Chunk sets are listed in `unfinished` until a checkpoint puts their head: what a crash leaves of sets whose heads were
  * never logged goes at the next start. A set goes with the transaction that replaces its head, or that finds that another
  * head of the same segments has replaced it.
+ *
+ * A purge removes tombstones and expired values that every node has confirmed (src/domain/purge.ts), a transaction at a time. Only
+ * between two checkpoints: then what is in LMDB is not in a segment that a replay reads, so nothing older comes out of one.
  */
 import { Buffer } from 'node:buffer';
 import {
@@ -18,6 +21,7 @@ import {
   chunkCount,
   chunkKey,
   isLargeHead,
+  removableFrom,
   setIdOf,
   valueBytesOf,
 } from '../../src/formats/large-head.ts';
@@ -26,6 +30,7 @@ import type { Version } from '../../src/formats/record.ts';
 import type { Placement } from '../../src/domain/sharing.ts';
 import type { Database, StoreEnvironment } from './environment.ts';
 import type { NewestRecords } from './newest-records.ts';
+import { Removable, type RemovableEntry } from './removable.ts';
 import { StoredDigests, type Counting } from './stored-digests.ts';
 import { wins } from './wins.ts';
 
@@ -35,6 +40,9 @@ const TRANSACTION_BYTES = 2 * 1024 * 1024;
 
 const BOUND = Buffer.from('newest version');
 const CREATED = Buffer.from('created');
+
+/** Records that one transaction of a purge removes: some 10 ms, most of it the sync. */
+const PURGE_RECORDS = 2000;
 
 /** Segments up to this one of an owner's log are in LMDB. */
 export interface Checkpointed {
@@ -47,6 +55,18 @@ export interface CheckpointOptions {
   readonly upTo: readonly Checkpointed[];
   /** Whether each record is known to be the newest under its key. */
   readonly areNewest: boolean;
+}
+
+interface Owner {
+  readonly owner: number;
+  readonly workers: number;
+}
+
+export interface PurgeOptions extends Owner {
+  readonly below: Version;
+  readonly floors: string;
+  /** Whether a key is this owner's. */
+  readonly owns: (key: Buffer) => boolean;
 }
 
 export interface StoreWriterOptions {
@@ -64,6 +84,7 @@ export class StoreWriter {
   readonly #chunks: Database<Buffer, Buffer>;
   readonly #unfinished: Database<Buffer, Buffer>;
   readonly #meta: Database<Buffer, Buffer>;
+  readonly #removable: Removable;
 
   /** Makes the databases where there are none. A store without records knows that its newest version is none. */
   constructor(environment: StoreEnvironment, { owner, placement }: StoreWriterOptions) {
@@ -74,6 +95,7 @@ export class StoreWriter {
     this.#unfinished = environment.openDatabase('unfinished');
     this.#meta = environment.openDatabase('meta');
     this.digests = new StoredDigests(environment, placement);
+    this.#removable = new Removable(environment);
     if (this.#meta.getBinary(CREATED) !== undefined) return;
     environment.transact({ records: 2, bytes: 0 }, () => {
       this.#meta.putSync(CREATED, Buffer.from(new Date().toISOString()));
@@ -133,6 +155,7 @@ export class StoreWriter {
   #put(key: Buffer, record: Buffer, counting: Counting | undefined): void {
     counting?.put(key, 0, key.length, this.#records.getBinaryFast(key), record);
     this.#records.putSync(key, record);
+    this.#removable.note(key, record);
   }
 
   #merge(key: Buffer, record: Buffer, counting: Counting | undefined): void {
@@ -150,7 +173,46 @@ export class StoreWriter {
     if (currentHead !== undefined) this.#removeChunks(currentHead);
     counting?.put(key, 0, key.length, current, record);
     this.#records.putSync(key, record);
+    this.#removable.note(key, record);
     if (isHead) this.#unfinished.removeSync(setIdOf(record));
+  }
+
+  /** The floors that this owner of so many workers has put with what it removed. */
+  floors({ owner, workers }: Owner): string | undefined {
+    return this.#meta.getBinary(floorsKey({ owner, workers }))?.toString();
+  }
+
+  /**
+   * Removes an owner's tombstones and expired values below a bound, and puts its floors (as text) with the first of them; a
+   * transaction a step. Yields how many are gone. Throws what LMDB says.
+   */
+  *purge({ owner, workers, below, floors, owns }: PurgeOptions): Generator<number, void> {
+    for (let after: Buffer | undefined; ;) {
+      const found = this.#removable.list(after, below, PURGE_RECORDS);
+      after = found.at(-1)?.entryKey;
+      const own = found.filter(({ key }) => owns(key));
+      const remove = (): number => {
+        this.#meta.putSync(floorsKey({ owner, workers }), Buffer.from(floors));
+        const counting = this.digests.areKept ? this.digests.counting(this.#owner) : undefined;
+        const gone = own.reduce((sum, entry) => sum + this.#remove(entry, counting), 0);
+        counting?.keep();
+        return gone;
+      };
+      const size = { records: 2 * own.length + 1, bytes: floors.length + this.digests.bytes };
+      yield own.length === 0 ? 0 : this.#environment.transact(size, remove);
+      if (found.length < PURGE_RECORDS) return;
+    }
+  }
+
+  #remove(entry: RemovableEntry, counting: Counting | undefined): number {
+    this.#removable.remove(entry);
+    const current = this.#get(entry.key);
+    if (current === undefined || removableFrom(current) !== entry.from) return 0;
+    const head = isLargeHead(current) ? Buffer.from(current) : undefined;
+    counting?.put(entry.key, 0, entry.key.length, current, undefined);
+    this.#records.removeSync(entry.key);
+    if (head !== undefined) this.#removeChunks(head);
+    return 1;
   }
 
   /** Puts chunks of a set, which is listed as unfinished from the first one on. Throws what LMDB says. */
@@ -221,6 +283,11 @@ function share(newest: NewestRecords, from: number): { end: number; bytes: numbe
     bytes += recordEnd - keyEnd;
   }
   return { end, bytes };
+}
+
+/** With another number of workers it has other keys. */
+function floorsKey({ owner, workers }: Owner): Buffer {
+  return Buffer.from(`floors ${owner} of ${workers}`);
 }
 
 function checkpointKey(owner: number): Buffer {

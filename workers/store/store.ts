@@ -36,13 +36,12 @@ import {
   RECORD_HEADER_BYTES,
 } from '../../src/formats/record.ts';
 import { allocateRecord } from '../../src/formats/reply.ts';
-import type { Durability } from '../../src/domain/modes.ts';
 import { Histogram, latencyBounds } from '../../src/metrics/metrics.ts';
 import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { steps, wholeReads } from '../ground/pace.ts';
 import type { CheckpointMeasures } from './checkpoints.ts';
 import { HeldDigests } from './held-digests.ts';
-import { asStoreError, StoreEnvironment, storeFailure, type Database, type EnvironmentOptions } from './environment.ts';
+import { asStoreError, StoreEnvironment, storeFailure, type Database } from './environment.ts';
 import { LargeValues } from './large-values.ts';
 import type { Room } from './log.ts';
 import type { LogMeasures } from './log-measures.ts';
@@ -51,34 +50,15 @@ import { LoggedWrites, type Settled } from './logged-writes.ts';
 import { tableKey } from './key-table.ts';
 import { NewestVersions } from './newest-versions.ts';
 import type { EntryCursor } from './cursors.ts';
-import type { Placement } from '../../src/domain/sharing.ts';
 import type { StoreRange } from './range.ts';
 import { StoreRanges, type LoggedSnapshot } from './ranges.ts';
+import { Purge } from './purge.ts';
+import { Removable } from './removable.ts';
 import { StoreRoom, type RoomMeasures } from './room.ts';
 import { isWriteVersion, loserOf, meet, termsOf, whyLost, type Merged } from './wins.ts';
 import { Writer } from './writer.ts';
-import { noLog, type Replayed, type ReplayScope, type WriterReady } from './writer-protocol.ts';
-
-export interface StoreOptions extends EnvironmentOptions {
-  readonly durability: Durability;
-  /** The worker's index: it owns the log of that number. */
-  readonly owner: number;
-  /** Workers of the node. */
-  readonly workers: number;
-  readonly replay: ReplayScope;
-  readonly placement: Placement;
-  readonly verifyBytesPerSecondMax: number;
-  readonly logSegmentBytes: number;
-  readonly memtableBytesMax: number;
-}
-
-/** What the store tells its owner. */
-export interface StoreEvents {
-  /** A record fails its checksum. */
-  readonly onCorrupt: (key: Buffer) => void;
-  /** The disk failed; the node must end. */
-  readonly onFatal: (error: unknown) => void;
-}
+import type { StoreEvents, StoreOptions } from './store-options.ts';
+import { noLog, type Replayed, type WriterReady } from './writer-protocol.ts';
 
 /** A record that is read in steps (`readLarge`), as far as its head in the store tells of it. */
 export interface LargeRecord {
@@ -107,6 +87,7 @@ export class Store {
   readonly settleSeconds = new Histogram(latencyBounds);
   readonly replayed: Replayed;
   readonly digests: HeldDigests;
+  readonly purge: Purge;
   readonly #environment: StoreEnvironment;
   readonly #writer: Writer;
   readonly #logged: LoggedWrites;
@@ -118,8 +99,9 @@ export class Store {
   readonly #onCorrupt: StoreEvents['onCorrupt'];
   #isClosing = false;
 
-  private constructor(parts: StoreParts, options: StoreOptions, onCorrupt: StoreEvents['onCorrupt']) {
+  private constructor(parts: StoreParts, options: StoreOptions, { onCorrupt, onFatal }: StoreEvents) {
     const { environment, writer, logged, records, ready } = parts;
+    const { storeBytesMax } = options;
     this.replayed = ready.replayed;
     this.#environment = environment;
     this.#writer = writer;
@@ -127,10 +109,16 @@ export class Store {
     this.#records = records;
     this.#large = new LargeValues(environment);
     this.#newest = new NewestVersions(ready.bound);
-    this.#ranges = new StoreRanges({ environment, logged, large: this.#large, onCorrupt });
-    this.#room = new StoreRoom([records, this.#large.chunks], options.storeBytesMax, () => logged.bytesHeld);
+    const removable = new Removable(environment);
+    this.purge = new Purge({ ...options, writer, logged, removable, floors: ready.floors, onFatal });
+    this.#onCorrupt = (key) => {
+      this.purge.forget();
+      onCorrupt(key);
+    };
+    this.#ranges = new StoreRanges({ environment, logged, large: this.#large, onCorrupt: this.#onCorrupt });
+    const databases = [records, this.#large.chunks, removable.database];
+    this.#room = new StoreRoom(databases, storeBytesMax, () => logged.bytesHeld);
     this.digests = new HeldDigests({ ...options, environment, records, logged });
-    this.#onCorrupt = onCorrupt;
   }
 
   /**
@@ -152,7 +140,7 @@ export class Store {
         onCheckpointed: () => records.resetReadTxn(),
         onFatal: (error) => onFatal(storeFailure(error)),
       });
-      return new Store({ environment, writer, logged, records, ready }, options, onCorrupt);
+      return new Store({ environment, writer, logged, records, ready }, options, { onCorrupt, onFatal });
     } catch (error) {
       await writer.close().catch(() => {});
       throw asStoreError(error, directory);
@@ -185,6 +173,11 @@ export class Store {
     }
     this.#onCorrupt(key);
     return 'damaged';
+  }
+
+  /** What is older than this, and missing under an entry's key, was deleted; 0: nobody knows. */
+  floorOf({ bytes, keyStart, keyEnd }: Entry): Version {
+    return this.purge.floorOf(bytes, keyStart, keyEnd);
   }
 
   /**
@@ -271,9 +264,11 @@ export class Store {
     const version = readVersion(bytes, keyEnd);
     if (!isWriteVersion(version)) return replyCodes.failed;
     if (!isTombstone(bytes, keyEnd) && !this.#hasRoomFor(recordBytes)) return replyCodes.full;
-    if (!this.#newest.mustWin(ownKeyChecksum, version)) {
+    const isBelowFloor = version < this.purge.newestFloor;
+    if (!this.#newest.mustWin(ownKeyChecksum, version) || isBelowFloor) {
       const current = this.#current(key);
-      const lost = current === undefined ? undefined : whyLost(entry, current, newest);
+      const refusal = isBelowFloor ? this.purge.refusal(entry, current === undefined) : undefined;
+      const lost = refusal ?? (current === undefined ? undefined : whyLost(entry, current, newest));
       if (lost !== undefined) return lost;
     }
     return this.#logged.append(bytes, { keyStart, keyEnd, end }) ? replyCodes.applied : replyCodes.full;
@@ -337,7 +332,9 @@ export class Store {
     const current = this.#current(key);
     // The same write again is a repair: its chunks were checked just now, those that stand there may be damaged.
     const isNew = current === undefined || areSameLargeWrite(head, current);
-    const lost = isNew ? undefined : loserOf(meet(head, current, key), head, current, termsOf(write, newest));
+    const refusal = this.purge.refusal(write, current === undefined);
+    const lost =
+      refusal ?? (isNew ? undefined : loserOf(meet(head, current, key), head, current, termsOf(write, newest)));
     if (lost !== undefined) {
       void this.#writer.removeSet(setId);
       return lost;

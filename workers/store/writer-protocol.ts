@@ -55,6 +55,8 @@ export interface WriterReady {
   readonly replayed: Replayed;
   /** A version that no record in LMDB exceeds, where that is known. */
   readonly bound: Version | undefined;
+  /** The purge floors of this owner (`formatFloors`). */
+  readonly floors: string | undefined;
 }
 
 export interface WriterFailed {
@@ -71,6 +73,13 @@ export interface CheckpointJob {
   readonly offsets: LayerOffsets;
   /** Over how long to spread it, milliseconds. */
   readonly spreadMs: number;
+}
+
+/** What is to go. */
+export interface PurgeJob {
+  readonly below: Version;
+  /** The floors that are to be kept with that (`formatFloors`). */
+  readonly floors: string;
 }
 
 /** What the thread is asked; `id` comes back with the end. */
@@ -92,6 +101,8 @@ export type Job =
   | { readonly kind: 'drop-damaged'; readonly id: number; readonly key: Uint8Array }
   /** Have the digests built anew, when there is time: what a damaged record counted for is not known. */
   | { readonly kind: 'rebuild-digests'; readonly id: number }
+  /** Remove tombstones and expired values, when there is time. */
+  | ({ readonly kind: 'purge'; readonly id: number } & PurgeJob)
   | { readonly kind: 'close'; readonly id: number };
 
 /** `full`: the disk has no room, nothing of the job is there. `failed`: the disk failed, the node must end. */

@@ -9,9 +9,11 @@ import { getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { ownerOf } from '../../src/domain/owners.ts';
+import { hashKey } from '../../src/domain/rendezvous.ts';
 import { logDamageFile } from '../../src/protocol/workers.ts';
 import { osThreadId } from '../../src/metrics/thread-metrics.ts';
-import { runInBackground } from './background.ts';
+import { runInBackground, type BackgroundWork } from './background.ts';
 import { StoreEnvironment } from './environment.ts';
 import { openLogFiles, type LogFiles } from './log-files.ts';
 import { NewestRecords } from './newest-records.ts';
@@ -24,6 +26,7 @@ import type {
   FoundDamage,
   Job,
   JobEnd,
+  PurgeJob,
   Replayed,
   WriterFailed,
   WriterOptions,
@@ -52,9 +55,11 @@ async function main(): Promise<void> {
   const files = openLogFiles(join(options.directory, 'log'));
   const replayed = replay(files, writer);
   giveWay();
-  new Jobs(files, writer, environment).listen();
+  const isSettled = replayed.logs.every(({ waiting }) => waiting.length === 0);
+  new Jobs({ files, writer, environment, isSettled }).listen();
   if (options.owner === 0) beginBackground(environment, writer);
-  port.postMessage({ kind: 'writer-ready', replayed, bound: writer.bound } satisfies WriterReady);
+  const floors = writer.floors(options);
+  port.postMessage({ kind: 'writer-ready', replayed, bound: writer.bound, floors } satisfies WriterReady);
 }
 
 /**
@@ -169,6 +174,17 @@ interface RunningCheckpoint {
   done: number;
 }
 
+interface JobsParts {
+  readonly files: LogFiles;
+  readonly writer: StoreWriter;
+  readonly environment: StoreEnvironment;
+  /** Whether no segment is in LMDB in part. */
+  readonly isSettled: boolean;
+}
+
+/** From one look whether a purge may go on to the next, while checkpoints are under way, milliseconds. */
+const PURGE_PAUSE_MS = 50;
+
 /** The jobs that wait, and the checkpoint that is under way. */
 class Jobs {
   readonly #files: LogFiles;
@@ -181,11 +197,14 @@ class Jobs {
   #next: NodeJS.Immediate | undefined;
   /** Checkpoints whose number is below this one do not take their time. */
   #hurried = 0;
+  #isSettled: boolean;
+  #endPurge: (() => void) | undefined;
 
-  constructor(files: LogFiles, writer: StoreWriter, environment: StoreEnvironment) {
+  constructor({ files, writer, environment, isSettled }: JobsParts) {
     this.#files = files;
     this.#writer = writer;
     this.#environment = environment;
+    this.#isSettled = isSettled;
   }
 
   listen(): void {
@@ -230,13 +249,13 @@ class Jobs {
       end = work();
     } catch (error) {
       if (this.#underWay?.job === job) this.#underWay = undefined;
-      const isFull = isDiskFull(error, options.directory, TRANSACTION_BYTES);
-      end = isFull ? { id: job.id, kind: 'full' } : { id: job.id, kind: 'failed', message: messageOf(error) };
+      end = failedEnd(job, error);
     }
     if (end !== undefined) port.postMessage(end);
   }
 
-  #do(job: Job): JobEnd {
+  #do(job: Job): JobEnd | undefined {
+    if (job.kind === 'purge') return this.#purge(job);
     if (job.kind === 'chunks') this.#writer.putChunks(Buffer.from(job.setId), job.first, job.chunks);
     if (job.kind === 'remove-set') this.#writer.removeSet(Buffer.from(job.setId));
     if (job.kind === 'drop-damaged') this.#writer.dropDamaged(Buffer.from(job.key));
@@ -249,6 +268,29 @@ class Jobs {
     endBackground.push(runInBackground(buildDigests(this.#writer), () => {}));
   }
 
+  /** In the background; the worker asks for one at a time. */
+  #purge(job: Job & PurgeJob): undefined {
+    this.#endPurge = runInBackground(this.#purging(job), (error) => port.postMessage(failedEnd(job, error)));
+    return undefined;
+  }
+
+  *#purging(job: Job & PurgeJob): BackgroundWork {
+    const { owner, workers } = options;
+    const owns = (key: Buffer): boolean => workers === 1 || ownerOf(hashKey(key, 0, key.length), workers) === owner;
+    let records = 0;
+    const started = performance.now();
+    const steps = this.#writer.purge({ ...job, owner, workers, owns });
+    for (;;) {
+      while (!this.#isSettled || this.#checkpoints.length > 0) yield PURGE_PAUSE_MS;
+      const step = steps.next();
+      if (step.done === true) break;
+      records += step.value;
+      yield 0;
+    }
+    const seconds = (performance.now() - started) / 1000;
+    port.postMessage({ id: job.id, kind: 'done', records, seconds } satisfies JobEnd);
+  }
+
   #begin(job: (Job & { readonly kind: 'checkpoint' }) | undefined): void {
     if (job === undefined) return;
     this.#run(job, () => {
@@ -256,6 +298,7 @@ class Jobs {
       const newest = this.#recordsOf(job);
       const upTo = [{ owner: options.owner, sequence: job.sequence }];
       const steps = this.#writer.checkpoint(newest, { upTo, areNewest: true });
+      this.#isSettled = false;
       this.#underWay = { job, steps, records: newest.size, startedAt, done: 0 };
       return undefined;
     });
@@ -269,6 +312,7 @@ class Jobs {
       return undefined;
     }
     this.#underWay = undefined;
+    this.#isSettled = true;
     return { id: job.id, kind: 'done', records, seconds: (performance.now() - startedAt) / 1000 };
   }
 
@@ -282,10 +326,16 @@ class Jobs {
 
   async #close(job: Job): Promise<void> {
     for (const end of endBackground) end();
+    this.#endPurge?.();
     await this.#environment.close();
     port.postMessage({ id: job.id, kind: 'done', records: 0, seconds: 0 } satisfies JobEnd);
     port.close();
   }
+}
+
+function failedEnd({ id }: Job, error: unknown): JobEnd {
+  const isFull = isDiskFull(error, options.directory, TRANSACTION_BYTES);
+  return isFull ? { id, kind: 'full' } : { id, kind: 'failed', message: messageOf(error) };
 }
 
 try {

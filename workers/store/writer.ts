@@ -10,6 +10,7 @@ import type {
   FoundDamage,
   Job,
   JobEnd,
+  PurgeJob,
   WriterMessage,
   WriterOptions,
   WriterReady,
@@ -132,6 +133,11 @@ export class Writer {
   /** Has the digests built anew; they cannot be compared meanwhile. */
   rebuildDigests(): Promise<WriterEnd> {
     return this.#ask({ kind: 'rebuild-digests' });
+  }
+
+  /** Removes tombstones and expired values, when there is time; resolves when they are gone. */
+  purge(job: PurgeJob): Promise<WriterEnd> {
+    return this.#ask({ kind: 'purge', ...job });
   }
 
   /** Ends the thread when it has done what it was asked for; all that it wrote is on the disk. */

@@ -1,7 +1,7 @@
 /** Settings: where records are kept, and how much of disk and memory they take. */
 import { GIB, MIB } from '../../domain/units.ts';
 import { durabilities } from '../../domain/modes.ts';
-import { choice, size, text } from '../kinds.ts';
+import { choice, duration, size, text } from '../kinds.ts';
 
 export const storeEntries = {
   dataDirectory: text({
@@ -31,6 +31,13 @@ export const storeEntries = {
     range: [MIB, 32_768 * GIB],
     atLeast: [{ of: 'valueBytesMax' }],
     default: 256 * GIB,
+  }),
+  purgeIntervalMs: duration({
+    why: 'How often what was deleted or has expired is removed for good, once all nodes have confirmed it',
+    choose: 'The same on each node: nodes that remove at different times compare more',
+    neededBy: 'worker',
+    range: [100, 86_400_000],
+    default: 60_000,
   }),
   logSegmentBytes: size({
     why: 'Size of one file of the write-ahead log; when it is full its records go to the store, in the order of keys',

@@ -55,6 +55,13 @@ function sealed(version: number, value: string, kind: RecordKind): Reply {
   return { code: replyCodes.record, bytes, offset: 0, length: bytes.length };
 }
 
+/** The reply of a replica that has nothing, and knows that whatever was older than a version was deleted. */
+export function absentBelow(version: number): Reply {
+  const writer = new FrameWriter(0);
+  writer.replyAbsent(firstVersion + version);
+  return readReplies(writer.finish())[0] as Reply;
+}
+
 /** The reply to a write that something of this version stands in the way of. */
 export function superseded(version: number): Reply {
   const writer = new FrameWriter(0);

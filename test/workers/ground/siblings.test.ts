@@ -17,8 +17,8 @@ function bytesOf(text: string): Buffer {
 
 /** Worker 0, which asks, and worker 1, which answers as told. */
 function pair(t: TestContext, answer: AnswerSibling): { asking: Siblings; answering: Siblings } {
-  const asking = new Siblings({ operations: silent, range: silent, repair: silent });
-  const answering = new Siblings({ operations: answer, range: silent, repair: silent });
+  const asking = new Siblings({ operations: silent, range: silent, repair: silent, purge: silent });
+  const answering = new Siblings({ operations: answer, range: silent, repair: silent, purge: silent });
   connect(asking, answering);
   t.after(() => {
     asking.close();
@@ -54,8 +54,8 @@ test('answers come in any order, each to its question', async (t) => {
 test('both ends of a channel ask and answer', async (t) => {
   const echo: AnswerSibling = (bytes, answer) => answer(bytes);
   const [zero, one] = [
-    new Siblings({ operations: echo, range: silent, repair: silent }),
-    new Siblings({ operations: echo, range: silent, repair: silent }),
+    new Siblings({ operations: echo, range: silent, repair: silent, purge: silent }),
+    new Siblings({ operations: echo, range: silent, repair: silent, purge: silent }),
   ];
   t.after(() => zero.close());
   connect(zero, one);
@@ -97,6 +97,7 @@ test('a worker that takes the place of a dead one is asked instead', async (t) =
     operations: (_bytes, answer) => answer(bytesOf('here')),
     range: silent,
     repair: silent,
+    purge: silent,
   });
   t.after(() => successor.close());
   connect(asking, successor);

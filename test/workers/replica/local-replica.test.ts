@@ -30,6 +30,10 @@ class FakeStore {
     return replyCodes.applied;
   };
 
+  floorOf(): number {
+    return 0;
+  }
+
   change(room: Room): void {
     this.roomNow = room;
     for (const call of this.waiting.splice(0)) call();

@@ -48,6 +48,7 @@ function startWorkers(t: TestContext, valueBytes = 0): TestWorker[] {
       operations: executeForSibling(replica),
       range: () => assert.fail('no range here'),
       repair: () => assert.fail('no repair here'),
+      purge: () => assert.fail('nothing is removed here'),
     });
     t.after(() => siblings.close());
     return { replica: new OwnedReplica({ replica, siblings, index, workers: WORKERS }), siblings, executed };

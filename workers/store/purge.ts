@@ -1,0 +1,111 @@
+/**
+ * The purge floors of one owner, in force from the moment that they are raised, and the removal of what lies below them
+ * (src/domain/purge.ts has the rules, store-writer.ts removes).
+ */
+import { Buffer } from 'node:buffer';
+import type { ClusterList } from '../../src/domain/node-claim.ts';
+import {
+  floorRule,
+  formatFloors,
+  isPurged,
+  parseFloors,
+  raiseFloor,
+  type FloorRule,
+  type PurgeFloor,
+} from '../../src/domain/purge.ts';
+import { hashKey } from '../../src/domain/rendezvous.ts';
+import { isRepair, keyOf, type Entry } from '../../src/formats/frame.ts';
+import { isGone, readVersion, type Version } from '../../src/formats/record.ts';
+import type { LoggedWrites } from './logged-writes.ts';
+import type { Removable } from './removable.ts';
+import type { Superseding } from './wins.ts';
+import type { Writer } from './writer.ts';
+
+export interface PurgeOptions {
+  readonly list: ClusterList;
+  readonly self: string;
+  /** As they were kept. */
+  readonly floors: string | undefined;
+  readonly writer: Pick<Writer, 'purge'>;
+  readonly logged: Pick<LoggedWrites, 'oldest' | 'removableFrom' | 'checkpointEarly'>;
+  readonly removable: Removable;
+  readonly onFatal: (error: unknown) => void;
+}
+
+export class Purge {
+  /** Records that were removed. */
+  removed = 0;
+  /** Writes that were not stored, since what they say was deleted. */
+  refused = 0;
+  /** Told of the key of each value that a peer brought and that was not stored. */
+  onRefused: ((key: Buffer) => void) | undefined;
+  readonly #options: PurgeOptions;
+  #floors: readonly PurgeFloor[];
+  #rule: FloorRule;
+  #isRunning = false;
+  /** When a record was last found damaged, microseconds of the wall clock. */
+  #damagedAt: Version = 0;
+
+  constructor(options: PurgeOptions) {
+    this.#options = options;
+    this.#floors = parseFloors(options.floors);
+    this.#rule = floorRule(this.#floors, options.self);
+  }
+
+  /** No floor is above this. */
+  get newestFloor(): Version {
+    return this.#rule.newest;
+  }
+
+  /** Records that can be removed one day, of all owners; some of them may have been replaced. */
+  get waiting(): number {
+    return this.#options.removable.count;
+  }
+
+  /** What is older than this and missing under a key was deleted; 0: nobody knows. */
+  floorOf(bytes: Buffer, keyStart: number, keyEnd: number): Version {
+    return this.#rule.newest === 0 ? 0 : this.#rule.floorOf(hashKey(bytes, keyStart, keyEnd));
+  }
+
+  /** What a write is told that is older than the floor of its key and not to be stored; undefined where it is to be merged. */
+  refusal(entry: Entry, isMissing: boolean): Superseding | undefined {
+    const { bytes, keyStart, keyEnd } = entry;
+    const floor = this.floorOf(bytes, keyStart, keyEnd);
+    if (readVersion(bytes, keyEnd) >= floor || !isPurged({ isFirstHand: !isRepair(entry), isMissing }))
+      return undefined;
+    this.refused++;
+    if (isRepair(entry) && !isGone(bytes, keyEnd, () => floor / 1000)) this.onRefused?.(Buffer.from(keyOf(entry)));
+    return { version: floor, nodeId: 0 };
+  }
+
+  /**
+   * Raises the floor to `bound`, which every node has confirmed, as far as the log goes on from there, and has what lies below it
+   * removed. What only the log holds goes into LMDB first, and is removed the next time.
+   */
+  run(bound: Version): void {
+    const { logged, list, self, removable, writer, onFatal } = this.#options;
+    // What was missing when the nodes were compared before that may have been lost.
+    if (bound <= this.#damagedAt) return;
+    const below = Math.min(bound, logged.oldest);
+    const isLogged = logged.oldest < bound && Math.min(logged.removableFrom, removable.first ?? Infinity) < bound;
+    if (isLogged) logged.checkpointEarly();
+    if (this.#isRunning || (removable.first ?? Infinity) >= below) return;
+    this.#floors = raiseFloor(this.#floors, list, below);
+    this.#rule = floorRule(this.#floors, self);
+    this.#isRunning = true;
+    writer
+      .purge({ below, floors: formatFloors(this.#floors) })
+      .then((end) => {
+        this.#isRunning = false;
+        if (end.kind === 'done') this.removed += end.records;
+      })
+      .catch(onFatal);
+  }
+
+  /** A record is damaged: what is missing here may be lost, so nothing follows from that until nodes have compared anew. */
+  forget(): void {
+    this.#damagedAt = Date.now() * 1000;
+    this.#floors = [];
+    this.#rule = floorRule([], this.#options.self);
+  }
+}
