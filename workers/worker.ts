@@ -182,10 +182,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
   standing.watch(() => store.measures.log.bytes);
   const isFirst = shell.index === 0;
-  if (isFirst) {
-    const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
-    standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
-  }
+  const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
+  if (isFirst) standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
   const purges = createPurges(shell, { store, siblings, peers, coordinator, hints, repair, standing: standing.standing });
   const served = { settings, coordinator, inspector, stamps, peers, listener, transport, store, desk };
   return { ...served, ...desks, siblings, purges, report, waits, refusals, versions, isFirst, send };
