@@ -2,14 +2,18 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { connect } from 'node:tls';
 import type { Worker } from 'node:worker_threads';
 import { WorkerPool, type WorkerPoolOptions } from '../../src/dispatch/worker-pool.ts';
 import type { KvorumError } from '../../src/diagnostics/errors.ts';
 import type { Task } from '../../src/dispatch/task-queue.ts';
 import { threadTimeMs } from '../../src/protocol/frame-task.ts';
 import { outcomeCodes } from '../../src/formats/codes.ts';
+import type { TlsMaterial } from '../../src/tls/material.ts';
+import { certificates } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { outcomesIn, readFrame, writeFrame, type ReadOutcome } from '../support/operation-frames.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -22,12 +26,15 @@ interface Started {
   readonly errors: string[];
 }
 
-type Options = Partial<Omit<WorkerPoolOptions, 'settings' | 'log'>> & { readonly workers?: number };
+type Options = Partial<Omit<WorkerPoolOptions, 'settings' | 'log'>> & {
+  readonly workers?: number;
+  readonly tls?: TlsMaterial;
+};
 
-function poolIn(directory: string, errors: string[], { workers = 1, ...options }: Options): WorkerPool {
+function poolIn(directory: string, errors: string[], { workers = 1, tls, ...options }: Options): WorkerPool {
   const quiet = (): void => {};
   return new WorkerPool({
-    settings: workerSettings(directory, { workers, mode: 'batched' }),
+    settings: { ...workerSettings(directory, { workers, mode: 'batched' }), tls },
     dispatch: 'pool',
     queueMax: 10,
     tasksPerWorkerMax: 10,
@@ -157,4 +164,28 @@ test('a thread that dies is replaced by one with the same index', async (t) => {
   const reports = await pool.report();
   assert.equal(new Set(reports.map(({ thread }) => thread)).size, 3);
   assert.equal(new Set(pool.replicaPorts).size, 3);
+});
+
+test('workers show another certificate when they are told, and so does the one that takes the place of a dead one', async (t) => {
+  const threads: Worker[] = [];
+  const note = (thread: Worker): void => void threads.push(thread);
+  process.on('worker', note);
+  t.after(() => process.off('worker', note));
+  const [former, next] = [certificates(), certificates()];
+  const { pool, gone } = await start(t, { tls: former });
+  const shown = async (): Promise<string> => {
+    const socket = connect({ port: pool.replicaPorts[0] ?? 0, host: '127.0.0.1', ...next, rejectUnauthorized: false });
+    socket.on('error', () => {});
+    await once(socket, 'secureConnect');
+    const certificate = socket.getPeerX509Certificate()?.toString();
+    socket.destroy();
+    return certificate ?? '';
+  };
+  assert.equal(await shown(), former.cert);
+  pool.useTls(next);
+  await eventually(async () => assert.equal(await shown(), next.cert));
+  await threads[0]?.terminate();
+  await eventually(() => assert.deepEqual(gone, [0]));
+  await eventually(() => assert.deepEqual(pool.workers, [0]));
+  await eventually(async () => assert.equal(await shown(), next.cert));
 });
