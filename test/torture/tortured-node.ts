@@ -87,18 +87,20 @@ export class TorturedNode {
       case 'kill':
         return true;
       case 'wipe':
-        rmSync(dataDirectory, { recursive: true });
+        rmSync(dataDirectory, { recursive: true, force: true });
         this.hasLost = true;
         this.isDamaged = false;
         this.#restoredAt = undefined;
         return true;
       case 'copy':
+        // It was killed before it had made its directory anew.
+        if (!existsSync(dataDirectory)) return false;
         rmSync(this.#copied, { recursive: true, force: true });
         cpSync(dataDirectory, this.#copied, { recursive: true });
         this.copy = 'new';
         return true;
       case 'restore':
-        rmSync(dataDirectory, { recursive: true });
+        rmSync(dataDirectory, { recursive: true, force: true });
         cpSync(this.#copied, dataDirectory, { recursive: true });
         this.hasLost = true;
         this.#restoredAt = this.process.stderr.length;
