@@ -232,6 +232,13 @@ const rows = [
         [sum('instance, target', rate('kvorum_hints_delivered_total')), `${perInstance} to {{target}}`],
         [sum('instance, reason', rate('kvorum_hints_dropped_total')), `${perInstance} dropped: {{reason}}`],
       ]),
+      graph('Last known to hold the same', 's', [
+        [max('instance, peer', gauge('kvorum_repair_identical_age_seconds')), `${perInstance} and {{peer}}, ago`],
+      ]),
+      graph('Anti-entropy', 'ops', [
+        [sum('instance, peer', rate('kvorum_repair_pulled_records_total')), `${perInstance} records from {{peer}}`],
+        [sum('instance, peer', rate('kvorum_repair_compared_buckets_total')), `${perInstance} buckets with {{peer}}`],
+      ]),
       graph('Replies after the outcome', 'ops', [[sum('instance', rate('kvorum_late_replies_total')), perInstance]]),
     ],
   },

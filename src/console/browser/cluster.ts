@@ -1,6 +1,5 @@
 /** What the page knows of the cluster: asks the page's node, and through it the others, every 2 s while somebody looks. */
 import { consolePath, sampleMs, samplesMax } from '../bounds.ts';
-import { textFieldOf } from '../../formats/foreign-json.ts';
 import type { NodeSeen } from '../health.ts';
 import { readAnswer, type NodeAnswer } from '../seen.ts';
 import type { NodeSamples } from '../timeline.ts';
@@ -92,7 +91,7 @@ export class Cluster {
     const node = url === undefined ? '' : `&node=${encodeURIComponent(url)}`;
     try {
       const { status, json } = await ask(`${consolePath}?after=${newest}${node}`);
-      if (status === 401 || status === 403) return { refusal: textFieldOf(json, 'detail') ?? `It answers ${status}` };
+      if (status === 401 || status === 403) return { refusal: 'it does not take the page’s token' };
       return readAnswer(json);
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
