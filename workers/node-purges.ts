@@ -20,7 +20,7 @@ export interface PurgeParts {
   readonly hints: HintDesk;
   readonly repair: RepairDesk;
   readonly peers: readonly (PeerClient | undefined)[];
-  readonly standing: Standing;
+  readonly standing: { readonly standing: Standing };
   readonly coordinator: Coordinator;
 }
 
@@ -35,7 +35,7 @@ export function createPurges({ settings, index }: WorkerShell, parts: PurgeParts
   return new PurgeDesk({
     settings,
     index,
-    standing,
+    standing: standing.standing,
     confirmed: () => ({ peers: confirmed(), oldestHint: oldestHintOf(hints.kept) }),
     purge: (below) => purgeOwn(below, store, hints),
     siblings,

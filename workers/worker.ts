@@ -184,7 +184,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const isFirst = shell.index === 0;
   const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
   if (isFirst) standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
-  const purges = createPurges(shell, { store, siblings, peers, coordinator, hints, repair, standing: standing.standing });
+  const purges = createPurges(shell, { store, siblings, peers, coordinator, ...desks });
   const served = { settings, coordinator, inspector, stamps, peers, listener, transport, store, desk };
   return { ...served, ...desks, siblings, purges, report, waits, refusals, versions, isFirst, send };
 }

@@ -66,7 +66,7 @@ export class SimDisk {
   /** Some of the log can be read no more. What is older than a floor is not in it. */
   damageLog(random: Random): void {
     const floor = Math.max(0, ...this.floors.map(({ below }) => below));
-    for (const [key, record] of [...this.records]) {
+    for (const [key, record] of this.records) {
       if (random.below(2) === 0 || readVersion(record, 0) < floor) continue;
       this.records.delete(key);
       this.#synced.delete(key);
