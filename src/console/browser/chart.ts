@@ -156,7 +156,7 @@ export class Chart {
             stroke,
             width: 1.5,
             dash: [...line.dash],
-            points: { show: false },
+            points: { show: true, size: 4, fill: stroke, filter: (self, at) => alone(self.data[at] ?? []) },
             spanGaps: false,
           };
         }),
@@ -180,6 +180,12 @@ function powersBetween(min: number, max: number): number[] {
   return Array.from({ length: decades + 1 }, (_, power) => 10 ** (first + power))
     .flatMap((power) => factors.map((factor) => power * factor))
     .filter((tick) => tick <= max * 1.001);
+}
+
+/** Values without a neighbour: no line leads to them. */
+function alone(values: ArrayLike<number | null | undefined>): number[] {
+  const isThere = (at: number): boolean => typeof values[at] === 'number';
+  return Array.from(values, (_, at) => at).filter((at) => isThere(at) && !isThere(at - 1) && !isThere(at + 1));
 }
 
 function clock(seconds: number, withSeconds: boolean): string {
