@@ -3,8 +3,7 @@
  * node or, through it, of a peer. A browser that reaches one node of a cluster need not reach the others, and may not read
  * what they answer.
  *
- * The node takes a sample each 5 s, whether or not a page is open, and keeps the last 180: less than 200 KB, and about a
- * millisecond of the main thread each time.
+ * The node takes a sample each 5 s, whether or not a page is open, and keeps the last 180.
  */
 import { messageOf } from '../diagnostics/errors.ts';
 import { latencyBounds, type MetricFamily } from '../metrics/metrics.ts';
