@@ -1,4 +1,5 @@
 /** A cluster of real nodes to which faults are done, with what is known of its condition. */
+import { setMaxListeners } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,6 +45,8 @@ export class TorturedCluster {
 
   private constructor(directory: string, nodes: readonly TorturedNode[], wires: Wires, random: Random) {
     [this.directory, this.nodes, this.#wires, this.#random] = [directory, nodes, wires, random];
+    // Each fault that lasts listens.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /** A cluster whose nodes are not started yet. */
