@@ -10,7 +10,6 @@ const codeOf = (answer: RawAnswer): string => (JSON.parse(answer.body.toString()
 
 /** Request targets and the status and code that each deserves, in a cluster of 3 nodes. */
 const targets: readonly (readonly [string, number, string])[] = [
-  ['/', 400, 'unknown-path'],
   ['/v0', 400, 'unknown-path'],
   ['/v0/entity/', 400, 'unknown-path'],
   ['/v0/entity/x?id=a', 400, 'unknown-path'],
