@@ -103,7 +103,12 @@ test('metrics and logs', async (t) => {
   for (let index = 0; index < 20; index++) await cluster.put(0, `key ${index}`, 'v', { ack: 3, from: 3 });
 
   await t.test('/metrics is Prometheus text with every promised family', async () => {
-    const families = await scrape(cluster);
+    // The clocks of the peers are compared once a second.
+    const families = await eventually(async () => {
+      const scraped = await scrape(cluster);
+      assert.ok((scraped.get('kvorum_clock_offset_seconds')?.samples.length ?? 0) > 0, 'clocks were compared');
+      return scraped;
+    });
     for (const [name, type] of Object.entries(promised)) {
       const family = families.get(name);
       assert.equal(family?.type, type, name);
