@@ -40,7 +40,7 @@ export interface AdminAnswer {
 export interface AdminClient extends AsyncDisposable {
   readonly url: string;
   request(request: AdminRequest): Promise<AdminAnswer | Unreachable>;
-  /** The request with a proof of the cluster secret, which travels in no way. */
+  /** The request with a proof of the cluster secret, which travels in no way, or without a secret with the token that is given. */
   prove(request: AdminRequest): Promise<AdminAnswer | Unreachable>;
 }
 
@@ -62,6 +62,7 @@ export async function openAdminClient(flags: Flags, environment: Environment, se
     url,
     request: (request) => send(request, requestFields()),
     prove: async (request) => {
+      if (secret === '') return send(request, requestFields());
       topology ??= await topologyOf(send);
       // Asked without its body first: only the node's challenge is wanted.
       const asked = await send({ method: request.method, path: request.path });
@@ -76,14 +77,18 @@ export async function openAdminClient(flags: Flags, environment: Environment, se
   };
 }
 
-/** The cluster secret, from the environment or the directory of a cluster. Throws `bad-setting`. */
+/**
+ * The cluster secret, from the environment or the directory of a cluster; empty where a token is given instead. Throws
+ * `bad-setting`.
+ */
 export function secretOf(flags: Flags, environment: Environment): string {
   const directory = textFlag(flags, secretOption.flag);
   if (directory === undefined) {
     const given = finder({ flags: new Map(), environment })('clusterSecret');
     if (given !== undefined) return given.text;
+    if (requestFields()['authorization'] !== undefined) return '';
     const { environmentName } = settingsTable.clusterSecret;
-    const how = `give the directory of a kvorum up cluster with --data, or set "${environmentName}"`;
+    const how = `give the directory of a kvorum up cluster with --data, set "${environmentName}", or show a token`;
     throw new KvorumError('bad-setting', `The nodes ask for a proof of the cluster secret: ${how}`);
   }
   const path = join(directory, clusterSecretFile);

@@ -6,6 +6,7 @@
  */
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
+import { fstatSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { changedSettings, resolveSettings } from '../settings/config.ts';
 import type { NodeSettings } from '../settings/settings.ts';
@@ -68,7 +69,8 @@ async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): P
   reload = () => node.reload();
   // Not earlier: V8 does not use Node's code cache if its flags differ from those that the cache was built with.
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${inlinedBytecodeBytesMax}`);
-  await writeResult(`Listening on ${node.url}\n`);
+  // Where both go to one place the log's line "ready" says it, and every line there stays JSON.
+  if (!isLogOnStdout()) await writeResult(`Listening on ${node.url}\n`);
   const failure = await Promise.race([node.failed, stopAsked]);
   if (failure === undefined) {
     await node.stop(settings.drainDelayMs);
@@ -79,6 +81,16 @@ async function runNode(settings: NodeSettings, stopAsked: Promise<undefined>): P
   // A node that died of itself may be unable to stop in good order, so it gets a bounded time for it.
   await Promise.race([node.stop(0).catch(() => {}), setTimeout(settings.drainMsMax + closeMsMax)]);
   return reportFailure(failure);
+}
+
+/** Whether stdout and stderr are the same file, pipe, socket or terminal. */
+function isLogOnStdout(): boolean {
+  try {
+    const [out, log] = [fstatSync(1), fstatSync(2)];
+    return out.dev === log.dev && out.ino === log.ino;
+  } catch {
+    return false;
+  }
 }
 
 function parentGone(environment: Environment): Promise<unknown> {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { freePorts } from '../../src/free-ports.ts';
 import { keepCertificates } from '../../src/cli/cluster-certificates.ts';
 import { planCluster } from '../../src/cli/cluster-plan.ts';
@@ -167,6 +168,21 @@ test('kvorum serve stops with 0 on SIGTERM', async (t) => {
   assert.equal(lines.join(), `Listening on http://localhost:${port}\n`);
   node.kill('SIGTERM');
   assert.equal(await exitCodeOf(node), 0);
+});
+
+test('kvorum serve writes nothing but JSON where its output and its log are one stream', async (t) => {
+  const [port] = await freePorts(1);
+  const log = join(temporaryDirectory(t), 'log');
+  const stream = openSync(log, 'w');
+  const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+  const line = [program, 'serve', '--port', String(port), '--data', temporaryDirectory(t)];
+  const node = spawn(process.execPath, line, { stdio: ['ignore', stream, stream] });
+  t.after(() => node.kill('SIGKILL'));
+  await eventually(() => assert.match(readFileSync(log, 'utf8'), /"message":"ready","url":"http/));
+  node.kill('SIGTERM');
+  assert.equal(await exitCodeOf(node), 0);
+  for (const told of readFileSync(log, 'utf8').trimEnd().split('\n')) JSON.parse(told);
+  closeSync(stream);
 });
 
 test('kvorum serve stops at once with 130 on a second signal', async (t) => {

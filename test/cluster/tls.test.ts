@@ -195,6 +195,12 @@ test('a cluster with TLS and tokens', async (t) => {
     writeFileSync(tokenFile, `${tokens.reader}\n`);
     const read = await kvorumInProcess(['get', 'c', ...at, '--tls-ca', files.ca, '--token-file', tokenFile]);
     assert.deepEqual([read.code, read.stdout.toString()], [0, 'three']);
+    const file = join(directory, 'backup');
+    const byAdmin = await kvorumInProcess(['backup', file, ...at], { ...environment, KVORUM_TOKEN: tokens.admin });
+    assert.equal(byAdmin.code, 0, byAdmin.stderr);
+    const byReader = await kvorumInProcess(['backup', file, ...at], { ...environment, KVORUM_TOKEN: tokens.reader });
+    assert.equal(byReader.code, 1);
+    assert.match(byReader.stderr, /lacks the scope "admin"/);
   });
 
   await t.test('is measured over TLS with a token', async () => {
