@@ -18,6 +18,7 @@ import {
 } from './output.ts';
 import { outputFormat } from './parse.ts';
 import { askCluster, type NodeStatus } from './status-node.ts';
+import { convergenceSection } from './status-convergence.ts';
 import { hintsSection } from './status-hints.ts';
 import { isUp, peersSection } from './status-peers.ts';
 import { isQuorumAtRisk, quorumSection } from './status-quorum.ts';
@@ -27,7 +28,14 @@ import { storeSection } from './status-store.ts';
 import { watch, type Shown } from './status-watch.ts';
 
 /** In the order of the second table's columns and of the sentences below it. */
-const sections: readonly StatusSection[] = [storeSection, quorumSection, standingSection, peersSection, hintsSection];
+const sections: readonly StatusSection[] = [
+  storeSection,
+  quorumSection,
+  convergenceSection,
+  standingSection,
+  peersSection,
+  hintsSection,
+];
 
 export const statusCommand: Command = {
   name: 'status',

@@ -45,7 +45,8 @@ function describing({
 test('kvorum status shows every node of the cluster and exits 0 if all are ready', async (t) => {
   const second = await fakeNode(t, describing({ peers: () => [] }));
   const store = { bytes: 5_000_000, logBytes: 50 * 1024, freeBytes: 12_345_678_901 };
-  const more = { store, quorum: { reads: { state: 'whole' }, writes: { state: 'whole' }, notes: [] } };
+  const repair = { peers: [{ url: 'http://other', state: 'identical', identicalAt: '2999-01-01T00:00:00Z' }] };
+  const more = { store, repair, quorum: { reads: { state: 'whole' }, writes: { state: 'whole' }, notes: [] } };
   const first = await fakeNode(t, describing({ peers: () => [second], clock: { offMs: 0.21 }, more }));
   const { code, stdout, stderr } = await kvorum(['status', '--url', first]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
@@ -54,11 +55,11 @@ test('kvorum status shows every node of the cluster and exits 0 if all are ready
     lines.filter((line) => line.startsWith(`${url} `)).map((line) => line.split(/ {2,}/).slice(1));
   assert.deepEqual(rowsOf(first), [
     ['ready', 'batched', 'fsync', '1h 2m', '+0.2ms', '1/1 up'],
-    ['4.8 MiB', '50.0 KiB', '11.5 GiB', 'whole'],
+    ['4.8 MiB', '50.0 KiB', '11.5 GiB', 'whole', '0s ago'],
   ]);
   assert.deepEqual(rowsOf(second), [
     ['ready', 'batched', 'fsync', '1h 2m', '-', '-'],
-    ['-', '-', '-', '-'],
+    ['-', '-', '-', '-', '-'],
   ]);
 });
 
@@ -70,7 +71,7 @@ test('kvorum status exits 1 where a quorum is at risk, though all nodes are read
   const url = await fakeNode(t, describing({ peers: () => [second], seen, more: { quorum } }));
   const { code, stdout, stderr } = await kvorumInProcess(['status', '--url', url]);
   assert.equal(code, 1);
-  assert.match(stdout.toString(), / at-risk\n/);
+  assert.match(stdout.toString(), / at-risk +-\n/);
   assert.equal(stderr, `kvorum: ${url} says: ${note}\nkvorum: ${url} has ${second} down: ${seen.error}\n`);
   const asJson = await kvorumInProcess(['status', '--url', url, '--output', 'json']);
   const { nodes } = JSON.parse(asJson.stdout.toString()) as { nodes: { url: string; quorum?: unknown }[] };
