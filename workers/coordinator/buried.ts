@@ -16,15 +16,22 @@ export interface Burial {
   readonly record: Reply;
 }
 
-/** Whether the newest record that a read found was deleted. */
-export function isBuried({ newest: record, replies, quorum: { replicaCount } }: PendingOperation): boolean {
-  if (record === undefined || !tellsRecord(record)) return false;
-  let absent = 0;
+/** How many replicas are without the key and have a floor above the record: they have removed what deleted it, or lost it. */
+export function contradictions({ replies }: PendingOperation, record: Reply): number {
+  let count = 0;
   for (const { reply } of replies) {
     const floor = absentFloor(reply);
-    if (floor > 0 && floor > readVersion(record.bytes, record.offset)) absent++;
+    if (floor > 0 && floor > readVersion(record.bytes, record.offset)) count++;
   }
-  return absent > 0 && absent > replicaCount - majority(replicaCount);
+  return count;
+}
+
+/** Whether the newest record that a read found was deleted. */
+export function isBuried(operation: PendingOperation): boolean {
+  const { newest, quorum } = operation;
+  if (newest === undefined || !tellsRecord(newest)) return false;
+  const absent = contradictions(operation, newest);
+  return absent > 0 && absent > quorum.replicaCount - majority(quorum.replicaCount);
 }
 
 /** The tombstone in the place of such a record, and the nodes that hold it or are damaged there. */

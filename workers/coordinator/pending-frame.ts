@@ -30,7 +30,7 @@ import {
 import { addReply, judge, replyWeights } from '../../src/domain/quorum.ts';
 import { countHolders, newerReply, readStep, staleReplicas } from '../../src/domain/resolution.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
-import { isBuried } from './buried.ts';
+import { contradictions, isBuried } from './buried.ts';
 import { InTurn, type Question } from './in-turn.ts';
 import { faultsOf, noteFault, noteFaultyReply, type FaultRules } from './faults.ts';
 import { announcerToAsk, isForOutcomeOnly, letGo, takeLargeValue, type LargeReadRules } from './large-reads.ts';
@@ -278,6 +278,8 @@ export class PendingFrame {
       this.#settle(operation, outcomeCodes.missing);
       return nothing;
     }
+    const removed = contradictions(operation, newest);
+    if (removed > 0) return this.#judgeDoubted(operation, newest, removed);
     const target = operation.writeBack?.target ?? newest;
     const holders = countHolders(replies, target);
     const isAgreed = holders >= quorum.acksRequired || !this.#writesBack(operation);
@@ -285,6 +287,22 @@ export class PendingFrame {
     if (announcesRecord(target.code) && !(isAgreed && this.#isGone(target))) return nothing;
     if (!isAgreed) return this.#agree(operation, target, holders);
     this.#settleRead(operation, target);
+    return nothing;
+  }
+
+  /**
+   * Some replicas have removed what deleted the newest record that was found, or lost that record: another one may have replied
+   * before it took the tombstone that those saw on it. So the record is only answered where enough replicas hold it, and a
+   * tombstone counts as held by them, too. It is not written to those that lack it.
+   */
+  #judgeDoubted(operation: PendingOperation, newest: Reply, removed: number): Decision {
+    const isDeleted = this.#isGone(newest);
+    const holders = countHolders(operation.replies, newest) + (isDeleted ? removed : 0);
+    if (holders >= operation.quorum.acksRequired) {
+      if (isDeleted || !announcesRecord(newest.code)) this.#settleRead(operation, newest);
+    } else if (hasAllReplies(operation)) {
+      this.#settle(operation, outcomeCodes.unreachable);
+    }
     return nothing;
   }
 

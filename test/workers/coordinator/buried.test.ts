@@ -14,6 +14,7 @@ import {
   outcomesIn,
   pendingFrame,
   recordOf,
+  tombstoneOf,
   versionOf,
 } from './samples.ts';
 
@@ -70,4 +71,19 @@ test('floors of replicas without votes do not count', () => {
   ]) {
     assert.notDeepEqual(read(replies).outcome, missing);
   }
+});
+
+// Seed 5000904 of the simulation: node 1 had replied before it took the tombstone that node 0 saw on it and then removed.
+test('what one replica has removed is not answered because another one replied before it was deleted there', () => {
+  const unreachable = { tag: 0, code: outcomeCodes.unreachable, value: '' };
+  const found = { tag: 0, code: outcomeCodes.found, value: 'value 5' };
+  const cases: readonly (readonly [replies: readonly Reply[], outcome: unknown])[] = [
+    [[recordOf(5), absentBelow(9)], undefined],
+    [[recordOf(5), absentBelow(9), tombstoneOf(7)], missing],
+    [[absentBelow(9), tombstoneOf(7), recordOf(5)], missing],
+    [[recordOf(5), absentBelow(9), recordOf(5)], found],
+    [[recordOf(5), absentBelow(9), absent], unreachable],
+    [[recordOf(5), absentBelow(9), failedReply], unreachable],
+  ];
+  for (const [replies, expected] of cases) assert.deepEqual(read(replies).outcome, expected);
 });
