@@ -70,7 +70,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await says(page, '.verdict', /^All 3 nodes ready$/);
     for (const width of [390, 1024, 1600]) {
       await page.setViewportSize({ width, height: 900 });
-      await assertFits(page);
+      // Charts are drawn anew a moment after their place has another width.
+      await eventually(() => assertFits(page));
       await assertReadable(page);
     }
     await assertDrawn(page, 2);
