@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -47,7 +47,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   const removeDirectory = (): void => {
     if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
   };
-  const [port] = await freePorts(count);
+  const port = await firstPort(directory, count);
   const args = [program, 'up', '--nodes', String(count), '--port', String(port), '--data', directory];
   // A group of its own: a Ctrl-C in the terminal is for the command that measures, which then stops the cluster.
   const child = spawn(process.execPath, [...args, '--output', 'json', ...flags], {
@@ -72,4 +72,17 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   await stop();
   const reason = (await said).trim().replace(/^kvorum: /, '');
   throw new KvorumError('worker-failed', `The cluster did not start: ${reason}`);
+}
+
+/** The first port of the nodes in a directory: the same one each time, since their stores belong to the URLs that they began with. */
+async function firstPort(directory: string, count: number): Promise<number> {
+  const path = join(directory, 'first-port');
+  try {
+    return Number(readFileSync(path, 'utf8'));
+  } catch {
+    const [port = 0] = await freePorts(count);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(path, String(port));
+    return port;
+  }
 }

@@ -120,7 +120,7 @@ test('a scan gives every live record as one chunk and frees its snapshot', async
   assert.deepEqual(end, { kind: 'complete', next: undefined });
   assert.equal(chunks.length, 5000);
   assert.ok(chunks.every((chunk, index) => chunk === `k${String(index).padStart(6, '0')}\n${'v'.repeat(100)}`));
-  assert.equal(snapshotsHeld(store), 0);
+  await eventually(() => assert.equal(snapshotsHeld(store), 0));
   assert.equal(scans.ended('node', 'complete'), 1);
   assert.equal(scans.sent().records, 5000);
 });
@@ -140,7 +140,7 @@ test('a scan stops reading when its pages do not come back, and goes on when the
   client.scan.giveBack(wholePage(client.pages[0] as Buffer));
   await eventually(() => assert.equal(client.pages.length, 3));
   client.scan.cancel();
-  assert.equal(snapshotsHeld(store), 0);
+  await eventually(() => assert.equal(snapshotsHeld(store), 0));
   assert.equal(client.end, undefined);
   assert.equal(scans.ended('node', 'cancelled'), 1);
 });
@@ -150,7 +150,7 @@ test('a scan ends when rangeMsMax has passed, and frees its snapshot', async (t)
   const scans = scansOf(store, { rangeMsMax: 30 });
   const client = new SlowClient(scans);
   await eventually(() => assert.deepEqual(client.end, { kind: 'expired' }));
-  assert.equal(snapshotsHeld(store), 0);
+  await eventually(() => assert.equal(snapshotsHeld(store), 0));
   assert.equal(scans.open('node').length, 0);
   assert.equal(scans.ended('node', 'expired'), 1);
 });
@@ -164,7 +164,7 @@ test('a scan that expires within a record says so', async (t) => {
     const store = await filledStore(t, [{ key: 'long', value }]);
     const client = new SlowClient(scansOf(store, { rangeMsMax: 500 }), { format });
     await eventually(() => assert.equal(client.end?.kind === 'failed' && client.end.isMidRecord, true));
-    assert.equal(snapshotsHeld(store), 0);
+    await eventually(() => assert.equal(snapshotsHeld(store), 0));
   }
 });
 
@@ -241,7 +241,7 @@ test('a cluster scan merges as sorting all records and keeping the newest live o
     }),
     { numRuns: 40 },
   );
-  for (const { store } of nodes) assert.equal(snapshotsHeld(store), 0);
+  for (const { store } of nodes) await eventually(() => assert.equal(snapshotsHeld(store), 0));
 });
 
 test('a cluster scan streams large values from whichever node has the newest', async (t) => {
@@ -281,7 +281,7 @@ test('a cluster scan goes without nodes while fewer are missing than acknowledge
     assert.equal(end.kind, expected);
     assert.equal(chunks.length, expected === 'complete' ? 3 : 0);
   }
-  assert.equal(snapshotsHeld(store), 0);
+  await eventually(() => assert.equal(snapshotsHeld(store), 0));
 });
 
 test('a cluster scan shows what nodes that lost data have, and does not count on them', async (t) => {
@@ -308,7 +308,7 @@ test('a cluster scan whose peer breaks off goes on where it can, and else ends w
   const part = await read(scansOf(store, { peers: [undefined, broken], replicationFactor: 1 }), { cluster: true });
   assert.equal(part.end.kind, 'not-enough-replicas');
   assert.ok(part.chunks.length > 0 && part.chunks.length < 20_000);
-  assert.equal(snapshotsHeld(store), 0);
+  await eventually(() => assert.equal(snapshotsHeld(store), 0));
 });
 
 test('a record from the future is shown: clocks were put right since it was stored', async (t) => {
@@ -348,5 +348,5 @@ test('scans for peers are bounded', async (t) => {
   first.cancel();
   assert.ok(scans.startForPeer(bounds, 0, outlet) !== undefined);
   scans.close();
-  assert.equal(snapshotsHeld(store), 0);
+  await eventually(() => assert.equal(snapshotsHeld(store), 0));
 });
