@@ -20,6 +20,7 @@ import type { ConnectionOptions } from './connection-options.ts';
 import { Connection } from './connection.ts';
 import { isSafe, type Arrivals, type Request } from './request.ts';
 import type { EntityHandler } from './entity.ts';
+import type { RequestHead } from './head.ts';
 import type { HostGuard } from './host-guard.ts';
 import { backupPaths, type BackupHandler } from './backup.ts';
 import type { InspectHandler } from './inspect.ts';
@@ -231,8 +232,7 @@ export class ClientServer {
     const path = question < 0 ? target : target.slice(0, question);
     const query = question < 0 ? '' : target.slice(question + 1);
     const { tokens } = this.#options.security;
-    const isProof = provenPaths.has(path) && isOfferedProof(head);
-    const scope = tokens === undefined || isProof ? undefined : scopeOf(path, head.method);
+    const scope = tokens === undefined || isProven(path, head) ? undefined : scopeOf(path, head.method);
     const refusal = scope === undefined ? undefined : tokens?.refusal(request, scope);
     if (refusal !== undefined) return reply.send(refusal);
     if (path === ENTITY_PATH) this.#options.entity.handle(request, query);
@@ -271,6 +271,11 @@ function gateOf({ tls, noteStranger }: ClientSecurity): TlsGate | undefined {
 function wholeAnswer(response: Response): Buffer {
   const reply = new Reply({ method: 'GET', keepAlive: false, isHttp10: false }, () => {});
   return Buffer.concat([Buffer.from(encodeHead(response, reply)), response.body ?? Buffer.alloc(0)]);
+}
+
+/** Whether a request is let in by a proof of the cluster secret, which its handler asks for. */
+function isProven(path: string, head: RequestHead): boolean {
+  return provenPaths.has(path) && isOfferedProof(head);
 }
 
 function listen(server: Server, { port, host }: ClientServerOptions): Promise<void> {

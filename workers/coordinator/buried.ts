@@ -26,12 +26,15 @@ export function contradictions({ replies }: PendingOperation, record: Reply): nu
   return count;
 }
 
+/** Whether a record that so many replicas contradict was deleted. */
+export function isBuriedBy(removed: number, { quorum: { replicaCount } }: PendingOperation): boolean {
+  return removed > 0 && removed > replicaCount - majority(replicaCount);
+}
+
 /** Whether the newest record that a read found was deleted. */
 export function isBuried(operation: PendingOperation): boolean {
-  const { newest, quorum } = operation;
-  if (newest === undefined || !tellsRecord(newest)) return false;
-  const absent = contradictions(operation, newest);
-  return absent > 0 && absent > quorum.replicaCount - majority(quorum.replicaCount);
+  const { newest } = operation;
+  return newest !== undefined && tellsRecord(newest) && isBuriedBy(contradictions(operation, newest), operation);
 }
 
 /** The tombstone in the place of such a record, and the nodes that hold it or are damaged there. */

@@ -30,7 +30,7 @@ import {
 import { addReply, judge, replyWeights } from '../../src/domain/quorum.ts';
 import { countHolders, newerReply, readStep, staleReplicas } from '../../src/domain/resolution.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
-import { contradictions, isBuried } from './buried.ts';
+import { contradictions, isBuried, isBuriedBy } from './buried.ts';
 import { InTurn, type Question } from './in-turn.ts';
 import { faultsOf, noteFault, noteFaultyReply, type FaultRules } from './faults.ts';
 import { announcerToAsk, isForOutcomeOnly, letGo, takeLargeValue, type LargeReadRules } from './large-reads.ts';
@@ -274,11 +274,11 @@ export class PendingFrame {
     const verdict = judge(quorum, tally);
     if (verdict === 'unreachable') this.#settle(operation, outcomeCodes.unreachable);
     if (verdict !== 'met') return nothing;
-    if (newest === undefined || !tellsRecord(newest) || isBuried(operation)) {
+    const removed = newest !== undefined && tellsRecord(newest) ? contradictions(operation, newest) : 0;
+    if (newest === undefined || !tellsRecord(newest) || isBuriedBy(removed, operation)) {
       this.#settle(operation, outcomeCodes.missing);
       return nothing;
     }
-    const removed = contradictions(operation, newest);
     if (removed > 0) return this.#judgeDoubted(operation, newest, removed);
     const target = operation.writeBack?.target ?? newest;
     const holders = countHolders(replies, target);
