@@ -226,7 +226,7 @@ export class Dispatcher<Context> {
     waits?.delivered();
     const now = performance.now();
     const newest = visitOutcomes(bytes, (tag, code, tally, value, version, expiresAt) => {
-      this.#settle(tag, asOutcome(code, tally, { value, version, expiresAt }), now);
+      this.#settle(tag, asOutcome(code, tally, value, version, expiresAt), now);
       waits?.answered(tag);
     });
     this.#options.clock.see(newest);

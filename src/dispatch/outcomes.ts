@@ -7,23 +7,25 @@ import type { Version } from '../formats/record.ts';
 export function asOutcome(
   code: OutcomeCode,
   tally: { acks: number; failures: number },
-  found: { readonly value: Buffer; readonly version: Version; readonly expiresAt: number },
+  value: Buffer,
+  version: Version,
+  expiresAt: number,
 ): Outcome {
   switch (code) {
     case outcomeCodes.found:
-      return { kind: 'found', ...found };
+      return { kind: 'found', value, version, expiresAt };
     case outcomeCodes.missing:
       return { kind: 'missing' };
     case outcomeCodes.written:
       return { kind: 'written' };
     case outcomeCodes.unreachable:
-      return { kind: 'unreachable', ...tally, faults: readFaults(found.value) };
+      return { kind: 'unreachable', ...tally, faults: readFaults(value) };
     case outcomeCodes.timedOut:
-      return { kind: 'timedOut', ...tally, faults: readFaults(found.value) };
+      return { kind: 'timedOut', ...tally, faults: readFaults(value) };
     case outcomeCodes.full:
-      return { kind: 'full', ...tally, faults: readFaults(found.value) };
+      return { kind: 'full', ...tally, faults: readFaults(value) };
     case outcomeCodes.refusedClock:
-      return { kind: 'refusedClock', ...tally, faults: readFaults(found.value) };
+      return { kind: 'refusedClock', ...tally, faults: readFaults(value) };
     case outcomeCodes.overloaded:
       return { kind: 'overloaded' };
     case outcomeCodes.failed:

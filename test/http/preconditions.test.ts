@@ -47,3 +47,16 @@ test('a version says its tag and its second, and no time that is still to come',
   assert.equal(validatorFields(version, 784_111_776), dated(before));
   assert.equal(evaluate({ ...none, ifModifiedSince: before }, version, 784_111_776), 'not-modified');
 });
+
+test('the tag of a version is its number, whichever was written before', () => {
+  for (const each of [0, 7, 99_999_999, 100_000_000, version, version + 1, version - 100_000_000, 2 ** 53 - 1]) {
+    assert.match(validatorFields(each, now), new RegExp(`^etag: "${each}"\r\n`));
+  }
+});
+
+test('the time of a version is its own, also 1,024 seconds after another one', () => {
+  for (const seconds of [1_700_000_000, 1_700_001_024, 1_700_000_000]) {
+    const date = new Date(seconds * 1000).toUTCString();
+    assert.match(validatorFields(seconds * 1_000_000, now), new RegExp(`last-modified: ${date}\r\n`));
+  }
+});
