@@ -194,8 +194,12 @@ async function measureRate({ url }, op, rate) {
 
 /** What a program printed, whatever its exit code: a bench that was not held has figures, too. */
 async function runAnyway(program, args) {
-  const run = promisify(execFile)(program, args, { maxBuffer: 2 ** 26 });
-  return run.catch((error) => (error.stdout ? error : Promise.reject(error)));
+  try {
+    return await promisify(execFile)(program, args, { maxBuffer: 2 ** 26 });
+  } catch (error) {
+    if (!error.stdout) throw error;
+    return error;
+  }
 }
 
 function environment() {
@@ -208,8 +212,8 @@ function environment() {
 }
 
 function nameOf({ subject, mode, durability, protocol, op, rate }) {
-  const load = rate === undefined ? op : `${op} at ${rate}/s`;
-  return [subject, mode, durability, protocol, load].filter(Boolean).join(' ');
+  const what = rate === undefined ? op : `${op} at ${rate}/s`;
+  return [subject, mode, durability, protocol, what].filter(Boolean).join(' ');
 }
 
 function show(row) {
