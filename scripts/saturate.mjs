@@ -9,11 +9,15 @@
  *   node scripts/saturate.mjs --modes sync,async,batched --durabilities commit --ops put,get --seconds 10
  *   node scripts/saturate.mjs --peer-protocols http,link --rounds 3   both ways between nodes, in turns
  *   node scripts/saturate.mjs --baseline DIR --rounds 5             against the build of another checkout, in turns
+ *   node scripts/saturate.mjs --baseline DIR --rates 1000,6000,max  the same at given rates as well as saturated
+ *   node scripts/saturate.mjs --node-programs /opt/node24/bin/node,/opt/node26/bin/node   several releases of Node, in turns
  *   node scripts/saturate.mjs --target http://localhost:8080        a cluster that runs already; no CPU figures
  *
  * Every run is preceded by one of the same kind that is not counted, since V8 needs some seconds to compile the hot path.
- * With --baseline (3 rounds, if --rounds does not say else) the two take turns, each on data of its own, who comes first
- * changes from round to round, and behind the rounds stand the medians of both and their ratio.
+ * With --baseline or --node-programs (3 rounds, if --rounds does not say else) those that are compared take turns, each on data
+ * of its own, who comes first changes from round to round, and behind the rounds stand the medians of all and, with
+ * --baseline, the ratio. With --rates all of their clusters are up at once and each is warmed up only once, so that runs can
+ * be short and those that are compared lie seconds apart; given rates are put on by "kvorum bench".
  * CPU time is read from /proc (Linux). Exit code 1 where something failed.
  */
 import { execFile, spawnSync } from 'node:child_process';
@@ -25,6 +29,7 @@ import { parseArgs, promisify } from 'node:util';
 import { startLocalCluster } from '../dist/profiling/cluster/local-cluster.js';
 import { accountBetween, readProcess } from '../dist/profiling/cluster/process-accounts.js';
 import { fillKeys } from '../dist/profiling/load/fill.js';
+import { percentileUs } from '../dist/profiling/load/histogram.js';
 
 const scripts = dirname(fileURLToPath(import.meta.url));
 
@@ -43,22 +48,37 @@ const { values: options } = parseArgs({
     nodes: { type: 'string', default: '3' },
     workers: { type: 'string' },
     baseline: { type: 'string' },
+    'node-programs': { type: 'string' },
+    rates: { type: 'string' },
     target: { type: 'string' },
     wrk: { type: 'string', default: 'wrk' },
     json: { type: 'boolean', default: false },
   },
 });
 const list = (text) => text.split(',');
-const rounds = Number(options.rounds ?? (options.baseline === undefined ? 1 : 3));
+const isCompared = options.baseline !== undefined || options['node-programs'] !== undefined;
+const rounds = Number(options.rounds ?? (isCompared ? 3 : 1));
+const ownDirectory = dirname(scripts);
+/** Of the two that --baseline compares. */
+const [OWN, BASELINE] = ['this', 'baseline'];
 
-/** Whose nodes are measured; without --baseline one, without a name. */
-function checkouts() {
-  const own = { name: '', directory: dirname(scripts) };
+/** Whose nodes are measured: builds and the Node that runs them. Without a comparison one, without a name. */
+function subjects() {
+  const own = { name: '', directory: ownDirectory, node: process.execPath };
+  if (options['node-programs'] !== undefined) {
+    return list(options['node-programs']).map((node) => ({ ...own, name: `Node ${versionOf(node)}`, node }));
+  }
   if (options.baseline === undefined) return [own];
   return [
-    { name: 'this', directory: own.directory },
-    { name: 'baseline', directory: resolve(options.baseline) },
+    { ...own, name: OWN },
+    { ...own, name: BASELINE, directory: resolve(options.baseline) },
   ];
+}
+
+function versionOf(node) {
+  const { stdout, error } = spawnSync(node, ['--version'], { encoding: 'utf8' });
+  if (error !== undefined) throw new Error(`Cannot run "${node}": give the paths of node programs`);
+  return stdout.trim();
 }
 
 function programOf({ directory }) {
@@ -67,22 +87,29 @@ function programOf({ directory }) {
   return program;
 }
 
-async function withCluster(checkout, { mode, durability, protocol }, use) {
+async function openCluster(subject, { mode, durability, protocol }) {
   const flags = ['--mode', mode, '--durability', durability];
   if (protocol !== '') flags.push('--peer-protocol', protocol);
   if (options.workers !== undefined) flags.push('--workers', options.workers);
-  const { data: directory, program } = checkout;
-  const cluster = await startLocalCluster({ count: Number(options.nodes), flags, directory, program });
+  const { data: directory, program, node } = subject;
+  const cluster = await startLocalCluster({ count: Number(options.nodes), flags, directory, program, node });
+  const [{ url }] = cluster.nodes;
+  const close = () => cluster[Symbol.asyncDispose]();
+  return { url, pids: cluster.nodes.map(({ pid }) => pid), close };
+}
+
+async function withCluster(subject, settings, use) {
+  const cluster = await openCluster(subject, settings);
   try {
-    await use({ url: cluster.nodes[0].url, pids: cluster.nodes.map(({ pid }) => pid) });
+    await use(cluster);
   } finally {
-    await cluster[Symbol.asyncDispose]();
+    await cluster.close();
   }
 }
 
 /** Puts every key once, in the fastest way; what is measured starts on that data. */
-async function fill(checkout) {
-  await withCluster(checkout, { mode: 'batched', durability: 'commit', protocol: '' }, async ({ url }) => {
+async function fill(subject) {
+  await withCluster(subject, { mode: 'batched', durability: 'commit', protocol: '' }, async ({ url }) => {
     const [keys, valueBytes] = [Number(options.keys), Number(options['value-bytes'])];
     await fillKeys({ targets: [url], connections: 64, keys, valueBytes, ack: null, from: null, seed: 1 });
   });
@@ -112,25 +139,67 @@ async function load(url, op, seconds) {
 
 async function measure({ url, pids = [] }, op) {
   await load(url, op, options['warmup-seconds']);
+  return measureWarm({ url, pids }, op);
+}
+
+async function measureWarm({ url, pids }, op) {
   const before = pids.map(readProcess);
   const result = await load(url, op, options.seconds);
   const after = pids.map(readProcess);
   if (pids.length === 0 || [...before, ...after].includes(null)) return result;
-  const perRequest = (micros) => Number((micros / result.requests).toFixed(1));
   const spent = after.map(({ threads }, node) =>
     [...threads].map(([id, thread]) => ({
       isMain: id === pids[node],
       micros: accountBetween(before[node].threads.get(id), thread).cpuUs,
     })),
   );
+  const residentMegabytes = after.map(({ residentBytes }) => Math.round(residentBytes / 2 ** 20));
+  return { ...result, ...costs(spent, result.requests), residentMegabytes };
+}
+
+/** `spent`: microseconds of each thread of each node, the loaded one first. */
+function costs(spent, requests) {
+  const perRequest = (micros) => Number((micros / requests).toFixed(1));
   const workers = spent[0].filter(({ isMain }) => !isMain).map(({ micros }) => micros);
   return {
-    ...result,
     cpuMicrosPerRequest: perRequest(spent.flat().reduce((sum, { micros }) => sum + micros, 0)),
     firstNodeMain: perRequest(spent[0].find(({ isMain }) => isMain).micros),
     firstNodeBusiestWorker: perRequest(Math.max(0, ...workers)),
-    residentMegabytes: after.map(({ residentBytes }) => Math.round(residentBytes / 2 ** 20)),
   };
+}
+
+/** One run at a rate; CPU is of the seconds that are measured. */
+async function measureRate({ url }, op, rate) {
+  const { connections, seconds, keys } = options;
+  const flags = ['--url', url, '--op', op, '--rate', rate, '--connections', connections, '--warmup', '1s'];
+  const rest = ['--duration', `${seconds}s`, '--keys', keys, '--value-bytes', options['value-bytes']];
+  const program = programOf({ directory: ownDirectory });
+  const { stdout } = await runAnyway(process.execPath, [program, 'bench', ...flags, ...rest, '--output', 'json']);
+  const { totals, latency, nodes } = JSON.parse(stdout);
+  const spent = nodes.map(({ threads }) =>
+    threads.map(({ thread, cpuUs }) => ({ isMain: thread === 'main', micros: cpuUs })),
+  );
+  const shown = (percentile) => `${(percentileUs(latency, percentile) / 1000).toFixed(2)}ms`;
+  return {
+    rate,
+    requests: totals.completed,
+    perSecond: Math.round(totals.rate),
+    p50: shown(50),
+    p99: shown(99),
+    failed: totals.failed + totals.unanswered,
+    socketErrors: '',
+    ...costs(spent, totals.completed),
+  };
+}
+
+/** What a program printed, whatever its exit code: a bench that was not held has figures, too. */
+async function runAnyway(program, args) {
+  try {
+    return await promisify(execFile)(program, args, { maxBuffer: 2 ** 26 });
+  } catch (error) {
+    if (!error.stdout) throw error;
+    return error;
+  }
 }
 
 function environment() {
@@ -139,11 +208,12 @@ function environment() {
     return `${name === '' ? '' : `${name} `}commit ${stdout.trim()}`;
   };
   const machine = `${cpus()[0].model.trim()}, ${availableParallelism()} cores, Linux ${release()}`;
-  return [machine, `Node ${process.version}`, ...checkouts().map(commit)].join(', ');
+  return [machine, `Node ${process.version}`, ...subjects().map(commit)].join(', ');
 }
 
-function nameOf({ checkout, mode, durability, protocol, op }) {
-  return [checkout, mode, durability, protocol, op].filter(Boolean).join(' ');
+function nameOf({ subject, mode, durability, protocol, op, rate }) {
+  const what = rate === undefined ? op : `${op} at ${rate}/s`;
+  return [subject, mode, durability, protocol, what].filter(Boolean).join(' ');
 }
 
 function show(row) {
@@ -158,7 +228,7 @@ function show(row) {
   return console.log(`${nameOf(row)}: ${perSecond}/s, p50 ${p50}, p99 ${p99}, ${cpu}${memory}${errors}`);
 }
 
-// Comparing with --baseline.
+// Comparing.
 
 const unitsMs = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
 
@@ -183,42 +253,41 @@ const figures = {
   'CPU us of worker': ({ firstNodeBusiestWorker }) => firstNodeBusiestWorker,
 };
 
-/** A line for each figure of what was measured alike: both medians, the ratio, and of what the ratios of the rounds were. */
+/** A line for each figure of what was measured alike: the medians, and with --baseline their ratio and those of the rounds. */
 function compare(rows) {
-  const kinds = new Map(rows.map((row) => [nameOf({ ...row, checkout: '' }), []]));
-  for (const row of rows) kinds.get(nameOf({ ...row, checkout: '' })).push(row);
+  const kinds = new Map(rows.map((row) => [nameOf({ ...row, subject: '' }), []]));
+  for (const row of rows) kinds.get(nameOf({ ...row, subject: '' })).push(row);
   for (const [kind, alike] of kinds) {
-    const of = (checkout) => alike.filter((row) => row.checkout === checkout);
     for (const [figure, read] of Object.entries(figures)) {
-      const [own, base] = [of('this').map(read), of('baseline').map(read)];
-      const [ownMedian, baseMedian] = [median(own), median(base)];
-      if (!Number.isFinite(ownMedian) || !Number.isFinite(baseMedian)) continue;
-      const ratios = own.map((value, round) => value / base[round]);
-      const [least, most] = [Math.min(...ratios), Math.max(...ratios)];
-      const ratio = ownMedian / baseMedian;
-      if (options.json)
-        console.log(JSON.stringify({ kind, figure, this: ownMedian, baseline: baseMedian, ratio, ratios }));
-      else {
-        const both = `${ownMedian.toFixed(2)} to ${baseMedian.toFixed(2)}`;
-        console.log(
-          `${kind}: ${figure}: ${both}, ratio ${ratio.toFixed(3)} (${least.toFixed(3)} to ${most.toFixed(3)})`,
-        );
-      }
+      const values = new Map(
+        subjects().map(({ name }) => [name, alike.filter((row) => row.subject === name).map(read)]),
+      );
+      const medians = new Map([...values].map(([name, all]) => [name, median(all)]));
+      if (![...medians.values()].every(Number.isFinite)) continue;
+      showMedians(kind, figure, { medians, values });
     }
   }
 }
 
-/** One setting on one data directory a checkout; the checkouts take turns. Gives the rows. */
+function showMedians(kind, figure, { medians, values }) {
+  const hasRatio = options.baseline !== undefined;
+  const ratio = hasRatio ? medians.get(OWN) / medians.get(BASELINE) : undefined;
+  const ratios = hasRatio ? values.get(OWN).map((value, round) => value / values.get(BASELINE)[round]) : [];
+  if (options.json) return console.log(JSON.stringify({ kind, figure, ...Object.fromEntries(medians), ratio, ratios }));
+  const all = [...medians].map(([name, value]) => `${name} ${value.toFixed(2)}`).join(', ');
+  const bounds = `${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`;
+  return console.log(`${kind}: ${figure}: ${all}${hasRatio ? `, ratio ${ratio.toFixed(3)} (${bounds})` : ''}`);
+}
+
+/** One setting on one data directory a subject; the subjects take turns. Gives the rows. */
 async function saturate({ mode, durability }, built) {
   const rows = [];
   const filled = built.map((one) => ({ ...one, data: mkdtempSync(join(tmpdir(), 'kvorum-saturate-')) }));
+  const runAll = options.rates === undefined ? runRounds : runTogether;
   try {
-    for (const checkout of filled) await fill(checkout);
-    for (let round = 0; round < rounds; round++) {
-      const turns = round % 2 === 0 ? filled : filled.toReversed();
-      for (const protocol of list(options['peer-protocols'])) {
-        for (const checkout of turns) rows.push(...(await runOps(checkout, { mode, durability, protocol })));
-      }
+    for (const subject of filled) await fill(subject);
+    for (const protocol of list(options['peer-protocols'])) {
+      await runAll(filled, { mode, durability, protocol }, (row) => rows.push(row));
     }
   } finally {
     for (const { data } of filled) rmSync(data, { recursive: true, force: true });
@@ -226,17 +295,50 @@ async function saturate({ mode, durability }, built) {
   return rows;
 }
 
-async function runOps(checkout, settings) {
-  const rows = [];
-  const name = checkout.name === '' ? {} : { checkout: checkout.name };
-  await withCluster(checkout, settings, async (cluster) => {
-    for (const op of list(options.ops)) {
-      const row = { ...name, ...settings, op, ...(await measure(cluster, op)) };
-      rows.push(row);
-      show(row);
+/** A cluster for each round and subject. */
+async function runRounds(filled, settings, onRow) {
+  for (let round = 0; round < rounds; round++) {
+    for (const subject of inTurn(filled, round)) {
+      await withCluster(subject, settings, async (cluster) => {
+        for (const op of list(options.ops)) tell({ subject, settings, onRow }, { op, ...(await measure(cluster, op)) });
+      });
     }
-  });
-  return rows;
+  }
+}
+
+/** One cluster a subject for all rounds. */
+async function runTogether(filled, settings, onRow) {
+  const clusters = new Map();
+  try {
+    for (const subject of filled) {
+      const cluster = await openCluster(subject, settings);
+      clusters.set(subject, cluster);
+      for (const op of list(options.ops)) await load(cluster.url, op, options['warmup-seconds']);
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const op of list(options.ops)) {
+        for (const rate of list(options.rates)) {
+          for (const subject of inTurn(filled, round)) {
+            const cluster = clusters.get(subject);
+            const run = rate === 'max' ? measureWarm(cluster, op) : measureRate(cluster, op, rate);
+            tell({ subject, settings, onRow }, { op, ...(await run) });
+          }
+        }
+      }
+    }
+  } finally {
+    for (const cluster of clusters.values()) await cluster.close();
+  }
+}
+
+function inTurn(filled, round) {
+  return round % 2 === 0 ? filled : filled.toReversed();
+}
+
+function tell({ subject, settings, onRow }, measured) {
+  const row = { ...(subject.name === '' ? {} : { subject: subject.name }), ...settings, ...measured };
+  onRow(row);
+  show(row);
 }
 
 const wrkRate = rateFlags();
@@ -245,10 +347,10 @@ if (options.target !== undefined) {
   for (const op of list(options.ops))
     show({ mode: 'as started', durability: '', protocol: '', op, ...(await measure({ url: options.target }, op)) });
 } else {
-  const built = checkouts().map((checkout) => ({ ...checkout, program: programOf(checkout) }));
+  const built = subjects().map((subject) => ({ ...subject, program: programOf(subject) }));
   const rows = [];
   for (const mode of list(options.modes)) {
     for (const durability of list(options.durabilities)) rows.push(...(await saturate({ mode, durability }, built)));
   }
-  if (options.baseline !== undefined) compare(rows);
+  if (isCompared) compare(rows);
 }

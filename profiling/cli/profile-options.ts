@@ -20,7 +20,7 @@ import {
   workloadOptions,
   type ClusterChoice,
 } from './bench-flags.ts';
-import { reportFormat, type OutputFormat } from './output-files.ts';
+import { junitOption, reportFormat, type OutputFormat } from './output-files.ts';
 import { loadShapeOptions } from './load-shape-flags.ts';
 import type { Option } from '../../src/cli/command.ts';
 import { choiceFlag, countFlag, textFlag } from '../../src/cli/parse.ts';
@@ -44,6 +44,7 @@ export interface ProfilePlan {
   readonly secretFile: string | undefined;
   readonly output: OutputFormat;
   readonly pprofFile: string | undefined;
+  readonly junitFile: string | undefined;
   readonly follow: { readonly sliceMs: number; readonly slicesMax: number } | undefined;
   readonly command: string;
 }
@@ -93,6 +94,7 @@ export const profileOptions: readonly Option[] = [
     placeholder: 'FILE',
     about: 'Write all stacks for pprof, too (gzip; labels node, thread, load; -sample_index=cpu, perf or alloc_space)',
   },
+  { ...junitOption, about: 'Write as a JUnit file, for CI, whether each run kept its rate and each instrument worked' },
   {
     flag: 'follow',
     about:
@@ -135,6 +137,7 @@ export function planProfile(flags: Flags, environment: Environment): ProfilePlan
     secretFile: textFlag(flags, 'secret-file'),
     output: reportFormat(flags),
     pprofFile: textFlag(flags, 'pprof'),
+    junitFile: textFlag(flags, 'junit'),
     follow: followOf(flags),
     command: commandOf('profile', flags),
   };
@@ -152,6 +155,7 @@ const foreignToFollow = [
   'clinic',
   'baseline',
   'pprof',
+  'junit',
 ];
 const slicesMax = 10_000;
 

@@ -35,6 +35,7 @@ export const profileCommand: Command = {
     'kvorum profile --up 3 --out profile',
     'kvorum profile --up 3 --mode async --op put --rate 2000 --out async --baseline profile',
     'kvorum profile --url http://localhost:8080 --secret-file data/cluster-secret --no-fill --out live',
+    'kvorum profile --up 3 --rate 2000 --out profile --junit profile.xml',
     'kvorum profile --up 3 --clinic flame,bubbleprof --out clinic',
     'kvorum profile --follow --url http://localhost:8080 --secret-file data/cluster-secret --out ring',
   ],
@@ -53,7 +54,7 @@ async function profile({ flags, environment }: Invocation): Promise<ExitCode> {
   const clinicProgram = await clinicOf(plan);
   const secret = await secretOf(plan, { flags, environment });
   files.makeProfileDirectory(plan.directory);
-  assertWritable({ pprof: plan.pprofFile });
+  assertWritable({ pprof: plan.pprofFile, junit: plan.junitFile });
   const stop = new AbortController();
   void stopSignal().then(() => {
     writeNotice('Stopping; what was measured is kept');
@@ -64,6 +65,10 @@ async function profile({ flags, environment }: Invocation): Promise<ExitCode> {
   const written = await files.writeProfile(plan.directory, result, baseline);
   for (const path of written) writeNotice(printable(`Wrote ${path}`));
   if (plan.pprofFile !== undefined) await writePprof(plan.pprofFile, plan.directory, result);
+  if (plan.junitFile !== undefined) {
+    const { profileJunit } = await import('../report/junit.ts');
+    writeFile('junit', plan.junitFile, profileJunit(result));
+  }
   await writeResult(await textOf(plan.output, result));
   return exitCodeOf(result);
 }

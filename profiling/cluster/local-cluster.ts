@@ -29,6 +29,8 @@ export interface LocalClusterOptions {
   readonly directory?: string;
   /** The command line to start it with: of another build than this one. */
   readonly program?: string;
+  /** The Node that runs them; default: this process's. */
+  readonly node?: string;
   /** `NODE_OPTIONS` and the like, on top of this process's own environment. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -42,7 +44,7 @@ const programDefault = fileURLToPath(new URL('../../src/cli/main.js', import.met
 
 /** Starts the nodes and resolves when all are ready. Throws `KvorumError` with what `kvorum up` said. */
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
-  const { count, flags = [], program = programDefault, environment = {} } = options;
+  const { count, flags = [], program = programDefault, node = process.execPath, environment = {} } = options;
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'kvorum-bench-'));
   const removeDirectory = (): void => {
     if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
@@ -50,7 +52,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   const port = await firstPort(directory, count);
   const args = [program, 'up', '--nodes', String(count), '--port', String(port), '--data', directory];
   // A group of its own: a Ctrl-C in the terminal is for the command that measures, which then stops the cluster.
-  const child = spawn(process.execPath, [...args, '--output', 'json', ...flags], {
+  const child = spawn(node, [...args, '--output', 'json', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
     env: { ...process.env, ...environment },

@@ -2,8 +2,9 @@
  * Results as JUnit files, which CI servers read: a test case for each thing that was asked. A failure is what was not
  * kept, an error is what could not be found out. Pure.
  */
-import type { BenchResult } from '../load/result.ts';
+import type { BenchResult, Verdict } from '../load/result.ts';
 import type { ComparedStep, CompareResult, Gated } from '../result/compare.ts';
+import { instrumentTitle, type ProfileResult, type ProfileRun } from '../result/profile.ts';
 import { escapeHtml } from './html.ts';
 
 export interface Suite {
@@ -49,6 +50,41 @@ export function compareJunit({ startedAt, steps, gate, failures = [], cutShort }
     judged.push({ group: 'runs', name: 'something is compared', kind: 'error', text: 'nothing could be compared' });
   }
   return junit({ name: 'kvorum compare', startedAt, cases: [...failed, ...cut, ...judged] });
+}
+
+/** A test case for each run of the load, that it kept its rate, and what could not be recorded or drawn. */
+export function profileJunit({ startedAt, runs, failures = [], clinic = [], cutShort }: ProfileResult): string {
+  const errorOf = (name: string, text: string): Case => ({ group: 'runs', name, kind: 'error', text });
+  const cut = cutShort === true ? [errorOf('the profile ends', 'interrupted')] : [];
+  const pages = clinic.map(({ title, path, note }): Case => {
+    return { group: 'clinic', name: title, kind: path === null ? 'error' : 'passed', text: note };
+  });
+  const cases = [...cut, ...failures.map((text) => errorOf(text, text)), ...runs.flatMap(profileCases), ...pages];
+  if (cases.length === 0) cases.push(errorOf('something is measured', 'nothing was measured'));
+  return junit({ name: 'kvorum profile', startedAt, cases });
+}
+
+const loadOutcomes: Readonly<Record<Verdict['kind'], Case['kind']>> = {
+  held: 'passed',
+  missed: 'failure',
+  failed: 'failure',
+  invalid: 'error',
+};
+
+function profileCases({ op, overhead, failed = [] }: ProfileRun): Case[] {
+  const group = op.toUpperCase();
+  const [first, ...again] = overhead?.without ?? [];
+  const named = [
+    ...(first === undefined ? [] : [{ name: instrumentTitle('none'), load: first }]),
+    ...(overhead?.instruments ?? []).map((load) => ({ name: instrumentTitle(load.instrument), load })),
+    ...again.map((load) => ({ name: `${instrumentTitle('none')}, again`, load })),
+  ];
+  return [
+    ...named.map(({ name, load }): Case => ({ group, name, kind: loadOutcomes[load.kind], text: load.verdict })),
+    ...failed.map(({ instrument, reason }): Case => {
+      return { group, name: `${instrumentTitle(instrument)} can be used`, kind: 'error', text: reason };
+    }),
+  ];
 }
 
 function toldCase({ from, to, op, sentences }: ComparedStep): Case {

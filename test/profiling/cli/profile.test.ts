@@ -67,7 +67,8 @@ test('kvorum profile', async (t) => {
 
   await t.test('a cluster of its own: what it measures, says and writes', async () => {
     const pprof = join(directory, 'own.pb.gz');
-    const instruments = ['--instruments', 'cpu,allocation,waits', '--pprof', pprof];
+    const junit = join(directory, 'own.xml');
+    const instruments = ['--instruments', 'cpu,allocation,waits', '--pprof', pprof, '--junit', junit];
     const ended = await profile(['--up', '3', ...load, '--duration', '700ms', ...instruments, '--out', own]);
     assert.equal(ended.code, 0, ended.stderr);
     assertTold(ended, own);
@@ -78,6 +79,8 @@ test('kvorum profile', async (t) => {
     const strings = gunzipSync(readFileSync(pprof)).toString('utf8');
     for (const text of ['nanoseconds', 'alloc_space', 'worker 1', 'workers/store/store.ts'])
       assert.ok(strings.includes(text), text);
+    // Twice without an instrument, once with each; whether a rate is kept is the machine's affair.
+    assert.match(readFileSync(junit, 'utf8'), /^<testsuite name="kvorum profile" [^>]*tests="5"/m);
   });
 
   await t.test(

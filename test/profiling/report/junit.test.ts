@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Check } from '../../../profiling/load/result.ts';
-import { benchJunit, compareJunit, junit } from '../../../profiling/report/junit.ts';
+import { benchJunit, compareJunit, junit, profileJunit } from '../../../profiling/report/junit.ts';
+import type { ObservedLoad, ProfileResult, ProfileRun } from '../../../profiling/result/profile.ts';
 import { comparison } from '../../support/compare-results.ts';
 import { bareRun, searchedRun, withVerdict } from '../../support/bench-results.ts';
 
@@ -59,6 +60,35 @@ test('compareJunit() has a case for each load of a gate, and errors where someth
   assert.deepEqual(outcomes(compareJunit({ ...result, gate: { shareMax: 0.1, loads: [] } })), ['error', 'error']);
   const { gate: _, ...ungated } = result;
   assert.equal(casesOf(compareJunit({ ...ungated, cutShort: true })).length, 2 + result.steps.length);
+});
+
+test('profileJunit() has a case for each run of the load, each instrument that failed and each page', () => {
+  const load = (instrument: string, kind: ObservedLoad['kind']) =>
+    ({ instrument, kind, verdict: `${kind} so much` }) as ObservedLoad;
+  const overhead = {
+    without: [load('none', 'held'), load('none', 'missed')],
+    instruments: [load('cpu', 'invalid'), load('waits', 'failed')],
+  };
+  const failed = [{ instrument: 'perf', reason: 'not permitted' }];
+  const runs = [{ op: 'put', overhead, failed }] as unknown as ProfileRun[];
+  const clinic = [{ title: 'flame', path: null, note: 'no graph' }];
+  const profile = { startedAt: '', runs, clinic } as unknown as ProfileResult;
+  const xml = profileJunit(profile);
+  assert.deepEqual(casesOf(xml), [
+    ['no instrument', undefined],
+    ['V8&#39;s CPU profiler, 1,000 us', 'error'],
+    ['Wait table', 'failure'],
+    ['no instrument, again', 'failure'],
+    ['perf, cpu-clock at 999 Hz can be used', 'error'],
+    ['flame', 'error'],
+  ]);
+  assert.match(xml, /<failure message="failed so much"\/>/);
+  const cut = profileJunit({ ...profile, runs: [], clinic: [], cutShort: true, failures: ['n1 died'] });
+  assert.deepEqual(casesOf(cut), [
+    ['the profile ends', 'error'],
+    ['n1 died', 'error'],
+  ]);
+  assert.deepEqual(casesOf(profileJunit({ ...profile, runs: [], clinic: [] })), [['something is measured', 'error']]);
 });
 
 test('junit() is XML whatever stands in it', () => {
