@@ -12,6 +12,13 @@ export function asOutcome(
   switch (code) {
     case outcomeCodes.found:
       return { kind: 'found', ...found };
+    case outcomeCodes.announced:
+      return {
+        kind: 'announced',
+        valueBytes: found.value.readUInt32LE(),
+        version: found.version,
+        expiresAt: found.expiresAt,
+      };
     case outcomeCodes.missing:
       return { kind: 'missing' };
     case outcomeCodes.written:
