@@ -193,9 +193,14 @@ const entityMethods = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
 const onlyPutExpires = problemResponse('bad-ttl', 'Only a PUT can have a ttl');
 const tooManyWrites = overloaded('The store cannot keep up with the writes; nothing was done');
 const tooManyBodies = overloaded('Too many body bytes are in flight; nothing was done');
+/**
+ * For so long a connection rests whose request was refused under load, milliseconds: whoever asks again at once, and not in
+ * the second that `Retry-After` asks for, would have the node spend on refusals what others need.
+ */
+const REST_MS = 500;
 const refusals: Readonly<Record<Refusal, Response>> = {
-  'too-many': overloaded('Too many operations are in flight; nothing was done'),
-  'too-late': overloaded('This would wait longer than its deadline; nothing was done'),
+  'too-many': { ...overloaded('Too many operations are in flight; nothing was done'), restMs: REST_MS },
+  'too-late': { ...overloaded('This would wait longer than its deadline; nothing was done'), restMs: REST_MS },
   paused: overloaded('The node stood still and cannot tell how old this is; nothing was done'),
 };
 

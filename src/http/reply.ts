@@ -19,6 +19,8 @@ export interface Response {
   readonly body: Buffer | undefined;
   /** For `HEAD` without a body: how long that of `GET` is. */
   readonly bodyBytes?: number;
+  /** How long the connection rests after this answer, milliseconds: its next request is not read before. */
+  readonly restMs?: number;
   /** Instead of a body: called once the head has left, with the sink that takes the body; not for `HEAD`. */
   readonly open?: (sink: BodySink) => void;
 }
