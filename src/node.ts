@@ -177,8 +177,9 @@ export class Node implements NodeView {
 
   #answer(exchange: EntityExchange, outcome: Outcome): void {
     if (exchange.onOutcome !== undefined) return exchange.onOutcome(outcome);
-    const { status } = this.#entity.answer(exchange, outcome);
-    return this.#requests.observe(exchange.method, status, (performance.now() - exchange.startedAt) / 1000);
+    const answered = this.#entity.answer(exchange, outcome);
+    if (answered === undefined) return undefined;
+    return this.#requests.observe(exchange.method, answered.status, (performance.now() - exchange.startedAt) / 1000);
   }
 
   /** Takes what the workers say. */

@@ -91,6 +91,8 @@ export interface Asked<Context> {
   readonly quorum: Quorum;
   /** Whether the operation is to be linearizable. */
   readonly isStrict?: boolean;
+  /** Whether a read may do without the bytes of a large value. */
+  readonly isHeadOnly?: boolean;
   /** How long after its stamp the value of a write is to expire, by this node's clock, milliseconds. */
   readonly ttlMs?: number | undefined;
   readonly context: Context;
@@ -263,11 +265,13 @@ export class Dispatcher<Context> {
     });
   }
 
-  #head(frame: Frame, kind: EntryHead['kind'], { quorum, isStrict, context, now }: Asked<Context>): EntryHead {
+  #head(frame: Frame, kind: EntryHead['kind'], asked: Asked<Context>): EntryHead {
+    const { quorum, isStrict, isHeadOnly, context, now } = asked;
     const tag = this.#takeSlot(context, kind === operationKinds.read ? 'read' : 'write', now);
     frame.tags.push(tag);
     this.waits?.taken(tag, context);
-    return { tag, kind, quorum, flags: isStrict === true ? entryFlags.strict : 0 };
+    const flags = (isStrict === true ? entryFlags.strict : 0) | (isHeadOnly === true ? entryFlags.headOnly : 0);
+    return { tag, kind, quorum, flags };
   }
 
   #takeSlot(context: Context, lane: Lane, now: number): number {
@@ -357,7 +361,7 @@ export class Dispatcher<Context> {
 
 /** Whether an operation reached its quorum. */
 function isAnswer({ kind }: Outcome): boolean {
-  return kind === 'written' || kind === 'found' || kind === 'missing';
+  return kind === 'written' || kind === 'found' || kind === 'missing' || kind === 'announced';
 }
 
 /** Writes when the value of a write at the end of a frame expires, where it does; returns its record's kind. */

@@ -14,6 +14,8 @@ export function asOutcome(
   switch (code) {
     case outcomeCodes.found:
       return { kind: 'found', value, version, expiresAt };
+    case outcomeCodes.announced:
+      return { kind: 'announced', valueBytes: value.readUInt32LE(), version, expiresAt };
     case outcomeCodes.missing:
       return { kind: 'missing' };
     case outcomeCodes.written:

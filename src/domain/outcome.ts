@@ -12,6 +12,8 @@ import type { Version } from '../formats/record.ts';
  */
 export type Outcome =
   | { readonly kind: 'found'; readonly value: Uint8Array; readonly version: Version; readonly expiresAt: number }
+  /** As `found`, of a large value that was not brought, since the read may do without it. */
+  | { readonly kind: 'announced'; readonly valueBytes: number; readonly version: Version; readonly expiresAt: number }
   | { readonly kind: 'missing' }
   | { readonly kind: 'written' }
   | {

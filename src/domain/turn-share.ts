@@ -2,12 +2,15 @@
  * How much of one kind of work an event loop does in one of its turns. What is over waits for a later turn, in order, so
  * that many who each take a little do not hold up the loop together.
  */
+const SHORT_PARTS = 8;
+
 export class TurnShare {
   readonly #perTurn: number;
   readonly #defer: (run: () => void) => unknown;
   readonly #waiting: (() => void)[] = [];
   #left: number;
   #deferred = false;
+  #isShort = false;
 
   /** `perTurn` units a turn; `defer` runs a function in the next turn, as `setImmediate` does. */
   constructor(perTurn: number, defer: (run: () => void) => unknown) {
@@ -29,6 +32,11 @@ export class TurnShare {
     this.#awaitTurn();
   }
 
+  /** Others wait for the turns themselves: the next one does an eighth of this. */
+  shortenNext(): void {
+    this.#isShort = true;
+  }
+
   /** Resolves in a later turn, as `later` does. */
   readonly pause = (): Promise<void> => new Promise((resolve) => this.later(resolve));
 
@@ -40,8 +48,10 @@ export class TurnShare {
 
   #startTurn(): void {
     this.#deferred = false;
-    this.#left = this.#perTurn;
-    for (const run of this.#waiting.splice(0, this.#perTurn)) run();
+    const share = this.#isShort ? Math.ceil(this.#perTurn / SHORT_PARTS) : this.#perTurn;
+    this.#isShort = false;
+    this.#left = share;
+    for (const run of this.#waiting.splice(0, share)) run();
     if (this.#waiting.length > 0) this.#awaitTurn();
   }
 }

@@ -24,6 +24,8 @@ export const outcomeCodes = {
   failed: 8,
   /** The quorum cannot be met since replicas refuse the write's stamp: clocks differ. Outcome unknown. */
   refusedClock: 9,
+  /** As `found`, of a large value that is not brought: the read asked for its length, version and expiry only (`headOnly`). */
+  announced: 10,
 } as const;
 
 export type OutcomeCode = (typeof outcomeCodes)[keyof typeof outcomeCodes];

@@ -45,11 +45,13 @@ export const entryFlags = {
   strict: 32,
   /** A repair: of so many other replicas as every quorum has one among, none votes for anything newer. */
   vouched: 64,
+  /** A read whose client may do without the value: of a large one, what its announcement says is enough for the answer. */
+  headOnly: 128,
 } as const;
 
 /** The flags that entries of each kind may have. */
 export const flagsOfKind: Readonly<Record<OperationKind, number>> = {
-  [operationKinds.read]: entryFlags.largeRead | entryFlags.announceOnly | entryFlags.strict,
+  [operationKinds.read]: entryFlags.largeRead | entryFlags.announceOnly | entryFlags.strict | entryFlags.headOnly,
   [operationKinds.write]:
     entryFlags.repair | entryFlags.secondRound | entryFlags.hint | entryFlags.strict | entryFlags.vouched,
 };
@@ -265,6 +267,11 @@ export function isLargeRead(entry: Entry): boolean {
 /** Whether a read wants to know the newest version only. */
 export function isAnnounceOnly(entry: Entry): boolean {
   return (flagsOf(entry) & entryFlags.announceOnly) !== 0;
+}
+
+/** Whether what announces a large value answers a read. */
+export function isHeadOnly(entry: Entry): boolean {
+  return (flagsOf(entry) & entryFlags.headOnly) !== 0;
 }
 
 /** Whether an operation is to be linearizable. */

@@ -21,7 +21,7 @@
  *        6     1  failures
  *        7     4  bytes that follow
  *       11     .  for `found` the version of the record (float64), when it expires (float64, milliseconds since 1970; 0 where it does
- *                 not) and its value; where replicas kept the operation from its quorum why each of them did (faults.ts);
+ *                 not) and its value; for `announced` the same with the length of the value (4 bytes) in its place; where replicas kept the operation from its quorum why each of them did (faults.ts);
  *                 nothing for all other codes
  */
 import { Buffer } from 'node:buffer';
@@ -46,6 +46,8 @@ const FLOOR_BYTES = 8;
 const SUPERSEDED_BYTES = 12;
 export const OUTCOME_FRAME_HEADER_BYTES = 8;
 export const OUTCOME_HEADER_BYTES = 11;
+/** What `announced` has in the place of a value: how many bytes it has. */
+const VALUE_LENGTH_BYTES = 4;
 /** What stands between such a head and a value: its version, and when it expires. */
 export const FOUND_HEAD_BYTES = 16;
 /** Room to leave before a reply, so that an outcome frame can be made around the value of its record (`foundOwn`). */
@@ -149,8 +151,10 @@ interface OutcomeHead {
   readonly tag: number;
   readonly code: OutcomeCode;
   readonly tally: { readonly acks: number; readonly failures: number };
-  /** Set for `found` only. */
+  /** Set for `found` and `announced` only. */
   readonly record: RecordView | undefined;
+  /** Bytes that follow: version, expiry, and what comes behind them. */
+  readonly follow: number;
 }
 
 /** What else may stand in the memory of a value that is alone in it: the heads of its record, its reply and its message. */
@@ -232,17 +236,17 @@ export class FrameWriter {
   /** Appends an outcome other than `found`; `faults`: why replicas kept it from its quorum. */
   outcome(tag: number, code: OutcomeCode, tally: { acks: number; failures: number }, faults: Buffer = noBytes): void {
     const at = this.#reserve(OUTCOME_HEADER_BYTES + faults.length);
-    this.#writeOutcomeHead(at, { tag, code, tally, record: undefined });
+    this.#writeOutcomeHead(at, { tag, code, tally, record: undefined, follow: faults.length });
     if (faults.length === 0) return;
-    this.#bytes.writeUInt32LE(faults.length, at + 7);
     this.#bytes.set(faults, at + OUTCOME_HEADER_BYTES);
   }
 
   /** Appends the outcome `found` with the version, the expiry and the value of a record. */
   found(tag: number, tally: { acks: number; failures: number }, record: RecordView): void {
     const { bytes, offset, length } = record;
-    const at = this.#reserve(OUTCOME_HEADER_BYTES + foundBytes(record));
-    this.#writeOutcomeHead(at, { tag, code: outcomeCodes.found, tally, record });
+    const follow = foundBytes(record);
+    const at = this.#reserve(OUTCOME_HEADER_BYTES + follow);
+    this.#writeOutcomeHead(at, { tag, code: outcomeCodes.found, tally, record, follow });
     const valueAt = at + OUTCOME_HEADER_BYTES + FOUND_HEAD_BYTES;
     this.#bytes.set(bytes.subarray(offset + headerBytesOf(bytes, offset), offset + length), valueAt);
   }
@@ -261,15 +265,23 @@ export class FrameWriter {
     if (this.#length > OUTCOME_FRAME_HEADER_BYTES || start < 0 || !isAlone) return this.found(tag, tally, record);
     this.#bytes = Buffer.from(buffer, start, end - start);
     this.#length = this.#bytes.length;
-    return this.#writeOutcomeHead(OUTCOME_FRAME_HEADER_BYTES, { tag, code: outcomeCodes.found, tally, record });
+    const head = { tag, code: outcomeCodes.found, tally, record, follow: foundBytes(record) };
+    return this.#writeOutcomeHead(OUTCOME_FRAME_HEADER_BYTES, head);
+  }
+
+  /** Appends the outcome `announced` of what a reply announces: version, expiry and length of its value. */
+  announced(tag: number, tally: { acks: number; failures: number }, announcement: Reply): void {
+    const follow = FOUND_HEAD_BYTES + VALUE_LENGTH_BYTES;
+    const at = this.#reserve(OUTCOME_HEADER_BYTES + follow);
+    this.#writeOutcomeHead(at, { tag, code: outcomeCodes.announced, tally, record: announcement, follow });
+    const valueBytes = announcedBytes(announcement) - headerBytesOf(announcement.bytes, announcement.offset);
+    this.#bytes.writeUInt32LE(valueBytes, at + OUTCOME_HEADER_BYTES + FOUND_HEAD_BYTES);
   }
 
   /** The record's header may stand where this writes. */
-  #writeOutcomeHead(offset: number, { tag, code, tally, record }: OutcomeHead): void {
+  #writeOutcomeHead(offset: number, { tag, code, tally, record, follow }: OutcomeHead): void {
     const bytes = this.#bytes;
-    let follow = 0;
     if (record !== undefined) {
-      follow = foundBytes(record);
       const version = readVersion(record.bytes, record.offset);
       const expiresAt = readExpiry(record.bytes, record.offset);
       bytes.writeDoubleLE(version, offset + OUTCOME_HEADER_BYTES);
@@ -322,7 +334,7 @@ export function allocateRecord(length: number): Buffer {
 
 /**
  * What an outcome frame says of one operation; `version` of the record that was found and when that expires, milliseconds since
- * 1970, 0 if none was or it does not. `value` is that record's, or why replicas kept the
+ * 1970, 0 if none was or it does not. `value` is that record's, the length of one that is `announced`, or why replicas kept the
  * operation from its quorum (`readFaults`).
  */
 export type OutcomeVisitor = (
@@ -345,9 +357,8 @@ export function visitOutcomes(bytes: Buffer, visit: OutcomeVisitor): Version {
     if (start > bytes.length) throw corrupt('Outcome', offset);
     const end = start + bytes.readUInt32LE(offset + 7);
     const code = bytes[offset + 4] as OutcomeCode;
-    const isFound = code === outcomeCodes.found;
-    const isPossible = isFound ? end - start >= FOUND_HEAD_BYTES : end === start || isShortfall(code);
-    if (end > bytes.length || !isPossible) throw corrupt('Outcome', offset);
+    const isFound = code === outcomeCodes.found || code === outcomeCodes.announced;
+    if (end > bytes.length || !isPossibleLength(code, end - start)) throw corrupt('Outcome', offset);
     const tally = { acks: bytes[offset + 5] as number, failures: bytes[offset + 6] as number };
     const value = end === start ? noBytes : bytes.subarray(isFound ? start + FOUND_HEAD_BYTES : start, end);
     const [version, expiresAt] = isFound ? [bytes.readDoubleLE(start), bytes.readDoubleLE(start + 8)] : [0, 0];
@@ -355,6 +366,13 @@ export function visitOutcomes(bytes: Buffer, visit: OutcomeVisitor): Version {
     offset = end;
   }
   return bytes.readDoubleLE(0);
+}
+
+/** Whether so many bytes may follow the head of an outcome. */
+function isPossibleLength(code: OutcomeCode, bytes: number): boolean {
+  if (code === outcomeCodes.found) return bytes >= FOUND_HEAD_BYTES;
+  if (code === outcomeCodes.announced) return bytes === FOUND_HEAD_BYTES + VALUE_LENGTH_BYTES;
+  return bytes === 0 || isShortfall(code);
 }
 
 function corrupt(what: string, offset: number): KvorumError {

@@ -27,6 +27,8 @@ export interface AnswerQueueOptions {
   readonly isClosing: () => boolean;
   /** What was ready has left; `isLast` if the connection ends with it. */
   readonly onSent: (isLast: boolean) => void;
+  /** The connection has rested. */
+  readonly onRested: () => void;
   /** Where the bytes that wait are counted. */
   readonly bytes: Pick<AnswerBytes, 'change'>;
 }
@@ -48,6 +50,8 @@ export class AnswerQueue {
   #waiting = 0;
   /** The answer whose body is under way; it is the first of `#replies`. */
   #streaming: Reply | undefined;
+  /** Set while the connection rests. */
+  #rest: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, options: AnswerQueueOptions) {
     this.#socket = socket;
@@ -56,6 +60,11 @@ export class AnswerQueue {
 
   get length(): number {
     return this.#replies.length;
+  }
+
+  /** Whether an answer has asked the client to come back later: until then its requests are left where they are. */
+  get isResting(): boolean {
+    return this.#rest !== undefined;
   }
 
   /** The place of the request that was begun last. */
@@ -83,8 +92,18 @@ export class AnswerQueue {
     this.#waiting = waiting;
   }
 
+  /** The connection goes on, if it rests. */
+  endRest(): void {
+    if (this.#rest === undefined) return;
+    clearTimeout(this.#rest);
+    this.#rest = undefined;
+    this.#options.onRested();
+  }
+
   /** No answer leaves any more; what has been written may still be on its way. */
   drop(): void {
+    clearTimeout(this.#rest);
+    this.#rest = undefined;
     this.#streaming = undefined;
     this.#unwritten = 0;
     this.countWaiting();
@@ -101,6 +120,7 @@ export class AnswerQueue {
       first.keepAlive = this.#keepsAlive(first);
       writeWhole(this.#socket, first.response, first);
       if (!first.keepAlive) return this.#options.onSent(true);
+      if (first.response.restMs !== undefined) this.#startRest(first.response.restMs);
     }
     return this.#options.onSent(false);
   }
@@ -144,6 +164,12 @@ export class AnswerQueue {
       if (isLast) this.#leave(reply);
     };
     next();
+  }
+
+  #startRest(ms: number): void {
+    if (this.#options.isClosing()) return;
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => this.endRest(), ms).unref();
   }
 
   #endStream(reply: Reply, trailers: string): void {

@@ -22,6 +22,7 @@ export interface BodyReader {
 const more: BodyProgress = { kind: 'more' };
 const tooLarge: BodyProgress = { kind: 'too-large' };
 const malformed: BodyProgress = { kind: 'malformed' };
+const nothing = Buffer.alloc(0);
 
 /** Bodies of more than `above` bytes are collected in memory of the taker's, so that they are not copied again. */
 export interface LargeRoom {
@@ -30,13 +31,45 @@ export interface LargeRoom {
   allocate(bytes: number): Buffer;
 }
 
+/**
+ * Bytes that come bit by bit, in at most twice as much memory: what a client sends is counted by its bytes, and a buffer for
+ * each bit of one byte would take a hundred times as much.
+ */
+class Gathered {
+  #bytes = nothing;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(bytes: Buffer, start: number, end: number): void {
+    const length = this.#length + end - start;
+    if (length > this.#bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#bytes.length));
+      this.#bytes.copy(grown, 0, 0, this.#length);
+      this.#bytes = grown;
+    }
+    bytes.copy(this.#bytes, this.#length, start, end);
+    this.#length = length;
+  }
+
+  /** What has come, which is gone from here. */
+  take(): Buffer {
+    const taken = this.#bytes.subarray(0, this.#length);
+    this.#bytes = nothing;
+    this.#length = 0;
+    return taken;
+  }
+}
+
 /** Reads a body of `length` bytes, a large one into `room`. */
 export class SizedBody implements BodyReader {
   readonly #length: number;
   /** Set for a large body. */
   readonly #room: LargeRoom | undefined;
   /** What has come of a large body that has no place yet: who announces much and sends little holds little. */
-  readonly #beginning: Buffer[] = [];
+  readonly #beginning = new Gathered();
   #whole: Buffer | undefined;
   #received = 0;
 
@@ -65,12 +98,12 @@ export class SizedBody implements BodyReader {
       return true;
     }
     if (this.#received + end - offset <= room.above) {
-      this.#beginning.push(Buffer.from(bytes.subarray(offset, end)));
+      this.#beginning.add(bytes, offset, end);
       this.#received += end - offset;
       return false;
     }
     this.#whole = room.allocate(this.#length);
-    Buffer.concat(this.#beginning.splice(0)).copy(this.#whole);
+    this.#beginning.take().copy(this.#whole);
     return true;
   }
 }
@@ -85,21 +118,23 @@ const LF = 10;
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const quoted = '"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*"';
 const extension = `[ \\t]*;[ \\t]*${token}(?:[ \\t]*=[ \\t]*(?:${token}|${quoted}))?`;
-const sizePattern = new RegExp(`^([0-9A-Fa-f]{1,12})(?:${extension})*\\r\\n$`);
+const SIZE_DIGITS_MAX = 12;
+const sizePattern = new RegExp(`^([0-9A-Fa-f]{1,${SIZE_DIGITS_MAX}})(?:${extension})*\\r\\n$`);
 
 /** Reads a chunked body of at most `bytesMax` bytes, a long one into `room`. Checks and skips extensions and trailers. */
 export class ChunkedBody implements BodyReader {
   readonly #bytesMax: number;
   readonly #room: LargeRoom | undefined;
   /** The body while it is short. */
-  readonly #chunks: Buffer[] = [];
+  readonly #small = new Gathered();
   #large: Buffer | undefined;
   #received = 0;
   /** Bytes of the chunks so far, as their lines say. */
   #declared = 0;
   #state: 'size' | 'data' | 'data-end' | 'trailer' = 'size';
   #trailers = 0;
-  #line = '';
+  /** The beginning of a line whose end has not come. */
+  readonly #line = new Gathered();
 
   constructor(bytesMax: number, room?: LargeRoom) {
     this.#bytesMax = bytesMax;
@@ -108,7 +143,7 @@ export class ChunkedBody implements BodyReader {
 
   read(bytes: Buffer, offset: number): BodyProgress {
     for (let at = offset; at < bytes.length;) {
-      const stepped = this.#state === 'data' ? this.#takeData(bytes, at) : this.#takeLine(bytes, at);
+      const stepped = this.#state === 'data' ? this.#takeData(bytes, at) : this.#takePlainLine(bytes, at);
       if (typeof stepped !== 'number') return stepped;
       at = stepped;
     }
@@ -117,31 +152,52 @@ export class ChunkedBody implements BodyReader {
 
   #takeData(bytes: Buffer, offset: number): number {
     const end = Math.min(bytes.length, offset + this.#declared - this.#received);
-    const data = bytes.subarray(offset, end);
-    if (this.#large === undefined) this.#takeSmall(data);
-    else this.#large.set(data, this.#received);
-    this.#received += data.length;
+    if (this.#large === undefined) this.#takeSmall(bytes, offset, end);
+    else bytes.copy(this.#large, this.#received, offset, end);
+    this.#received += end - offset;
     if (this.#received === this.#declared) this.#state = 'data-end';
     return end;
   }
 
-  #takeSmall(data: Buffer): void {
-    this.#chunks.push(Buffer.from(data));
-    if (this.#room === undefined || this.#received + data.length <= this.#room.above) return;
+  #takeSmall(bytes: Buffer, offset: number, end: number): void {
+    this.#small.add(bytes, offset, end);
+    if (this.#room === undefined || this.#received + end - offset <= this.#room.above) return;
     this.#large = this.#room.allocate(this.#bytesMax);
-    Buffer.concat(this.#chunks.splice(0)).copy(this.#large);
+    this.#small.take().copy(this.#large);
+  }
+
+  /**
+   * `takeLine`, without making a text of what most lines are: a turn reads up to 170,000 chunks of one byte, which took 230 ms
+   * with texts and takes 40.
+   */
+  #takePlainLine(bytes: Buffer, offset: number): number | BodyProgress {
+    if (this.#line.length > 0 || this.#state === 'trailer') return this.#takeLine(bytes, offset);
+    const isSize = this.#state === 'size';
+    let at = offset;
+    let size = 0;
+    if (isSize) {
+      for (let digit = hexDigit(bytes[at]); digit >= 0 && at - offset < SIZE_DIGITS_MAX; digit = hexDigit(bytes[at])) {
+        size = size * 16 + digit;
+        at++;
+      }
+    }
+    const isPlain = bytes[at] === CR && bytes[at + 1] === LF && (at > offset || !isSize);
+    if (!isPlain) return this.#takeLine(bytes, offset);
+    if (isSize) return this.#takeSize(size) ?? at + 2;
+    this.#state = 'size';
+    return at + 2;
   }
 
   /** Reads up to the end of a line; reads its number once the line is whole. */
   #takeLine(bytes: Buffer, offset: number): number | BodyProgress {
     const end = bytes.indexOf(LF, offset);
-    this.#line += bytes.toString('latin1', offset, end < 0 ? bytes.length : end + 1);
-    if (this.#line.length > LINE_BYTES_MAX) return malformed;
+    const lineEnd = end < 0 ? bytes.length : end + 1;
+    if (this.#line.length + lineEnd - offset > LINE_BYTES_MAX) return malformed;
+    this.#line.add(bytes, offset, lineEnd);
     if (end < 0) return more;
-    const line = this.#line;
-    this.#line = '';
+    const line = this.#line.take().toString('latin1');
     if (!line.endsWith('\r\n')) return malformed;
-    if (this.#state === 'size') return this.#takeSize(line) ?? end + 1;
+    if (this.#state === 'size') return this.#takeSizeLine(line) ?? end + 1;
     if (this.#state === 'data-end') {
       this.#state = 'size';
       return line === '\r\n' ? end + 1 : malformed;
@@ -150,10 +206,12 @@ export class ChunkedBody implements BodyReader {
     return ++this.#trailers > TRAILERS_MAX || !isTrailer(line) ? malformed : end + 1;
   }
 
-  #takeSize(line: string): BodyProgress | undefined {
+  #takeSizeLine(line: string): BodyProgress | undefined {
     const match = sizePattern.exec(line);
-    if (match === null) return malformed;
-    const size = Number.parseInt(match[1] as string, 16);
+    return match === null ? malformed : this.#takeSize(Number.parseInt(match[1] as string, 16));
+  }
+
+  #takeSize(size: number): BodyProgress | undefined {
     this.#declared += size;
     if (this.#declared > this.#bytesMax) return tooLarge;
     this.#state = size === 0 ? 'trailer' : 'data';
@@ -161,8 +219,15 @@ export class ChunkedBody implements BodyReader {
   }
 
   #body(): Buffer {
-    return this.#large?.subarray(0, this.#received) ?? Buffer.concat(this.#chunks);
+    return this.#large?.subarray(0, this.#received) ?? this.#small.take();
   }
+}
+
+/** What a hexadecimal digit stands for; -1 of any other byte. */
+function hexDigit(byte = 0): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
 const framingFields = new Set(['content-length', 'transfer-encoding']);

@@ -1,21 +1,18 @@
 /**
- * One client connection: requests in, answers out in the order of the requests (RFC 9112 section 9.3), with every buffer
- * bounded.
+ * One client connection: requests in, answers out in their order (RFC 9112 section 9.3), with every buffer bounded.
  *
  * A connection reads heads and bodies one after another and hands each request over as soon as its head is there and its
  * turn has come: pipelined safe requests run together, any other begins when those before it have been answered, and
  * those behind it wait for it (RFC 9112 section 9.3.2). The handler takes the body or leaves it. Answers may come in any
- * order and leave in the right one. A client that pipelines more than `PIPELINE_MAX` requests, or does not read its
- * answers, is not read from until it has; and all that pipeline together begin a bounded number of requests in a turn of
- * the event loop, so that others need not wait for them.
+ * order and leave in the right one. A client that pipelines more than `PIPELINE_MAX` requests, does not read its answers or
+ * was told to come back later is not read from for that long; and all that pipeline together begin a bounded number of
+ * requests in a turn of the event loop.
  *
  * An answer says `connection: close` if the connection ends with it: so a request whose body could not be skipped is
  * answered with it, unless the handler takes the body.
  *
- * What a connection does follows from two states, `#phase` and `#input` (connection-states.ts).
- *
- * There is no timer per request: from both states follows whom the connection waits for (`#awaited`), and the server's
- * sweep, once a second, ends what it has awaited for too long (patience.ts).
+ * What it does follows from two states, `#phase` and `#input` (connection-states.ts), and so does whom it waits for
+ * (`#awaited`); the server's sweep ends what has been awaited for too long (patience.ts).
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
@@ -70,6 +67,7 @@ export class Connection {
     this.#answers = new AnswerQueue(socket, {
       isClosing: () => this.#phase !== 'open',
       onSent: (isLast) => this.#onSent(isLast),
+      onRested: () => this.resume(),
       bytes: options.answerBytes,
     });
     socket.on('end', () => this.#onEnd());
@@ -100,6 +98,7 @@ export class Connection {
   /** From now on the connection ends with the first answer behind which none waits; idle, it waits for its last request. */
   leave(): void {
     this.#enter('leaving');
+    this.#answers.endRest();
   }
 
   /** Whether a request has begun, or its body has not come whole. */
@@ -188,8 +187,9 @@ export class Connection {
       offset = next;
     }
     if (this.#isReading && offset < bytes.length) this.#held = offset === 0 ? bytes : bytes.subarray(offset);
-    // Whoever does not pipeline is never paused, which would cost a call for each request.
-    if (this.#isBlocked && (this.#held !== undefined || this.#input.kind === 'queued')) this.#pause();
+    // Others are never paused, which would cost a call for each request.
+    const isWaiting = this.#isBlocked && (this.#held !== undefined || this.#input.kind === 'queued');
+    if (isWaiting || this.#answers.isResting) this.#pause();
     else this.#heldSince = 0;
     this.#noteWait();
   }
@@ -322,7 +322,7 @@ export class Connection {
 
   /** Goes on with what was held back, if its turn has come; to be called by whoever has paused the socket. */
   resume(): void {
-    if (!this.#socket.isPaused() || this.#isBlocked) return;
+    if (!this.#socket.isPaused() || this.#isBlocked || this.#answers.isResting) return;
     this.#socket.resume();
     const held = this.#held;
     this.#held = undefined;

@@ -2,15 +2,22 @@
  * `/v0/entity`: parse, validate, admit, dispatch. Admission is asked when the head has come, before the body is read and
  * the pool is touched: an overloaded node can then refuse at little cost.
  */
-import type { Buffer } from 'node:buffer';
-import type { Refusal } from '../dispatch/admission.ts';
+import { Buffer } from 'node:buffer';
+import type { Lane, Refusal } from '../dispatch/admission.ts';
 import { expiryBytesOf, type Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { tooManyAnswers, type AnswerBytes } from './answer-bytes.ts';
 import { BodyBytes, ValueRoom } from './body-bytes.ts';
 import type { NodeUrls } from './faults.ts';
 import { isSafe, type Request } from './request.ts';
-import { clockSkewed, outcomeResponse, retryAfter, type EntityExchange, type EntityMethod } from './outcome.ts';
+import {
+  clockSkewed,
+  needsValue,
+  outcomeResponse,
+  retryAfter,
+  type EntityExchange,
+  type EntityMethod,
+} from './outcome.ts';
 import { otherMethod } from './methods.ts';
 import { problemResponse } from './problem.ts';
 import { parseEntityQuery, type EntityQuery, type QueryLimits } from './query.ts';
@@ -91,16 +98,39 @@ export class EntityHandler {
     if (method === 'PUT') return this.#receive(request, parsed, exchange);
     const { quorum, isStrict } = parsed;
     const asked = { quorum, isStrict, context: exchange, now: startedAt };
-    if (isSafe(method)) return this.#dispatcher.read(parsed.key, asked);
-    return this.#dispatcher.write(parsed.key, undefined, asked);
+    if (method === 'DELETE') return this.#dispatcher.write(parsed.key, undefined, asked);
+    if (method === 'HEAD') return this.#dispatcher.read(parsed.key, { ...asked, isHeadOnly: true });
+    if (head.preconditions !== undefined) return this.#readOnCondition(parsed, exchange);
+    return this.#dispatcher.read(parsed.key, asked);
   }
 
-  /** Answers a request with its outcome; what the request held is free. Returns what was answered. */
-  answer(exchange: EntityExchange, outcome: Outcome): Response {
+  /**
+   * Answers a request with its outcome; what the request held is free. Returns what was answered; undefined where the value
+   * is read first.
+   */
+  answer(exchange: EntityExchange, outcome: Outcome): Response | undefined {
+    if (exchange.readValue !== undefined && needsValue(exchange, outcome)) {
+      exchange.readValue();
+      return undefined;
+    }
     this.#bodies.release(exchange);
     const response = this.#answers.fit(outcomeResponse(exchange, outcome, this.#nodes));
     exchange.reply.send(response);
     return response;
+  }
+
+  /** A large value is not read before it is known that the condition lets it be sent. */
+  #readOnCondition({ key, quorum, isStrict }: EntityQuery, exchange: EntityExchange): void {
+    const ownKey = Buffer.from(key);
+    const readValue = (): void => {
+      const now = performance.now();
+      const refusal = this.#answers.isFull ? tooManyAnswers : this.#refusalNow('read', now);
+      if (refusal !== undefined) return this.#refuse(exchange.reply, refusal);
+      return this.#dispatcher.read(ownKey, { quorum, isStrict, context: exchange, now });
+    };
+    const { startedAt: now } = exchange;
+    const context = { ...exchange, readValue };
+    return this.#dispatcher.read(key, { quorum, isStrict, isHeadOnly: true, context, now });
   }
 
   #refuse(reply: Reply, response: Response): void {
@@ -115,7 +145,11 @@ export class EntityHandler {
     if (!isRead && this.#dispatcher.clockSkew !== undefined) return clockSkewed(this.#dispatcher.clockSkew);
     if (!isRead && !this.#dispatcher.takesWrites) return tooManyWrites;
     if (length !== 0 && this.#bodies.isFull) return tooManyBodies;
-    const refusal = this.#dispatcher.refusal(isRead ? 'read' : 'write', now, heldSince);
+    return this.#refusalNow(isRead ? 'read' : 'write', now, heldSince);
+  }
+
+  #refusalNow(lane: Lane, now: number, heldSince = 0): Response | undefined {
+    const refusal = this.#dispatcher.refusal(lane, now, heldSince);
     return refusal === undefined ? undefined : refusals[refusal];
   }
 
@@ -134,8 +168,8 @@ export class EntityHandler {
       if (body === 'too-large') return this.#giveUp(this.#tooLarge(), exchange);
       if (body === 'no-room' || !this.#bodies.hold(exchange, body.length)) return this.#giveUp(tooManyBodies, exchange);
       const now = hasWaited ? performance.now() : exchange.startedAt;
-      const refusal = hasWaited ? this.#dispatcher.refusal('write', now) : undefined;
-      if (refusal !== undefined) return this.#giveUp(refusals[refusal], exchange);
+      const refusal = hasWaited ? this.#refusalNow('write', now) : undefined;
+      if (refusal !== undefined) return this.#giveUp(refusal, exchange);
       const asked = { quorum, isStrict, ttlMs, context: exchange, now };
       if (room.frame === undefined) return this.#dispatcher.write(key, body, asked);
       return this.#dispatcher.writeLarge(room.frame, key, body.length, asked);
@@ -159,9 +193,14 @@ const entityMethods = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
 const onlyPutExpires = problemResponse('bad-ttl', 'Only a PUT can have a ttl');
 const tooManyWrites = overloaded('The store cannot keep up with the writes; nothing was done');
 const tooManyBodies = overloaded('Too many body bytes are in flight; nothing was done');
+/**
+ * For so long a connection rests whose request was refused under load, milliseconds: whoever asks again at once, and not in
+ * the second that `Retry-After` asks for, would have the node spend on refusals what others need.
+ */
+const REST_MS = 500;
 const refusals: Readonly<Record<Refusal, Response>> = {
-  'too-many': overloaded('Too many operations are in flight; nothing was done'),
-  'too-late': overloaded('This would wait longer than its deadline; nothing was done'),
+  'too-many': { ...overloaded('Too many operations are in flight; nothing was done'), restMs: REST_MS },
+  'too-late': { ...overloaded('This would wait longer than its deadline; nothing was done'), restMs: REST_MS },
   paused: overloaded('The node stood still and cannot tell how old this is; nothing was done'),
 };
 

@@ -3,7 +3,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import type { Outcome } from '../domain/outcome.ts';
-import { evaluate, validatorFields, type Preconditions } from './preconditions.ts';
+import { evaluate, validatorFields, type Preconditions, type ReadVerdict } from './preconditions.ts';
 import { describeFaults, type NodeUrls } from './faults.ts';
 import { problemResponse, problemWith, type ProblemCode } from './problem.ts';
 import type { Reply, Response } from './reply.ts';
@@ -23,6 +23,8 @@ export interface EntityExchange {
   bodyBytes: number;
   readonly acksRequired: number;
   readonly preconditions: Preconditions | undefined;
+  /** Of a GET on a condition: asks for the value, once it is known that the answer needs it. */
+  readonly readValue?: () => void;
   /** Of one record of many: takes its outcome, and the request is answered when all have theirs. */
   readonly onOutcome?: (outcome: Outcome) => void;
 }
@@ -40,6 +42,7 @@ const valueFields = 'content-type: application/octet-stream\r\n';
 export function outcomeResponse(exchange: EntityExchange, outcome: Outcome, nodes: NodeUrls): Response {
   switch (outcome.kind) {
     case 'found':
+    case 'announced':
       return foundResponse(exchange, outcome);
     case 'missing':
       return missing;
@@ -64,15 +67,28 @@ export function outcomeResponse(exchange: EntityExchange, outcome: Outcome, node
   }
 }
 
-function foundResponse({ preconditions }: EntityExchange, found: Outcome & { kind: 'found' }): Response {
-  const { value, version, expiresAt } = found;
+type Found = Extract<Outcome, { readonly version: number }>;
+
+/** Whether an answer has the bytes of a value that was announced only. */
+export function needsValue(exchange: EntityExchange, outcome: Outcome): boolean {
+  if (outcome.kind !== 'announced' || exchange.method === 'HEAD') return false;
+  return verdictOf(exchange, outcome, Math.floor(Date.now() / 1000)) === 'send';
+}
+
+function verdictOf({ preconditions }: EntityExchange, { version }: Found, nowSeconds: number): ReadVerdict {
+  return preconditions === undefined ? 'send' : evaluate(preconditions, version, nowSeconds);
+}
+
+function foundResponse(exchange: EntityExchange, found: Found): Response {
+  const { version, expiresAt } = found;
   const nowSeconds = Math.floor(Date.now() / 1000);
-  const verdict = preconditions === undefined ? 'send' : evaluate(preconditions, version, nowSeconds);
+  const verdict = verdictOf(exchange, found, nowSeconds);
   if (verdict === 'failed') return problemResponse('precondition-failed', 'The key has another version');
   const expires = expiresAt === 0 ? '' : `kvorum-expires: ${expiresAt}\r\n`;
   const fields = validatorFields(version, nowSeconds) + expires;
   if (verdict === 'not-modified') return { status: 304, fields, body: undefined };
-  return { status: 200, fields: valueFields + fields, body: value as Buffer };
+  if (found.kind === 'found') return { status: 200, fields: valueFields + fields, body: found.value as Buffer };
+  return { status: 200, fields: valueFields + fields, body: undefined, bodyBytes: found.valueBytes };
 }
 
 /** The answer to a write that this node's clock is too wrong for. */

@@ -17,6 +17,10 @@ export interface Response {
   /** Header lines, each ended by CRLF; empty if there are none. */
   readonly fields: string;
   readonly body: Buffer | undefined;
+  /** For `HEAD` without a body: how long that of `GET` is. */
+  readonly bodyBytes?: number;
+  /** How long the connection rests after this answer, milliseconds: its next request is not read before. */
+  readonly restMs?: number;
   /** Instead of a body: called once the head has left, with the sink that takes the body; not for `HEAD`. */
   readonly open?: (sink: BodySink) => void;
 }
@@ -131,9 +135,9 @@ export function writeWhole(socket: Socket, response: Response, reply: Reply): vo
   }
 }
 
-function framing({ status, body, open }: Response, reply: Reply): string {
+function framing({ status, body, bodyBytes, open }: Response, reply: Reply): string {
   // Without a body: a length would be forbidden in 204, and in 304 that of the 200 it stands for (RFC 9110 section 8.6).
   if (status === 204 || status === 304) return '';
-  if (open === undefined) return `content-length: ${body?.length ?? 0}\r\n`;
+  if (open === undefined) return `content-length: ${body?.length ?? bodyBytes ?? 0}\r\n`;
   return reply.isHttp10 ? '' : 'transfer-encoding: chunked\r\n';
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { ask } from '../support/client.ts';
+import { ask, entityTarget } from '../support/client.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { expectedHolders } from '../support/expected-holders.ts';
@@ -104,6 +104,22 @@ for (const mode of ['batched', 'async', 'sync'] as const) {
       const two = { ack: 2, from: 2 };
       assert.equal((await cluster.put(0, key, value, two)).status, 201);
       assert.equal(await valuesReceived(cluster, 0, () => readsWhole(cluster, 0, key, value, two)), 1);
+    });
+
+    await t.test('from none, where its version and length are enough', async () => {
+      const key = keyElsewhere(cluster, 0);
+      const target = entityTarget(key, { ack: 2, from: 2 });
+      const { url } = cluster.node(0);
+      const received = await valuesReceived(cluster, 0, async () => {
+        const head = await ask(url, target, { method: 'HEAD' });
+        assert.deepEqual([head.status, head.headers['content-length']], [200, String(value.length)]);
+        const etag = String(head.headers.etag);
+        assert.equal((await ask(url, target, { headers: { 'if-none-match': etag } })).status, 304);
+        assert.equal((await ask(url, target, { headers: { 'if-match': '"1"' } })).status, 412);
+      });
+      assert.equal(received, 0);
+      const other = await ask(url, target, { headers: { 'if-none-match': '"1"' } });
+      assert.ok(other.status === 200 && other.body.equals(value), 'its condition holds, so the value is sent');
     });
 
     await t.test('from another node, where its own is damaged, which is repaired', async () => {

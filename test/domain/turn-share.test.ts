@@ -49,6 +49,20 @@ test('a share is used up after as many units as it has, and whole again in the n
   }
 });
 
+test('a turn that was shortened does an eighth, the next one all again', () => {
+  const { defer, next } = turns();
+  const share = new TurnShare(16, defer);
+  let ran = 0;
+  for (let count = 0; count < 100; count++) share.later(() => ran++);
+  const after: number[] = [];
+  for (const isShort of [true, false, true, true]) {
+    if (isShort) share.shortenNext();
+    next();
+    after.push(ran);
+  }
+  assert.deepEqual(after, [2, 18, 20, 22]);
+});
+
 test('a share that nobody uses defers nothing', () => {
   const { defer, next } = turns();
   const share = new TurnShare(1, defer);

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import {
   ChunkedBody,
@@ -102,6 +104,27 @@ for (const [what, text, kind] of [
     assert.equal(feed(new ChunkedBody(10), Buffer.from(text, 'latin1'), []).progress.kind, kind);
   });
 }
+
+test('bodies hold about as much memory as came of them, however small the pieces', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const heldBytes = (): number => {
+    collect();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const pieces = 30_000;
+  const room = roomAbove(2 * pieces);
+  const readers = [new SizedBody(3 * pieces, room), new ChunkedBody(3 * pieces, room)];
+  const sent = ['x', '1\r\nx\r\n'].map((piece) => Buffer.from(piece));
+  const before = heldBytes();
+  for (const [index, reader] of readers.entries()) {
+    for (let piece = 0; piece < pieces; piece++) reader.read(sent[index] as Buffer, 0);
+  }
+  const held = heldBytes() - before;
+  assert.ok(held < 10 * pieces, `${held} bytes are held of ${2 * pieces}`);
+  assert.ok(readers.every((reader) => reader.read(Buffer.from('\n'), 0).kind !== 'done'));
+});
 
 test('headEnd() finds the first empty line', () => {
   fc.assert(

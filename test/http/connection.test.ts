@@ -499,3 +499,21 @@ test('a client that was told of the end gets 2 s to close its side', async (t) =
   connection.sweep();
   assert.equal(socket.destroyed, true);
 });
+
+test('a connection rests after an answer that asks for it: what comes later is read in its time, or when the node stops', async (t) => {
+  const { client, connection, requests, socket } = await connect(t, ({ head, reply }) => {
+    reply.send({ status: 503, fields: '', body: undefined, restMs: head.target === '/short' ? 1 : 3_600_000 });
+  });
+  client.send(get('/short'));
+  await client.answer();
+  client.send(get('/long') + get('/beside'));
+  for (const _ of ['/long', '/beside']) assert.equal((await client.answer()).status, 503);
+  assert.equal(socket.isPaused(), true);
+  client.send(get('/later'));
+  connection.leave();
+  assert.equal((await client.answer()).headers.get('connection'), 'close');
+  assert.deepEqual(
+    requests.map(({ head }) => head.target),
+    ['/short', '/long', '/beside', '/later'],
+  );
+});

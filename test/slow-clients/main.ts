@@ -5,17 +5,20 @@
  *
  *   --share S    of the full number, 1 by default
  */
+import { Buffer } from 'node:buffer';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startCluster } from '../support/cluster.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
-import { gather, largeKey, largeValue, smallKey, smallValue, type Crowd } from '../support/slow-clients.ts';
+import { gather, largeKey, smallKey, smallValue, type Crowd } from '../support/slow-clients.ts';
 
 const MIB = 1024 * 1024;
 const full: Crowd = { idle: 10_000, heads: 4000, bodies: 2000, readers: 500, pipeliners: 1500 };
 /** As many as one connection has under way. */
 const PIPELINED = 64;
+/** Longer than what the kernel takes for a client that reads nothing, so that the rest waits in the node. */
+const unreadValue = Buffer.alloc(12 * MIB, 'unread ');
 const answerBytesMax = 256 * MIB;
 /** Of a connection besides its answers: what Node and this store keep of a socket, and refusals that wait. */
 const connectionBytes = 48 * 1024;
@@ -63,8 +66,13 @@ async function run(): Promise<void> {
   const options = { nodes: 1, durability: 'commit', flags } as const;
   const cluster = await startCluster({ after: (clean) => void cleanups.push(clean) }, options);
   const node = cluster.node(0);
-  await cluster.put(0, largeKey, largeValue);
-  await cluster.put(0, smallKey, smallValue);
+  for (const [key, value] of [
+    [largeKey, unreadValue],
+    [smallKey, smallValue],
+  ] as const) {
+    const { status } = await cluster.put(0, key, value);
+    if (status !== 201) throw new Error(`PUT of ${value.length} bytes got ${status}`);
+  }
   const files = openFiles(node.pid);
   const before = resident(node.pid);
   const seen = { answers: 0, refused: 0, residentMax: 0 };

@@ -13,7 +13,7 @@ import {
   type OperationKind,
   type OutcomeCode,
 } from '../../src/formats/codes.ts';
-import { isStrict, tagOf, type Entry } from '../../src/formats/frame.ts';
+import { isHeadOnly, isStrict, tagOf, type Entry } from '../../src/formats/frame.ts';
 import { isReplyTo } from '../../src/formats/peer-entry.ts';
 import { isGone, isLargeRecord, type Version } from '../../src/formats/record.ts';
 import {
@@ -283,8 +283,9 @@ export class PendingFrame {
     const target = operation.writeBack?.target ?? newest;
     const holders = countHolders(replies, target);
     const isAgreed = holders >= quorum.acksRequired || !this.#writesBack(operation);
-    // The value of one that is gone is only read for those who lack it.
-    if (announcesRecord(target.code) && !(isAgreed && this.#isGone(target))) return nothing;
+    // The value of one that is gone is only read for those who lack it; nor does every read need it.
+    const isEnough = holders >= quorum.acksRequired && isHeadOnly(operation.entry);
+    if (announcesRecord(target.code) && !isEnough && !(isAgreed && this.#isGone(target))) return nothing;
     if (!isAgreed) return this.#agree(operation, target, holders);
     this.#settleRead(operation, target);
     return nothing;
@@ -299,7 +300,8 @@ export class PendingFrame {
     const isDeleted = this.#isGone(newest);
     const holders = countHolders(operation.replies, newest) + (isDeleted ? removed : 0);
     if (holders >= operation.quorum.acksRequired) {
-      if (isDeleted || !announcesRecord(newest.code)) this.#settleRead(operation, newest);
+      const isThere = !announcesRecord(newest.code) || isHeadOnly(operation.entry);
+      if (isDeleted || isThere) this.#settleRead(operation, newest);
     } else if (hasAllReplies(operation)) {
       this.#settle(operation, outcomeCodes.unreachable);
     }
@@ -339,7 +341,7 @@ export class PendingFrame {
   }
 
   #settleRead(operation: PendingOperation, newest: Reply | undefined): void {
-    if (newest === undefined || !holdsRecord(newest.code) || this.#isGone(newest)) {
+    if (newest === undefined || !tellsRecord(newest) || this.#isGone(newest)) {
       return this.#settle(operation, outcomeCodes.missing);
     }
     if (!isForOutcomeOnly(operation, newest, this.#rules)) return this.#settleFound(operation, newest);
@@ -352,7 +354,9 @@ export class PendingFrame {
   #settleFound(operation: PendingOperation, newest: Reply): void {
     this.#countSettled(operation);
     this.#outcomes ??= this.#newWriter(newest.length);
-    this.#outcomes.found(tagOf(operation.entry), operation.tally, newest);
+    const tag = tagOf(operation.entry);
+    if (announcesRecord(newest.code)) this.#outcomes.announced(tag, operation.tally, newest);
+    else this.#outcomes.found(tag, operation.tally, newest);
   }
 
   #settle(operation: PendingOperation, code: OutcomeCode): void {

@@ -3,12 +3,25 @@ import assert from 'node:assert/strict';
 import type { ReadRepair } from '../../../src/domain/modes.ts';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { asOutcome } from '../../../src/dispatch/outcomes.ts';
+import type { Outcome } from '../../../src/domain/outcome.ts';
 import { outcomeCodes, replyCodes } from '../../../src/formats/codes.ts';
-import { largeValueBytes } from '../../../src/formats/record.ts';
-import { failedReply, type Reply } from '../../../src/formats/reply.ts';
+import { EXPIRY_BYTES, largeValueBytes, readVersion, RECORD_HEADER_BYTES } from '../../../src/formats/record.ts';
+import { failedReply, visitOutcomes, type Reply } from '../../../src/formats/reply.ts';
 import type { Decision, PendingFrame } from '../../../workers/coordinator/pending-frame.ts';
 import type { PendingOperation } from '../../../workers/coordinator/pending-operation.ts';
-import { absent, announced, expiringOf, frameBytes, outcomesIn, pendingFrame, recordOf, versionOf } from './samples.ts';
+import {
+  absent,
+  absentBelow,
+  announced,
+  expiringOf,
+  frameBytes,
+  headOnlyFrame,
+  outcomesIn,
+  pendingFrame,
+  recordOf,
+  versionOf,
+} from './samples.ts';
 
 const nothing = { do: 'nothing' };
 const recordBytes = 1_000_000;
@@ -191,4 +204,65 @@ test('asked in turn, the next replica follows the large value of the one before'
   assert.equal(frame.next(), undefined);
   frame.take(operation, 2, recordOf(1));
   assert.equal(frame.next()?.node, 1);
+});
+
+/** A read of a head at 2 of 3, and what came of it. */
+function headRead(readRepair: ReadRepair): {
+  frame: PendingFrame;
+  operation: PendingOperation;
+  outcome: () => Outcome;
+} {
+  const frame = pendingFrame(headOnlyFrame({ acksRequired: 2, replicaCount: 3 }), { readRepair });
+  const outcome = (): Outcome => {
+    const leaving = frame.leave();
+    const settled: Outcome[] = [];
+    if (leaving.do !== 'end-task' || leaving.outcomes === undefined) throw new Error(`nothing left: ${leaving.do}`);
+    visitOutcomes(leaving.outcomes, (_tag, code, tally, value, version, expiresAt) => {
+      settled.push(asOutcome(code, tally, { value, version, expiresAt }));
+    });
+    return settled[0] ?? assert.fail('no outcome');
+  };
+  return { frame, operation: operationOf(frame), outcome };
+}
+
+test('a read that may do without the value is answered by what enough replicas announce, and reads nothing', () => {
+  for (const [record, expiresAt] of [
+    [recordOf(1), 0],
+    [expiringOf(1, 5000), 5000],
+  ] as const) {
+    const large = announced(1, recordBytes, record);
+    const { frame, operation, outcome } = headRead('blocking');
+    for (const node of [2, 0]) assert.deepEqual(frame.take(operation, node, large), nothing);
+    const valueBytes = recordBytes - RECORD_HEADER_BYTES - (expiresAt === 0 ? 0 : EXPIRY_BYTES);
+    const version = readVersion(record.bytes, record.offset);
+    assert.deepEqual(outcome(), { kind: 'announced', valueBytes, version, expiresAt });
+    assert.deepEqual(frame.take(operation, 1, large), nothing);
+    assert.equal(operation.state, 'complete');
+  }
+});
+
+test('such a read reads the value where too few announce it, and for a replica that lacks it', () => {
+  for (const readRepair of ['blocking', 'background'] as const) {
+    const { frame, operation } = headRead(readRepair);
+    frame.take(operation, 2, announcement);
+    assert.deepEqual(frame.take(operation, 1, absent), askLarge(2), readRepair);
+    assert.equal(operation.state, 'pending');
+  }
+  const { frame, operation, outcome } = headRead('blocking');
+  for (const node of [2, 1]) frame.take(operation, node, announcement);
+  assert.equal(outcome().kind, 'announced');
+  assert.deepEqual(frame.take(operation, 0, absent), askLarge(2));
+});
+
+test('such a read of what one replica has removed is answered where enough announce it, and says if too few do', () => {
+  const agreed = headRead('blocking');
+  for (const [node, reply] of [announcement, absentBelow(5), announcement].entries()) {
+    agreed.frame.take(agreed.operation, node, reply);
+  }
+  assert.equal(agreed.outcome().kind, 'announced');
+  const alone = headRead('blocking');
+  for (const [node, reply] of [announcement, absentBelow(5), failedReply].entries()) {
+    alone.frame.take(alone.operation, node, reply);
+  }
+  assert.equal(alone.outcome().kind, 'unreachable');
 });

@@ -4,6 +4,7 @@ import { operationKinds, replyCodes, type OutcomeCode } from '../../../src/forma
 import {
   allocateFrame,
   entryBytes,
+  entryFlags,
   readEntries,
   valueOffset,
   writeRead,
@@ -94,6 +95,13 @@ export function frameBytes(reads: number, writes: number, quorum: Quorum, value 
     const record = { stamp: { version: firstVersion, nodeId: 1, kind: 0 }, valueBytes: value.length } as const;
     end = writeWrite(bytes, end, { tag, kind: operationKinds.write, quorum }, key, record);
   }
+  return bytes;
+}
+
+/** A frame of one read that may do without a large value. */
+export function headOnlyFrame(quorum: Quorum): Buffer {
+  const bytes = allocateFrame(entryBytes(key.length, undefined));
+  writeRead(bytes, 0, { tag: 0, kind: operationKinds.read, quorum, flags: entryFlags.headOnly }, key);
   return bytes;
 }
 
