@@ -77,6 +77,7 @@ export class Writer {
     options: WriterOptions,
     events: WriterEvents,
   ): Promise<{ readonly writer: Writer; readonly ready: WriterReady }> {
+    // Beside this file, also where both are bundled.
     const worker = new Worker(new URL('writer-thread.js', import.meta.url), {
       workerData: options,
       name: `store writer ${options.owner + 1}`,
