@@ -6,9 +6,9 @@ import { createRequire } from 'node:module';
 import type * as undici from 'undici';
 
 const load = createRequire(import.meta.url);
-const api = { request: load('undici/lib/api/api-request.js') as unknown };
-// As undici's index does it: a dispatcher has the methods of the interfaces that are in use.
-Object.assign((load('undici/lib/dispatcher/dispatcher.js') as typeof undici.Dispatcher).prototype, api);
+// As undici's index does it.
+const { prototype } = load('undici/lib/dispatcher/dispatcher.js') as typeof undici.Dispatcher;
+Object.assign(prototype, load('undici/lib/api/index.js'));
 
 export type Client = undici.Client;
 export const Client = load('undici/lib/dispatcher/client.js') as typeof undici.Client;
