@@ -48,7 +48,7 @@ function resolve(callFrame: CallFrame, mapOf: (file: string) => SourceMap | unde
   // Kvorum itself may be installed as a package.
   if (packageAt >= 0 && !path.startsWith('kvorum/dist/', packageAt + 14))
     return { name, origin: 'package', file: path.slice(packageAt + 14), line };
-  const own = /^.*\/dist\/((?:src|workers|threads|profiling|test)\/.*)\.js$/.exec(path)?.[1];
+  const own = /^.*\/dist\/((?:src|workers|bundled|profiling|test)\/.*)\.js$/.exec(path)?.[1];
   if (own === undefined) return { name, origin: 'other', file: path, line };
   const entry = mapOf(`${own}.js`)?.findEntry(Math.max(0, lineNumber), Math.max(0, callFrame.columnNumber));
   if (entry === undefined || !('originalSource' in entry)) return { name, origin: 'project', file: `${own}.ts`, line };

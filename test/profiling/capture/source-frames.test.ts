@@ -21,8 +21,8 @@ for (const [path, origin, file] of cases) {
 test('a function of the bundle that threads run has the name, the file and the line of its source', () => {
   const root = new URL('../../../../', import.meta.url);
   const linesOf = (path: string): readonly string[] => readFileSync(new URL(path, root), 'utf8').split('\n');
-  const url = 'file:///opt/kvorum/dist/threads/entry.js';
-  const renamed = linesOf('dist/threads/entry.js').flatMap((line, lineNumber) => {
+  const url = 'file:///opt/kvorum/dist/bundled/threads/entry.js';
+  const renamed = linesOf('dist/bundled/threads/entry.js').flatMap((line, lineNumber) => {
     const functionName = /^(?:async )?function (\w+2)\(/.exec(line)?.[1];
     return functionName === undefined ? [] : [{ functionName, lineNumber, columnNumber: line.indexOf('(') }];
   });
