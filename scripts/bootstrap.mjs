@@ -27,10 +27,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { bundle, pageScripts, threadOutputs } from './bundle.mjs';
 
 const nodeVersionMin = [20, 19];
 const testFileMsMax = 300_000;
@@ -52,11 +52,6 @@ const sourceFolders = ['src', 'workers', 'test', 'profiling'];
 const browserFolders = ['profiling/browser/', 'src/console/browser/'];
 const clientFolder = 'src/client/';
 const projects = ['tsconfig.json', ...[...browserFolders, clientFolder].map((folder) => `${folder}tsconfig.json`)];
-/** One script for a page each, bundled with all that it imports: those of the reports, and the node's own page. */
-const pageScripts = [
-  ...['page', 'charts', 'flame'].map((name) => `profiling/browser/${name}.ts`),
-  'src/console/browser/page.ts',
-];
 const program = at('dist/src/cli/main.js');
 const lockStamp = at('node_modules/.kvorum-lock-hash');
 const buildStamp = at('dist/.kvorum-build-hash');
@@ -146,7 +141,7 @@ function build() {
   const isOfPage = (path) => browserFolders.some((folder) => path.startsWith(folder));
   const outputs = [...sources.filter((path) => !isOfPage(path)), ...pageScripts].map((path) => outputOf(path));
   const declarations = sources.filter((path) => path.startsWith(clientFolder)).map((path) => outputOf(path, 'd.ts'));
-  const isComplete = [...outputs, ...declarations].every((path) => existsSync(path));
+  const isComplete = [...outputs, ...declarations, ...threadOutputs].every((path) => existsSync(path));
   if (isComplete && readIfThere(buildStamp) === wanted) return 0;
 
   removeStaleOutputs(new Set(outputs));
@@ -157,24 +152,9 @@ function build() {
     const failed = tool('typescript/bin/tsc', ['-p', project]);
     if (failed !== 0) return failed;
   }
-  bundlePageScripts();
+  bundle(nodeVersionMin);
   writeFileSync(buildStamp, wanted);
   return 0;
-}
-
-/** Throws where one cannot be bundled; its messages stand on the terminal then. */
-function bundlePageScripts() {
-  const { buildSync } = createRequire(import.meta.url)('esbuild');
-  buildSync({
-    entryPoints: pageScripts,
-    outdir: 'dist',
-    outbase: '.',
-    bundle: true,
-    minify: true,
-    target: 'es2022',
-    charset: 'utf8',
-    logLevel: 'warning',
-  });
 }
 
 function forgetCompiled() {

@@ -51,9 +51,9 @@ export class NodeTime {
    * Begins above all that was stamped and stored before. The store is open, so no other process has the directory. `onFatal` is
    * called when the disk fails. Throws `store-unusable`.
    */
-  async begin(newestStored: Version, onFatal: (error: KvorumError) => void): Promise<void> {
+  begin(newestStored: Version, onFatal: (error: KvorumError) => void): void {
     const { dataDirectory, log } = this.#options;
-    this.#bound = await VersionBound.open(dataDirectory, (cause) => {
+    this.#bound = VersionBound.open(dataDirectory, (cause) => {
       onFatal(new KvorumError('store-failed', `Storage failed: ${messageOf(cause)}`, { cause }));
     });
     const { found } = this.#bound;

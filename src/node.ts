@@ -200,7 +200,7 @@ export class Node implements NodeView {
 
   /** Resolves to false where the peers have seen a newer state of the store: then it must not serve. */
   async start(onFatal: (error: KvorumError) => void): Promise<boolean> {
-    await this.#time.begin(this.#pool.newestStored, onFatal);
+    this.#time.begin(this.#pool.newestStored, onFatal);
     await this.#link.begin();
     this.#directory.markOpen();
     const begunAs = this.#standing.standing;

@@ -116,7 +116,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'workers/peers/introduction.ts',
     'workers/peers/peer-connection.ts',
     'workers/peers/peer-transport.ts',
-    'workers/peers/probe.ts',
+    'workers/peers/undici.ts',
     'scripts/http-clients.mjs',
   ],
   uplot: ['profiling/browser/line-chart.ts', 'src/console/browser/chart.ts'],

@@ -9,7 +9,7 @@ import { temporaryDirectory } from './support/temporary-directory.ts';
 const unexpected = (error: unknown): void => assert.fail(String(error));
 
 async function boundIn(directory: string): Promise<number | undefined> {
-  const file = await VersionBound.open(directory, unexpected);
+  const file = VersionBound.open(directory, unexpected);
   await file.close();
   return file.found;
 }
@@ -22,11 +22,11 @@ test('a new file has bound 0, and no other file is left beside it', async (t) =>
 
 test('the bound that was written last counts, also a lower one', async (t) => {
   const directory = temporaryDirectory(t);
-  const file = await VersionBound.open(directory, unexpected);
+  const file = VersionBound.open(directory, unexpected);
   for (const bound of [10, 30, 20]) assert.equal(await file.write(bound), 'reserved');
   await file.close();
   assert.equal(await boundIn(directory), 20);
-  const again = await VersionBound.open(directory, unexpected);
+  const again = VersionBound.open(directory, unexpected);
   await again.write(25);
   await again.close();
   assert.equal(await boundIn(directory), 25);
@@ -34,7 +34,7 @@ test('the bound that was written last counts, also a lower one', async (t) => {
 
 test('writes that overlap come one after another, and close() waits for them', async (t) => {
   const directory = temporaryDirectory(t);
-  const file = await VersionBound.open(directory, unexpected);
+  const file = VersionBound.open(directory, unexpected);
   const writes = [1, 2, 3, 4, 5].map((bound) => file.write(bound));
   await file.close();
   assert.deepEqual(
@@ -46,7 +46,7 @@ test('writes that overlap come one after another, and close() waits for them', a
 
 test('a write that a crash cut short leaves the bound before it, whichever byte it was', async (t) => {
   const directory = temporaryDirectory(t);
-  const file = await VersionBound.open(directory, unexpected);
+  const file = VersionBound.open(directory, unexpected);
   for (const bound of [1000, 2000, 3000]) await file.write(bound);
   const before = readFileSync(join(directory, 'versions'));
   await file.write(4000);
@@ -72,15 +72,15 @@ test('a file that is damaged in both places says no bound', async (t) => {
   }
 });
 
-test('what is no file is refused in words', async (t) => {
+test('what is no file is refused in words', (t) => {
   const directory = temporaryDirectory(t);
   mkdirSync(join(directory, 'versions'));
-  await assert.rejects(VersionBound.open(directory, unexpected), { code: 'store-unusable', message: /versions/ });
+  assert.throws(() => VersionBound.open(directory, unexpected), { code: 'store-unusable', message: /versions/ });
 });
 
 test('a disk that fails is told, and the write says so', async (t) => {
   const failures: unknown[] = [];
-  const file = await VersionBound.open(temporaryDirectory(t), (error) => failures.push(error));
+  const file = VersionBound.open(temporaryDirectory(t), (error) => failures.push(error));
   await file.close();
   assert.equal(await file.write(1), 'failed');
   assert.equal(failures.length, 1);

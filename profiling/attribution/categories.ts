@@ -130,6 +130,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/directory-lock.ts', 'lifecycle'],
   ['src/fs-native-extensions.d.ts', 'lifecycle'],
   ['src/clock-watch.ts', 'lifecycle'],
+  ['src/two-slots.ts', 'lifecycle'],
   ['src/version-bound.ts', 'lifecycle'],
   ['src/node-time.ts', 'lifecycle'],
   ['src/node-settings.ts', 'lifecycle'],

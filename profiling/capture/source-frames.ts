@@ -48,11 +48,14 @@ function resolve(callFrame: CallFrame, mapOf: (file: string) => SourceMap | unde
   // Kvorum itself may be installed as a package.
   if (packageAt >= 0 && !path.startsWith('kvorum/dist/', packageAt + 14))
     return { name, origin: 'package', file: path.slice(packageAt + 14), line };
-  const own = /^.*\/dist\/((?:src|workers|profiling|test)\/.*)\.js$/.exec(path)?.[1];
+  const own = /^.*\/dist\/((?:src|workers|bundled|profiling|test)\/.*)\.js$/.exec(path)?.[1];
   if (own === undefined) return { name, origin: 'other', file: path, line };
   const entry = mapOf(`${own}.js`)?.findEntry(Math.max(0, lineNumber), Math.max(0, callFrame.columnNumber));
-  const sourceLine = entry !== undefined && 'originalLine' in entry ? entry.originalLine + 1 : line;
-  return { name, origin: 'project', file: `${own}.ts`, line: sourceLine };
+  if (entry === undefined || !('originalSource' in entry)) return { name, origin: 'project', file: `${own}.ts`, line };
+  // What threads run is bundled: so the source differs by function. The bundler appends a number to a name that is taken.
+  const file = entry.originalSource.replace(/^(?:.*\/)?\.\.\//, '');
+  const given = 'name' in entry && name.replace(/\d+$/, '') === entry.name ? entry.name : name;
+  return { name: given, origin: 'project', file, line: entry.originalLine + 1 };
 }
 
 /** V8's heap profiler has more names in brackets: `(BYTECODE_COMPILER)`, `(V8 API)`. */

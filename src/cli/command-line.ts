@@ -5,7 +5,7 @@
 import type { Environment } from '../settings/sources.ts';
 import { version } from '../diagnostics/version.ts';
 import { takeAccess } from './access.ts';
-import { commands } from './commands.ts';
+import { allCommands, commandNamed, commandNames } from './commands.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
 import { commandHelp, overview, unknownCommand } from './help.ts';
@@ -18,13 +18,13 @@ export function runCommandLine(words: readonly string[], environment: Environmen
 
 async function run([name, ...args]: readonly string[], environment: Environment): Promise<ExitCode> {
   if (name === undefined) {
-    writeNotice(overview(commands));
+    writeNotice(overview(await allCommands()));
     return exitCodes.usage;
   }
-  if (name === '--help' || name === '-h') return show(overview(commands));
+  if (name === '--help' || name === '-h') return show(overview(await allCommands()));
   if (name === '--version' || name === '-v') return show(`${version}\n`);
-  const command = commands.find((one) => one.name === name);
-  if (command === undefined) return refuse(unknownCommand(name, commands));
+  const command = await commandNamed(name);
+  if (command === undefined) return refuse(unknownCommand(name, commandNames));
   const line = parseLine(command, args);
   switch (line.kind) {
     case 'help':

@@ -1,46 +1,39 @@
-/** The one table of commands, in the order in which help lists them. */
-import { backupCommand } from './backup.ts';
-import { benchCommand } from '../../profiling/cli/bench-command.ts';
+/**
+ * The one table of commands, in the order in which help lists them. A command's file is loaded when the command is asked for:
+ * a node, and whatever asks one for a key, needs none of the others.
+ */
 import type { Command } from './command.ts';
-import { compareCommand } from '../../profiling/cli/compare.ts';
-import { completionCommand } from './completion-command.ts';
-import { configCommand } from './config-command.ts';
-import { helpCommand } from './help.ts';
-import { profileCommand } from '../../profiling/cli/profile.ts';
-import { inspectCommand } from './inspect.ts';
-import { digestCommand, repairCommand } from './repair.ts';
-import { recoverCommand } from './recover.ts';
-import { restoreCommand } from './restore.ts';
-import { delCommand, getCommand, putCommand } from './record-commands.ts';
-import { scanCommand } from './scan.ts';
-import { serveCommand } from './serve.ts';
-import { statusCommand } from './status.ts';
-import { tokenCommand } from './token.ts';
-import { upCommand } from './up.ts';
 
-const ownCommands: readonly Command[] = [
-  upCommand,
-  serveCommand,
-  getCommand,
-  putCommand,
-  delCommand,
-  scanCommand,
-  statusCommand,
-  inspectCommand,
-  backupCommand,
-  restoreCommand,
-  recoverCommand,
-  repairCommand,
-  digestCommand,
-  tokenCommand,
-  benchCommand,
-  compareCommand,
-  profileCommand,
-  configCommand,
-];
+const loaders: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import('./up.ts')).upCommand,
+  serve: async () => (await import('./serve.ts')).serveCommand,
+  get: async () => (await import('./record-commands.ts')).getCommand,
+  put: async () => (await import('./record-commands.ts')).putCommand,
+  del: async () => (await import('./record-commands.ts')).delCommand,
+  scan: async () => (await import('./scan.ts')).scanCommand,
+  status: async () => (await import('./status.ts')).statusCommand,
+  inspect: async () => (await import('./inspect.ts')).inspectCommand,
+  backup: async () => (await import('./backup.ts')).backupCommand,
+  restore: async () => (await import('./restore.ts')).restoreCommand,
+  recover: async () => (await import('./recover.ts')).recoverCommand,
+  repair: async () => (await import('./repair.ts')).repairCommand,
+  digest: async () => (await import('./repair.ts')).digestCommand,
+  token: async () => (await import('./token.ts')).tokenCommand,
+  bench: async () => (await import('../../profiling/cli/bench-command.ts')).benchCommand,
+  compare: async () => (await import('../../profiling/cli/compare.ts')).compareCommand,
+  profile: async () => (await import('../../profiling/cli/profile.ts')).profileCommand,
+  config: async () => (await import('./config-command.ts')).configCommand,
+  completion: async () => (await import('./completion-command.ts')).completionCommand(allCommands),
+  help: async () => (await import('./help.ts')).helpCommand(allCommands),
+};
 
-export const commands: readonly Command[] = [
-  ...ownCommands,
-  completionCommand(() => commands),
-  helpCommand(() => commands),
-];
+export const commandNames: readonly string[] = Object.keys(loaders);
+
+/** Undefined if there is no such command. */
+export async function commandNamed(name: string): Promise<Command | undefined> {
+  return Object.hasOwn(loaders, name) ? loaders[name]?.() : undefined;
+}
+
+export function allCommands(): Promise<readonly Command[]> {
+  return Promise.all(Object.values(loaders).map((load) => load()));
+}

@@ -5,7 +5,7 @@ import { exitCodes } from './exit-codes.ts';
 import { writeNotice, writeResult } from './output.ts';
 
 /** The `completion` command for all of `commands`, itself among them. */
-export function completionCommand(commands: () => readonly Command[]): Command {
+export function completionCommand(commands: () => Promise<readonly Command[]>): Command {
   return {
     name: 'completion',
     summary: 'Print what makes a shell complete commands and options',
@@ -24,7 +24,7 @@ export function completionCommand(commands: () => readonly Command[]): Command {
         writeNotice(`kvorum: Unknown shell "${name}"; expected ${shells.slice(0, -1).join(', ')} or ${shells.at(-1)}`);
         return exitCodes.usage;
       }
-      await writeResult(completionScript(shell, commands()));
+      await writeResult(completionScript(shell, await commands()));
       return exitCodes.ok;
     },
   };

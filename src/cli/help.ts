@@ -33,13 +33,12 @@ export function commandHelp(command: Command, { isAll }: { readonly isAll: boole
 }
 
 /** One line for a name that is no command. */
-export function unknownCommand(name: string, commands: readonly Command[]): string {
-  const all = commands.map((command) => command.name);
-  return `Unknown command "${name}"${suggestion(name, all) || '; kvorum --help lists all'}`;
+export function unknownCommand(name: string, names: readonly string[]): string {
+  return `Unknown command "${name}"${suggestion(name, names) || '; kvorum --help lists all'}`;
 }
 
 /** The `help` command for all of `commands`, itself among them. */
-export function helpCommand(commands: () => readonly Command[]): Command {
+export function helpCommand(commands: () => Promise<readonly Command[]>): Command {
   return {
     name: 'help',
     summary: 'Show what a command does and takes',
@@ -48,10 +47,15 @@ export function helpCommand(commands: () => readonly Command[]): Command {
     options: [],
     examples: ['kvorum help', 'kvorum help serve'],
     run: async ({ positionals: [name] }) => {
-      const all = commands();
+      const all = await commands();
       const asked = all.find((one) => one.name === name);
       if (name !== undefined && asked === undefined) {
-        writeNotice(`kvorum: ${unknownCommand(name, all)}`);
+        writeNotice(
+          `kvorum: ${unknownCommand(
+            name,
+            all.map((one) => one.name),
+          )}`,
+        );
         return exitCodes.usage;
       }
       await writeResult(asked === undefined ? overview(all) : commandHelp(asked, { isAll: false }));

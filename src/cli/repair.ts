@@ -2,7 +2,6 @@
  * `kvorum repair` has every node of a cluster compare itself with its peers now, and `kvorum digest` says whether they hold the same.
  * Nodes do the former by themselves, too.
  */
-import { Buffer } from 'node:buffer';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fieldOf, listFieldOf, numberFieldOf, parseJson, textFieldOf } from '../formats/foreign-json.ts';
 import { digestMsMax } from '../protocol/repair.ts';
@@ -15,16 +14,7 @@ import {
   type AdminAnswer,
   type AdminClient,
 } from './admin-client.ts';
-import {
-  clientOf,
-  clientOptions,
-  clientTimeoutMs,
-  nodeUrl,
-  readBody,
-  reportUnreachable,
-  type NodeClient,
-  type Unreachable,
-} from './client.ts';
+import { clientOptions, nodeUrl, type Unreachable } from './client.ts';
 import { outputOption, type Command, type Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, renderTable, writeNotice, writeResult } from './output.ts';
@@ -56,8 +46,7 @@ export const digestCommand: Command = {
 const POLL_MS = 300;
 
 async function repair(invocation: Invocation): Promise<ExitCode> {
-  const { flags, environment } = invocation;
-  const urls = await nodesOf(nodeUrl(flags, environment), clientTimeoutMs(flags));
+  const urls = await nodesOf(invocation);
   if (typeof urls === 'number') return urls;
   const begunAt = new Map<string, string>();
   for (const url of urls) {
@@ -65,7 +54,7 @@ async function repair(invocation: Invocation): Promise<ExitCode> {
     if (typeof begun === 'number') return begun;
     begunAt.set(url, begun);
   }
-  if (flags.get('wait') !== true) {
+  if (invocation.flags.get('wait') !== true) {
     await writeResult(`${urls.length} nodes compare what they hold\n`);
     return exitCodes.ok;
   }
@@ -82,15 +71,16 @@ async function begin(url: string, invocation: Invocation): Promise<string | Exit
 }
 
 /** What a node answers, with a proof of the cluster secret where it asks for one; or the exit code for why it does not. */
-async function post(url: string, path: string, { flags, environment }: Invocation): Promise<object | ExitCode> {
-  const own = new Map([...flags, ['url', url]]);
-  if (path === '/v0/digest' && !flags.has('timeout-ms')) own.set('timeout-ms', String(digestMsMax));
+async function post(url: string, path: string, invocation: Invocation): Promise<object | ExitCode> {
+  const { environment } = invocation;
+  const flags = new Map(invocation.flags);
+  if (path === '/v0/digest' && !flags.has('timeout-ms')) flags.set('timeout-ms', String(digestMsMax));
   const request = { method: 'POST', path } as const;
-  await using client = await openAdminClient(own, environment);
+  await using client = await clientOf(url, { flags, environment });
   const answer = await client.request(request);
   if (answer.kind === 'unreachable' || answer.status !== 401) return await jsonOf(answer, client);
   await answer.body.dump();
-  await using proving = await openAdminClient(own, environment, secretOf(flags, environment));
+  await using proving = await clientOf(url, { flags, environment }, secretOf(flags, environment));
   return await jsonOf(await proving.prove(request), proving);
 }
 
@@ -102,7 +92,7 @@ async function jsonOf(answer: AdminAnswer | Unreachable, client: AdminClient): P
 
 /** Resolves when the node was found identical to each peer since it began, or cannot be any more. */
 async function waitFor(url: string, begunAt: string, invocation: Invocation): Promise<ExitCode> {
-  await using client = await clientOf(url, clientTimeoutMs(invocation.flags));
+  await using client = await clientOf(url, invocation);
   for (let told = ''; ; await pause(POLL_MS)) {
     const status = await askJson(client, '/v0/status');
     if (typeof status === 'number') return status;
@@ -139,9 +129,8 @@ interface Contents {
 }
 
 async function digest(invocation: Invocation): Promise<ExitCode> {
-  const { flags, environment } = invocation;
-  const format = outputFormat(flags);
-  const urls = await nodesOf(nodeUrl(flags, environment), clientTimeoutMs(flags));
+  const format = outputFormat(invocation.flags);
+  const urls = await nodesOf(invocation);
   if (typeof urls === 'number') return urls;
   const asked = await Promise.all(urls.map((url) => contentsOf(url, invocation)));
   const failed = asked.find((one) => typeof one === 'number');
@@ -183,9 +172,10 @@ async function contentsOf(url: string, invocation: Invocation): Promise<Contents
   };
 }
 
-/** The URLs of a cluster's nodes, as one of them names them; or the exit code for why it does not. */
-async function nodesOf(url: string, timeoutMs: number): Promise<string[] | ExitCode> {
-  await using client = await clientOf(url, timeoutMs);
+/** The URLs of a cluster's nodes, as the one that is named tells them; or the exit code for why it does not. */
+async function nodesOf(invocation: Invocation): Promise<string[] | ExitCode> {
+  const url = nodeUrl(invocation.flags, invocation.environment);
+  await using client = await clientOf(url, invocation);
   const status = await askJson(client, '/v0/status');
   if (typeof status === 'number') return status;
   const urls = listFieldOf(status, 'cluster').flatMap((node) => textFieldOf(node, 'url') ?? []);
@@ -195,11 +185,17 @@ async function nodesOf(url: string, timeoutMs: number): Promise<string[] | ExitC
 }
 
 /** What a node says of itself, ready or not; or the exit code for why it says nothing. */
-async function askJson(client: NodeClient, path: string): Promise<object | ExitCode> {
+async function askJson(client: AdminClient, path: string): Promise<object | ExitCode> {
   const answer = await client.request({ method: 'GET', path });
-  if (answer.kind === 'unreachable') return reportUnreachable(answer, client);
-  const body = await readBody(answer);
-  if (!Buffer.isBuffer(body)) return reportUnreachable(body, client);
-  const json = parseJson(body.toString());
+  if (answer.kind === 'unreachable') return reportNotDone(answer, client);
+  const json = parseJson(await textOf(answer));
   return typeof json === 'object' && json !== null ? json : {};
+}
+
+function clientOf(
+  url: string,
+  { flags, environment }: Pick<Invocation, 'flags' | 'environment'>,
+  secret?: string,
+): Promise<AdminClient> {
+  return openAdminClient(new Map([...flags, ['url', url]]), environment, secret);
 }

@@ -361,7 +361,7 @@ function introduce(one: Place, other: Place): void {
 
 function threadPool(index: number, { settings, tasksPerWorkerMax }: WorkerPoolOptions): TaskPool {
   return new Piscina<FrameTask, Uint8Array | undefined>({
-    filename: new URL('../../workers/entry.js', import.meta.url).href,
+    filename: new URL('../../bundled/threads/entry.js', import.meta.url).href,
     name: 'coordinate',
     minThreads: 1,
     maxThreads: 1,

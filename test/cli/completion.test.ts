@@ -3,10 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { commands } from '../../src/cli/commands.ts';
+import { allCommands } from '../../src/cli/commands.ts';
 import { completionScript, shells } from '../../src/cli/completion.ts';
 import { optionsOf } from '../../src/cli/command.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const commands = await allCommands();
 
 const bash = (script: string, args: readonly string[] = []): string => {
   const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-c', script, 'bash', ...args], { encoding: 'utf8' });

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { commands } from '../../src/cli/commands.ts';
+import { allCommands } from '../../src/cli/commands.ts';
 import { kvorumInProcess } from './in-process.ts';
 import { kvorum, spawnKvorum } from './kvorum.ts';
+
+const commands = await allCommands();
 
 for (const { name, examples } of commands) {
   test(`kvorum ${name} --help exits 0 and shows an example`, async () => {

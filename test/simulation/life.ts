@@ -5,7 +5,6 @@
 import { Buffer } from 'node:buffer';
 import { bestOffsets, judgeClock, offsetOf, withOffset, type Offset } from '../../src/domain/clock-offsets.ts';
 import { Turn } from '../../src/domain/turn.ts';
-import { replicatesHere } from '../../src/domain/recovery.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
 import type { Claim, Source } from '../../src/domain/node-claim.ts';
 import { NodeClock } from '../../src/dispatch/clock.ts';
@@ -349,7 +348,7 @@ export class Life implements LifeView {
     // The range comes over a connection to the process that told what its store is.
     const isSource = other?.isAlive === true && other.standing.claim.storeId === source.storeId;
     if (!isSource || !this.world.network.isOpen(index, this.index)) return end();
-    const isOwn = replicatesHere(this.world.list, this.#node.url);
+    const isOwn = this.world.replicates(this.#node.url);
     const records = [...other.store.records].filter(([key, record]) => {
       // A range leaves out what is damaged.
       return isOwn(hashOf(key)) && isIntact(record, 0, record.length, Buffer.from(key, 'latin1'));

@@ -69,5 +69,6 @@ export interface WorldView {
   readonly lives: readonly LifeView[];
   readonly log: Log;
   urlOf(index: number): string;
+  replicates(url: string): (keyHash: number) => boolean;
   fail(error: unknown): void;
 }

@@ -4,7 +4,6 @@
  */
 import { Buffer } from 'node:buffer';
 import { oldestHintOf, purgeBound } from '../../src/domain/purge.ts';
-import { replicatesHere } from '../../src/domain/recovery.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
 import { readVersion, type Version } from '../../src/formats/record.ts';
 import type { LifeView, NodeView } from './parts.ts';
@@ -59,8 +58,9 @@ export class SimPurge {
     const graceMs = timeoutMs + world.plan.clockDriftMsMax + GRACE_MS;
     let same = this.#node.wallMicros() - graceMs * 1000;
     const [own, theirs] = [this.#life.store, life.store];
+    const isShared = this.#sharing(other);
     for (const key of new Set([...own.records.keys(), ...theirs.records.keys()])) {
-      if (!this.#isShared(key, other)) continue;
+      if (!isShared(key)) continue;
       const [one, two] = [own.records.get(key), theirs.records.get(key)];
       if (one !== undefined && two !== undefined && one.equals(two)) continue;
       for (const record of [one, two]) {
@@ -74,10 +74,13 @@ export class SimPurge {
     this.#confirmed.set(other.index, Math.max(0, same));
   }
 
-  #isShared(key: string, other: NodeView): boolean {
-    const { list } = this.#life.world;
-    const bytes = Buffer.from(key, 'latin1');
-    const hash = hashKey(bytes, 0, bytes.length);
-    return replicatesHere(list, this.#node.url)(hash) && replicatesHere(list, other.url)(hash);
+  #sharing(other: NodeView): (key: string) => boolean {
+    const { world } = this.#life;
+    const [isOwn, isTheirs] = [world.replicates(this.#node.url), world.replicates(other.url)];
+    return (key) => {
+      const bytes = Buffer.from(key, 'latin1');
+      const hash = hashKey(bytes, 0, bytes.length);
+      return isOwn(hash) && isTheirs(hash);
+    };
   }
 }

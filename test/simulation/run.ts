@@ -1,7 +1,6 @@
 /** One history from its seed, and what the checks say of it. */
 import { Buffer } from 'node:buffer';
 import { isIntact } from '../../src/formats/record.ts';
-import { replicatesHere } from '../../src/domain/recovery.ts';
 import { seededRandom } from '../../profiling/load/random.ts';
 import { describe, orderViolation } from '../histories/checks.ts';
 import { isLinearizable, operationsMax } from '../histories/linearizability.ts';
@@ -70,7 +69,7 @@ function differenceOf(world: World): string | undefined {
   // What one has removed another may still have.
   const floor = Math.max(0, ...world.nodes.map(({ life }) => life?.store.purgedBelow ?? 0));
   const images = world.nodes.map(({ life, url }) => {
-    const isOwn = replicatesHere(world.list, url);
+    const isOwn = world.replicates(url);
     // What is damaged, and nobody else ever had, stays.
     return new Map(
       [...(life?.store.records ?? [])].filter(([key, record]) => {
@@ -80,7 +79,7 @@ function differenceOf(world: World): string | undefined {
     );
   });
   for (const key of new Set(images.flatMap((image) => [...image.keys()]))) {
-    const holders = world.nodes.filter(({ url }) => replicatesHere(world.list, url)(hashOf(key)));
+    const holders = world.nodes.filter(({ url }) => world.replicates(url)(hashOf(key)));
     const held = holders.map(({ index }) => images[index]?.get(key)?.toString('hex') ?? 'nothing');
     if (new Set(held).size > 1) return `replicas of ${key} differ after healing: ${held.join(', ')}`;
   }

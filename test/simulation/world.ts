@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { isIntact } from '../../src/formats/record.ts';
 import type { Log } from '../../src/diagnostics/log.ts';
 import type { ClusterList } from '../../src/domain/node-claim.ts';
+import { replicatesHere } from '../../src/domain/recovery.ts';
 import { parseTopology, type Topology } from '../../src/domain/topology.ts';
 import type { Random } from '../support/random.ts';
 import { Clients } from './clients.ts';
@@ -67,6 +68,7 @@ export class World {
   /** Two nodes had lost their data at once. */
   isBeyondQuorums = false;
   #starts = 0;
+  readonly #replicates = new Map<string, (keyHash: number) => boolean>();
 
   constructor(plan: Plan, rules: Rules, random: Random) {
     [this.plan, this.rules, this.random] = [plan, rules, random];
@@ -87,6 +89,13 @@ export class World {
 
   urlOf(index: number): string {
     return this.nodes[index]?.url ?? '';
+  }
+
+  /** Whether a key, by its hash, belongs to the node at `url`. Nodes compare what they hold thousands of times a history. */
+  replicates(url: string): (keyHash: number) => boolean {
+    const known = this.#replicates.get(url) ?? replicatesHere(this.list, url);
+    this.#replicates.set(url, known);
+    return known;
   }
 
   /** Something that must never happen has. */

@@ -5,7 +5,7 @@
  *   POST /introduction  takes a claim and answers with one; 409 and a reason where somebody else is who the asker claims to be
  */
 import type { Buffer } from 'node:buffer';
-import { request, type Pool } from 'undici';
+import type { Pool } from 'undici';
 import { messageOf } from '../../src/diagnostics/errors.ts';
 import { parseClaim } from '../../src/domain/claim.ts';
 import type { Claim } from '../../src/domain/node-claim.ts';
@@ -66,7 +66,7 @@ export async function impostorProblem(
 ): Promise<string | undefined> {
   try {
     const signal = AbortSignal.timeout(DESCRIPTION_MS_MAX);
-    const { statusCode, body } = await request(`${url}/v0/node`, { signal, ...(dispatcher && { dispatcher }) });
+    const { statusCode, body } = await dispatcher.request({ origin: url, path: '/v0/node', method: 'GET', signal });
     const node = parseJson(await boundedText(body, DESCRIPTION_BYTES_MAX)) as Partial<NodeDescription> | undefined;
     if (statusCode !== 200 || typeof node?.start !== 'number' || String(node.start) === startId) return undefined;
     return `another process answers at ${url}, and it was there first; each node has a --self of its own`;

@@ -1,6 +1,6 @@
 /**
- * The sockets to one peer's replica port. With exchange.ts, and the probe that finds the port (probe.ts), the one place in
- * the workers that names undici.
+ * The sockets to one peer's replica port. With peer-transport.ts what makes undici's clients
+ * (undici.ts).
  *
  * With peer protocol `link` one request is upgraded to a link, over which all small frames then travel (peer-link.ts);
  * large frames, and all frames with protocol `http`, are requests of their own (`Route`). Those go through `dispatch`,
@@ -10,7 +10,7 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Client, Pool, type buildConnector } from 'undici';
+import type { buildConnector } from 'undici';
 import { messageOf } from '../../src/diagnostics/errors.ts';
 import type { Version } from '../../src/formats/record.ts';
 import { answerBytesMax, batchAnswerBytesMax } from '../../src/formats/peer-entry.ts';
@@ -27,6 +27,7 @@ import { awaitSending } from './peer-sending.ts';
 import { peerProblem } from './peer-transport.ts';
 import { probe, PROBE_MS_MAX, type Acquaintance, type FoundPeer } from './probe.ts';
 import type { FrameSize, PeerQuestion, PeerStream, PeerStreamHandler, Question } from './question.ts';
+import { Client, Pool } from './undici.ts';
 
 export interface PeerConnectionOptions extends Acquaintance {
   /** What goes with each frame, and what sees what comes with answers. */

@@ -1,6 +1,5 @@
 /** The probe of a peer: what its client port says it is, and whether that fits to this node. */
 import { Buffer } from 'node:buffer';
-import { request } from 'undici';
 import { parseJson, textFieldOf } from '../../src/formats/foreign-json.ts';
 import { replicaProtocol, type NodeDescription } from '../../src/protocol/nodes.ts';
 import type { ClusterMember } from './handshake.ts';
@@ -37,7 +36,7 @@ export async function probe({ identity, self, transport }: Acquaintance): Promis
   try {
     const { dispatcher } = transport;
     const signal = AbortSignal.timeout(PROBE_MS_MAX);
-    const response = await request(`${identity.url}/v0/node`, { signal, ...(dispatcher && { dispatcher }) });
+    const response = await dispatcher.request({ origin: identity.url, path: '/v0/node', method: 'GET', signal });
     const text = await boundedText(response.body, DESCRIPTION_BYTES_MAX);
     if (response.statusCode !== 200) {
       const detail = textFieldOf(parseJson(text), 'detail');

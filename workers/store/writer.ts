@@ -77,7 +77,8 @@ export class Writer {
     options: WriterOptions,
     events: WriterEvents,
   ): Promise<{ readonly writer: Writer; readonly ready: WriterReady }> {
-    const worker = new Worker(new URL('writer-thread.js', import.meta.url), {
+    // Bundled; this file may be, too (scripts/bundle.mjs).
+    const worker = new Worker(new URL('../../bundled/threads/writer-thread.js', import.meta.url), {
       workerData: options,
       name: `store writer ${options.owner + 1}`,
       ...(isMainThread ? unobserved() : {}),

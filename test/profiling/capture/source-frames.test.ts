@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { frameResolver } from '../../../profiling/capture/source-frames.ts';
 
@@ -16,3 +17,19 @@ for (const [path, origin, file] of cases) {
     assert.deepEqual([frame.origin, frame.file], [origin, file]);
   });
 }
+
+test('a function of the bundle that threads run has the name, the file and the line of its source', () => {
+  const root = new URL('../../../../', import.meta.url);
+  const linesOf = (path: string): readonly string[] => readFileSync(new URL(path, root), 'utf8').split('\n');
+  const url = 'file:///opt/kvorum/dist/bundled/threads/entry.js';
+  const renamed = linesOf('dist/bundled/threads/entry.js').flatMap((line, lineNumber) => {
+    const functionName = /^(?:async )?function (\w+2)\(/.exec(line)?.[1];
+    return functionName === undefined ? [] : [{ functionName, lineNumber, columnNumber: line.indexOf('(') }];
+  });
+  assert.ok(renamed.length > 0);
+  for (const place of renamed) {
+    const { name, origin, file, line } = frameResolver()({ ...place, url, scriptId: '1' });
+    assert.deepEqual([origin, name], ['project', place.functionName.slice(0, -1)]);
+    assert.match(linesOf(file)[(line ?? 0) - 1] ?? '', new RegExp(`function ${name}\\b`));
+  }
+});

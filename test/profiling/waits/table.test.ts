@@ -93,6 +93,7 @@ test('whatever was recorded, rows and bars add up to the latency', () => {
     fc.property(operations, (all) => {
       for (const waits of waitTable([{ node: 'n1', recording: recording(all) }]).operations) assertWhole(waits);
     }),
+    { numRuns: 40 },
   );
 });
 

@@ -207,7 +207,8 @@ test('a flipped byte in any segment is told, or was above what is known to be sy
       files.put(name, flipped);
       const logs = findLogs(files, none);
       const damage = describeDamage(logs);
-      const lost = [...versions].filter(([key, version]) => versionsOf(newestRecords(logs)).get(key) !== version);
+      const found = versionsOf(newestRecords(logs));
+      const lost = [...versions].filter(([key, version]) => found.get(key) !== version);
       if (damage === undefined && lost.length > 0) {
         assert.deepEqual([index, lost], [3, [['key 3', 43]]], 'only the last group may be a torn tail');
       }

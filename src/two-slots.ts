@@ -1,0 +1,105 @@
+/**
+ * A small value that survives whatever happens while it is replaced: a file of two slots that are written in turns, each with a
+ * number and a checksum; the whole slot with the greater number counts. The file has all of its bytes from the beginning, so
+ * replacing the value needs no room on the disk and is one flush. What stands in a slot says the user (`SlotFormat`).
+ */
+import { Buffer } from 'node:buffer';
+import { closeSync, fdatasync, fsyncSync, openSync, readFileSync, renameSync, rmSync, write, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { codeOf } from './diagnostics/errors.ts';
+
+export interface SlotFormat<Value> {
+  /** At least so far apart that no write to the disk touches both. */
+  readonly slotBytes: number;
+  readonly encode: (slot: Slot<Value>) => Buffer;
+  /** Undefined where the slot is not whole. */
+  readonly decode: (bytes: Buffer) => Slot<Value> | undefined;
+}
+
+export interface Slot<Value> {
+  /** How often the file was written. */
+  readonly number: number;
+  readonly value: Value;
+}
+
+const writeAsync = promisify(write) as (
+  file: number,
+  bytes: Buffer,
+  at: number,
+  length: number,
+  offset: number,
+) => Promise<unknown>;
+const syncAsync = promisify(fdatasync);
+
+/** What was written last and whole; `missing`: there is no file, `damaged`: neither slot is whole. Throws where the disk fails. */
+export function readSlots<Value>(
+  path: string,
+  { slotBytes, decode }: SlotFormat<Value>,
+): Slot<Value> | 'missing' | 'damaged' {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 'missing';
+    throw error;
+  }
+  const [one, other] = [decode(bytes.subarray(0, slotBytes)), decode(bytes.subarray(slotBytes, 2 * slotBytes))];
+  if (one === undefined || other === undefined) return one ?? other ?? 'damaged';
+  return one.number > other.number ? one : other;
+}
+
+/** Makes a file that holds a value; under another name first, so that after a crash there is none or a whole one. */
+export function makeSlots<Value>(path: string, { slotBytes, encode }: SlotFormat<Value>, value: Value): Slot<Value> {
+  const first = { number: 0, value };
+  const bytes = Buffer.alloc(2 * slotBytes);
+  bytes.set(encode(first));
+  const fresh = `${path}.new`;
+  const descriptor = openSync(fresh, 'w', 0o600);
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at, bytes.length - at, at);
+    fsyncSync(descriptor);
+    renameSync(fresh, path);
+  } catch (error) {
+    rmSync(fresh, { force: true });
+    throw error;
+  } finally {
+    closeSync(descriptor);
+  }
+  const directory = openSync(dirname(path), 'r');
+  fsyncSync(directory);
+  closeSync(directory);
+  return first;
+}
+
+/** A file that is open for writing; one write at a time, which is its user's to keep. */
+export class TwoSlots<Value> {
+  readonly #format: SlotFormat<Value>;
+  /** Undefined when it is closed: the system gives the number to other files then. */
+  #descriptor: number | undefined;
+  #number: number;
+
+  /** Takes up a file that is there; `number` is that of its newest slot. */
+  constructor(path: string, format: SlotFormat<Value>, number: number) {
+    this.#format = format;
+    this.#descriptor = openSync(path, 'r+');
+    this.#number = number;
+  }
+
+  /** Resolves when the value is on the disk; rejects where the disk fails. */
+  async write(value: Value): Promise<void> {
+    const descriptor = this.#descriptor;
+    if (descriptor === undefined) throw new Error('the file is closed');
+    const number = this.#number + 1;
+    const bytes = this.#format.encode({ number, value });
+    await writeAsync(descriptor, bytes, 0, bytes.length, (number % 2) * this.#format.slotBytes);
+    await syncAsync(descriptor);
+    // Only now: after a write that failed the next one goes to the same slot, and the other stays whole.
+    this.#number = number;
+  }
+
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+}
