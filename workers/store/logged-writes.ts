@@ -15,7 +15,7 @@ import type { LogMeasures } from './log-measures.ts';
 import type { Group, GroupEnd } from './log-group.ts';
 import { parseLogFileName, type LogFiles } from './log-files.ts';
 import type { TableKey } from './key-table.ts';
-import { Memtable, type LayerEntries, type LoggedEntry, type LayerSnapshot } from './memtable.ts';
+import { Memtable, type LayerEntries, type LoggedEntry, type LayerSnapshot, type MemtableLayer } from './memtable.ts';
 import type { Writer } from './writer.ts';
 import type { ReplayedLog } from './writer-protocol.ts';
 
@@ -26,6 +26,8 @@ export interface LoggedWritesOptions {
   readonly owner: number;
   readonly logSegmentBytes: number;
   readonly memtableBytesMax: number;
+  /** Tombstones past which a segment is checkpointed before it is full: a range has to pass over each of them. */
+  readonly tombstonesMax: number;
   /** What the replay found of this owner's log. */
   readonly found: ReplayedLog;
   /** A segment is in LMDB: reads of LMDB must see it from now on. */
@@ -43,6 +45,7 @@ interface Parts {
   readonly checkpoints: Checkpoints;
   readonly whenRoom: (() => void)[];
   readonly bytesMax: number;
+  readonly tombstonesMax: number;
 }
 
 export class LoggedWrites {
@@ -51,18 +54,20 @@ export class LoggedWrites {
   readonly #checkpoints: Checkpoints;
   readonly #whenRoom: (() => void)[];
   readonly #bytesMax: number;
+  readonly #tombstonesMax: number;
 
-  private constructor({ log, memtable, checkpoints, whenRoom, bytesMax }: Parts) {
+  private constructor({ log, memtable, checkpoints, whenRoom, bytesMax, tombstonesMax }: Parts) {
     this.#log = log;
     this.#memtable = memtable;
     this.#checkpoints = checkpoints;
     this.#whenRoom = whenRoom;
     this.#bytesMax = bytesMax;
+    this.#tombstonesMax = tombstonesMax;
   }
 
   /** Starts the log behind what was found of it; segments that a full disk kept out of LMDB are in the memtable. */
   static async open(options: LoggedWritesOptions): Promise<LoggedWrites> {
-    const { files, found, durability, owner, logSegmentBytes, memtableBytesMax, onFatal } = options;
+    const { files, found, durability, owner, logSegmentBytes, memtableBytesMax, tombstonesMax, onFatal } = options;
     const memtable = new Memtable();
     const whenRoom: (() => void)[] = [];
     const onRoom = (): void => {
@@ -97,7 +102,7 @@ export class LoggedWrites {
       recycle(files, found, logSegmentBytes),
     );
     for (const segment of readWaiting(files, found, memtable)) checkpoints.add(segment);
-    return new LoggedWrites({ log, memtable, checkpoints, whenRoom, bytesMax: memtableBytesMax });
+    return new LoggedWrites({ log, memtable, checkpoints, whenRoom, bytesMax: memtableBytesMax, tombstonesMax });
   }
 
   get measures(): { readonly log: LogMeasures; readonly checkpoints: CheckpointMeasures } {
@@ -142,6 +147,8 @@ export class LoggedWrites {
 
   /** Appends a record, which stands behind its key in `source`; false where the disk has no room. */
   append(source: Buffer, place: EntryPlace): boolean {
+    const { newest } = this.#memtable;
+    if (newest !== undefined && newest.tombstones >= this.#tombstonesMax) this.#endEarly(newest);
     return this.#log.append(source, place);
   }
 
@@ -199,6 +206,13 @@ export class LoggedWrites {
     if (this.#memtable.size > 0) this.#checkpoints.hurry();
     if (this.#checkpoints.waiting > 0 || this.#memtable.size === 0) return;
     if (this.#log.rotate()) this.#log.flush();
+  }
+
+  /** Once a layer; while another segment is on its way there is time. */
+  #endEarly(layer: MemtableLayer): void {
+    if (layer.isEnded || this.#checkpoints.waiting > 0 || !this.#log.rotate()) return;
+    layer.isEnded = true;
+    this.#checkpoints.hurry();
   }
 
   /** Makes everything durable, and brings it into LMDB as far as the disk has room. Rejects where the disk fails. */

@@ -47,6 +47,10 @@ export class MemtableLayer {
   /** The oldest version of all that was put, and from when on the first of it can be removed; Infinity where nothing was. */
   oldest: Version = Infinity;
   removableFrom: Version = Infinity;
+  /** Tombstones that were put; some may have been replaced. */
+  tombstones = 0;
+  /** Whether its segment was ended for them. */
+  isEnded = false;
   readonly #table: KeyTable;
   readonly #ordered = new BTreeModule.default<string, number>(undefined, compareKeys, 64);
   /** Heads of large values that another entry has replaced; 0.1 MiB each at least, so there are few. */
@@ -74,7 +78,9 @@ export class MemtableLayer {
 
   #note({ keyEnd, end }: LogEntry): void {
     this.oldest = Math.min(this.oldest, readVersion(this.image, keyEnd));
-    if (readKind(this.image, keyEnd) === recordKinds.value) return;
+    const kind = readKind(this.image, keyEnd);
+    if (kind === recordKinds.value) return;
+    if (kind === recordKinds.tombstone) this.tombstones++;
     const from = removableFrom(this.image.subarray(keyEnd, end)) ?? Infinity;
     this.removableFrom = Math.min(this.removableFrom, from);
   }
@@ -164,6 +170,11 @@ export class Memtable {
   /** From when on the first of all entries can be removed (removable.ts); Infinity where none can. */
   get removableFrom(): Version {
     return this.#layers.reduce((least, layer) => Math.min(least, layer.removableFrom), Infinity);
+  }
+
+  /** The layer of what was written last. */
+  get newest(): MemtableLayer | undefined {
+    return this.#layers.at(-1);
   }
 
   /** Entries of one segment are durable, in the order of appending. */

@@ -22,6 +22,8 @@ export interface StoreRangeOptions {
   readonly large: LargeValues;
   /** Show headers only. */
   readonly keysOnly: boolean;
+  /** Leaves LMDB's tombstones out from where the range stands on, and shows them again from a key on; absent where it has none. */
+  readonly tombstones?: { readonly hide: () => void; readonly show: (from: Buffer) => void };
   /** Called for each record that fails its checksum. */
   readonly onCorrupt: (key: Buffer) => void;
 }
@@ -70,6 +72,16 @@ export class StoreRange implements RangeSource {
       onCorrupt(Buffer.from(key));
     }
     this.state = step;
+  }
+
+  /** From here on LMDB's tombstones are left out. */
+  hideTombstones(): void {
+    this.#options.tombstones?.hide();
+  }
+
+  /** Behind the entry that is shown they are there again. */
+  showTombstones(): void {
+    this.#options.tombstones?.show(Buffer.concat([this.#key(), Buffer.alloc(1)]));
   }
 
   /** What its cursor waited for may have come. */

@@ -32,7 +32,7 @@ class Bench {
 
   static async open(
     durability: Durability,
-    { files = new FakeLogFiles(), waiting = [] as string[], segments = 4 } = {},
+    { files = new FakeLogFiles(), waiting = [] as string[], segments = 4, tombstonesMax = 1000 } = {},
   ): Promise<Bench> {
     const bench = new Bench(files);
     bench.writes = await LoggedWrites.open({
@@ -48,6 +48,7 @@ class Bench {
       owner: 0,
       logSegmentBytes: SEGMENT_BYTES,
       memtableBytesMax: segments * SEGMENT_BYTES,
+      tombstonesMax,
       found: {
         owner: 0,
         sequence: waiting.length,
