@@ -14,7 +14,7 @@ import { Log, type Room } from './log.ts';
 import type { LogMeasures } from './log-measures.ts';
 import type { Group, GroupEnd } from './log-group.ts';
 import { parseLogFileName, type LogFiles } from './log-files.ts';
-import type { TableKey } from './key-table.ts';
+import { tableKey, type TableKey } from './key-table.ts';
 import { Memtable, type LayerEntries, type LoggedEntry, type LayerSnapshot, type MemtableLayer } from './memtable.ts';
 import type { Writer } from './writer.ts';
 import type { ReplayedLog } from './writer-protocol.ts';
@@ -26,8 +26,10 @@ export interface LoggedWritesOptions {
   readonly owner: number;
   readonly logSegmentBytes: number;
   readonly memtableBytesMax: number;
-  /** Tombstones past which a segment is checkpointed before it is full: a range has to pass over each of them. */
+  /** After so many tombstones a segment is looked at: it is checkpointed before it is full if they stand in rows. */
   readonly tombstonesMax: number;
+  /** Whether such keys do (tombstone-rows.ts). */
+  readonly standInRows: (tombstones: readonly Buffer[], find: (key: Buffer) => LoggedEntry | undefined) => boolean;
   /** What the replay found of this owner's log. */
   readonly found: ReplayedLog;
   /** A segment is in LMDB: reads of LMDB must see it from now on. */
@@ -45,7 +47,7 @@ interface Parts {
   readonly checkpoints: Checkpoints;
   readonly whenRoom: (() => void)[];
   readonly bytesMax: number;
-  readonly tombstonesMax: number;
+  readonly rows: Pick<LoggedWritesOptions, 'tombstonesMax' | 'standInRows'>;
 }
 
 export class LoggedWrites {
@@ -54,20 +56,20 @@ export class LoggedWrites {
   readonly #checkpoints: Checkpoints;
   readonly #whenRoom: (() => void)[];
   readonly #bytesMax: number;
-  readonly #tombstonesMax: number;
+  readonly #rows: Parts['rows'];
 
-  private constructor({ log, memtable, checkpoints, whenRoom, bytesMax, tombstonesMax }: Parts) {
+  private constructor({ log, memtable, checkpoints, whenRoom, bytesMax, rows }: Parts) {
     this.#log = log;
     this.#memtable = memtable;
     this.#checkpoints = checkpoints;
     this.#whenRoom = whenRoom;
     this.#bytesMax = bytesMax;
-    this.#tombstonesMax = tombstonesMax;
+    this.#rows = rows;
   }
 
   /** Starts the log behind what was found of it; segments that a full disk kept out of LMDB are in the memtable. */
   static async open(options: LoggedWritesOptions): Promise<LoggedWrites> {
-    const { files, found, durability, owner, logSegmentBytes, memtableBytesMax, tombstonesMax, onFatal } = options;
+    const { files, found, durability, owner, logSegmentBytes, memtableBytesMax, onFatal } = options;
     const memtable = new Memtable();
     const whenRoom: (() => void)[] = [];
     const onRoom = (): void => {
@@ -102,7 +104,7 @@ export class LoggedWrites {
       recycle(files, found, logSegmentBytes),
     );
     for (const segment of readWaiting(files, found, memtable)) checkpoints.add(segment);
-    return new LoggedWrites({ log, memtable, checkpoints, whenRoom, bytesMax: memtableBytesMax, tombstonesMax });
+    return new LoggedWrites({ log, memtable, checkpoints, whenRoom, bytesMax: memtableBytesMax, rows: options });
   }
 
   get measures(): { readonly log: LogMeasures; readonly checkpoints: CheckpointMeasures } {
@@ -148,7 +150,7 @@ export class LoggedWrites {
   /** Appends a record, which stands behind its key in `source`; false where the disk has no room. */
   append(source: Buffer, place: EntryPlace): boolean {
     const { newest } = this.#memtable;
-    if (newest !== undefined && newest.tombstones >= this.#tombstonesMax) this.#endEarly(newest);
+    if (newest !== undefined && newest.tombstones >= this.#rows.tombstonesMax) this.#endEarly(newest);
     return this.#log.append(source, place);
   }
 
@@ -210,8 +212,12 @@ export class LoggedWrites {
 
   /** Once a layer; while another segment is on its way there is time. */
   #endEarly(layer: MemtableLayer): void {
-    if (layer.isEnded || this.#checkpoints.waiting > 0 || !this.#log.rotate()) return;
-    layer.isEnded = true;
+    const { tombstonesMax, standInRows } = this.#rows;
+    if (layer.isEnded || this.#checkpoints.waiting > 0 || layer.tombstones < layer.lookAt) return;
+    layer.lookAt = layer.tombstones + tombstonesMax;
+    const find = (key: Buffer): LoggedEntry | undefined => this.find(tableKey(key, 0, key.length));
+    if (!standInRows(layer.someTombstones(), find)) return;
+    layer.isEnded = this.#log.rotate();
     this.#checkpoints.hurry();
   }
 

@@ -8,7 +8,7 @@
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import type { RangeEntry } from '../../src/formats/range-format.ts';
-import { EXPIRY_BYTES, headerBytesOf, isIntact, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
+import { EXPIRY_BYTES, headerBytesOf, isIntact, isTombstone, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { chunkCount, isLargeHead, recordHeaderOf, valueBytesOf } from '../../src/formats/large-head.ts';
 import type { RangeSource, SourceState } from '../ground/range-source.ts';
 import { emptyEntry, type EntryCursor } from './cursors.ts';
@@ -22,11 +22,16 @@ export interface StoreRangeOptions {
   readonly large: LargeValues;
   /** Show headers only. */
   readonly keysOnly: boolean;
+  /** Whether no tombstones are wanted at all. */
+  readonly isBare?: boolean;
   /** Leaves LMDB's tombstones out from where the range stands on, and shows them again from a key on; absent where it has none. */
   readonly tombstones?: { readonly hide: () => void; readonly show: (from: Buffer) => void };
   /** Called for each record that fails its checksum. */
   readonly onCorrupt: (key: Buffer) => void;
 }
+
+/** Tombstones that one step passes over: about 50 us. */
+const STEP_ENTRIES = 128;
 
 export class StoreRange implements RangeSource {
   state: SourceState = 'working';
@@ -51,10 +56,15 @@ export class StoreRange implements RangeSource {
 
   /** Throws what the cursor throws. */
   advance(): void {
-    const { cursor, keysOnly, onCorrupt } = this.#options;
+    const { cursor, keysOnly, onCorrupt, isBare } = this.#options;
     this.isLarge = false;
     let step = cursor.next();
-    for (; step === 'entry'; step = cursor.next()) {
+    for (let left = STEP_ENTRIES; step === 'entry'; step = cursor.next()) {
+      if (isBare === true && cursor.isChecked && isTombstone(cursor.entry.bytes, cursor.entry.offset)) {
+        if (--left > 0) continue;
+        this.state = 'working';
+        return;
+      }
       this.#show(cursor.entry);
       const { entry } = this;
       const key = this.#key();

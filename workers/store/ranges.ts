@@ -53,7 +53,8 @@ export class StoreRanges {
     const layers = [...this.#layers(bounds), ...others];
     const options = { transaction, large, keysOnly: bounds.keysOnly, onCorrupt };
     if (bounds.skipAfter === 0) {
-      return new StoreRange({ ...options, cursor: layers.length === 0 ? values : new MergedCursor([...layers, values]) });
+      const cursor = layers.length === 0 ? values : new MergedCursor([...layers, values]);
+      return new StoreRange({ ...options, cursor, isBare: true });
     }
     const tombstones = (start: Uint8Array): EntryCursor => this.#tombstones.cursor({ ...bounds, start }, transaction);
     const cursor = new MergedCursor([...layers, values, tombstones(bounds.start)]);

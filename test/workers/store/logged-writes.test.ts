@@ -49,6 +49,7 @@ class Bench {
       logSegmentBytes: SEGMENT_BYTES,
       memtableBytesMax: segments * SEGMENT_BYTES,
       tombstonesMax,
+      standInRows: () => true,
       found: {
         owner: 0,
         sequence: waiting.length,

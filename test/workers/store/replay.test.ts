@@ -66,6 +66,7 @@ class Life {
       logSegmentBytes: SEGMENT_BYTES,
       memtableBytesMax: 4 * SEGMENT_BYTES,
       tombstonesMax: 10,
+      standInRows: () => true,
       found: { ...found, waiting: isFull ? found.segments.map(({ name }) => name) : [] },
       onCheckpointed: () => {},
       onFatal: (error) => fatal.push(error),
