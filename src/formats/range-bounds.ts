@@ -50,7 +50,10 @@ function decodeShared(nodeId: unknown, buckets: unknown): Pick<RangeBounds, 'sha
 /** Reads what `encodeBounds` wrote; undefined where it is something else, or has a key that a client's cannot be. */
 export function decodeBounds(body: Buffer, keyBytesMax: number): RangeBounds | undefined {
   try {
-    const { start, end, keysOnly, skipAfter, sharedBy, buckets } = JSON.parse(body.toString()) as Record<string, unknown>;
+    const { start, end, keysOnly, skipAfter, sharedBy, buckets } = JSON.parse(body.toString()) as Record<
+      string,
+      unknown
+    >;
     if (typeof start !== 'string' || typeof keysOnly !== 'boolean') return undefined;
     if (end !== null && typeof end !== 'string') return undefined;
     const bounds = { start: Buffer.from(start, 'base64'), end: end === null ? undefined : Buffer.from(end, 'base64') };

@@ -167,7 +167,13 @@ export class RangeScans {
     const mayLeaveOut = bounds.skipAfter !== undefined;
     const { url } = peer.status;
     const { timeoutMs } = this.#options;
-    return new PeerRange({ open: (handler) => peer.stream(body, handler), url, timeoutMs, mayLeaveOut, onChange: wake });
+    return new PeerRange({
+      open: (handler) => peer.stream(body, handler),
+      url,
+      timeoutMs,
+      mayLeaveOut,
+      onChange: wake,
+    });
   }
 
   #forget(scan: RunningScan, end: ScanEndKind): void {

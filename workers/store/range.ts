@@ -39,6 +39,7 @@ export class StoreRange implements RangeSource {
   readonly entry: RangeEntry = emptyEntry(Buffer.alloc(0));
   isLarge = false;
   readonly #options: StoreRangeOptions;
+  #skipsTombstones: boolean;
   /** A large value on its way: checked from its first chunk to its last, then read again for whoever takes it. */
   #head: Buffer = Buffer.alloc(0);
   #checked = 0;
@@ -48,6 +49,7 @@ export class StoreRange implements RangeSource {
 
   constructor(options: StoreRangeOptions) {
     this.#options = options;
+    this.#skipsTombstones = options.isBare === true;
   }
 
   get hasValue(): boolean {
@@ -56,11 +58,11 @@ export class StoreRange implements RangeSource {
 
   /** Throws what the cursor throws. */
   advance(): void {
-    const { cursor, keysOnly, onCorrupt, isBare } = this.#options;
+    const { cursor, keysOnly, onCorrupt } = this.#options;
     this.isLarge = false;
     let step = cursor.next();
     for (let left = STEP_ENTRIES; step === 'entry'; step = cursor.next()) {
-      if (isBare === true && cursor.isChecked && isTombstone(cursor.entry.bytes, cursor.entry.offset)) {
+      if (this.#skipsTombstones && cursor.isChecked && isTombstone(cursor.entry.bytes, cursor.entry.offset)) {
         if (--left > 0) continue;
         this.state = 'working';
         return;
@@ -84,13 +86,15 @@ export class StoreRange implements RangeSource {
     this.state = step;
   }
 
-  /** From here on LMDB's tombstones are left out. */
+  /** From here on tombstones are left out. */
   hideTombstones(): void {
+    this.#skipsTombstones = true;
     this.#options.tombstones?.hide();
   }
 
   /** Behind the entry that is shown they are there again. */
   showTombstones(): void {
+    this.#skipsTombstones = this.#options.isBare === true;
     this.#options.tombstones?.show(Buffer.concat([this.#key(), Buffer.alloc(1)]));
   }
 

@@ -59,7 +59,11 @@ export class StoreRanges {
     const tombstones = (start: Uint8Array): EntryCursor => this.#tombstones.cursor({ ...bounds, start }, transaction);
     const cursor = new MergedCursor([...layers, values, tombstones(bounds.start)]);
     const hide = (): void => cursor.replaceLast(noEntries);
-    return new StoreRange({ ...options, cursor, tombstones: { hide, show: (from) => cursor.replaceLast(tombstones(from)) } });
+    return new StoreRange({
+      ...options,
+      cursor,
+      tombstones: { hide, show: (from) => cursor.replaceLast(tombstones(from)) },
+    });
   }
 
   /** What the memtable holds of a range as of now, for another worker's range. */

@@ -120,7 +120,10 @@ export class Store {
       onCorrupt(key);
     };
     this.#ranges = new StoreRanges({ environment, logged, large: this.#large, onCorrupt: this.#onCorrupt });
-    const databases = { records: [records.values, records.tombstones], others: [this.#large.chunks, removable.database] };
+    const databases = {
+      records: [records.values, records.tombstones],
+      others: [this.#large.chunks, removable.database],
+    };
     this.#room = new StoreRoom(databases, storeBytesMax, () => logged.bytesHeld);
     this.digests = new HeldDigests({ ...options, environment, records, logged });
   }
