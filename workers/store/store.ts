@@ -51,7 +51,7 @@ import { tableKey } from './key-table.ts';
 import { NewestVersions } from './newest-versions.ts';
 import type { EntryCursor } from './cursors.ts';
 import { StoredRecords } from './stored-records.ts';
-import { standInRows } from './tombstone-rows.ts';
+import { loggedTombstonesMax, standInRows } from './tombstone-rows.ts';
 import type { StoreRange } from './range.ts';
 import { StoreRanges, type LoggedSnapshot } from './ranges.ts';
 import { Purge } from './purge.ts';
@@ -81,8 +81,6 @@ export interface StoreMeasures extends RoomMeasures {
 
 /** A head under the longest key, with what the log adds. */
 const HEAD_ENTRY_BYTES_MAX = 4096;
-/** Tombstones in rows that may wait in a node's open segments: 5 to 20 ms for a range that passes over them. */
-const LOGGED_TOMBSTONES_MAX = 4096;
 /** Chunks of a large value that go to the disk in one transaction. */
 const CHUNKS_AT_ONCE = 2;
 
@@ -141,7 +139,7 @@ export class Store {
       const records = new StoredRecords(environment);
       const logged = await LoggedWrites.open({
         ...options,
-        tombstonesMax: Math.ceil(LOGGED_TOMBSTONES_MAX / options.workers),
+        tombstonesMax: Math.ceil(loggedTombstonesMax / options.workers),
         standInRows: (tombstones, find) =>
           standInRows(tombstones, { find, keysFrom: (start, limit) => records.values.getKeys({ start, limit }) }),
         files: openLogFiles(join(directory, 'log')),

@@ -38,7 +38,7 @@ class Bench {
       waiting = [] as string[],
       segments = 4,
       tombstonesMax = 1000,
-      standInRows = () => true,
+      standInRows = (): boolean => true,
     } = {},
   ): Promise<Bench> {
     const bench = new Bench(files);
