@@ -205,11 +205,11 @@ test('RangeEntryReader hands on a large value in pieces, or passes over it', () 
 
 test('RangeEntryReader tells before which entry, or whether before the end, something was left out', () => {
   const page = Buffer.alloc(1000);
-  const write = (at: number, key: string): number =>
+  const put = (at: number, key: string): number =>
     entriesFormat.write(page, at, entryOf(Buffer.from(key), Buffer.from('v')));
-  let end = write(0, 'a');
+  let end = put(0, 'a');
   end += leftOutMark.copy(page, end);
-  end = write(write(end, 'b'), 'c');
+  end = put(put(end, 'b'), 'c');
   end += leftOutMark.copy(page, end);
   for (const pieceBytes of [1, 7, 1000]) {
     const reader = new RangeEntryReader(true);
