@@ -10,6 +10,11 @@ export interface RangeBounds {
   readonly end: Uint8Array | undefined;
   /** Whether values are left out. */
   readonly keysOnly: boolean;
+  /**
+   * How many tombstones and expired values in a row are shown; those behind them, up to the next value, are left out, and where that
+   * was is told. 0: LMDB's tombstones are not shown at all. Absent: all are shown.
+   */
+  readonly skipAfter?: number | undefined;
   /** Only what the node with this id shares, and of that only these buckets of the hash space, a bit each. */
   readonly shared?: SharedBuckets | undefined;
 }
@@ -19,12 +24,13 @@ export interface SharedBuckets {
   readonly buckets: Uint8Array;
 }
 
-export function encodeBounds({ start, end, keysOnly, shared }: RangeBounds): string {
+export function encodeBounds({ start, end, keysOnly, skipAfter, shared }: RangeBounds): string {
   const text = (key: Uint8Array): string => Buffer.from(key).toString('base64');
   return JSON.stringify({
     start: text(start),
     end: end === undefined ? null : text(end),
     keysOnly,
+    skipAfter,
     ...encodeShared(shared),
   });
 }
@@ -44,15 +50,24 @@ function decodeShared(nodeId: unknown, buckets: unknown): Pick<RangeBounds, 'sha
 /** Reads what `encodeBounds` wrote; undefined where it is something else, or has a key that a client's cannot be. */
 export function decodeBounds(body: Buffer, keyBytesMax: number): RangeBounds | undefined {
   try {
-    const { start, end, keysOnly, sharedBy, buckets } = JSON.parse(body.toString()) as Record<string, unknown>;
+    const { start, end, keysOnly, skipAfter, sharedBy, buckets } = JSON.parse(body.toString()) as Record<
+      string,
+      unknown
+    >;
     if (typeof start !== 'string' || typeof keysOnly !== 'boolean') return undefined;
     if (end !== null && typeof end !== 'string') return undefined;
     const bounds = { start: Buffer.from(start, 'base64'), end: end === null ? undefined : Buffer.from(end, 'base64') };
     const isKey = (key: Buffer): boolean => key.length > 0 && key.length <= keyBytesMax;
     if (!isKey(bounds.start) || (bounds.end !== undefined && !isKey(bounds.end))) return undefined;
+    if (!isCount(skipAfter)) return undefined;
     const shared = decodeShared(sharedBy, buckets);
-    return shared === undefined ? undefined : { ...bounds, keysOnly, ...shared };
+    const skip = skipAfter === undefined ? {} : { skipAfter };
+    return shared === undefined ? undefined : { ...bounds, keysOnly, ...skip, ...shared };
   } catch {
     return undefined;
   }
+}
+
+function isCount(value: unknown): value is number | undefined {
+  return value === undefined || (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0);
 }

@@ -2,11 +2,12 @@
  * The entries that a peer streams to the coordinator of a cluster scan (range-format.ts), read as they come in.
  *
  * Bytes come in buffers that start and end anywhere. A small entry is shown as a view once all of it is there; of a large
- * one only the header, and its value is taken in the pieces in which it comes, or passed over.
+ * one only the header, and its value is taken in the pieces in which it comes, or passed over. Marks of what was left out are read
+ * only where they were asked for.
  */
 import { Buffer } from 'node:buffer';
 import { KvorumError } from '../diagnostics/errors.ts';
-import { type RangeEntry, ENTRY_HEAD_BYTES } from './range-format.ts';
+import { type RangeEntry, ENTRY_HEAD_BYTES, leftOutMark } from './range-format.ts';
 import { storedKeyBytesMax, storedRecordBytesMax } from './peer-entry.ts';
 import { hasSoundHeader, headerBytesOf, isLargeRecord, RECORD_HEADER_BYTES } from './record.ts';
 
@@ -23,12 +24,21 @@ export class RangeEntryReader {
     length: 0,
     recordBytes: 0,
   };
+  /** Whether something was left out between this entry, or the end, and the entry before. */
+  leavesOut = false;
   /** Bytes pushed and not yet read. */
   waitingBytes = 0;
   readonly #buffers: Buffer[] = [];
   #current: Buffer = nothing;
   #at = 0;
   #valueBytes = 0;
+  readonly #mayLeaveOut: boolean;
+  /** Whether `entry` is the one that follows what was left out. */
+  #isFound = false;
+
+  constructor(mayLeaveOut = false) {
+    this.#mayLeaveOut = mayLeaveOut;
+  }
 
   push(bytes: Buffer): void {
     this.#buffers.push(bytes);
@@ -53,7 +63,9 @@ export class RangeEntryReader {
   /** Finds the next entry; false where it is not all there yet. Throws `corrupt-frame`. */
   next(): boolean {
     while (this.#valueBytes > 0) if (this.takeValue() === undefined) return false;
+    if (this.#isFound) this.#isFound = this.leavesOut = false;
     if (!this.#gather(ENTRY_HEAD_BYTES)) return false;
+    if (this.#mayLeaveOut && this.#readMark()) return this.next();
     const recordBytes = this.#current.readUInt32LE(this.#at);
     const keyBytes = this.#current.readUInt16LE(this.#at + 4);
     if (keyBytes === 0 || keyBytes > storedKeyBytesMax || recordBytes > storedRecordBytesMax) {
@@ -71,6 +83,15 @@ export class RangeEntryReader {
     this.#at += size;
     this.waitingBytes -= size;
     this.#valueBytes = recordBytes - length;
+    this.#isFound = true;
+    return true;
+  }
+
+  #readMark(): boolean {
+    if (this.leavesOut || leftOutMark.compare(this.#current, this.#at, this.#at + ENTRY_HEAD_BYTES) !== 0) return false;
+    this.#at += ENTRY_HEAD_BYTES;
+    this.waitingBytes -= ENTRY_HEAD_BYTES;
+    this.leavesOut = true;
     return true;
   }
 

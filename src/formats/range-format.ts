@@ -51,6 +51,8 @@ export interface RangeFormat {
 /** Chunk size line and CRLF after the chunk: at most 8 hexadecimal digits and two line ends. */
 const CHUNK_OVERHEAD_MAX = 12;
 export const ENTRY_HEAD_BYTES = 6;
+/** Among entries for a peer that asked for it: behind the entry before, tombstones were left out (`RangeBounds.skipAfter`). */
+export const leftOutMark: Buffer = Buffer.alloc(ENTRY_HEAD_BYTES);
 
 const JSON_TAIL = '"}\n';
 const LF = 0x0a;

@@ -12,7 +12,8 @@
  *                     received and answered by the peer's clock, microseconds since 1970, and the newest version seen there
  *   POST /digests     takes and answers what digest-messages.ts says; 503 and why where the node cannot say
  *   POST /range       takes {"start": base64, "end": base64 or null, "keysOnly": boolean} and streams range entries
- *                     (range-format.ts), tombstones included; the field `kvorum-loss` says that the node has lost data and has
+ *                     (range-format.ts), tombstones included; with "skipAfter" only so many of them in a row, and a mark where the
+ *                     others were left out; the field `kvorum-loss` says that the node has lost data and has
  *                     not got it back yet, or has not met its cluster
  *   POST /hints       takes the URL of a node that has started, and answers 204 when this worker has delivered all that it keeps
  *                     for that node

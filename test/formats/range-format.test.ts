@@ -3,7 +3,13 @@ import { Buffer, isUtf8 } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { RangeEntryReader } from '../../src/formats/range-entries.ts';
-import { clientFormat, entriesFormat, type RangeFormat, type RangeEntry } from '../../src/formats/range-format.ts';
+import {
+  clientFormat,
+  entriesFormat,
+  leftOutMark,
+  type RangeEntry,
+  type RangeFormat,
+} from '../../src/formats/range-format.ts';
 import type { RangeRequest } from '../../src/domain/range.ts';
 import { headerBytesOf, largeValueBytes, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import { readChunks } from '../support/chunks.ts';
@@ -195,6 +201,32 @@ test('RangeEntryReader hands on a large value in pieces, or passes over it', () 
     assert.ok(Buffer.concat(pieces).equals(isTaken ? value : Buffer.alloc(0)));
     assert.ok(reader.isEmpty);
   }
+});
+
+test('RangeEntryReader tells before which entry, or whether before the end, something was left out', () => {
+  const page = Buffer.alloc(1000);
+  const put = (at: number, key: string): number =>
+    entriesFormat.write(page, at, entryOf(Buffer.from(key), Buffer.from('v')));
+  let end = put(0, 'a');
+  end += leftOutMark.copy(page, end);
+  end = put(put(end, 'b'), 'c');
+  end += leftOutMark.copy(page, end);
+  for (const pieceBytes of [1, 7, 1000]) {
+    const reader = new RangeEntryReader(true);
+    const found: string[] = [];
+    for (let at = 0; at < end; at += pieceBytes) {
+      reader.push(page.subarray(at, Math.min(end, at + pieceBytes)));
+      while (reader.next()) {
+        const { key, keyStart, keyEnd } = reader.entry;
+        found.push((reader.leavesOut ? '...' : '') + key.toString('utf8', keyStart, keyEnd));
+      }
+    }
+    assert.deepEqual(found, ['a', '...b', 'c']);
+    assert.ok(reader.isEmpty && reader.leavesOut);
+  }
+  const strict = new RangeEntryReader();
+  strict.push(leftOutMark);
+  assert.throws(() => strict.next(), { code: 'corrupt-frame' });
 });
 
 test('RangeEntryReader refuses lengths that no store has, and records with an impossible header', () => {

@@ -6,12 +6,14 @@ import {
   allocateFrame,
   entryBytes,
   readEntries,
+  recordOffset,
   valueOffset,
   writeRead,
   writeWrite,
   type Entry,
 } from '../../src/formats/frame.ts';
 import { operationKinds, replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
+import { EXPIRY_BYTES, recordKinds, writeExpiry } from '../../src/formats/record.ts';
 import type { Placement } from '../../src/domain/sharing.ts';
 import type { Settled } from '../../workers/store/logged-writes.ts';
 import type { StoreOptions } from '../../workers/store/store-options.ts';
@@ -24,6 +26,8 @@ export interface StoredWrite {
   /** undefined deletes. */
   readonly value: string | Buffer | undefined;
   readonly version?: number;
+  /** Of a small value. */
+  readonly expiresAt?: number;
 }
 
 export interface TestStore {
@@ -107,14 +111,17 @@ export async function fill(store: Store, writes: readonly StoredWrite[]): Promis
 }
 
 /** A write as a frame carries it. */
-export function writeEntry({ key, value, version = 1 }: StoredWrite): Entry {
+export function writeEntry({ key, value, version = 1, expiresAt }: StoredWrite): Entry {
   const name = Buffer.from(key as string);
   const content = value === undefined ? undefined : Buffer.from(value as string);
-  const valueBytes = content?.length ?? 0;
+  const lead = expiresAt === undefined ? 0 : EXPIRY_BYTES;
+  const valueBytes = lead + (content?.length ?? 0);
   const bytes = allocateFrame(entryBytes(name.length, valueBytes));
-  if (content !== undefined) bytes.set(content, valueOffset(0, name.length));
+  if (content !== undefined) bytes.set(content, valueOffset(0, name.length) + lead);
+  if (expiresAt !== undefined) writeExpiry(bytes, recordOffset(0, name.length), expiresAt);
   const head = { tag: 0, kind: operationKinds.write, quorum: { acksRequired: 1, replicaCount: 1 } };
-  const stamp = { version, nodeId: 1, kind: content === undefined ? (1 as const) : (0 as const) };
+  const valueKind = lead > 0 ? recordKinds.expiring : recordKinds.value;
+  const stamp = { version, nodeId: 1, kind: content === undefined ? recordKinds.tombstone : valueKind };
   writeWrite(bytes, 0, head, name, { stamp, valueBytes });
   return readEntries(bytes)[0] as Entry;
 }

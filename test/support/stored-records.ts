@@ -33,17 +33,19 @@ export interface StoredRecord {
 }
 
 /** Everything that a stopped node holds, by key. */
-export function storedRecords(directory: string): Promise<Map<string, StoredRecord>> {
-  return withRecords(directory, (records) => {
-    const found = new Map<string, StoredRecord>();
-    for (const { key, value } of records.getRange()) {
-      const record = Buffer.from(value);
-      found.set(Buffer.from(key).toString('utf8'), {
-        version: readVersion(record, 0),
-        deleted: isTombstone(record, 0),
-        value: record.subarray(17),
-      });
-    }
-    return found;
-  });
+export async function storedRecords(directory: string): Promise<Map<string, StoredRecord>> {
+  const found = new Map<string, StoredRecord>();
+  for (const name of ['records', 'tombstones']) {
+    await withDatabase(directory, name, (records) => {
+      for (const { key, value } of records.getRange()) {
+        const record = Buffer.from(value);
+        found.set(Buffer.from(key).toString('utf8'), {
+          version: readVersion(record, 0),
+          deleted: isTombstone(record, 0),
+          value: record.subarray(17),
+        });
+      }
+    });
+  }
+  return found;
 }

@@ -29,6 +29,10 @@ export interface RangeSource {
   takeValue(): Buffer | undefined;
   /** Whether pieces of the value are to come. */
   readonly hasValue: boolean;
+  /** Whether tombstones were left out right before the head, or before the end (ranges/sparse-source.ts). */
+  readonly leavesOut?: boolean;
+  /** Stands at a key and shows what was left out from there on. */
+  show?(from: Uint8Array): void;
   /** Lets go of everything; no other call may follow. */
   close(): void;
 }

@@ -113,6 +113,15 @@ export class NodeRange implements RangeSource {
     return this.#range?.takeValue();
   }
 
+  /** As `StoreRange` does. */
+  hideTombstones(): void {
+    this.#range?.hideTombstones();
+  }
+
+  showTombstones(): void {
+    this.#range?.showTombstones();
+  }
+
   close(): void {
     this.#phase = 'closed';
     this.#letGo();

@@ -18,6 +18,8 @@ export interface PeerRangeOptions {
   readonly url: string;
   /** How long the peer may send nothing while it is waited for. */
   readonly timeoutMs: number;
+  /** Whether the peer was told that it may leave tombstones out. */
+  readonly mayLeaveOut?: boolean;
   /** The source is not `waiting` any more. */
   readonly onChange: () => void;
 }
@@ -31,7 +33,7 @@ export class PeerRange implements RangeSource {
   error: string | undefined;
   lack: string | undefined;
   readonly #options: PeerRangeOptions;
-  readonly #reader = new RangeEntryReader();
+  readonly #reader: RangeEntryReader;
   readonly #timer: NodeJS.Timeout;
   readonly #stream: PeerStream | undefined;
   #isPaused = false;
@@ -39,6 +41,7 @@ export class PeerRange implements RangeSource {
 
   constructor(options: PeerRangeOptions) {
     this.#options = options;
+    this.#reader = new RangeEntryReader(options.mayLeaveOut);
     this.#timer = setTimeout(() => this.#onSilence(), options.timeoutMs);
     this.#stream = options.open({
       onLoss: () => (this.lack = `${options.url} has lost data and has not got it back yet`),
@@ -55,6 +58,10 @@ export class PeerRange implements RangeSource {
 
   get isLarge(): boolean {
     return this.#reader.isLarge;
+  }
+
+  get leavesOut(): boolean {
+    return this.#reader.leavesOut;
   }
 
   get hasValue(): boolean {

@@ -26,6 +26,8 @@ export interface RangeScanOptions {
   readonly wallMs: () => number;
   /** Copies of each record; a majority of so many sources must not fail. */
   readonly replicationFactor: number;
+  /** Told to a peer where tombstones were left out. */
+  readonly leftOutMark?: Buffer | undefined;
   /** Sees the version of a record; false where it is too far in the future to be shown, or to hide others. */
   readonly accepts: (bytes: Buffer, offset: number) => boolean;
 }
@@ -73,9 +75,14 @@ export class RangeScan {
       while (!this.#takeHeads()) yield* this.#awaitHeads();
       if (this.#missing > 0 && !this.#isComplete) return this.#shortage();
       const source = sources[selectNext(this.#heads, this.#sameKey)];
-      if (source === undefined) return { kind: 'complete', next: undefined };
+      if (source === undefined) {
+        yield* this.#tellLeftOut(sources[0]);
+        return { kind: 'complete', next: undefined };
+      }
       const { entry } = source;
       if (withTombstones || !isGone(entry.bytes, entry.offset, wallMs)) {
+        if (this.#showLeftOut(entry)) continue;
+        if (source.leavesOut === true) yield* this.#tellLeftOut(source);
         if (this.records === limit) return { kind: 'complete', next: keyOf(entry) };
         const fault = format.fault?.(entry);
         if (fault !== undefined) return { kind: 'unwritable', detail: fault };
@@ -86,6 +93,24 @@ export class RangeScan {
       for (const index of this.#sameKey) (sources[index] as RangeSource).advance();
       if (count % RECORDS_PER_LOOK === 0 && performance.now() >= this.#slice.endsAt) yield 'time';
     }
+  }
+
+  /** Has what may hide an entry shown, where sources left something out; returns whether there were any. */
+  #showLeftOut(entry: RangeEntry): boolean {
+    const { sources } = this.#options;
+    let isShown = false;
+    for (let index = 0; index < sources.length; index++) {
+      const source = sources[index] as RangeSource;
+      if (source.leavesOut !== true || source.show === undefined || this.#sameKey.includes(index)) continue;
+      source.show(keyOf(entry));
+      isShown = true;
+    }
+    return isShown;
+  }
+
+  *#tellLeftOut(source: RangeSource | undefined): Generator<Stop, void> {
+    const { leftOutMark } = this.#options;
+    if (leftOutMark !== undefined && source?.leavesOut === true) yield* this.#copy(leftOutMark);
   }
 
   /** Whether every source shows its head or will never have one again. */

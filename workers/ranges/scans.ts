@@ -6,7 +6,7 @@
 import type { Buffer } from 'node:buffer';
 import { type RangeBounds, encodeBounds } from '../../src/formats/range-bounds.ts';
 import type { RangeRequest } from '../../src/domain/range.ts';
-import { clientFormat, entriesFormat, type RangeFormat } from '../../src/formats/range-format.ts';
+import { clientFormat, entriesFormat, leftOutMark, type RangeFormat } from '../../src/formats/range-format.ts';
 import type { RangeSource } from '../ground/range-source.ts';
 import { systemTime } from '../ground/time.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
@@ -26,6 +26,7 @@ import {
 } from './running-scan.ts';
 import { RangeScan } from './scan.ts';
 import { ScanTurns } from './scan-turns.ts';
+import { SeekingSource, SparseSource } from './sparse-source.ts';
 
 export interface RangeScansOptions {
   readonly store: Store;
@@ -132,13 +133,21 @@ export class RangeScans {
 
   #open({ kind, bounds, format, limit, withTombstones }: ScanStart, wake: () => void): OpenedScan {
     const { peers, versions, replicationFactor } = this.#options;
-    const sources: RangeSource[] = [this.openOwn(bounds, wake)];
+    // One node's tombstones hide nothing there; those of several nodes only what one of them shows.
+    const own = kind === 'node' && !withTombstones ? { ...bounds, skipAfter: 0 } : bounds;
+    const openings: ((part: RangeBounds) => RangeSource)[] = [(part) => this.openOwn(part, wake)];
     if (kind === 'cluster') {
-      for (const peer of peers) if (peer !== undefined) sources.push(this.#openPeer(peer, bounds, wake));
+      for (const peer of peers) if (peer !== undefined) openings.push((part) => this.#openPeer(peer, part, wake));
     }
+    const isSparse = kind === 'cluster' && !withTombstones;
+    const sources = openings.map((open) => {
+      if (!isSparse) return open(own);
+      return new SeekingSource(bounds.start, (start, skipAfter) => open({ ...bounds, start, skipAfter }));
+    });
+    const mark = kind === 'peer' && bounds.skipAfter !== undefined ? leftOutMark : undefined;
     // What a peer asks for is judged there, by one clock for all nodes' records.
     const accepts = kind === 'peer' ? () => true : (bytes: Buffer, at: number) => versions.seeRecord(bytes, at);
-    const options = { sources, format, limit, withTombstones, replicationFactor, accepts };
+    const options = { sources, format, limit, withTombstones, replicationFactor, accepts, leftOutMark: mark };
     return { scan: new RangeScan({ ...options, wallMs: systemTime.wallMs }, this.#turns.slice), sources };
   }
 
@@ -147,15 +156,24 @@ export class RangeScans {
     const { store, owners, standing } = this.#options;
     const lack = standing.isWhole ? undefined : 'this node has lost data and has not got it back yet';
     const source = new NodeRange({ store, owners, bounds, lack, onChange: wake });
-    const { shared } = bounds;
-    return shared === undefined ? source : new FilteredSource(source, sharedFilter(store.digests, shared));
+    const { shared, skipAfter } = bounds;
+    if (shared !== undefined) return new FilteredSource(source, sharedFilter(store.digests, shared));
+    if (skipAfter === undefined || skipAfter === 0) return source;
+    return new SparseSource(source, skipAfter, systemTime.wallMs);
   }
 
   #openPeer(peer: RangePeer, bounds: RangeBounds, wake: () => void): RangeSource {
     const body = encodeBounds(bounds);
+    const mayLeaveOut = bounds.skipAfter !== undefined;
     const { url } = peer.status;
     const { timeoutMs } = this.#options;
-    return new PeerRange({ open: (handler) => peer.stream(body, handler), url, timeoutMs, onChange: wake });
+    return new PeerRange({
+      open: (handler) => peer.stream(body, handler),
+      url,
+      timeoutMs,
+      mayLeaveOut,
+      onChange: wake,
+    });
   }
 
   #forget(scan: RunningScan, end: ScanEndKind): void {

@@ -146,13 +146,13 @@ export function layerCursor(layer: LayerSnapshot, { start, end, keysOnly }: Rang
 export class MergedCursor implements EntryCursor {
   entry: RangeEntry = emptyEntry(Buffer.alloc(0));
   isChecked = true;
-  readonly #cursors: readonly EntryCursor[];
+  readonly #cursors: EntryCursor[];
   readonly #heads: (RangeEntry | undefined)[];
   /** Indexes of those that have to move before the next key is known. */
   readonly #moving: number[];
 
   constructor(cursors: readonly EntryCursor[]) {
-    this.#cursors = cursors;
+    this.#cursors = [...cursors];
     this.#heads = cursors.map(() => undefined);
     this.#moving = cursors.map((_, index) => index);
   }
@@ -171,6 +171,15 @@ export class MergedCursor implements EntryCursor {
 
   close(): void {
     for (const cursor of this.#cursors) cursor.close();
+  }
+
+  /** Closes the last cursor and goes on with another in its place. */
+  replaceLast(cursor: EntryCursor): void {
+    const last = this.#cursors.length - 1;
+    this.#cursors[last]?.close();
+    this.#cursors[last] = cursor;
+    this.#heads[last] = undefined;
+    if (!this.#moving.includes(last)) this.#moving.push(last);
   }
 
   #choose(): CursorStep {
@@ -192,6 +201,14 @@ export class MergedCursor implements EntryCursor {
     return 'entry';
   }
 }
+
+/** The cursor over nothing. */
+export const noEntries: EntryCursor = {
+  entry: emptyEntry(Buffer.alloc(0)),
+  isChecked: true,
+  next: () => 'ended',
+  close: () => undefined,
+};
 
 /** An entry that stands nowhere yet in these bytes. */
 export function emptyEntry(bytes: Buffer): RangeEntry {

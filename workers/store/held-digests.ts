@@ -6,7 +6,6 @@
  * Sums, LMDB and memtable are taken as of one moment, in one call; adding up what the memtable holds takes about a microsecond
  * a record, in steps. Nothing is paid for it while writes come.
  */
-import type { Buffer } from 'node:buffer';
 import {
   addDigests,
   bucketOf,
@@ -18,13 +17,14 @@ import {
 } from '../../src/domain/digests.ts';
 import type { Placement, Sharing } from '../../src/domain/sharing.ts';
 import { entryAt } from '../../src/formats/log.ts';
-import type { Database, ReadTransaction, StoreEnvironment } from './environment.ts';
+import type { ReadTransaction, StoreEnvironment } from './environment.ts';
 import type { LayerEntries } from './memtable.ts';
 import { StoredDigests } from './stored-digests.ts';
+import type { StoredRecords } from './stored-records.ts';
 
 export interface HeldDigestsOptions {
   readonly environment: StoreEnvironment;
-  readonly records: Database<Buffer, Buffer>;
+  readonly records: StoredRecords;
   readonly logged: { entries(): LayerEntries[] };
   readonly placement: Placement;
   readonly owner: number;
@@ -64,7 +64,7 @@ export class HeldDigests {
    */
   asOfNow(wanted: DigestsWanted): Generator<void, Digests | undefined> {
     const { environment, records, logged, owner, workers } = this.#options;
-    records.resetReadTxn();
+    records.refresh();
     const transaction = environment.useReadTransaction();
     const owners = owner === 0 ? [0, ...this.#stored.formerOwners(workers)] : [owner];
     const sums = this.#stored.read(wanted.group, owners, transaction);
@@ -103,7 +103,7 @@ export class HeldDigests {
         const name = key.first * 2 ** 21 + (key.second & 0x1fffff);
         if (number > 0 && seen.has(name)) continue;
         if (!isLast) seen.add(name);
-        const old = records.get(image.subarray(keyStart, keyEnd), { transaction });
+        const old = records.getIn(image.subarray(keyStart, keyEnd), transaction);
         if (old !== undefined) countRecord(total, bucket, key, old, 0, -1);
         countRecord(total, bucket, key, image, keyEnd, 1);
       }

@@ -14,8 +14,8 @@ import { Log, type Room } from './log.ts';
 import type { LogMeasures } from './log-measures.ts';
 import type { Group, GroupEnd } from './log-group.ts';
 import { parseLogFileName, type LogFiles } from './log-files.ts';
-import type { TableKey } from './key-table.ts';
-import { Memtable, type LayerEntries, type LoggedEntry, type LayerSnapshot } from './memtable.ts';
+import { tableKey, type TableKey } from './key-table.ts';
+import { Memtable, type LayerEntries, type LoggedEntry, type LayerSnapshot, type MemtableLayer } from './memtable.ts';
 import type { Writer } from './writer.ts';
 import type { ReplayedLog } from './writer-protocol.ts';
 
@@ -26,6 +26,10 @@ export interface LoggedWritesOptions {
   readonly owner: number;
   readonly logSegmentBytes: number;
   readonly memtableBytesMax: number;
+  /** After so many tombstones a segment is looked at: it is checkpointed before it is full if they stand in rows. */
+  readonly tombstonesMax: number;
+  /** Whether such keys do (tombstone-rows.ts). */
+  readonly standInRows: (tombstones: readonly Buffer[], find: (key: Buffer) => LoggedEntry | undefined) => boolean;
   /** What the replay found of this owner's log. */
   readonly found: ReplayedLog;
   /** A segment is in LMDB: reads of LMDB must see it from now on. */
@@ -43,6 +47,7 @@ interface Parts {
   readonly checkpoints: Checkpoints;
   readonly whenRoom: (() => void)[];
   readonly bytesMax: number;
+  readonly rows: Pick<LoggedWritesOptions, 'tombstonesMax' | 'standInRows'>;
 }
 
 export class LoggedWrites {
@@ -51,13 +56,15 @@ export class LoggedWrites {
   readonly #checkpoints: Checkpoints;
   readonly #whenRoom: (() => void)[];
   readonly #bytesMax: number;
+  readonly #rows: Parts['rows'];
 
-  private constructor({ log, memtable, checkpoints, whenRoom, bytesMax }: Parts) {
+  private constructor({ log, memtable, checkpoints, whenRoom, bytesMax, rows }: Parts) {
     this.#log = log;
     this.#memtable = memtable;
     this.#checkpoints = checkpoints;
     this.#whenRoom = whenRoom;
     this.#bytesMax = bytesMax;
+    this.#rows = rows;
   }
 
   /** Starts the log behind what was found of it; segments that a full disk kept out of LMDB are in the memtable. */
@@ -97,7 +104,7 @@ export class LoggedWrites {
       recycle(files, found, logSegmentBytes),
     );
     for (const segment of readWaiting(files, found, memtable)) checkpoints.add(segment);
-    return new LoggedWrites({ log, memtable, checkpoints, whenRoom, bytesMax: memtableBytesMax });
+    return new LoggedWrites({ log, memtable, checkpoints, whenRoom, bytesMax: memtableBytesMax, rows: options });
   }
 
   get measures(): { readonly log: LogMeasures; readonly checkpoints: CheckpointMeasures } {
@@ -142,6 +149,8 @@ export class LoggedWrites {
 
   /** Appends a record, which stands behind its key in `source`; false where the disk has no room. */
   append(source: Buffer, place: EntryPlace): boolean {
+    const { newest } = this.#memtable;
+    if (newest !== undefined && newest.tombstones >= this.#rows.tombstonesMax) this.#endEarly(newest);
     return this.#log.append(source, place);
   }
 
@@ -199,6 +208,17 @@ export class LoggedWrites {
     if (this.#memtable.size > 0) this.#checkpoints.hurry();
     if (this.#checkpoints.waiting > 0 || this.#memtable.size === 0) return;
     if (this.#log.rotate()) this.#log.flush();
+  }
+
+  /** Once a layer; while another segment is on its way there is time. */
+  #endEarly(layer: MemtableLayer): void {
+    const { tombstonesMax, standInRows } = this.#rows;
+    if (layer.isEnded || this.#checkpoints.waiting > 0 || layer.tombstones < layer.lookAt) return;
+    layer.lookAt = layer.tombstones + tombstonesMax;
+    const find = (key: Buffer): LoggedEntry | undefined => this.find(tableKey(key, 0, key.length));
+    if (!standInRows(layer.someTombstones(), find)) return;
+    layer.isEnded = this.#log.rotate();
+    this.#checkpoints.hurry();
   }
 
   /** Makes everything durable, and brings it into LMDB as far as the disk has room. Rejects where the disk fails. */

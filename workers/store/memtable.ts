@@ -31,6 +31,9 @@ export interface LoggedEntry {
 /** How many entries one step puts in order: 1 to 2 ms. */
 const ORDER_STEP_ENTRIES = 2000;
 
+const TOMBSTONES_PER_SAMPLE = 256;
+const SAMPLES_MAX = 16;
+
 /** Entries of a segment by their offsets, for its checkpoint. */
 export interface LayerOffsets {
   /** The newest entry of each key, in no order. */
@@ -47,6 +50,14 @@ export class MemtableLayer {
   /** The oldest version of all that was put, and from when on the first of it can be removed; Infinity where nothing was. */
   oldest: Version = Infinity;
   removableFrom: Version = Infinity;
+  /** Tombstones that were put; some may have been replaced. */
+  tombstones = 0;
+  /** Whether its segment was ended for them. */
+  isEnded = false;
+  /** How many there are to be before they are looked at again. */
+  lookAt = 0;
+  /** Offsets of some tombstones, one of each `TOMBSTONES_PER_SAMPLE`. */
+  readonly #samples: number[] = [];
   readonly #table: KeyTable;
   readonly #ordered = new BTreeModule.default<string, number>(undefined, compareKeys, 64);
   /** Heads of large values that another entry has replaced; 0.1 MiB each at least, so there are few. */
@@ -72,9 +83,11 @@ export class MemtableLayer {
     this.#unordered.push(offset);
   }
 
-  #note({ keyEnd, end }: LogEntry): void {
+  #note({ entry, keyEnd, end }: LogEntry): void {
     this.oldest = Math.min(this.oldest, readVersion(this.image, keyEnd));
-    if (readKind(this.image, keyEnd) === recordKinds.value) return;
+    const kind = readKind(this.image, keyEnd);
+    if (kind === recordKinds.value) return;
+    if (kind === recordKinds.tombstone && this.tombstones++ % TOMBSTONES_PER_SAMPLE === 0) this.#samples.push(entry);
     const from = removableFrom(this.image.subarray(keyEnd, end)) ?? Infinity;
     this.removableFrom = Math.min(this.removableFrom, from);
   }
@@ -87,6 +100,14 @@ export class MemtableLayer {
   /** The offset of the newest entry under a key; 0 where there is none. */
   find(key: TableKey): number {
     return this.#table.find(key);
+  }
+
+  /** Keys of some of the tombstones that were put last. */
+  someTombstones(): Buffer[] {
+    return this.#samples.slice(-SAMPLES_MAX).map((offset) => {
+      const { keyStart, keyEnd } = entryAt(this.image, offset);
+      return this.image.subarray(keyStart, keyEnd);
+    });
   }
 
   /** Whether `snapshot` would have more to put in order than one step takes. */
@@ -164,6 +185,11 @@ export class Memtable {
   /** From when on the first of all entries can be removed (removable.ts); Infinity where none can. */
   get removableFrom(): Version {
     return this.#layers.reduce((least, layer) => Math.min(least, layer.removableFrom), Infinity);
+  }
+
+  /** The layer of what was written last. */
+  get newest(): MemtableLayer | undefined {
+    return this.#layers.at(-1);
   }
 
   /** Entries of one segment are durable, in the order of appending. */

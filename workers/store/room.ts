@@ -26,22 +26,28 @@ const SPLIT_BYTES = 4 * 4096;
 /** A transaction also rewrites pages that it does not grow. */
 const TRANSACTION_SLACK_BYTES = 1024 * 1024;
 
+/** All that grow. */
+export interface RoomDatabases {
+  readonly records: readonly Database[];
+  readonly others: readonly Database[];
+}
+
 export class StoreRoom {
-  readonly #databases: readonly Database[];
+  readonly #databases: RoomDatabases;
   readonly #bytesMax: number;
   readonly #bytesLogged: () => number;
   #left = 0;
 
-  /** The first of the databases holds the records. `bytesLogged` tells what waits in the log to be brought into the databases. */
-  constructor(databases: readonly Database[], bytesMax: number, bytesLogged: () => number) {
+  /** `bytesLogged` tells what waits in the log to be brought into the databases. */
+  constructor(databases: RoomDatabases, bytesMax: number, bytesLogged: () => number) {
     this.#databases = databases;
     this.#bytesMax = bytesMax;
     this.#bytesLogged = bytesLogged;
   }
 
   get measures(): RoomMeasures {
-    const [records] = this.#databases;
-    return { storedRecords: (records?.getStats() as PageStatistics | undefined)?.entryCount ?? 0 };
+    const counts = this.#databases.records.map((database) => (database.getStats() as PageStatistics).entryCount);
+    return { storedRecords: counts.reduce((sum, count) => sum + count, 0) };
   }
 
   /** Whether a write of so many bytes stays within the bound. */
@@ -54,7 +60,8 @@ export class StoreRoom {
   }
 
   #used(): number {
-    const stored = this.#databases.reduce((sum, database) => {
+    const { records, others } = this.#databases;
+    const stored = [...records, ...others].reduce((sum, database) => {
       const pages = database.getStats() as PageStatistics;
       return sum + (pages.treeBranchPageCount + pages.treeLeafPageCount + pages.overflowPages) * pages.pageSize;
     }, 0);

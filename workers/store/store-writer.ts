@@ -25,13 +25,14 @@ import {
   setIdOf,
   valueBytesOf,
 } from '../../src/formats/large-head.ts';
-import { isIntact, readVersion } from '../../src/formats/record.ts';
+import { isIntact, isTombstone, readVersion } from '../../src/formats/record.ts';
 import type { Version } from '../../src/formats/record.ts';
 import type { Placement } from '../../src/domain/sharing.ts';
 import type { Database, StoreEnvironment } from './environment.ts';
 import type { NewestRecords } from './newest-records.ts';
 import { Removable, type RemovableEntry } from './removable.ts';
 import { StoredDigests, type Counting } from './stored-digests.ts';
+import { StoredRecords } from './stored-records.ts';
 import { wins } from './wins.ts';
 
 /** Records and bytes of one transaction of a checkpoint: some 10 to 50 ms, most of it the sync. */
@@ -69,6 +70,13 @@ export interface PurgeOptions extends Owner {
   readonly owns: (key: Buffer) => boolean;
 }
 
+/** What one transaction of a checkpoint puts with. */
+interface Putting {
+  readonly counting: Counting | undefined;
+  /** Whether there were tombstones in LMDB before it. */
+  readonly hasTombstones: boolean;
+}
+
 export interface StoreWriterOptions {
   /** Whose checkpoints these are. */
   readonly owner: number;
@@ -80,7 +88,7 @@ export class StoreWriter {
   readonly digests: StoredDigests;
   readonly #owner: number;
   readonly #environment: StoreEnvironment;
-  readonly #records: Database<Buffer, Buffer>;
+  readonly #records: StoredRecords;
   readonly #chunks: Database<Buffer, Buffer>;
   readonly #unfinished: Database<Buffer, Buffer>;
   readonly #meta: Database<Buffer, Buffer>;
@@ -90,7 +98,7 @@ export class StoreWriter {
   constructor(environment: StoreEnvironment, { owner, placement }: StoreWriterOptions) {
     this.#owner = owner;
     this.#environment = environment;
-    this.#records = environment.openDatabase('records');
+    this.#records = new StoredRecords(environment);
     this.#chunks = environment.openDatabase('chunks');
     this.#unfinished = environment.openDatabase('unfinished');
     this.#meta = environment.openDatabase('meta');
@@ -99,7 +107,7 @@ export class StoreWriter {
     if (this.#meta.getBinary(CREATED) !== undefined) return;
     environment.transact({ records: 2, bytes: 0 }, () => {
       this.#meta.putSync(CREATED, Buffer.from(new Date().toISOString()));
-      if (this.bound === undefined && this.#records.getKeysCount({ limit: 1 }) === 0) this.#putNumber(BOUND, 0);
+      if (this.bound === undefined && this.#records.isEmpty) this.#putNumber(BOUND, 0);
     });
   }
 
@@ -119,18 +127,19 @@ export class StoreWriter {
    */
   *checkpoint(newest: NewestRecords, { upTo, areNewest }: CheckpointOptions): Generator<number, void> {
     for (let from = 0; from < newest.size;) {
-      const { end, bytes } = share(newest, from);
-      const size = { records: end - from, bytes: bytes + this.digests.bytes };
+      const { end, bytes, tombstones } = share(newest, from);
+      const size = { records: end - from + tombstones, bytes: bytes + this.digests.bytes };
       this.#environment.transact(size, () => {
         const counting = this.digests.areKept ? this.digests.counting(this.#owner) : undefined;
+        const putting = { counting, hasTombstones: this.#records.hasTombstones };
         // Without chunks there is no head whose chunks would have to go.
         const isBlind = areNewest && this.#chunks.getKeysCount({ limit: 1 }) === 0;
         let version: Version = 0;
         for (let number = from; number < end; number++) {
           const { bytes: segment, keyStart, keyEnd, end: recordEnd } = newest.at(number);
           const [key, record] = [segment.subarray(keyStart, keyEnd), segment.subarray(keyEnd, recordEnd)];
-          if (isBlind) this.#put(key, record, counting);
-          else this.#merge(key, record, counting);
+          if (isBlind) this.#put(key, record, putting);
+          else this.#merge(key, record, putting);
           version = Math.max(version, readVersion(record, 0));
         }
         counting?.keep();
@@ -152,14 +161,14 @@ export class StoreWriter {
   }
 
   /** Replaces what stands there; only what the digests count of it is looked at. */
-  #put(key: Buffer, record: Buffer, counting: Counting | undefined): void {
-    counting?.put(key, 0, key.length, this.#records.getBinaryFast(key), record);
-    this.#records.putSync(key, record);
+  #put(key: Buffer, record: Buffer, { counting, hasTombstones }: Putting): void {
+    if (counting !== undefined) counting.put(key, 0, key.length, this.#records.get(key, hasTombstones), record);
+    this.#records.put(key, record, hasTombstones);
     this.#removable.note(key, record);
   }
 
-  #merge(key: Buffer, record: Buffer, counting: Counting | undefined): void {
-    const current = this.#get(key);
+  #merge(key: Buffer, record: Buffer, { counting, hasTombstones }: Putting): void {
+    const current = this.#records.get(key, hasTombstones);
     const isHead = isLargeHead(record);
     const currentHead = current !== undefined && isLargeHead(current) ? Buffer.from(current) : undefined;
     const isSameSet = isHead && currentHead !== undefined && setIdOf(record).equals(setIdOf(currentHead));
@@ -172,7 +181,7 @@ export class StoreWriter {
     }
     if (currentHead !== undefined) this.#removeChunks(currentHead);
     counting?.put(key, 0, key.length, current, record);
-    this.#records.putSync(key, record);
+    this.#records.put(key, record, hasTombstones);
     this.#removable.note(key, record);
     if (isHead) this.#unfinished.removeSync(setIdOf(record));
   }
@@ -206,11 +215,11 @@ export class StoreWriter {
 
   #remove(entry: RemovableEntry, counting: Counting | undefined): number {
     this.#removable.remove(entry);
-    const current = this.#get(entry.key);
+    const current = this.#records.get(entry.key);
     if (current === undefined || removableFrom(current) !== entry.from) return 0;
     const head = isLargeHead(current) ? Buffer.from(current) : undefined;
     counting?.put(entry.key, 0, entry.key.length, current, undefined);
-    this.#records.removeSync(entry.key);
+    this.#records.remove(entry.key);
     if (head !== undefined) this.#removeChunks(head);
     return 1;
   }
@@ -230,11 +239,11 @@ export class StoreWriter {
   dropDamaged(key: Buffer): void {
     this.#environment.transact({ records: 1, bytes: this.digests.bytes }, () => {
       const counting = this.digests.areKept ? this.digests.counting(this.#owner) : undefined;
-      const current = this.#get(key);
+      const current = this.#records.get(key);
       if (current === undefined || isLargeHead(current) || isIntact(current, 0, current.length, key)) return;
       counting?.put(key, 0, key.length, current, undefined);
       counting?.keep();
-      this.#records.removeSync(key);
+      this.#records.remove(key);
     });
   }
 
@@ -261,12 +270,6 @@ export class StoreWriter {
     this.#unfinished.removeSync(setId);
   }
 
-  #get(key: Buffer): Buffer | undefined {
-    const reused = this.#records.getBinaryFast(key);
-    // The reused buffer's own `length` property says how much of it is the record; a grown one is no Buffer.
-    return reused === undefined ? undefined : Buffer.from(reused.buffer, reused.byteOffset, reused.length);
-  }
-
   #putNumber(key: Buffer, number: number): void {
     const bytes = Buffer.alloc(8);
     bytes.writeDoubleLE(number);
@@ -274,15 +277,17 @@ export class StoreWriter {
   }
 }
 
-/** One transaction's share: where it ends, and the bytes of its records. */
-function share(newest: NewestRecords, from: number): { end: number; bytes: number } {
+/** One transaction's share: where it ends, the bytes of its records, and how many are tombstones. */
+function share(newest: NewestRecords, from: number): { end: number; bytes: number; tombstones: number } {
   let end = from;
   let bytes = 0;
+  let tombstones = 0;
   for (; end < newest.size && end - from < TRANSACTION_RECORDS && bytes < TRANSACTION_BYTES; end++) {
-    const { keyEnd, end: recordEnd } = newest.at(end);
+    const { bytes: segment, keyEnd, end: recordEnd } = newest.at(end);
     bytes += recordEnd - keyEnd;
+    if (isTombstone(segment, keyEnd)) tombstones++;
   }
-  return { end, bytes };
+  return { end, bytes, tombstones };
 }
 
 /** With another number of workers it has other keys. */

@@ -41,7 +41,7 @@ import type { RunMarks } from '../../src/waits/wait-marks.ts';
 import { steps, wholeReads } from '../ground/pace.ts';
 import type { CheckpointMeasures } from './checkpoints.ts';
 import { HeldDigests } from './held-digests.ts';
-import { asStoreError, StoreEnvironment, storeFailure, type Database } from './environment.ts';
+import { asStoreError, StoreEnvironment, storeFailure } from './environment.ts';
 import { LargeValues } from './large-values.ts';
 import type { Room } from './log.ts';
 import type { LogMeasures } from './log-measures.ts';
@@ -50,6 +50,8 @@ import { LoggedWrites, type Settled } from './logged-writes.ts';
 import { tableKey } from './key-table.ts';
 import { NewestVersions } from './newest-versions.ts';
 import type { EntryCursor } from './cursors.ts';
+import { StoredRecords } from './stored-records.ts';
+import { loggedTombstonesMax, standInRows } from './tombstone-rows.ts';
 import type { StoreRange } from './range.ts';
 import { StoreRanges, type LoggedSnapshot } from './ranges.ts';
 import { Purge } from './purge.ts';
@@ -91,7 +93,7 @@ export class Store {
   readonly #environment: StoreEnvironment;
   readonly #writer: Writer;
   readonly #logged: LoggedWrites;
-  readonly #records: Database<Buffer, Buffer>;
+  readonly #records: StoredRecords;
   readonly #large: LargeValues;
   readonly #newest: NewestVersions;
   readonly #ranges: StoreRanges;
@@ -116,7 +118,10 @@ export class Store {
       onCorrupt(key);
     };
     this.#ranges = new StoreRanges({ environment, logged, large: this.#large, onCorrupt: this.#onCorrupt });
-    const databases = [records, this.#large.chunks, removable.database];
+    const databases = {
+      records: [records.values, records.tombstones],
+      others: [this.#large.chunks, removable.database],
+    };
     this.#room = new StoreRoom(databases, storeBytesMax, () => logged.bytesHeld);
     this.digests = new HeldDigests({ ...options, environment, records, logged });
   }
@@ -131,13 +136,16 @@ export class Store {
     const { writer, ready } = await Writer.open(options, { onDied, onDamaged: onCorrupt });
     try {
       const environment = await StoreEnvironment.open(options);
-      const records = environment.openDatabase('records');
+      const records = new StoredRecords(environment);
       const logged = await LoggedWrites.open({
         ...options,
+        tombstonesMax: Math.ceil(loggedTombstonesMax / options.workers),
+        standInRows: (tombstones, find) =>
+          standInRows(tombstones, { find, keysFrom: (start, limit) => records.values.getKeys({ start, limit }) }),
         files: openLogFiles(join(directory, 'log')),
         writer,
         found: ready.replayed.logs.find((log) => log.owner === owner) ?? noLog(owner),
-        onCheckpointed: () => records.resetReadTxn(),
+        onCheckpointed: () => records.refresh(),
         onFatal: (error) => onFatal(storeFailure(error)),
       });
       return new Store({ environment, writer, logged, records, ready }, options, { onCorrupt, onFatal });
@@ -155,7 +163,7 @@ export class Store {
 
   /** Reads of LMDB see what is committed from now on; without this a snapshot may be as old as the event-loop turn. */
   refresh(): void {
-    this.#records.resetReadTxn();
+    this.#records.refresh();
   }
 
   /**
@@ -164,7 +172,7 @@ export class Store {
    */
   read(key: Buffer): Buffer | LargeRecord | 'damaged' | undefined {
     const logged = this.#logged.find(tableKey(key, 0, key.length));
-    const record = logged === undefined ? this.#get(key) : entryRecord(logged.image, logged.offset);
+    const record = logged === undefined ? this.#records.get(key) : entryRecord(logged.image, logged.offset);
     if (record === undefined) return record;
     // What is in the memtable was checked when it came.
     if (logged === undefined ? isIntact(record, 0, record.length, key) : !isLargeHead(record)) return record;
@@ -190,7 +198,7 @@ export class Store {
     try {
       const logged = this.#logged.find(tableKey(key, 0, key.length));
       const found =
-        logged === undefined ? this.#records.get(key, { transaction }) : entryRecord(logged.image, logged.offset);
+        logged === undefined ? this.#records.getIn(key, transaction) : entryRecord(logged.image, logged.offset);
       if (found === undefined) return undefined;
       const stored = allocateRecord(found.length);
       stored.set(found);
@@ -358,19 +366,13 @@ export class Store {
   /** The record that a write under a key has to win over, durable or not. */
   #current(key: Buffer): Buffer | undefined {
     const logged = this.#logged.findNewest(tableKey(key, 0, key.length));
-    return logged === undefined ? this.#get(key) : entryRecord(logged.image, logged.offset);
+    return logged === undefined ? this.#records.get(key) : entryRecord(logged.image, logged.offset);
   }
 
   #hasRoomFor(bytes: number): boolean {
     if (this.#room.hasRoomFor(bytes)) return true;
     this.#logged.checkpointEarly();
     return false;
-  }
-
-  #get(key: Buffer): Buffer | undefined {
-    const reused = this.#records.getBinaryFast(key);
-    // The reused buffer's own `length` property says how much of it is the record; a grown one is no Buffer.
-    return reused === undefined ? undefined : Buffer.from(reused.buffer, reused.byteOffset, reused.length);
   }
 
   /** Makes everything durable, brings it into LMDB as far as the disk has room, and closes. Rejects where the disk fails. */
@@ -392,6 +394,6 @@ interface StoreParts {
   readonly environment: StoreEnvironment;
   readonly writer: Writer;
   readonly logged: LoggedWrites;
-  readonly records: Database<Buffer, Buffer>;
+  readonly records: StoredRecords;
   readonly ready: WriterReady;
 }

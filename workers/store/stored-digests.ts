@@ -13,6 +13,7 @@ import { Buffer } from 'node:buffer';
 import { bucketCountOf, bucketOf, countRecord, KeyHashes, newDigests, type Digests } from '../../src/domain/digests.ts';
 import { Sharing, type Placement } from '../../src/domain/sharing.ts';
 import type { Database, ReadTransaction, StoreEnvironment } from './environment.ts';
+import { StoredRecords } from './stored-records.ts';
 
 /** Records that one transaction of the building counts: some 10 ms. */
 const BUILD_RECORDS = 4000;
@@ -33,7 +34,7 @@ export class StoredDigests {
   readonly #environment: StoreEnvironment;
   readonly #placement: Placement;
   readonly #database: Database<Buffer, Buffer>;
-  readonly #records: Database<Buffer, Buffer>;
+  readonly #records: StoredRecords;
 
   constructor(environment: StoreEnvironment, placement: Placement) {
     this.#environment = environment;
@@ -41,7 +42,7 @@ export class StoredDigests {
     this.sharing = new Sharing(placement);
     this.buckets = bucketCountOf(this.sharing.groups);
     this.#database = environment.openDatabase('digests');
-    this.#records = environment.openDatabase('records');
+    this.#records = new StoredRecords(environment);
   }
 
   /** Begins anew where there are none of this list; an empty store has them at once. */
@@ -55,8 +56,7 @@ export class StoredDigests {
     this.#environment.transact({ records: 1, bytes: 0 }, () => {
       this.#database.clearSync();
       if (this.sharing.groups === 0) return;
-      const isEmpty = this.#records.getKeysCount({ limit: 1 }) === 0;
-      this.#keepState(isEmpty ? WHOLE : Buffer.alloc(0));
+      this.#keepState(this.#records.isEmpty ? WHOLE : Buffer.alloc(0));
     });
   }
 
@@ -118,7 +118,7 @@ export class StoredDigests {
     let last = upTo;
     let counted = 0;
     const start = upTo.length === 0 ? upTo : Buffer.concat([upTo, Buffer.from([0])]);
-    for (const { key, value } of this.#records.getRange({ start, limit: BUILD_RECORDS })) {
+    for (const { key, value } of this.#records.entries(start, BUILD_RECORDS)) {
       last = Buffer.from(key);
       // What is damaged counts by what can be read of it: by the same it is taken out when it is replaced.
       counting.put(last, 0, last.length, undefined, value);

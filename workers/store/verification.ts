@@ -10,6 +10,7 @@ import { chunkCount, chunkKey, isLargeHead, recordHeaderOf, setIdOf } from '../.
 import { isIntact, RECORD_HEADER_BYTES } from '../../src/formats/record.ts';
 import type { BackgroundWork } from './background.ts';
 import type { Database, StoreEnvironment } from './environment.ts';
+import { StoredRecords } from './stored-records.ts';
 
 export interface VerificationOptions {
   readonly bytesPerSecondMax: number;
@@ -43,7 +44,7 @@ export function* verify(environment: StoreEnvironment, options: VerificationOpti
 
 class Pass {
   isOver = false;
-  readonly #records: Database<Buffer, Buffer>;
+  readonly #records: StoredRecords;
   readonly #chunks: Database<Buffer, Buffer>;
   readonly #onDamaged: (key: Buffer) => void;
   #start: Buffer = Buffer.alloc(0);
@@ -51,7 +52,7 @@ class Pass {
   #large: Buffer[] = [];
 
   constructor(environment: StoreEnvironment, onDamaged: (key: Buffer) => void) {
-    this.#records = environment.openDatabase('records');
+    this.#records = new StoredRecords(environment);
     this.#chunks = environment.openDatabase('chunks');
     this.#onDamaged = onDamaged;
   }
@@ -65,9 +66,9 @@ class Pass {
   step(): number {
     let bytes = 0;
     let records = 0;
-    this.#records.resetReadTxn();
+    this.#records.refresh();
     this.isOver = true;
-    for (const { key, value } of this.#records.getRange({ start: this.#start, limit: STEP_RECORDS })) {
+    for (const { key, value } of this.#records.entries(this.#start, STEP_RECORDS)) {
       records++;
       bytes += key.length + value.length;
       if (isLargeHead(value)) this.#large.push(Buffer.from(key));
@@ -100,8 +101,8 @@ class Pass {
   }
 
   #headOf(key: Buffer): Buffer | undefined {
-    this.#records.resetReadTxn();
-    const found = this.#records.getBinary(key);
+    this.#records.refresh();
+    const found = this.#records.get(key);
     return found !== undefined && isLargeHead(found) ? Buffer.from(found) : undefined;
   }
 }

@@ -15,6 +15,7 @@ import type { PeerStreamHandler } from '../../../workers/peers/question.ts';
 import type { Store } from '../../../workers/store/store.ts';
 import { readChunks } from '../../support/chunks.ts';
 import { eventually } from '../../support/eventually.ts';
+import { seededRandom } from '../../support/random.ts';
 import { fill, openTestStore, snapshotsHeld, type StoredWrite } from '../../support/store.ts';
 
 const everything: RangeRequest = {
@@ -87,7 +88,15 @@ async function filledStore(t: TestContext, writes: readonly StoredWrite[]): Prom
 }
 
 /** A peer that streams what another store holds, through that store's own scans. */
-function peerOf(scans: RangeScans, { isDown = false, failsAfter = Infinity, hasLost = false } = {}): RangePeer {
+interface PeerOptions {
+  readonly isDown?: boolean;
+  readonly failsAfter?: number;
+  readonly hasLost?: boolean;
+  readonly onSent?: (bytes: number) => void;
+}
+
+function peerOf(scans: RangeScans, options: PeerOptions = {}): RangePeer {
+  const { isDown = false, failsAfter = Infinity, hasLost = false, onSent } = options;
   return {
     status: { url: 'http://peer', state: isDown ? 'down' : 'up', error: undefined },
     stream: (body: string, handler: PeerStreamHandler) => {
@@ -98,6 +107,7 @@ function peerOf(scans: RangeScans, { isDown = false, failsAfter = Infinity, hasL
       const scan = scans.startForPeer(bounds, 2, {
         onPage: (bytes) => {
           sent += bytes.length;
+          onSent?.(bytes.length);
           if (sent > failsAfter) {
             scan?.cancel();
             return handler.onError(new Error('connection reset'));
@@ -349,4 +359,50 @@ test('scans for peers are bounded', async (t) => {
   assert.ok(scans.startForPeer(bounds, 0, outlet) !== undefined);
   scans.close();
   await eventually(() => assert.equal(snapshotsHeld(store), 0));
+});
+
+test('a range of the cluster tells the newest of each key, whatever rows of tombstones its nodes leave out', async (t) => {
+  const random = seededRandom(t);
+  const keys = Array.from({ length: 2500 }, (_, number) => `k${String(number).padStart(4, '0')}`);
+  const newest = new Map<string, StoredWrite>();
+  const stores: Store[] = [];
+  for (let node = 0; node < 3; node++) {
+    const writes: StoredWrite[] = [];
+    for (let from = 0; from < keys.length;) {
+      // Long rows of what was deleted, long rows of values, and a few keys of both in between.
+      const end = from + 1 + random.below([700, 500, 3][random.below(3)] as number);
+      const kind = random.below(4);
+      for (const key of keys.slice(from, end)) {
+        if (kind === 3) continue;
+        const version = 10 * (1 + random.below(20)) + node;
+        const write = { key, version, value: kind < 2 ? undefined : `v${version}` };
+        writes.push(write);
+        if (version > (newest.get(key)?.version ?? 0)) newest.set(key, write);
+      }
+      from = end;
+    }
+    stores.push(await filledStore(t, writes));
+  }
+  const [own, ...others] = stores as [Store, Store, Store];
+  const peers = others.map((store) => peerOf(scansOf(store)));
+  const scans = scansOf(own, { peers, replicationFactor: 3 });
+  const expected = keys.flatMap((key) => {
+    const value = newest.get(key)?.value;
+    return value === undefined ? [] : [`${key}\n${String(value)}`];
+  });
+  const found = await read(scans, { cluster: true });
+  assert.deepEqual(found, { chunks: expected, end: { kind: 'complete', next: undefined } });
+  const first = expected.slice(0, 5);
+  assert.deepEqual((await read(scans, { cluster: true, limit: 5 })).chunks, first);
+});
+
+test('a row of tombstones that all nodes have is told in a few of them', async (t) => {
+  const gone = many(20_000).map(({ key }) => ({ key, value: undefined, version: 2 }));
+  const stores = [await filledStore(t, gone), await filledStore(t, [...gone, { key: 'last', value: 'value' }])];
+  const [own, other] = stores as [Store, Store];
+  let sent = 0;
+  const peers = [peerOf(scansOf(other), { onSent: (bytes) => (sent += bytes) })];
+  const found = await read(scansOf(own, { peers, replicationFactor: 2 }), { cluster: true });
+  assert.deepEqual(found.chunks, ['last\nvalue']);
+  assert.ok(sent > 0 && sent < 200_000, `${sent} bytes`);
 });

@@ -13,6 +13,7 @@ import type { CheckpointJob } from '../../../workers/store/writer-protocol.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeLogFiles, settleTurns } from '../../support/fake-log-files.ts';
 import { sampleEntry } from '../../support/log-entries.ts';
+import { writeEntry } from '../../support/store.ts';
 
 const SEGMENT_BYTES = 8192;
 /** Two of them fill a segment. */
@@ -32,7 +33,13 @@ class Bench {
 
   static async open(
     durability: Durability,
-    { files = new FakeLogFiles(), waiting = [] as string[], segments = 4 } = {},
+    {
+      files = new FakeLogFiles(),
+      waiting = [] as string[],
+      segments = 4,
+      tombstonesMax = 1000,
+      standInRows = (): boolean => true,
+    } = {},
   ): Promise<Bench> {
     const bench = new Bench(files);
     bench.writes = await LoggedWrites.open({
@@ -48,6 +55,8 @@ class Bench {
       owner: 0,
       logSegmentBytes: SEGMENT_BYTES,
       memtableBytesMax: segments * SEGMENT_BYTES,
+      tombstonesMax,
+      standInRows,
       found: {
         owner: 0,
         sequence: waiting.length,
@@ -257,3 +266,26 @@ function shown(snapshot: LayerSnapshot): string[] {
     return `${image.toString('utf8', keyStart, keyEnd)} ${readVersion(entryRecord(image, entry), 0)}`;
   });
 }
+
+test('a segment is ended early, once, when its tombstones stand in rows', async () => {
+  let areInRows = false;
+  const bench = await Bench.open('commit', { tombstonesMax: 3, standInRows: () => areInRows });
+  const drop = (number: number): void => {
+    const name = `key ${number}`;
+    const entry = writeEntry({ key: name, value: undefined, version: number });
+    const end = entry.offset + entry.length;
+    assert.ok(bench.writes.append(entry.bytes, { keyStart: entry.keyStart, keyEnd: entry.keyEnd, end }));
+    bench.settle();
+  };
+  for (let number = 1; number <= 5; number++) drop(number);
+  await settleTurns();
+  assert.equal(bench.jobs.length, 0, 'strewn ones stay');
+  areInRows = true;
+  for (let number = 6; number <= 20; number++) drop(number);
+  await settleTurns();
+  assert.deepEqual([bench.jobs.length, bench.hurries > 0], [1, true]);
+  assert.equal(bench.durable('key 1'), 1);
+  await bench.endCheckpoint();
+  drop(21);
+  await eventually(() => assert.equal(bench.jobs.length, 2, 'what came meanwhile goes next'));
+});

@@ -65,6 +65,8 @@ class Life {
       owner: 0,
       logSegmentBytes: SEGMENT_BYTES,
       memtableBytesMax: 4 * SEGMENT_BYTES,
+      tombstonesMax: 10,
+      standInRows: () => true,
       found: { ...found, waiting: isFull ? found.segments.map(({ name }) => name) : [] },
       onCheckpointed: () => {},
       onFatal: (error) => fatal.push(error),

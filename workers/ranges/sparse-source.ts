@@ -1,0 +1,172 @@
+/**
+ * Ranges over what was deleted. A tombstone matters to a range of the cluster only where some node still shows a value under its
+ * key, so nodes leave out what stands in long rows of them and say where: a mark in the stream, `leavesOut` of a source.
+ *
+ *   SparseSource    on the node that holds the records: shows the first of a row, then goes to the next value
+ *   SeekingSource   at the coordinator: where another node has a value inside of what was left out, the source is opened anew at
+ *                   that key and shows what it has there
+ *
+ * A node that lacks many deletes makes the coordinator do that often, so each time the rows that are shown get longer.
+ */
+import type { Buffer } from 'node:buffer';
+import type { RangeEntry } from '../../src/formats/range-format.ts';
+import { isGone } from '../../src/formats/record.ts';
+import type { RangeSource, SourceState } from '../ground/range-source.ts';
+
+/** A source that may pass over LMDB's tombstones without a look at each. */
+export interface TombstonedSource extends RangeSource {
+  /** From the head on. */
+  hideTombstones(): void;
+  /** Behind the head. */
+  showTombstones(): void;
+}
+
+/** Entries that one step passes over: about 50 us. */
+const STEP_ENTRIES = 128;
+
+export class SparseSource implements RangeSource {
+  /** Whether something was left out between the head, or the end, and the entry before it. */
+  leavesOut = false;
+  readonly #source: TombstonedSource;
+  readonly #after: number;
+  readonly #wallMs: () => number;
+  /** What a reader does not see, since the last value. */
+  #row = 0;
+  /** What the head is; undefined before it is looked at. */
+  #head: 'value' | 'shown' | 'left-out' | undefined;
+
+  /** `after`: how many tombstones and expired values in a row are shown. `wallMs`: milliseconds since 1970. */
+  constructor(source: TombstonedSource, after: number, wallMs: () => number) {
+    this.#source = source;
+    this.#after = after;
+    this.#wallMs = wallMs;
+  }
+
+  get state(): SourceState {
+    const { state } = this.#source;
+    if (state !== 'entry') return state;
+    this.#head ??= this.#look();
+    return this.#head === 'left-out' ? 'working' : 'entry';
+  }
+
+  get error(): string | undefined {
+    return this.#source.error;
+  }
+
+  get lack(): string | undefined {
+    return this.#source.lack;
+  }
+
+  get entry(): RangeEntry {
+    return this.#source.entry;
+  }
+
+  get isLarge(): boolean {
+    return this.#source.isLarge;
+  }
+
+  get hasValue(): boolean {
+    return this.#source.hasValue;
+  }
+
+  advance(): void {
+    if (this.#head === 'value') {
+      if (this.leavesOut) this.#source.showTombstones();
+      this.leavesOut = false;
+      this.#row = 0;
+    }
+    this.#head = undefined;
+    this.#source.advance();
+  }
+
+  work(): void {
+    if (this.#source.state !== 'entry') return this.#source.work();
+    for (let step = 0; step < STEP_ENTRIES && this.state === 'working' && this.#source.state === 'entry'; step++) {
+      if (!this.leavesOut) this.#source.hideTombstones();
+      this.leavesOut = true;
+      this.advance();
+    }
+    return undefined;
+  }
+
+  takeValue(): Buffer | undefined {
+    return this.#source.takeValue();
+  }
+
+  close(): void {
+    this.#source.close();
+  }
+
+  #look(): 'value' | 'shown' | 'left-out' {
+    const { bytes, offset } = this.#source.entry;
+    if (!isGone(bytes, offset, this.#wallMs)) return 'value';
+    return this.#row++ < this.#after ? 'shown' : 'left-out';
+  }
+}
+
+/** With fewer, the marks would cost more than what they stand for. */
+const SKIP_AFTER = 256;
+const SKIP_GROWTH = 4;
+
+export class SeekingSource implements RangeSource {
+  readonly #open: (start: Uint8Array, skipAfter: number) => RangeSource;
+  #skipAfter = SKIP_AFTER;
+  #source: RangeSource;
+
+  /** `open` opens the source at a key; it may leave out what stands in a row behind so many tombstones. */
+  constructor(start: Uint8Array, open: (start: Uint8Array, skipAfter: number) => RangeSource) {
+    this.#open = open;
+    this.#source = open(start, this.#skipAfter);
+  }
+
+  get state(): SourceState {
+    return this.#source.state;
+  }
+
+  get error(): string | undefined {
+    return this.#source.error;
+  }
+
+  get lack(): string | undefined {
+    return this.#source.lack;
+  }
+
+  get entry(): RangeEntry {
+    return this.#source.entry;
+  }
+
+  get isLarge(): boolean {
+    return this.#source.isLarge;
+  }
+
+  get hasValue(): boolean {
+    return this.#source.hasValue;
+  }
+
+  get leavesOut(): boolean {
+    return this.#source.leavesOut === true;
+  }
+
+  advance(): void {
+    this.#source.advance();
+  }
+
+  work(): void {
+    this.#source.work();
+  }
+
+  takeValue(): Buffer | undefined {
+    return this.#source.takeValue();
+  }
+
+  /** Shows what stands at a key and behind it, whatever was left out there. */
+  show(from: Uint8Array): void {
+    this.#source.close();
+    this.#skipAfter = Math.min(this.#skipAfter * SKIP_GROWTH, Number.MAX_SAFE_INTEGER);
+    this.#source = this.#open(from, this.#skipAfter);
+  }
+
+  close(): void {
+    this.#source.close();
+  }
+}

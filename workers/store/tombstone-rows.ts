@@ -1,0 +1,33 @@
+/**
+ * Whether tombstones of the memtable stand in rows: a range has to pass over each of them and over what it hides in LMDB, so a
+ * segment with many is checkpointed before it is full. Deletes that are strewn among values that stay cost a range nothing, and
+ * their checkpoint is cheaper the more of them it brings.
+ */
+import { Buffer } from 'node:buffer';
+import { entryRecord } from '../../src/formats/log.ts';
+import { isTombstone } from '../../src/formats/record.ts';
+import type { LoggedEntry } from './memtable.ts';
+
+/** Tombstones in rows that may wait in a node's open segments: 5 to 20 ms for a range that passes over them. */
+export const loggedTombstonesMax = 4096;
+
+/** How a row is looked for: in LMDB from a few tombstones on. */
+export interface RowsOptions {
+  /** Keys of values in LMDB in their order, from a key on; at most so many. */
+  readonly keysFrom: (start: Buffer, limit: number) => Iterable<Buffer>;
+  /** What the memtable holds under a key. */
+  readonly find: (key: Buffer) => LoggedEntry | undefined;
+}
+
+/** Values of LMDB that are looked at behind each tombstone: some 20 us. */
+const ROW_KEYS = 16;
+
+/** Whether LMDB's values behind at least half of these tombstones are hidden. */
+export function standInRows(tombstones: readonly Buffer[], { keysFrom, find }: RowsOptions): boolean {
+  const isHidden = (key: Buffer): boolean => {
+    const logged = find(Buffer.from(key));
+    return logged !== undefined && isTombstone(entryRecord(logged.image, logged.offset), 0);
+  };
+  const inRow = tombstones.filter((start) => Array.from(keysFrom(start, ROW_KEYS)).every(isHidden));
+  return tombstones.length > 0 && 2 * inRow.length >= tombstones.length;
+}
