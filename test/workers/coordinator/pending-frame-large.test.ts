@@ -218,7 +218,7 @@ function headRead(readRepair: ReadRepair): {
     const settled: Outcome[] = [];
     if (leaving.do !== 'end-task' || leaving.outcomes === undefined) throw new Error(`nothing left: ${leaving.do}`);
     visitOutcomes(leaving.outcomes, (_tag, code, tally, value, version, expiresAt) => {
-      settled.push(asOutcome(code, tally, { value, version, expiresAt }));
+      settled.push(asOutcome(code, tally, value, version, expiresAt));
     });
     return settled[0] ?? assert.fail('no outcome');
   };
