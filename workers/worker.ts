@@ -141,7 +141,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const replica = new LocalReplica({ store, versions, standing: standing.standing, turn, ...telling });
   const snapshots = createSnapshots(store, settings);
   const answerRepair: AnswerSibling = (...asked) => repair.desk.answer(...asked);
-  const purge = purgeForSibling((below) => purgeOwn(below, store, hints));
+  const purge = purgeForSibling((below) => purgeOwn(below, { store, hints, repair }));
   const answers = { operations: executeForSibling(replica), range: snapshots.answer, repair: answerRepair, purge };
   const siblings = new Siblings(answers, (worker) => snapshots.forget(worker));
   const sender = frameSender(versions, settings.start);

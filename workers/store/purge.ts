@@ -5,6 +5,7 @@
 import { Buffer } from 'node:buffer';
 import type { ClusterList } from '../../src/domain/node-claim.ts';
 import {
+  floorOfNow,
   floorRule,
   formatFloors,
   isPurged,
@@ -19,6 +20,7 @@ import { isGone, readVersion, type Version } from '../../src/formats/record.ts';
 import type { LoggedWrites } from './logged-writes.ts';
 import type { Removable } from './removable.ts';
 import type { Superseding } from './wins.ts';
+import type { SurplusCopy } from './writer-protocol.ts';
 import type { Writer } from './writer.ts';
 
 export interface PurgeOptions {
@@ -26,10 +28,19 @@ export interface PurgeOptions {
   readonly self: string;
   /** As they were kept. */
   readonly floors: string | undefined;
-  readonly writer: Pick<Writer, 'purge'>;
+  readonly writer: Pick<Writer, 'purge' | 'letGo'>;
   readonly logged: Pick<LoggedWrites, 'oldest' | 'removableFrom' | 'checkpointEarly'>;
   readonly removable: Removable;
   readonly onFatal: (error: unknown) => void;
+}
+
+/** What is to go that no former list needs any more. */
+export interface LettingGo {
+  readonly copies: readonly SurplusCopy[];
+  /** What every node has confirmed. */
+  readonly bound: Version;
+  /** Whether nothing is left then. */
+  readonly isAll: boolean;
 }
 
 export class Purge {
@@ -42,7 +53,8 @@ export class Purge {
   readonly #options: PurgeOptions;
   #floors: readonly PurgeFloor[];
   #rule: FloorRule;
-  #isRunning = false;
+  /** Ends with the removal that is under way; there is one at a time, since each puts the floors. */
+  #running: Promise<unknown> | undefined;
   /** When a record was last found damaged, microseconds of the wall clock. */
   #damagedAt: Version = 0;
 
@@ -89,17 +101,46 @@ export class Purge {
     const below = Math.min(bound, logged.oldest);
     const isLogged = logged.oldest < bound && Math.min(logged.removableFrom, removable.first ?? Infinity) < bound;
     if (isLogged) logged.checkpointEarly();
-    if (this.#isRunning || (removable.first ?? Infinity) >= below) return;
+    if (this.#running !== undefined || (removable.first ?? Infinity) >= below) return;
     this.#floors = raiseFloor(this.#floors, list, below);
     this.#rule = floorRule(this.#floors, self);
-    this.#isRunning = true;
-    writer
+    this.#running = writer
       .purge({ below, floors: formatFloors(this.#floors) })
       .then((end) => {
-        this.#isRunning = false;
+        this.#running = undefined;
         if (end.kind === 'done') this.removed += end.records;
       })
       .catch(onFatal);
+  }
+
+  /**
+   * Removes copies of keys that are none of this node's any more, and with the first of them the floors of former lists, so that
+   * nobody takes them for deleted. Resolves to how many have gone; undefined: not now.
+   */
+  async letGo({ copies, bound, isAll }: LettingGo): Promise<number | undefined> {
+    const { logged, list, self, writer, onFatal } = this.#options;
+    while (this.#running !== undefined) await this.#running;
+    if (bound <= this.#damagedAt) return undefined;
+    const below = Math.min(bound, logged.oldest);
+    const isLogged = copies.some(({ header }) => readVersion(header, 0) >= below);
+    const floors = floorOfNow(this.#floors, list, below);
+    if (isLogged || floors === undefined) {
+      if (logged.oldest < bound) logged.checkpointEarly();
+      return undefined;
+    }
+    this.#floors = floors;
+    this.#rule = floorRule(floors, self);
+    const going = writer.letGo({ copies, floors: formatFloors(floors), isAll });
+    this.#running = going.catch(() => undefined);
+    try {
+      const end = await going;
+      return end.kind === 'done' ? end.records : undefined;
+    } catch (error) {
+      onFatal(error);
+      return undefined;
+    } finally {
+      this.#running = undefined;
+    }
   }
 
   /** A record is damaged: what is missing here may be lost, so nothing follows from that until nodes have compared anew. */
