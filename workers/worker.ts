@@ -39,7 +39,7 @@ import type { RepairDesk } from './repair/repair-desk.ts';
 import { createRepair } from './node-repair.ts';
 import { RangeDesk } from './ranges/desk.ts';
 import { purgeForSibling, type PurgeDesk } from './repair/purge-desk.ts';
-import type { RangeScans } from './ranges/scans.ts';
+import type { RangeScans, RangeScansOptions } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
 import { executeForSibling, OwnedReplica, type Replica } from './replica/owned-replica.ts';
 import { createPeers, member, peerAt, peerConnectionsBound, placementOf } from './node-peers.ts';
@@ -157,7 +157,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const { topology, timeoutMs, readRepair } = settings;
   const operationsSoFar = (): number => replica.batches;
   const shown = { store, siblings, peers, versions, standing: standing.standing };
-  const ranges = createRanges(shell, { ...shown, operationsSoFar });
+  const isDeleted: RangeScansOptions['isDeleted'] = (key, version) => repair.isDeleted(key, version);
+  const ranges = createRanges(shell, { ...shown, operationsSoFar, isDeleted });
   const asked = forPeers(replica, siblings, shell);
   const repairs = createRepair(shell, { send, store, siblings, standing, peers, ranges, own: replica, all: asked });
   const { hints, repair } = repairs;

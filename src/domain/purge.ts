@@ -115,6 +115,14 @@ export function isDeletedBy(removed: number, replicas: number): boolean {
 }
 
 /**
+ * Whether a record that only `holders` of its key's replicas hold may have been deleted: so many others are without it that their
+ * floors would prove that. Then they are worth asking.
+ */
+export function mayBeDeleted(replicas: readonly number[], holders: readonly number[]): boolean {
+  return isDeletedBy(replicas.filter((node) => !holders.includes(node)).length, replicas.length);
+}
+
+/**
  * The floors that are left when this node lets go of keys that are none of its own any more: the one of the list of now, if it can be
  * `below`. The others would call deleted what was only let go of. Undefined while one of them is higher: it would be missed.
  */

@@ -299,9 +299,8 @@ test('from three nodes to five by --new-topology every key is found, with one of
       assert.equal((await five.get(3, 'large')).body.length, 300_000);
       const gone = await Promise.all(deleted.map((key) => five.get(0, key)));
       for (const [at, { status }] of gone.entries()) assert.equal(status, 404, deleted[at]);
-      await five.stopAll('SIGKILL');
-      await five.startAll();
-      await isThere(five, 3, keys.slice(60));
+      await five.start(2);
+      await isThere(five, 2, keys.slice(60));
     },
   );
 

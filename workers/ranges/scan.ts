@@ -11,6 +11,7 @@ import type { RangeEntry, RangeFormat } from '../../src/formats/range-format.ts'
 import { selectNext } from '../../src/domain/range-merge.ts';
 import { isGone } from '../../src/formats/record.ts';
 import type { RangeSource } from '../ground/range-source.ts';
+import type { RangeDoubts } from './doubts.ts';
 
 /** Why a scan stands still: its page is full, its time is up, or a source waits for its peer. */
 export type Stop = 'page' | 'time' | 'source';
@@ -26,6 +27,8 @@ export interface RangeScanOptions {
   readonly wallMs: () => number;
   /** Copies of each record; a majority of so many sources must not fail. */
   readonly replicationFactor: number;
+  /** Of a cluster scan: finds out what was deleted though some node shows it. */
+  readonly doubts: Pick<RangeDoubts, 'about'> | undefined;
   /** Sees the version of a record; false where it is too far in the future to be shown, or to hide others. */
   readonly accepts: (bytes: Buffer, offset: number) => boolean;
 }
@@ -75,7 +78,8 @@ export class RangeScan {
       const source = sources[selectNext(this.#heads, this.#sameKey)];
       if (source === undefined) return { kind: 'complete', next: undefined };
       const { entry } = source;
-      if (withTombstones || !isGone(entry.bytes, entry.offset, wallMs)) {
+      const isShown = withTombstones || !isGone(entry.bytes, entry.offset, wallMs);
+      if (isShown && !(yield* this.#isDeleted(entry))) {
         if (this.records === limit) return { kind: 'complete', next: keyOf(entry) };
         const fault = format.fault?.(entry);
         if (fault !== undefined) return { kind: 'unwritable', detail: fault };
@@ -86,6 +90,14 @@ export class RangeScan {
       for (const index of this.#sameKey) (sources[index] as RangeSource).advance();
       if (count % RECORDS_PER_LOOK === 0 && performance.now() >= this.#slice.endsAt) yield 'time';
     }
+  }
+
+  /** Whether the key's replicas say that its newest record was deleted. */
+  *#isDeleted(entry: RangeEntry): Generator<Stop, boolean> {
+    const doubt = this.#options.doubts?.about(entry, this.#sameKey);
+    if (doubt === undefined) return false;
+    while (doubt.isDeleted === undefined) yield 'source';
+    return doubt.isDeleted;
   }
 
   /** Whether every source shows its head or will never have one again. */

@@ -23,6 +23,7 @@ import { DigestDesk } from './digest-desk.ts';
 import { GivingWay } from './giving-way.ts';
 import { Mend } from './mend.ts';
 import { PeerRepair } from './peer-repair.ts';
+import { isDeleted } from './replies-of.ts';
 import { SurplusDesk } from './surplus-desk.ts';
 
 export interface RepairDeskOptions {
@@ -152,6 +153,12 @@ export class RepairDesk {
     } finally {
       this.#isDigesting = false;
     }
+  }
+
+  /** Whether a record of this version was deleted, although some node has it. */
+  isDeleted(key: Buffer, version: Version): Promise<boolean> {
+    const { placement, peers, all: replica, settings } = this.#options;
+    return isDeleted(key, version, { placement, peers, replica, timeoutMs: settings.timeoutMs });
   }
 
   close(): void {
