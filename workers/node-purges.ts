@@ -38,6 +38,7 @@ export function createPurges({ settings, index }: WorkerShell, parts: PurgeParts
     standing: standing.standing,
     confirmed: () => ({ peers: confirmed(), oldestHint: oldestHintOf(hints.kept) }),
     purge: (below) => purgeOwn(below, parts),
+    floors: store.purge,
     siblings,
     wallMs: systemTime.wallMs,
   });

@@ -141,7 +141,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const replica = new LocalReplica({ store, versions, standing: standing.standing, turn, ...telling });
   const snapshots = createSnapshots(store, settings);
   const answerRepair: AnswerSibling = (...asked) => repair.desk.answer(...asked);
-  const purge = purgeForSibling((below) => purgeOwn(below, { store, hints, repair }));
+  const purge = purgeForSibling((below) => purgeOwn(below, { store, hints, repair }), store.purge);
   const answers = { operations: executeForSibling(replica), range: snapshots.answer, repair: answerRepair, purge };
   const siblings = new Siblings(answers, (worker) => snapshots.forget(worker));
   const sender = frameSender(versions, settings.start);
@@ -164,7 +164,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const { hints, repair } = repairs;
   noteDamaged = (key) => repair.noteDamaged(key);
   const desks = { ranges, standing, hints, repair };
-  const listener = await listen(shell, { ...told, ...desks, asked, versions, peers });
+  const purgeFloor = (): Promise<Version> => purges.floor();
+  const listener = await listen(shell, { ...told, ...desks, asked, versions, peers, purgeFloor });
   const sequential = settings.mode === 'sync';
   const stamps = new Stamps(send);
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
@@ -183,8 +184,11 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
   standing.watch(() => store.measures.log.bytes);
   const isFirst = shell.index === 0;
-  const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
-  if (isFirst) standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
+  const onUnmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
+  const onDamaged = (url: string): void =>
+    log(send, 'warn', 'a peer has damaged records; this node recovers when they are mended or written anew', { url });
+  const merging = { peers, own: replica, all: asked, onRefused: onUnmerged, onDamaged };
+  if (isFirst) standing.merges({ ...merging, onFloor: (floor) => purges.takeFloor(floor) });
   const purges = createPurges(shell, { store, siblings, peers, coordinator, ...desks });
   const served = { settings, coordinator, inspector, stamps, peers, listener, transport, store, desk };
   return { ...served, ...desks, siblings, purges, report, waits, refusals, versions, isFirst, send };
@@ -196,6 +200,7 @@ interface ListenerParts extends Pick<
 > {
   readonly asked: Replica;
   readonly sender: FrameSender;
+  readonly purgeFloor: () => Promise<Version>;
 }
 
 /** Opens the replica port. */

@@ -66,6 +66,11 @@ export function raiseFloor(floors: readonly PurgeFloor[], list: ClusterList, bel
   return [{ below, list }, ...floors.filter((floor) => floor !== known)].slice(0, LISTS_MAX);
 }
 
+/** The floor that was raised under a list; 0 where none was. */
+export function floorUnder(floors: readonly PurgeFloor[], list: ClusterList): Version {
+  return floors.find((floor) => isSame(floor.list, list))?.below ?? 0;
+}
+
 /** Floors as a node asks for them. */
 export interface FloorRule {
   /** No floor is above this. */

@@ -12,6 +12,8 @@ export interface RangeBounds {
   readonly keysOnly: boolean;
   /** Only what the node with this id shares, and of that only these buckets of the hash space, a bit each. */
   readonly shared?: SharedBuckets | undefined;
+  /** For a node that recovers: damaged records are told of, as entries without a record. */
+  readonly tellsDamaged?: boolean | undefined;
 }
 
 export interface SharedBuckets {
@@ -19,13 +21,14 @@ export interface SharedBuckets {
   readonly buckets: Uint8Array;
 }
 
-export function encodeBounds({ start, end, keysOnly, shared }: RangeBounds): string {
+export function encodeBounds({ start, end, keysOnly, shared, tellsDamaged }: RangeBounds): string {
   const text = (key: Uint8Array): string => Buffer.from(key).toString('base64');
   return JSON.stringify({
     start: text(start),
     end: end === undefined ? null : text(end),
     keysOnly,
     ...encodeShared(shared),
+    ...(tellsDamaged === true ? { tellsDamaged } : {}),
   });
 }
 
@@ -44,14 +47,18 @@ function decodeShared(nodeId: unknown, buckets: unknown): Pick<RangeBounds, 'sha
 /** Reads what `encodeBounds` wrote; undefined where it is something else, or has a key that a client's cannot be. */
 export function decodeBounds(body: Buffer, keyBytesMax: number): RangeBounds | undefined {
   try {
-    const { start, end, keysOnly, sharedBy, buckets } = JSON.parse(body.toString()) as Record<string, unknown>;
+    const { start, end, keysOnly, sharedBy, buckets, tellsDamaged } = JSON.parse(body.toString()) as Record<
+      string,
+      unknown
+    >;
     if (typeof start !== 'string' || typeof keysOnly !== 'boolean') return undefined;
     if (end !== null && typeof end !== 'string') return undefined;
     const bounds = { start: Buffer.from(start, 'base64'), end: end === null ? undefined : Buffer.from(end, 'base64') };
     const isKey = (key: Buffer): boolean => key.length > 0 && key.length <= keyBytesMax;
     if (!isKey(bounds.start) || (bounds.end !== undefined && !isKey(bounds.end))) return undefined;
     const shared = decodeShared(sharedBy, buckets);
-    return shared === undefined ? undefined : { ...bounds, keysOnly, ...shared };
+    const told = tellsDamaged === true ? { tellsDamaged } : {};
+    return shared === undefined ? undefined : { ...bounds, keysOnly, ...shared, ...told };
   } catch {
     return undefined;
   }

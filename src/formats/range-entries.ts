@@ -13,6 +13,7 @@ import { hasSoundHeader, headerBytesOf, isLargeRecord, RECORD_HEADER_BYTES } fro
 const nothing = Buffer.alloc(0);
 
 export class RangeEntryReader {
+  readonly #takesDamaged: boolean;
   /** The entry that `next` has found; valid until the next call of it. */
   readonly entry: RangeEntry = {
     key: nothing,
@@ -29,6 +30,11 @@ export class RangeEntryReader {
   #current: Buffer = nothing;
   #at = 0;
   #valueBytes = 0;
+
+  /** `takesDamaged`: entries without a record are shown, whose records are damaged at the peer; else they are no entries. */
+  constructor(takesDamaged = false) {
+    this.#takesDamaged = takesDamaged;
+  }
 
   push(bytes: Buffer): void {
     this.#buffers.push(bytes);
@@ -64,7 +70,8 @@ export class RangeEntryReader {
     const length = isLargeRecord(recordBytes) ? headerBytesOf(this.#current, this.#at + headBytes) : recordBytes;
     const size = headBytes + length;
     if (!this.#gather(size)) return false;
-    if (!hasSoundHeader(this.#current, this.#at + headBytes, recordBytes)) {
+    const isDamaged = recordBytes === 0 && this.#takesDamaged;
+    if (!isDamaged && !hasSoundHeader(this.#current, this.#at + headBytes, recordBytes)) {
       throw new KvorumError('corrupt-frame', 'The record of a range entry has an impossible header');
     }
     this.#show(keyBytes, length, recordBytes);

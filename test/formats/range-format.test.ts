@@ -206,8 +206,8 @@ test('RangeEntryReader refuses lengths that no store has, and records with an im
     bytes[6 + keyBytes + 16] = kind;
     return bytes;
   };
-  const read = (bytes: Buffer): boolean => {
-    const reader = new RangeEntryReader();
+  const read = (bytes: Buffer, takesDamaged = false): boolean => {
+    const reader = new RangeEntryReader(takesDamaged);
     reader.push(bytes);
     return reader.next();
   };
@@ -215,6 +215,8 @@ test('RangeEntryReader refuses lengths that no store has, and records with an im
   for (const lengths of [entry(3, 1), entry(17, 0), entry(17, 1979), entry(2 ** 32 - 1, 1)]) {
     assert.throws(() => read(lengths), { code: 'corrupt-frame' });
   }
+  assert.throws(() => read(entry(0, 1)), { code: 'corrupt-frame' }, 'who has not asked is told of no damage');
+  assert.equal(read(entry(0, 1), true), true);
   for (const header of [entry(17, 1, Number.NaN), entry(17, 1, -1), entry(17, 1, 0.5), entry(17, 1, 1, 2)]) {
     assert.throws(() => read(header), { code: 'corrupt-frame' });
   }

@@ -7,6 +7,7 @@ import type { ClusterList } from '../../src/domain/node-claim.ts';
 import {
   floorOfNow,
   floorRule,
+  floorUnder,
   formatFloors,
   isPurged,
   parseFloors,
@@ -33,6 +34,10 @@ export interface PurgeOptions {
   readonly removable: Removable;
   readonly onFatal: (error: unknown) => void;
 }
+
+/** How long a floor from peers waits for checkpoints of what was merged from them: 20 s. */
+const FLOOR_TRIES_MAX = 100;
+const FLOOR_PAUSE_MS = 200;
 
 /** What is to go that no former list needs any more. */
 export interface LettingGo {
@@ -67,6 +72,11 @@ export class Purge {
   /** No floor is above this. */
   get newestFloor(): Version {
     return this.#rule.newest;
+  }
+
+  /** The floor under the list of now; 0 where there is none. */
+  get ownFloor(): Version {
+    return floorUnder(this.#floors, this.#options.list);
   }
 
   /** Records that can be removed one day, of all owners; some of them may have been replaced. */
@@ -111,6 +121,28 @@ export class Purge {
         if (end.kind === 'done') this.removed += end.records;
       })
       .catch(onFatal);
+  }
+
+  /**
+   * Takes a floor from peers with whose stores this one was merged: what is missing here is missing there, too, and was deleted there
+   * if it is older.
+   */
+  async takeFloor(floor: Version): Promise<void> {
+    const { list, self, logged, writer, onFatal } = this.#options;
+    for (let tries = 0; logged.oldest < floor && tries < FLOOR_TRIES_MAX; tries++) {
+      logged.checkpointEarly();
+      await new Promise((resolve) => setTimeout(resolve, FLOOR_PAUSE_MS).unref());
+    }
+    while (this.#running !== undefined) await this.#running;
+    // A damaged log may lose what it holds alone, and a floor above that would keep it from coming back.
+    const below = Math.min(floor, logged.oldest);
+    if (below <= this.ownFloor) return;
+    this.#floors = raiseFloor(this.#floors, list, below);
+    this.#rule = floorRule(this.#floors, self);
+    const kept = writer.letGo({ copies: [], floors: formatFloors(this.#floors), isAll: false }).catch(onFatal);
+    this.#running = kept;
+    await kept;
+    this.#running = undefined;
   }
 
   /**

@@ -22,6 +22,8 @@ export interface StoreRangeOptions {
   readonly large: LargeValues;
   /** Show headers only. */
   readonly keysOnly: boolean;
+  /** Show those that fail their checksum, too, as entries without a record. */
+  readonly tellsDamaged: boolean;
   /** Called for each record that fails its checksum. */
   readonly onCorrupt: (key: Buffer) => void;
 }
@@ -68,6 +70,7 @@ export class StoreRange implements RangeSource {
         return;
       }
       onCorrupt(Buffer.from(key));
+      if (this.#options.tellsDamaged) return this.#showDamaged();
     }
     this.state = step;
   }
@@ -140,6 +143,12 @@ export class StoreRange implements RangeSource {
   #leaveOut(): void {
     this.isLarge = false;
     this.#options.onCorrupt(Buffer.from(this.#key()));
+    if (this.#options.tellsDamaged) this.#showDamaged();
+  }
+
+  #showDamaged(): void {
+    this.entry.length = this.entry.recordBytes = 0;
+    this.state = 'entry';
   }
 
   #readChunk(number: number): Buffer | undefined {

@@ -46,14 +46,14 @@ export class StoreRanges {
   open(bounds: RangeBounds, others: readonly EntryCursor[]): StoreRange {
     const { environment, large, onCorrupt } = this.#options;
     const transaction = environment.useReadTransaction();
-    const { start, end, keysOnly } = bounds;
+    const { start, end, keysOnly, tellsDamaged = false } = bounds;
     // `end` undefined and absent are not the same to lmdb.
     const lmdbBounds = end === undefined ? { start } : { start, end };
     const iterator = this.#records.getRange({ ...lmdbBounds, transaction })[Symbol.iterator]();
     const stored = new LmdbCursor(iterator, this.#view, () => transaction.done());
     const memtables = [...this.#layers(bounds), ...others];
     const cursor = memtables.length === 0 ? stored : new MergedCursor([...memtables, stored]);
-    return new StoreRange({ cursor, transaction, large, keysOnly, onCorrupt });
+    return new StoreRange({ cursor, transaction, large, keysOnly, tellsDamaged, onCorrupt });
   }
 
   /** What the memtable holds of a range as of now, for another worker's range. */
