@@ -164,8 +164,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const { hints, repair } = repairs;
   noteDamaged = (key) => repair.noteDamaged(key);
   const desks = { ranges, standing, hints, repair };
-  const purgeFloor = (): Promise<Version> => purges.floor();
-  const listener = await listen(shell, { ...told, ...desks, asked, versions, peers, purgeFloor });
+  const listener = await listen(shell, { ...told, ...desks, asked, versions, peers, purgeFloor: () => purges.floor() });
   const sequential = settings.mode === 'sync';
   const stamps = new Stamps(send);
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
@@ -184,12 +183,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
   standing.watch(() => store.measures.log.bytes);
   const isFirst = shell.index === 0;
-  const onUnmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
-  const onDamaged = (url: string): void =>
-    log(send, 'warn', 'a peer has damaged records; this node recovers when they are mended or written anew', { url });
-  const merging = { peers, own: replica, all: asked, onRefused: onUnmerged, onDamaged };
-  if (isFirst) standing.merges({ ...merging, onFloor: (floor) => purges.takeFloor(floor) });
   const purges = createPurges(shell, { store, siblings, peers, coordinator, ...desks });
+  if (isFirst) standing.merges({ peers, own: replica, all: asked, ...mergeTold(send, purges) });
   const served = { settings, coordinator, inspector, stamps, peers, listener, transport, store, desk };
   return { ...served, ...desks, siblings, purges, report, waits, refusals, versions, isFirst, send };
 }
@@ -232,6 +227,16 @@ function listen(
 function createVersions(bounds: WorkerSettings, { replayed }: Store, send: Send): SeenVersions {
   const report = (newest: Version): void => send({ kind: 'clock', newest });
   return new SeenVersions({ bounds, newestStored: replayed.newest, wallMicros, report });
+}
+
+/** Who is told of what a recovery meets at peers. */
+function mergeTold(send: Send, purges: PurgeDesk) {
+  return {
+    onRefused: (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url }),
+    onDamaged: (url: string): void =>
+      log(send, 'warn', 'a peer has damaged records; this node recovers when they are mended or written anew', { url }),
+    onFloor: (below: Version): void => purges.takeFloor(below),
+  };
 }
 
 /** The replica as peers reach it: what they ask of the wrong worker goes to the right one. */

@@ -274,8 +274,14 @@ export class Recovery {
   #positionOf({ url, storeId, as, upTo }: Source): Position {
     const name = `${url} ${storeId} ${as}`;
     const known: Position = this.#positions.get(name) ?? {
-      ...{ upTo, records: 0, bytes: 0, toldAt: performance.now() },
-      ...{ damaged: new Set(), soundUpTo: undefined, isRead: false, floor: undefined },
+      upTo,
+      records: 0,
+      bytes: 0,
+      toldAt: performance.now(),
+      damaged: new Set(),
+      soundUpTo: undefined,
+      isRead: false,
+      floor: undefined,
     };
     this.#positions.set(name, known);
     return known;
