@@ -22,7 +22,14 @@ import type { TlsMaterial } from '../../src/tls/material.ts';
 import { digestQuestionBytesMax } from '../../src/formats/digest-messages.ts';
 import { parseJson } from '../../src/formats/foreign-json.ts';
 import { formatSender, parseSender } from '../../src/formats/sender.ts';
-import { floorField, formatClockAnswer, linkProtocol, lossField, replicaPaths, seenField } from '../../src/protocol/nodes.ts';
+import {
+  floorField,
+  formatClockAnswer,
+  linkProtocol,
+  lossField,
+  replicaPaths,
+  seenField,
+} from '../../src/protocol/nodes.ts';
 import { executeFrame, type FrameTarget } from './frame-execution.ts';
 import { peerGate, type PeerGate } from './peer-gate.ts';
 import { acceptLink } from './replica-link.ts';
