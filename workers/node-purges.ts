@@ -37,13 +37,22 @@ export function createPurges({ settings, index }: WorkerShell, parts: PurgeParts
     index,
     standing: standing.standing,
     confirmed: () => ({ peers: confirmed(), oldestHint: oldestHintOf(hints.kept) }),
-    purge: (below) => purgeOwn(below, store, hints),
+    purge: (below) => purgeOwn(below, parts),
+    floors: store.purge,
     siblings,
     wallMs: systemTime.wallMs,
   });
 }
 
-/** Removes what lies below a version and is this worker's, as far as none of its hints is older. */
-export function purgeOwn(below: Version, { purge }: Store, { kept }: HintDesk): void {
-  purge.run(Math.min(below, oldestHintOf(kept) ?? Infinity));
+/**
+ * Removes what lies below a version and is this worker's, as far as none of its hints is older: what was deleted, and what nobody
+ * needs any more.
+ */
+export function purgeOwn(
+  below: Version,
+  { store, hints, repair }: Pick<PurgeParts, 'store' | 'hints' | 'repair'>,
+): void {
+  const bound = Math.min(below, oldestHintOf(hints.kept) ?? Infinity);
+  store.purge.run(bound);
+  void repair.surplus.run(bound);
 }

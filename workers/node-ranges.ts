@@ -1,12 +1,13 @@
 /** The ranges of a worker: what they read of this node, and how many there may be. */
 import type { WorkerSettings } from '../src/settings/settings.ts';
+import { placementOf } from './node-peers.ts';
 import type { SeenVersions } from './ground/seen-versions.ts';
 import type { Siblings } from './ground/siblings.ts';
 import type { Standing } from './ground/standing.ts';
 import type { PeerClient } from './peers/peer-client.ts';
 import { OtherOwners } from './ranges/node-range.ts';
 import { OwnerSnapshots } from './ranges/owner-snapshots.ts';
-import { RangeScans } from './ranges/scans.ts';
+import { RangeScans, type RangeScansOptions } from './ranges/scans.ts';
 import type { WorkerShell } from './shell.ts';
 import { peerReadersMax } from './store/environment.ts';
 import type { Store } from './store/store.ts';
@@ -18,16 +19,17 @@ export interface RangeParts {
   readonly versions: SeenVersions;
   readonly standing: Standing;
   readonly operationsSoFar: () => number;
+  readonly isDeleted: RangeScansOptions['isDeleted'];
 }
 
 export function createRanges(shell: WorkerShell, { siblings, ...parts }: RangeParts): RangeScans {
   const { settings } = shell;
-  const { timeoutMs, replicationFactor, rangeMsMax } = settings;
+  const { timeoutMs, rangeMsMax } = settings;
   const owners = otherOwners(siblings, shell);
   return new RangeScans({
     ...parts,
     owners,
-    replicationFactor,
+    placement: placementOf(settings),
     rangeMsMax,
     timeoutMs,
     peerScansMax: peerScansMax(settings),

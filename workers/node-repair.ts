@@ -29,6 +29,7 @@ export function createRepair({ settings, index }: WorkerShell, { standing, send,
     peers,
     own,
     all,
+    history: parts.store.surplus.history,
     log: (level, message, fields) => log(send, level, message, fields),
   });
   const placement = placementOf(settings);

@@ -39,7 +39,7 @@ import type { RepairDesk } from './repair/repair-desk.ts';
 import { createRepair } from './node-repair.ts';
 import { RangeDesk } from './ranges/desk.ts';
 import { purgeForSibling, type PurgeDesk } from './repair/purge-desk.ts';
-import type { RangeScans } from './ranges/scans.ts';
+import type { RangeScans, RangeScansOptions } from './ranges/scans.ts';
 import { listenForPeers, type ReplicaListener } from './replica/replica-listener.ts';
 import { executeForSibling, OwnedReplica, type Replica } from './replica/owned-replica.ts';
 import { createPeers, member, peerAt, peerConnectionsBound, placementOf } from './node-peers.ts';
@@ -141,7 +141,7 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const replica = new LocalReplica({ store, versions, standing: standing.standing, turn, ...telling });
   const snapshots = createSnapshots(store, settings);
   const answerRepair: AnswerSibling = (...asked) => repair.desk.answer(...asked);
-  const purge = purgeForSibling((below) => purgeOwn(below, store, hints));
+  const purge = purgeForSibling((below) => purgeOwn(below, { store, hints, repair }), store.purge);
   const answers = { operations: executeForSibling(replica), range: snapshots.answer, repair: answerRepair, purge };
   const siblings = new Siblings(answers, (worker) => snapshots.forget(worker));
   const sender = frameSender(versions, settings.start);
@@ -157,13 +157,14 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const { topology, timeoutMs, readRepair } = settings;
   const operationsSoFar = (): number => replica.batches;
   const shown = { store, siblings, peers, versions, standing: standing.standing };
-  const ranges = createRanges(shell, { ...shown, operationsSoFar });
+  const isDeleted: RangeScansOptions['isDeleted'] = (key, version) => repair.isDeleted(key, version);
+  const ranges = createRanges(shell, { ...shown, operationsSoFar, isDeleted });
   const asked = forPeers(replica, siblings, shell);
   const repairs = createRepair(shell, { send, store, siblings, standing, peers, ranges, own: replica, all: asked });
   const { hints, repair } = repairs;
   noteDamaged = (key) => repair.noteDamaged(key);
   const desks = { ranges, standing, hints, repair };
-  const listener = await listen(shell, { ...told, ...desks, asked, versions, peers });
+  const listener = await listen(shell, { ...told, ...desks, asked, versions, peers, purgeFloor: () => purges.floor() });
   const sequential = settings.mode === 'sync';
   const stamps = new Stamps(send);
   const sendOutcomes = (outcomes: Buffer): void => control.postMessage(outcomes, [outcomes.buffer as ArrayBuffer]);
@@ -182,9 +183,8 @@ async function start(shell: WorkerShell, control: MessagePort): Promise<Running>
   const waits = new WaitsSwitch({ thread: `worker ${shell.index + 1}`, sequential, coordinator, replica });
   standing.watch(() => store.measures.log.bytes);
   const isFirst = shell.index === 0;
-  const unmerged = (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url });
-  if (isFirst) standing.merges({ peers, own: replica, all: asked, onRefused: unmerged });
   const purges = createPurges(shell, { store, siblings, peers, coordinator, ...desks });
+  if (isFirst) standing.merges({ peers, own: replica, all: asked, ...mergeTold(send, purges) });
   const served = { settings, coordinator, inspector, stamps, peers, listener, transport, store, desk };
   return { ...served, ...desks, siblings, purges, report, waits, refusals, versions, isFirst, send };
 }
@@ -195,6 +195,7 @@ interface ListenerParts extends Pick<
 > {
   readonly asked: Replica;
   readonly sender: FrameSender;
+  readonly purgeFloor: () => Promise<Version>;
 }
 
 /** Opens the replica port. */
@@ -226,6 +227,16 @@ function listen(
 function createVersions(bounds: WorkerSettings, { replayed }: Store, send: Send): SeenVersions {
   const report = (newest: Version): void => send({ kind: 'clock', newest });
   return new SeenVersions({ bounds, newestStored: replayed.newest, wallMicros, report });
+}
+
+/** Who is told of what a recovery meets at peers. */
+function mergeTold(send: Send, purges: PurgeDesk) {
+  return {
+    onRefused: (url: string): void => log(send, 'error', 'a record of a peer cannot be merged', { url }),
+    onDamaged: (url: string): void =>
+      log(send, 'warn', 'a peer has damaged records; this node recovers when they are mended or written anew', { url }),
+    onFloor: (below: Version): void => purges.takeFloor(below),
+  };
 }
 
 /** The replica as peers reach it: what they ask of the wrong worker goes to the right one. */

@@ -87,6 +87,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/domain/recovery.ts', 'coordination'],
   ['src/domain/hints.ts', 'coordination'],
   ['src/domain/purge.ts', 'storage'],
+  ['src/domain/surplus.ts', 'storage'],
   ['src/domain/resolution.ts', 'coordination'],
   ['src/domain/standing.ts', 'lifecycle'],
   ['src/domain/claim.ts', 'lifecycle'],

@@ -1,5 +1,5 @@
 /** Whether a node holds the same as its peers: when they were last found so, and what one of them still lacks. */
-import { fieldOf, listFieldOf } from '../formats/foreign-json.ts';
+import { fieldOf, listFieldOf, numberFieldOf } from '../formats/foreign-json.ts';
 import { textField, type StatusJson, type StatusSection } from './status-section.ts';
 
 const SECOND_MS = 1000;
@@ -15,12 +15,23 @@ const news: Readonly<Record<string, (peer: string) => string>> = {
 export const convergenceSection: StatusSection = {
   members: ['repair'],
   columns: [{ head: 'IDENTICAL', cell: (status) => identicalCell(status, Date.now()) }],
-  notices: (status) =>
-    peersOf(status).flatMap((peer) => {
+  notices: (status) => [
+    ...peersOf(status).flatMap((peer) => {
       const say = news[textField(peer, 'state') ?? ''];
       return say === undefined ? [] : [say(textField(peer, 'url') ?? 'a peer')];
     }),
+    ...surplusNotices(fieldOf(fieldOf(status, 'repair'), 'surplus')),
+  ],
 };
+
+/** What it says while the node has copies that a former list needed. */
+function surplusNotices(surplus: unknown): string[] {
+  const state = textField(surplus, 'state') ?? 'none';
+  if (state === 'none') return [];
+  const [left, removed] = [numberFieldOf(surplus, 'left') ?? 0, numberFieldOf(surplus, 'removed') ?? 0];
+  const doing = state === 'removing' ? 'removes' : 'is to remove';
+  return [`${doing} copies that the former list needed: ${removed} have gone, ${left} were left the last time`];
+}
 
 /** How long ago the node was last found identical to the peer of which that is longest ago; `-` without peers. */
 export function identicalCell(status: StatusJson, nowMs: number): string {

@@ -19,7 +19,7 @@ export const hintDrops = ['bound', 'disk', 'gone', 'large', 'left', 'refused'] a
 /**
  * Why a hint was dropped without being delivered. `bound`: there was no room. `disk`: the disk failed or is full. `gone`: the
  * keeper's store does not have the record any more. `large`: the keeper does not hold the value. `left`: its target is not in
- * the topology any more. `refused`: the target does not take it.
+ * the topology any more, or keeps the key no more. `refused`: the target does not take it.
  */
 export type HintDrop = (typeof hintDrops)[number];
 

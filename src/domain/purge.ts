@@ -11,6 +11,7 @@
  */
 import type { Version } from '../formats/record.ts';
 import type { ClusterList } from './node-claim.ts';
+import { majority } from './quorum.ts';
 import { preferenceList } from './rendezvous.ts';
 import { nodeIdOf } from './topology.ts';
 import type { VersionBounds } from './version.ts';
@@ -65,6 +66,11 @@ export function raiseFloor(floors: readonly PurgeFloor[], list: ClusterList, bel
   return [{ below, list }, ...floors.filter((floor) => floor !== known)].slice(0, LISTS_MAX);
 }
 
+/** The floor that was raised under a list; 0 where none was. */
+export function floorUnder(floors: readonly PurgeFloor[], list: ClusterList): Version {
+  return floors.find((floor) => isSame(floor.list, list))?.below ?? 0;
+}
+
 /** Floors as a node asks for them. */
 export interface FloorRule {
   /** No floor is above this. */
@@ -103,6 +109,37 @@ export interface BelowFloor {
 /** Whether a write below the floor is not to be stored: what it says was deleted since. */
 export function isPurged({ isFirstHand, isMissing }: BelowFloor): boolean {
   return isFirstHand || isMissing;
+}
+
+/**
+ * Whether a record was deleted that so many of its key's replicas are without and have a floor above: every quorum has one of
+ * them. One alone may have lost it.
+ */
+export function isDeletedBy(removed: number, replicas: number): boolean {
+  return removed > 0 && removed > replicas - majority(replicas);
+}
+
+/**
+ * Whether a record that only `holders` of its key's replicas hold may have been deleted: so many others are without it that their
+ * floors would prove that. Then they are worth asking.
+ */
+export function mayBeDeleted(replicas: readonly number[], holders: readonly number[]): boolean {
+  return isDeletedBy(replicas.filter((node) => !holders.includes(node)).length, replicas.length);
+}
+
+/**
+ * The floors that are left when this node lets go of keys that are none of its own any more: the one of the list of now, if it can be
+ * `below`. The others would call deleted what was only let go of. Undefined while one of them is higher: it would be missed.
+ */
+export function floorOfNow(
+  floors: readonly PurgeFloor[],
+  list: ClusterList,
+  below: Version,
+): readonly PurgeFloor[] | undefined {
+  const raised = raiseFloor(floors, list, below);
+  const own = raised.find((floor) => isSame(floor.list, list));
+  if (own === undefined || raised.some((floor) => floor.below > own.below)) return undefined;
+  return [own];
 }
 
 function isSame(left: ClusterList, right: ClusterList): boolean {

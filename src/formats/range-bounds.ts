@@ -17,6 +17,8 @@ export interface RangeBounds {
   readonly skipAfter?: number | undefined;
   /** Only what the node with this id shares, and of that only these buckets of the hash space, a bit each. */
   readonly shared?: SharedBuckets | undefined;
+  /** For a node that recovers: damaged records are told of, as entries without a record. */
+  readonly tellsDamaged?: boolean | undefined;
 }
 
 export interface SharedBuckets {
@@ -24,7 +26,7 @@ export interface SharedBuckets {
   readonly buckets: Uint8Array;
 }
 
-export function encodeBounds({ start, end, keysOnly, skipAfter, shared }: RangeBounds): string {
+export function encodeBounds({ start, end, keysOnly, skipAfter, shared, tellsDamaged }: RangeBounds): string {
   const text = (key: Uint8Array): string => Buffer.from(key).toString('base64');
   return JSON.stringify({
     start: text(start),
@@ -32,6 +34,7 @@ export function encodeBounds({ start, end, keysOnly, skipAfter, shared }: RangeB
     keysOnly,
     skipAfter,
     ...encodeShared(shared),
+    ...(tellsDamaged === true ? { tellsDamaged } : {}),
   });
 }
 
@@ -50,7 +53,7 @@ function decodeShared(nodeId: unknown, buckets: unknown): Pick<RangeBounds, 'sha
 /** Reads what `encodeBounds` wrote; undefined where it is something else, or has a key that a client's cannot be. */
 export function decodeBounds(body: Buffer, keyBytesMax: number): RangeBounds | undefined {
   try {
-    const { start, end, keysOnly, skipAfter, sharedBy, buckets } = JSON.parse(body.toString()) as Record<
+    const { start, end, keysOnly, skipAfter, sharedBy, buckets, tellsDamaged } = JSON.parse(body.toString()) as Record<
       string,
       unknown
     >;
@@ -62,7 +65,8 @@ export function decodeBounds(body: Buffer, keyBytesMax: number): RangeBounds | u
     if (!isCount(skipAfter)) return undefined;
     const shared = decodeShared(sharedBy, buckets);
     const skip = skipAfter === undefined ? {} : { skipAfter };
-    return shared === undefined ? undefined : { ...bounds, keysOnly, ...skip, ...shared };
+    const told = tellsDamaged === true ? { tellsDamaged } : {};
+    return shared === undefined ? undefined : { ...bounds, keysOnly, ...skip, ...shared, ...told };
   } catch {
     return undefined;
   }

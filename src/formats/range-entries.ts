@@ -13,7 +13,15 @@ import { hasSoundHeader, headerBytesOf, isLargeRecord, RECORD_HEADER_BYTES } fro
 
 const nothing = Buffer.alloc(0);
 
+export interface RangeEntryReaderOptions {
+  /** Whether marks of what was left out are read; else they are no entries. */
+  readonly mayLeaveOut?: boolean;
+  /** Whether entries without a record are shown, whose records are damaged at the peer; else they are no entries. */
+  readonly takesDamaged?: boolean;
+}
+
 export class RangeEntryReader {
+  readonly #takesDamaged: boolean;
   /** The entry that `next` has found; valid until the next call of it. */
   readonly entry: RangeEntry = {
     key: nothing,
@@ -36,8 +44,9 @@ export class RangeEntryReader {
   /** Whether `entry` is the one that follows what was left out. */
   #isFound = false;
 
-  constructor(mayLeaveOut = false) {
+  constructor({ mayLeaveOut = false, takesDamaged = false }: RangeEntryReaderOptions = {}) {
     this.#mayLeaveOut = mayLeaveOut;
+    this.#takesDamaged = takesDamaged;
   }
 
   push(bytes: Buffer): void {
@@ -76,7 +85,8 @@ export class RangeEntryReader {
     const length = isLargeRecord(recordBytes) ? headerBytesOf(this.#current, this.#at + headBytes) : recordBytes;
     const size = headBytes + length;
     if (!this.#gather(size)) return false;
-    if (!hasSoundHeader(this.#current, this.#at + headBytes, recordBytes)) {
+    const isDamaged = recordBytes === 0 && this.#takesDamaged;
+    if (!isDamaged && !hasSoundHeader(this.#current, this.#at + headBytes, recordBytes)) {
       throw new KvorumError('corrupt-frame', 'The record of a range entry has an impossible header');
     }
     this.#show(keyBytes, length, recordBytes);

@@ -6,7 +6,8 @@
  *   json     {"key":text,"version":microseconds,"value":text}, or "value64" in base64 in the place of "value" where the
  *            value is not UTF-8 or is a large one (record.ts); with keys only neither; "expires":milliseconds before it where
  *            it does; each object ends with LF
- *   entries  4 bytes record length, 2 bytes key length (little-endian), key, record (range-entries.ts); for clients `records`
+ *   entries  4 bytes record length, 2 bytes key length (little-endian), key, record (range-entries.ts); for clients `records`. For a
+ *            node that recovers a record of no length says that what stands there is damaged
  *
  * For clients each record is one chunk of the chunked transfer coding (RFC 9112 section 7.1), unless the client knows no
  * chunks. The last chunk is the connection's.

@@ -14,7 +14,8 @@
  *   POST /range       takes {"start": base64, "end": base64 or null, "keysOnly": boolean} and streams range entries
  *                     (range-format.ts), tombstones included; with "skipAfter" only so many of them in a row, and a mark where the
  *                     others were left out; the field `kvorum-loss` says that the node has lost data and has
- *                     not got it back yet, or has not met its cluster
+ *                     not got it back yet, or has not met its cluster. With "tellsDamaged" true entries without a record
+ *                     tell of damaged ones, and the field `kvorum-floor` below which version what is missing was deleted
  *   POST /hints       takes the URL of a node that has started, and answers 204 when this worker has delivered all that it keeps
  *                     for that node
  *   POST /keep-hints  takes hints of a node that stops (u16 length, URL of their target, a frame of writes); answers 204 where
@@ -66,6 +67,8 @@ export const seenField = 'kvorum-seen';
 
 /** The field of an answer to `/range` of a node whose store does not vote. */
 export const lossField = 'kvorum-loss';
+/** The field that says the node's purge floor under the list of now, to a node that recovers. */
+export const floorField = 'kvorum-floor';
 
 /** What a peer says of its clock: when it was asked and when it answered, microseconds. */
 export interface ClockAnswer {

@@ -30,9 +30,22 @@ export interface MendStatus {
   readonly mended: number;
 }
 
+/**
+ * Copies of one worker that a former list's replicas needed, and that nobody needs now. `none`: there are none. `waiting`: they are
+ * gone over when the nodes have confirmed to each other what they hold.
+ */
+export interface SurplusStatus {
+  readonly state: 'none' | 'waiting' | 'removing';
+  /** Found the last time and not removed, since a replica of theirs lacked them, or did not say. */
+  readonly left: number;
+  /** By this process. */
+  readonly removed: number;
+}
+
 export interface RepairStatus {
   readonly peers: readonly PeerRepairStatus[];
   readonly damaged: MendStatus;
+  readonly surplus: SurplusStatus;
 }
 
 /** All records are read for a digest of what a node holds: as long as a range may take by default, milliseconds. */

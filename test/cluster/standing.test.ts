@@ -7,11 +7,15 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { freePorts } from '../../src/free-ports.ts';
-import { ask, problemCode } from '../support/client.ts';
+import type { RepairSection } from '../../src/status/repair.ts';
+import { ask, problemCode, type Answer } from '../support/client.ts';
 import { Cluster, prepareCluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
+import { expectedHolders } from '../support/expected-holders.ts';
 import { NodeProcess } from '../support/node-process.ts';
+import { metricTotal } from '../support/prometheus-text.ts';
 import { standingOf } from '../support/standing.ts';
+import { storedRecords } from '../support/stored-records.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { kvorum } from '../cli/kvorum.ts';
 
@@ -23,8 +27,17 @@ async function putAll(cluster: Cluster, through: number, keys: readonly string[]
   for (const key of keys) assert.equal((await cluster.put(through, key, `value of ${key}`)).status, 201, key);
 }
 
+/** Writes until it is acknowledged: deadlines are short, and the machine may be slow. */
+async function acknowledged(write: () => Promise<Answer>): Promise<void> {
+  await eventually(async () => {
+    const { status } = await write();
+    assert.ok(status === 201 || status === 202, `${status}`);
+  });
+}
+
 async function isThere(cluster: Cluster, through: number, keys: readonly string[]): Promise<void> {
-  for (const key of keys) assert.equal((await cluster.get(through, key)).body.toString(), `value of ${key}`, key);
+  const reads = await Promise.all(keys.map((key) => cluster.get(through, key)));
+  for (const [at, { body }] of reads.entries()) assert.equal(body.toString(), `value of ${keys[at]}`, keys[at]);
 }
 
 async function allVote({ nodes }: Cluster): Promise<void> {
@@ -225,24 +238,28 @@ test('a store under another identity is refused by both names', async (t) => {
   });
 });
 
-test('from three nodes to five by --new-topology every key is found, with two of the five gone', async (t) => {
+test('from three nodes to five by --new-topology every key is found, with one of the five gone', async (t) => {
   const ports = await freePorts(5);
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
   const directory = temporaryDirectory(t);
   mkdirSync(directory, { recursive: true });
+  const quick = ['--purge-interval-ms', '300', '--repair-interval-ms', '300', '--clock-drift-ms-max', '100'];
   const nodeOf = (index: number, cluster: readonly string[]): NodeProcess => {
     const dataDirectory = join(directory, `n${index}`);
-    const flags = ['--timeout-ms', '10s'];
+    const flags = ['--timeout-ms', '2s', '--replication-factor', '3', ...quick];
     const node = new NodeProcess({ port: ports[index] ?? 0, cluster, dataDirectory, flags, environment: {} });
     t.after(() => node.kill());
     return node;
   };
   const three = new Cluster([0, 1, 2].map((index) => nodeOf(index, urls.slice(0, 3))));
   const five = new Cluster([0, 1, 2, 3, 4].map((index) => nodeOf(index, urls)));
-  const keys = keysOf(30, 'moved');
+  const [keys, deleted] = [keysOf(120, 'moved'), keysOf(80, 'deleted')];
   await three.startAll();
+  await Promise.all(deleted.map((key) => acknowledged(() => three.put(0, key, 'deleted'))));
   await three.stop(0, 'SIGKILL');
-  await putAll(three, 1, keys);
+  await Promise.all(keys.map((key) => acknowledged(() => three.put(1, key, `value of ${key}`))));
+  await Promise.all(deleted.map((key) => acknowledged(() => three.del(2, key))));
+  await acknowledged(() => three.put(1, 'large', Buffer.alloc(300_000, 'large')));
   await three.stopAll();
 
   await t.test('without it the new list is refused', async () => {
@@ -251,13 +268,49 @@ test('from three nodes to five by --new-topology every key is found, with two of
     assert.match(five.node(0).stderr, /--new-topology/);
   });
 
-  await t.test('with it the data moves, and the flag may go', async () => {
-    await Promise.all(five.nodes.map((node) => node.start(['--new-topology'])));
-    await allVote(five);
-    await Promise.all([1, 2].map((index) => five.stop(index, 'SIGKILL')));
-    await isThere(five, 4, keys);
+  await t.test(
+    'with it the data moves, and what nobody needs any more goes, not what clients want more copies of',
+    async () => {
+      await Promise.all(five.nodes.map((node) => node.start(['--new-topology'])));
+      await allVote(five);
+      await acknowledged(() => five.put(0, 'everywhere', 'value of everywhere', { ack: 5, from: 5 }));
+      await eventually(async () => {
+        for (const { url } of five.nodes) {
+          const { body } = await ask(url, '/v0/status');
+          const { repair } = JSON.parse(body.toString()) as { repair: RepairSection };
+          assert.deepEqual([repair.surplus.state, repair.surplus.left], ['none', 0], url);
+        }
+      });
+      const removed = await Promise.all(
+        [0, 1, 2].map((at) => metricTotal(urls[at] ?? '', 'kvorum_surplus_removed_total')),
+      );
+      assert.ok(
+        removed.every((count) => count > 20),
+        removed.join(),
+      );
+    },
+  );
+
+  await t.test(
+    'every key is found with one of the five gone, what was deleted stays so, and the flag may go',
+    async () => {
+      await five.stop(2, 'SIGKILL');
+      await isThere(five, 4, keys.slice(0, 60));
+      assert.equal((await five.get(3, 'large')).body.length, 300_000);
+      const gone = await Promise.all(deleted.map((key) => five.get(0, key)));
+      for (const [at, { status }] of gone.entries()) assert.equal(status, 404, deleted[at]);
+      await five.start(2);
+      await isThere(five, 2, keys.slice(60));
+    },
+  );
+
+  await t.test('each record is on as many nodes as it has copies, and nowhere else', async () => {
     await five.stopAll();
-    await five.startAll();
-    await isThere(five, 3, keys);
+    const held = await Promise.all(five.nodes.map((node) => storedRecords(node.dataDirectory)));
+    for (const key of [...keys, 'large', 'everywhere']) {
+      const holders = [...five.nodes.keys()].filter((node) => held[node]?.has(key));
+      assert.deepEqual(holders, expectedHolders(five, key, key === 'everywhere' ? 5 : 3), key);
+    }
+    for (const records of held) for (const key of deleted) assert.notEqual(records.get(key)?.deleted, false, key);
   });
 });

@@ -212,7 +212,7 @@ test('RangeEntryReader tells before which entry, or whether before the end, some
   end = put(put(end, 'b'), 'c');
   end += leftOutMark.copy(page, end);
   for (const pieceBytes of [1, 7, 1000]) {
-    const reader = new RangeEntryReader(true);
+    const reader = new RangeEntryReader({ mayLeaveOut: true });
     const found: string[] = [];
     for (let at = 0; at < end; at += pieceBytes) {
       reader.push(page.subarray(at, Math.min(end, at + pieceBytes)));
@@ -238,8 +238,8 @@ test('RangeEntryReader refuses lengths that no store has, and records with an im
     bytes[6 + keyBytes + 16] = kind;
     return bytes;
   };
-  const read = (bytes: Buffer): boolean => {
-    const reader = new RangeEntryReader();
+  const read = (bytes: Buffer, takesDamaged = false): boolean => {
+    const reader = new RangeEntryReader({ takesDamaged });
     reader.push(bytes);
     return reader.next();
   };
@@ -247,6 +247,8 @@ test('RangeEntryReader refuses lengths that no store has, and records with an im
   for (const lengths of [entry(3, 1), entry(17, 0), entry(17, 1979), entry(2 ** 32 - 1, 1)]) {
     assert.throws(() => read(lengths), { code: 'corrupt-frame' });
   }
+  assert.throws(() => read(entry(0, 1)), { code: 'corrupt-frame' }, 'who has not asked is told of no damage');
+  assert.equal(read(entry(0, 1), true), true);
   for (const header of [entry(17, 1, Number.NaN), entry(17, 1, -1), entry(17, 1, 0.5), entry(17, 1, 1, 2)]) {
     assert.throws(() => read(header), { code: 'corrupt-frame' });
   }

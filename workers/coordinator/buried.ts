@@ -4,7 +4,7 @@
  * of them; one alone may have lost the key. Then it is missing, and whoever holds it is sent a tombstone of the same stamp.
  */
 import { Buffer } from 'node:buffer';
-import { majority } from '../../src/domain/quorum.ts';
+import { isDeletedBy } from '../../src/domain/purge.ts';
 import { replyCodes } from '../../src/formats/codes.ts';
 import { keyOf } from '../../src/formats/frame.ts';
 import { readNodeId, readVersion, RECORD_HEADER_BYTES, recordKinds, sealRecord } from '../../src/formats/record.ts';
@@ -28,7 +28,7 @@ export function contradictions({ replies }: PendingOperation, record: Reply): nu
 
 /** Whether a record that so many replicas contradict was deleted. */
 export function isBuriedBy(removed: number, { quorum: { replicaCount } }: PendingOperation): boolean {
-  return removed > 0 && removed > replicaCount - majority(replicaCount);
+  return isDeletedBy(removed, replicaCount);
 }
 
 /** Whether the newest record that a read found was deleted. */

@@ -3,7 +3,8 @@ import { Buffer } from 'node:buffer';
 import type { Dispatcher } from 'undici';
 import { allocateReply } from '../../src/formats/reply.ts';
 import { parseSender } from '../../src/formats/sender.ts';
-import { lossField, seenField } from '../../src/protocol/nodes.ts';
+import { isVersion } from '../../src/formats/record.ts';
+import { floorField, lossField, seenField } from '../../src/protocol/nodes.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
 import type { FrameSender } from '../ground/frame-sender.ts';
 import type { PeerStream, PeerStreamHandler, Question } from './question.ts';
@@ -112,6 +113,8 @@ export class StreamExchange implements Dispatcher.DispatchHandler, PeerStream {
   ): void {
     this.#status = statusCode;
     if (headers[lossField] !== undefined) this.#handler.onLoss?.();
+    const floor = Number(headers[floorField]);
+    if (isVersion(floor)) this.#handler.onFloor?.(floor);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {

@@ -34,6 +34,8 @@ export interface PeerStream {
 export interface PeerStreamHandler {
   /** Called before all others where the peer has lost data: some of the answer may be missing. */
   readonly onLoss?: () => void;
+  /** Called before all others where the peer says its purge floor: what it is without and is older was deleted. */
+  readonly onFloor?: (floor: number) => void;
   readonly onData: (bytes: Buffer) => void;
   readonly onEnd: () => void;
   readonly onError: (error: Error) => void;

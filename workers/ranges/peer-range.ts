@@ -9,6 +9,7 @@ import type { Buffer } from 'node:buffer';
 import { messageOf } from '../../src/diagnostics/errors.ts';
 import { RangeEntryReader } from '../../src/formats/range-entries.ts';
 import type { RangeEntry } from '../../src/formats/range-format.ts';
+import type { Version } from '../../src/formats/record.ts';
 import type { PeerStream, PeerStreamHandler } from '../peers/question.ts';
 import type { RangeSource, SourceState } from '../ground/range-source.ts';
 
@@ -20,6 +21,8 @@ export interface PeerRangeOptions {
   readonly timeoutMs: number;
   /** Whether the peer was told that it may leave tombstones out. */
   readonly mayLeaveOut?: boolean;
+  /** Whether entries without a record are shown, which tell of damaged ones. */
+  readonly takesDamaged?: boolean;
   /** The source is not `waiting` any more. */
   readonly onChange: () => void;
 }
@@ -32,6 +35,8 @@ export class PeerRange implements RangeSource {
   state: SourceState = 'waiting';
   error: string | undefined;
   lack: string | undefined;
+  /** Below which version what is missing at the peer was deleted; 0 where it does not say. */
+  floor: Version = 0;
   readonly #options: PeerRangeOptions;
   readonly #reader: RangeEntryReader;
   readonly #timer: NodeJS.Timeout;
@@ -41,10 +46,11 @@ export class PeerRange implements RangeSource {
 
   constructor(options: PeerRangeOptions) {
     this.#options = options;
-    this.#reader = new RangeEntryReader(options.mayLeaveOut);
+    this.#reader = new RangeEntryReader(options);
     this.#timer = setTimeout(() => this.#onSilence(), options.timeoutMs);
     this.#stream = options.open({
       onLoss: () => (this.lack = `${options.url} has lost data and has not got it back yet`),
+      onFloor: (floor) => (this.floor = floor),
       onData: (bytes) => this.#onData(bytes),
       onEnd: () => this.#onEnd(),
       onError: (error) => this.#fail(messageOf(error)),

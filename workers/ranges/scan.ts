@@ -11,6 +11,7 @@ import type { RangeEntry, RangeFormat } from '../../src/formats/range-format.ts'
 import { selectNext } from '../../src/domain/range-merge.ts';
 import { isGone } from '../../src/formats/record.ts';
 import type { RangeSource } from '../ground/range-source.ts';
+import type { RangeDoubts } from './doubts.ts';
 
 /** Why a scan stands still: its page is full, its time is up, or a source waits for its peer. */
 export type Stop = 'page' | 'time' | 'source';
@@ -28,6 +29,8 @@ export interface RangeScanOptions {
   readonly replicationFactor: number;
   /** Told to a peer where tombstones were left out. */
   readonly leftOutMark?: Buffer | undefined;
+  /** Of a cluster scan: finds out what was deleted though some node shows it. */
+  readonly doubts: Pick<RangeDoubts, 'about'> | undefined;
   /** Sees the version of a record; false where it is too far in the future to be shown, or to hide others. */
   readonly accepts: (bytes: Buffer, offset: number) => boolean;
 }
@@ -80,8 +83,9 @@ export class RangeScan {
         return { kind: 'complete', next: undefined };
       }
       const { entry } = source;
-      if (withTombstones || !isGone(entry.bytes, entry.offset, wallMs)) {
-        if (this.#showLeftOut(entry)) continue;
+      const isShown = withTombstones || !isGone(entry.bytes, entry.offset, wallMs);
+      if (isShown && this.#showLeftOut(entry)) continue;
+      if (isShown && !(yield* this.#isDeleted(entry))) {
         if (source.leavesOut === true) yield* this.#tellLeftOut(source);
         if (this.records === limit) return { kind: 'complete', next: keyOf(entry) };
         const fault = format.fault?.(entry);
@@ -111,6 +115,14 @@ export class RangeScan {
   *#tellLeftOut(source: RangeSource | undefined): Generator<Stop, void> {
     const { leftOutMark } = this.#options;
     if (leftOutMark !== undefined && source?.leavesOut === true) yield* this.#copy(leftOutMark);
+  }
+
+  /** Whether the key's replicas say that its newest record was deleted. */
+  *#isDeleted(entry: RangeEntry): Generator<Stop, boolean> {
+    const doubt = this.#options.doubts?.about(entry, this.#sameKey);
+    if (doubt === undefined) return false;
+    while (doubt.isDeleted === undefined) yield 'source';
+    return doubt.isDeleted;
   }
 
   /** Whether every source shows its head or will never have one again. */

@@ -6,13 +6,16 @@
 import type { Buffer } from 'node:buffer';
 import { type RangeBounds, encodeBounds } from '../../src/formats/range-bounds.ts';
 import type { RangeRequest } from '../../src/domain/range.ts';
+import type { Placement } from '../../src/domain/sharing.ts';
 import { clientFormat, entriesFormat, leftOutMark, type RangeFormat } from '../../src/formats/range-format.ts';
+import type { Version } from '../../src/formats/record.ts';
 import type { RangeSource } from '../ground/range-source.ts';
 import { systemTime } from '../ground/time.ts';
 import type { SeenVersions } from '../ground/seen-versions.ts';
 import type { Standing } from '../ground/standing.ts';
 import type { PeerClient } from '../peers/peer-client.ts';
 import type { Store } from '../store/store.ts';
+import { RangeDoubts } from './doubts.ts';
 import { FilteredSource, sharedFilter } from './filtered-source.ts';
 import { NodeRange, type OtherOwners } from './node-range.ts';
 import { PeerRange } from './peer-range.ts';
@@ -36,7 +39,9 @@ export interface RangeScansOptions {
   readonly peers: readonly (RangePeer | undefined)[];
   readonly versions: Pick<SeenVersions, 'seeRecord' | 'reportIfAhead'>;
   readonly standing: Pick<Standing, 'isWhole'>;
-  readonly replicationFactor: number;
+  readonly placement: Placement;
+  /** Asks the replicas of a key whether a record of this version was deleted, although some node has it. */
+  readonly isDeleted: (key: Buffer, version: Version) => Promise<boolean>;
   readonly rangeMsMax: number;
   /** How long a peer may send nothing while it is waited for. */
   readonly timeoutMs: number;
@@ -132,12 +137,15 @@ export class RangeScans {
   }
 
   #open({ kind, bounds, format, limit, withTombstones }: ScanStart, wake: () => void): OpenedScan {
-    const { peers, versions, replicationFactor } = this.#options;
+    const { peers, versions, placement } = this.#options;
     // One node's tombstones hide nothing there; those of several nodes only what one of them shows.
     const own = kind === 'node' && !withTombstones ? { ...bounds, skipAfter: 0 } : bounds;
     const openings: ((part: RangeBounds) => RangeSource)[] = [(part) => this.openOwn(part, wake)];
-    if (kind === 'cluster') {
-      for (const peer of peers) if (peer !== undefined) openings.push((part) => this.#openPeer(peer, part, wake));
+    const nodes = [placement.selfIndex];
+    for (const [node, peer] of kind === 'cluster' ? peers.entries() : []) {
+      if (peer === undefined) continue;
+      openings.push((part) => this.#openPeer(peer, part, wake));
+      nodes.push(node);
     }
     const isSparse = kind === 'cluster' && !withTombstones;
     const sources = openings.map((open) => {
@@ -145,9 +153,11 @@ export class RangeScans {
       return new SeekingSource(bounds.start, (start, skipAfter) => open({ ...bounds, start, skipAfter }));
     });
     const mark = kind === 'peer' && bounds.skipAfter !== undefined ? leftOutMark : undefined;
+    const doubts = kind === 'cluster' ? this.#doubts(nodes, wake) : undefined;
+    const { replicationFactor } = placement;
     // What a peer asks for is judged there, by one clock for all nodes' records.
     const accepts = kind === 'peer' ? () => true : (bytes: Buffer, at: number) => versions.seeRecord(bytes, at);
-    const options = { sources, format, limit, withTombstones, replicationFactor, accepts, leftOutMark: mark };
+    const options = { sources, format, limit, withTombstones, replicationFactor, doubts, accepts, leftOutMark: mark };
     return { scan: new RangeScan({ ...options, wallMs: systemTime.wallMs }, this.#turns.slice), sources };
   }
 
@@ -160,6 +170,11 @@ export class RangeScans {
     if (shared !== undefined) return new FilteredSource(source, sharedFilter(store.digests, shared));
     if (skipAfter === undefined || skipAfter === 0) return source;
     return new SparseSource(source, skipAfter, systemTime.wallMs);
+  }
+
+  #doubts(nodes: readonly number[], wake: () => void): RangeDoubts {
+    const { placement, timeoutMs: youngMs, isDeleted } = this.#options;
+    return new RangeDoubts({ placement, nodes, youngMs, wallMs: systemTime.wallMs, isDeleted, wake });
   }
 
   #openPeer(peer: RangePeer, bounds: RangeBounds, wake: () => void): RangeSource {

@@ -1,4 +1,6 @@
 /** What a worker does about its node's standing: takes the main thread's word for it, and merges where it is the one that does. */
+import type { Recovering, Standing as NodeStanding } from '../../src/domain/node-claim.ts';
+import type { Version } from '../../src/formats/record.ts';
 import type { StandingCommand, StandingMessage } from '../../src/protocol/workers.ts';
 import type { WorkerSettings } from '../../src/settings/settings.ts';
 import type { PeerClient } from '../peers/peer-client.ts';
@@ -14,6 +16,9 @@ export interface RecoveryParts {
   readonly own: LocalReplica;
   readonly all: Replica;
   readonly onRefused: (url: string) => void;
+  readonly onDamaged: (url: string) => void;
+  /** What is missing here and older than this was deleted. */
+  readonly onFloor: (below: Version) => void;
 }
 
 /** A copy of the store that is older than this, milliseconds, is told from the store by its peers. */
@@ -27,6 +32,8 @@ export class StandingDesk {
   #peers: readonly (PeerClient | undefined)[] = [];
   #recovery: Recovery | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** The standing while the node recovers. */
+  #recovering: Recovering | undefined;
 
   constructor(settings: WorkerSettings, send: (message: StandingMessage) => void) {
     this.#settings = settings;
@@ -36,7 +43,7 @@ export class StandingDesk {
   }
 
   /** This worker is the one that merges. */
-  merges({ peers, own, all, onRefused }: RecoveryParts): void {
+  merges({ peers, own, all, ...told }: RecoveryParts): void {
     const { keyBytesMax, timeoutMs } = this.#settings;
     this.#peers = peers;
     this.#recovery = new Recovery({
@@ -47,7 +54,7 @@ export class StandingDesk {
       replica: all,
       operationsSoFar: () => own.batches,
       onMerged: (progress) => this.#send({ kind: 'merged', progress }),
-      onRefused,
+      ...told,
     });
   }
 
@@ -71,10 +78,20 @@ export class StandingDesk {
         return undefined;
       case 'standing':
         this.standing.take(command.standing);
-        return this.#recovery?.take(command.sources);
+        this.#recovery?.take(command.sources);
+        return this.#noteWhole(command.standing);
       default:
         return command satisfies never;
     }
+  }
+
+  /** A node that comes to vote takes the floors of those that it has merged with. */
+  #noteWhole(standing: NodeStanding): void {
+    const before = this.#recovering;
+    this.#recovering = standing.kind === 'recovering' ? standing : undefined;
+    if (before === undefined || standing.kind !== 'voting' || before.reason === 'new-topology') return;
+    const urls = Object.entries(before.merged).flatMap(([url, { isDone }]) => (isDone ? [url] : []));
+    this.#recovery?.takeFloorOf(urls);
   }
 
   close(): void {

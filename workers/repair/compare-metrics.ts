@@ -7,14 +7,19 @@ import type { RepairDesk } from './repair-desk.ts';
 export function repairFamilies(desk: RepairDesk, labels: Labels, nowMicros: number): MetricFamily[] {
   const each = (value: (peer: PeerRepair) => number) =>
     [...desk.peers].map(([url, peer]) => ({ labels: { ...labels, peer: url }, value: value(peer) }));
-  const { waiting, mended } = desk.status.damaged;
-  const damaged = [
+  const {
+    damaged: { waiting, mended },
+    surplus: { left, removed },
+  } = desk.status;
+  const own = [
     family('gauge', 'kvorum_repair_damaged_records', 'Damaged records that are to be mended', waiting, labels),
     family('counter', 'kvorum_repair_mended_records_total', 'Damaged records that were mended', mended, labels),
+    family('gauge', 'kvorum_surplus_records', 'Copies for a former list that are not to go yet', left, labels),
+    family('counter', 'kvorum_surplus_removed_total', 'Copies for a former list that were removed', removed, labels),
   ];
-  if (desk.peers.size === 0) return damaged;
+  if (desk.peers.size === 0) return own;
   return [
-    ...damaged,
+    ...own,
     {
       type: 'counter',
       name: 'kvorum_repair_passes_total',

@@ -24,8 +24,10 @@ export interface HintBatch {
   /** A frame of so many writes; none where their records are gone. */
   readonly bytes: Buffer;
   readonly count: number;
-  /** How many hints that is the end of, those whose records are gone included. */
+  /** How many hints that is the end of, those whose records are gone and those that nobody wants included. */
   readonly hints: number;
+  /** How many the target does not want any more. */
+  readonly left: number;
   readonly isLarge: boolean;
 }
 
@@ -37,16 +39,28 @@ interface Piece {
   readonly record: RecordView;
 }
 
-/** A batch of the first of these hints, at least one; undefined where a worker of this node cannot be asked now. */
-export async function makeBatch(hints: readonly KeptHint[], replica: Replica): Promise<HintBatch | undefined> {
-  const references = hints.filter(isReference);
+/**
+ * A batch of the first of these hints, at least one, without those that have `left`; undefined where a worker of this node cannot
+ * be asked now.
+ */
+export async function makeBatch(
+  hints: readonly KeptHint[],
+  replica: Replica,
+  hasLeft: (hint: KeptHint) => boolean,
+): Promise<HintBatch | undefined> {
+  const areLeft = hints.map(hasLeft);
+  const references = hints.filter((hint, at) => isReference(hint) && areLeft[at] === false);
   const questions = references.length === 0 ? [] : readEntries(readFrame(references.map(keyOfHint)));
   const replies = questions.length === 0 ? [] : await ask(replica, questions);
   const pieces: Piece[] = [];
   let done = 0;
-  let next = 0;
+  let [next, left] = [0, 0];
   for (let bytes = 0; done < hints.length && bytes < BATCH_BYTES_MAX; done++) {
     const hint = hints[done] as KeptHint;
+    if (areLeft[done] === true) {
+      left++;
+      continue;
+    }
     const reply = isReference(hint) ? replies[next++] : undefined;
     if (reply?.code === replyCodes.failed) break;
     // What is only announced is read by itself: it is large, or the answer had become long.
@@ -58,13 +72,13 @@ export async function makeBatch(hints: readonly KeptHint[], replica: Replica): P
     if (record !== undefined) pieces.push({ key: keyOfHint(hint), record });
     bytes += record?.length ?? 0;
   }
-  return done === 0 ? undefined : { bytes: hintFrame(pieces), count: pieces.length, hints: done, isLarge: false };
+  return done === 0 ? undefined : { bytes: hintFrame(pieces), count: pieces.length, hints: done, left, isLarge: false };
 }
 
 function largeBatch(hint: KeptHint, reply: Reply | undefined): HintBatch {
   const record = recordIn(reply);
   const pieces = record === undefined ? [] : [{ key: keyOfHint(hint), record }];
-  return { bytes: hintFrame(pieces), count: pieces.length, hints: 1, isLarge: true };
+  return { bytes: hintFrame(pieces), count: pieces.length, hints: 1, left: 0, isLarge: true };
 }
 
 /** Has a replica execute entries. */

@@ -9,6 +9,7 @@ import type { PeerClient } from '../peers/peer-client.ts';
 import type { Replica } from '../replica/owned-replica.ts';
 import { codesOf, makeBatch, type HintBatch } from './hint-batch.ts';
 import type { HintQueue } from './hint-queue.ts';
+import type { KeptHint } from './hint-segment.ts';
 
 export interface HintDeliveryOptions {
   readonly queue: Pick<HintQueue, 'count' | 'peek' | 'advance'>;
@@ -17,6 +18,8 @@ export interface HintDeliveryOptions {
   readonly replica: Replica;
   /** A count that grows with the point operations of this thread. */
   readonly operationsSoFar: () => number;
+  /** Whether the target keeps a hint's key no more. */
+  readonly hasLeft: (hint: KeptHint) => boolean;
   readonly onDropped: (reason: HintDrop, count: number) => void;
 }
 
@@ -67,12 +70,12 @@ export class HintDelivery {
 
   /** Gives everything to somebody who keeps it; stops at what is not taken. Only while nothing is delivered. */
   async handOver(give: GiveAway): Promise<void> {
-    const { queue, replica, onDropped } = this.#options;
+    const { queue, replica, hasLeft } = this.#options;
     while (queue.count > 0 && !this.#isClosed && this.#run === undefined) {
-      const batch = await makeBatch(queue.peek(batchHints(false)), replica);
+      const batch = await makeBatch(queue.peek(batchHints(false)), replica, hasLeft);
       if (batch === undefined || (batch.count > 0 && !(await give(batch)))) return;
       this.handedOver += batch.count;
-      onDropped('gone', batch.hints - batch.count);
+      this.#dropRest(batch);
       queue.advance(batch.hints);
     }
   }
@@ -102,16 +105,22 @@ export class HintDelivery {
 
   /** Delivers a batch; where it has to be sent again, resolves to how often it was tried. */
   async #deliverSome(tries: number): Promise<number | undefined> {
-    const { queue, replica, onDropped } = this.#options;
-    const batch = await makeBatch(queue.peek(batchHints(this.#isBusy)), replica);
+    const { queue, replica, hasLeft, onDropped } = this.#options;
+    const batch = await makeBatch(queue.peek(batchHints(this.#isBusy)), replica, hasLeft);
     if (batch === undefined) return tries;
     const delivery = judgeDelivery(batch.count === 0 ? [] : await this.#send(batch), tries);
     if (delivery.do === 'again') return delivery.tries;
     this.delivered += delivery.delivered;
     onDropped('refused', delivery.refused);
-    onDropped('gone', batch.hints - batch.count);
+    this.#dropRest(batch);
     queue.advance(batch.hints);
     return undefined;
+  }
+
+  #dropRest({ hints, count, left }: HintBatch): void {
+    const { onDropped } = this.#options;
+    onDropped('left', left);
+    onDropped('gone', hints - count - left);
   }
 
   /** Resolves to what the target says; undefined where it could not be asked. */

@@ -6,7 +6,9 @@ import { Buffer } from 'node:buffer';
 import { heirOf, type HintsKept } from '../../src/domain/hints.ts';
 import { operationKinds } from '../../src/formats/codes.ts';
 import { recordOf, versionRead, type Entry } from '../../src/formats/frame.ts';
-import type { Hint } from '../../src/formats/hint.ts';
+import { isMissedByFormer, type PlacementHistory } from '../../src/domain/surplus.ts';
+import { hashKey } from '../../src/domain/rendezvous.ts';
+import { hintVersion, type Hint } from '../../src/formats/hint.ts';
 import { readPeerFrame } from '../../src/formats/peer-entry.ts';
 import { isLargeRecord, readVersion } from '../../src/formats/record.ts';
 import { tellsRecord, type Reply } from '../../src/formats/reply.ts';
@@ -17,6 +19,7 @@ import type { LocalReplica } from '../replica/local-replica.ts';
 import type { Replica } from '../replica/owned-replica.ts';
 import { ask, type HintBatch } from './hint-batch.ts';
 import { HintDelivery } from './hint-delivery.ts';
+import type { KeptHint } from './hint-segment.ts';
 import { HintStore } from './hint-store.ts';
 
 export interface HintDeskOptions {
@@ -27,6 +30,8 @@ export interface HintDeskOptions {
   /** This worker's own replica, and that of all workers together. */
   readonly own: Pick<LocalReplica, 'batches'>;
   readonly all: Replica;
+  /** The lists that the node was under. */
+  readonly history: PlacementHistory;
   readonly log: (level: LogLevel, message: string, fields: Record<string, unknown>) => void;
 }
 
@@ -35,11 +40,12 @@ export class HintDesk {
   readonly #options: HintDeskOptions;
   /** By index in the topology; undefined at this node's own. */
   readonly #deliveries: readonly (HintDelivery | undefined)[];
+  readonly #withLeft = new Set<string>();
   #isStopping = false;
 
   /** Opens what the worker keeps. Throws what the system says. */
   constructor(options: HintDeskOptions) {
-    const { settings, index, peers, own, all, log } = options;
+    const { settings, index, peers, own, all, log, history } = options;
     const { topology, workers, dataDirectory: directory, hintBytesMax } = settings;
     this.#options = options;
     this.store = HintStore.open({
@@ -50,14 +56,18 @@ export class HintDesk {
       bytesMax: Math.floor(hintBytesMax / workers),
       log,
     });
-    this.#deliveries = peers.map((peer) => {
+    this.#deliveries = peers.map((peer, node) => {
       if (peer === undefined) return undefined;
       return new HintDelivery({
         queue: this.store.queueOf(peer.status.url),
         peer,
         replica: all,
         operationsSoFar: () => own.batches,
-        onDropped: (reason, count) => this.store.drop(reason, count),
+        hasLeft: (hint) => hasLeft(history, node, hint),
+        onDropped: (reason, count) => {
+          if (reason === 'left' && count > 0) this.#noteLeft(peer.status.url);
+          this.store.drop(reason, count);
+        },
       });
     });
   }
@@ -163,9 +173,23 @@ export class HintDesk {
     return false;
   }
 
+  /** Said once for each node: their number is in the metrics. */
+  #noteLeft(target: string): void {
+    if (this.#withLeft.has(target)) return;
+    this.#withLeft.add(target);
+    this.#options.log('warn', 'hints of keys that a node keeps no more by the list of now are dropped', { target });
+  }
+
   #nodeAt(url: string): number {
     return this.#options.settings.topology.nodes.findIndex((node) => node.url === url);
   }
+}
+
+function hasLeft(history: PlacementHistory, node: number, hint: KeptHint): boolean {
+  if (history.former.length === 0) return false;
+  const { image, keyStart, keyEnd } = hint;
+  const missed = { keyHash: hashKey(image, keyStart, keyEnd), version: hintVersion(image, hint) };
+  return isMissedByFormer(history, node, missed);
 }
 
 function hintOf({ bytes, offset, length, keyStart, keyEnd }: Entry, isHere: boolean): Hint {

@@ -19,7 +19,6 @@ import {
   type Entry,
 } from '../../src/formats/frame.ts';
 import { isReplyTo } from '../../src/formats/peer-entry.ts';
-import { encodeBounds } from '../../src/formats/range-bounds.ts';
 import {
   isLargeRecord,
   readVersion,
@@ -65,7 +64,7 @@ const unvouched = { quorum, isVouched: false };
 export async function pull(buckets: Uint8Array, before: Version, options: PullOptions): Promise<boolean> {
   const { peer, url, selfId, timeoutMs } = options;
   const bounds = { start: Buffer.from([0]), end: undefined, keysOnly: true, shared: { nodeId: selfId, buckets } };
-  const { range, change } = new PeerRangeStream(peer, url, encodeBounds(bounds), timeoutMs);
+  const { range, change } = new PeerRangeStream(peer, url, bounds, timeoutMs);
   let isWhole = true;
   let batch: Listed[] = [];
   const finish = async (): Promise<void> => {

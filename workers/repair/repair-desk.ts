@@ -23,6 +23,8 @@ import { DigestDesk } from './digest-desk.ts';
 import { GivingWay } from './giving-way.ts';
 import { Mend } from './mend.ts';
 import { PeerRepair } from './peer-repair.ts';
+import { isDeleted } from './replies-of.ts';
+import { SurplusDesk } from './surplus-desk.ts';
 
 export interface RepairDeskOptions {
   readonly settings: WorkerSettings;
@@ -46,6 +48,7 @@ const LATE_MS = 20;
 
 export class RepairDesk {
   readonly desk: DigestDesk;
+  readonly surplus: SurplusDesk;
   readonly #options: RepairDeskOptions;
   readonly #givingWay: GivingWay;
   readonly #peers = new Map<string, PeerRepair>();
@@ -79,13 +82,17 @@ export class RepairDesk {
       drop: (key) => store.dropDamaged(key),
       onMended: () => void store.rebuildDigests(),
     });
+    const { timeoutMs } = settings;
+    const pace = (bytes: number): Promise<void> => this.#waitFor(bytes);
+    this.surplus = new SurplusDesk({ surplus: store.surplus, placement, peers, timeoutMs, pace });
     own.onRepaired = (version) => this.#noteLate(version);
     if (index === 0) this.#addPeers();
   }
 
   /** What is known of each peer, where this worker compares; and what it found damaged. */
   get status(): RepairStatus {
-    return { peers: [...this.#peers.values()].map(({ status }) => status), damaged: this.#mend.status };
+    const peers = [...this.#peers.values()].map(({ status }) => status);
+    return { peers, damaged: this.#mend.status, surplus: this.surplus.status };
   }
 
   get peers(): ReadonlyMap<string, PeerRepair> {
@@ -148,9 +155,16 @@ export class RepairDesk {
     }
   }
 
+  /** Whether a record of this version was deleted, although some node has it. */
+  isDeleted(key: Buffer, version: Version): Promise<boolean> {
+    const { placement, peers, all: replica, settings } = this.#options;
+    return isDeleted(key, version, { placement, peers, replica, timeoutMs: settings.timeoutMs });
+  }
+
   close(): void {
     clearTimeout(this.#lateTimer);
     this.#mend.close();
+    this.surplus.close();
     for (const peer of this.#peers.values()) peer.close();
   }
 

@@ -16,12 +16,20 @@ import { parseClaim } from '../../src/domain/claim.ts';
 import { pagesInFlight } from '../../src/domain/range.ts';
 import { waitsField } from '../../src/waits/wait-marks.ts';
 import { decodeBounds } from '../../src/formats/range-bounds.ts';
+import type { Version } from '../../src/formats/record.ts';
 import type { Claim } from '../../src/domain/node-claim.ts';
 import type { TlsMaterial } from '../../src/tls/material.ts';
 import { digestQuestionBytesMax } from '../../src/formats/digest-messages.ts';
 import { parseJson } from '../../src/formats/foreign-json.ts';
 import { formatSender, parseSender } from '../../src/formats/sender.ts';
-import { formatClockAnswer, linkProtocol, lossField, replicaPaths, seenField } from '../../src/protocol/nodes.ts';
+import {
+  floorField,
+  formatClockAnswer,
+  linkProtocol,
+  lossField,
+  replicaPaths,
+  seenField,
+} from '../../src/protocol/nodes.ts';
 import { executeFrame, type FrameTarget } from './frame-execution.ts';
 import { peerGate, type PeerGate } from './peer-gate.ts';
 import { acceptLink } from './replica-link.ts';
@@ -50,6 +58,8 @@ export interface ReplicaListenerOptions extends FrameTarget {
   readonly onIntroduction: (claim: Claim) => Promise<Claim | string>;
   /** A node asks for digests of what it shares with this one; resolves to the answer, or to why there is none. */
   readonly onDigests: (question: Buffer) => Promise<Buffer | string>;
+  /** Resolves to the node's purge floor under the list of now; 0 where it has none. */
+  readonly purgeFloor: () => Promise<Version>;
   readonly versions: Pick<SeenVersions, 'see' | 'newest'>;
   /** This machine's time, microseconds. */
   readonly wallMicros: () => number;
@@ -189,15 +199,22 @@ function receiveRange(request: IncomingMessage, response: ServerResponse, option
   receiveBody(request, response, { bytesMax: RANGE_BODY_BYTES_MAX, refusals }, (body) => {
     const bounds = decodeBounds(body, options.bounds.keyBytesMax);
     if (bounds === undefined) return refuse(response, 400, 'not the bounds of a range');
-    // Before the scan, whose records may come when the standing is another one.
-    const { isWhole } = standing;
-    const scan = ranges.startForPeer(bounds, pagesInFlight, {
-      onPage: (bytes) => response.write(bytes, () => scan?.giveBack(wholePage(bytes))),
-      onEnd: (end) => (end.kind === 'complete' ? response.end() : response.destroy()),
-    });
-    if (scan === undefined) return refuse(response, 503, 'too many ranges are being read');
-    response.on('close', () => scan.cancel());
-    response.writeHead(200, isWhole ? {} : { [lossField]: '1' }).flushHeaders();
+    const begin = (floor: Version): void => {
+      if (response.destroyed) return undefined;
+      // Before the scan, whose records may come when the standing is another one.
+      const loss = standing.isWhole ? {} : { [lossField]: '1' };
+      const scan = ranges.startForPeer(bounds, pagesInFlight, {
+        onPage: (bytes) => response.write(bytes, () => scan?.giveBack(wholePage(bytes))),
+        onEnd: (end) => (end.kind === 'complete' ? response.end() : response.destroy()),
+      });
+      if (scan === undefined) return refuse(response, 503, 'too many ranges are being read');
+      response.on('close', () => scan.cancel());
+      response.writeHead(200, floor === 0 ? loss : { ...loss, [floorField]: String(floor) }).flushHeaders();
+      return undefined;
+    };
+    // The floor of before the first record: what is removed while the asker reads is missing to it for no reason that this says.
+    if (bounds.tellsDamaged === true) void options.purgeFloor().then(begin);
+    else begin(0);
     return undefined;
   });
 }

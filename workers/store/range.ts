@@ -26,6 +26,8 @@ export interface StoreRangeOptions {
   readonly isBare?: boolean;
   /** Leaves LMDB's tombstones out from where the range stands on, and shows them again from a key on; absent where it has none. */
   readonly tombstones?: { readonly hide: () => void; readonly show: (from: Buffer) => void };
+  /** Show those that fail their checksum, too, as entries without a record. */
+  readonly tellsDamaged: boolean;
   /** Called for each record that fails its checksum. */
   readonly onCorrupt: (key: Buffer) => void;
 }
@@ -82,6 +84,7 @@ export class StoreRange implements RangeSource {
         return;
       }
       onCorrupt(Buffer.from(key));
+      if (this.#options.tellsDamaged) return this.#showDamaged();
     }
     this.state = step;
   }
@@ -166,6 +169,12 @@ export class StoreRange implements RangeSource {
   #leaveOut(): void {
     this.isLarge = false;
     this.#options.onCorrupt(Buffer.from(this.#key()));
+    if (this.#options.tellsDamaged) this.#showDamaged();
+  }
+
+  #showDamaged(): void {
+    this.entry.length = this.entry.recordBytes = 0;
+    this.state = 'entry';
   }
 
   #readChunk(number: number): Buffer | undefined {

@@ -51,7 +51,8 @@ export class StoreRanges {
     const transaction = environment.useReadTransaction();
     const values = this.#values.cursor(bounds, transaction, () => transaction.done());
     const layers = [...this.#layers(bounds), ...others];
-    const options = { transaction, large, keysOnly: bounds.keysOnly, onCorrupt };
+    const { keysOnly, tellsDamaged = false } = bounds;
+    const options = { transaction, large, keysOnly, tellsDamaged, onCorrupt };
     if (bounds.skipAfter === 0) {
       const cursor = layers.length === 0 ? values : new MergedCursor([...layers, values]);
       return new StoreRange({ ...options, cursor, isBare: true });

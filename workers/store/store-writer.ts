@@ -25,15 +25,17 @@ import {
   setIdOf,
   valueBytesOf,
 } from '../../src/formats/large-head.ts';
-import { isIntact, isTombstone, readVersion } from '../../src/formats/record.ts';
+import { isIntact, isTombstone, readNodeId, readVersion } from '../../src/formats/record.ts';
 import type { Version } from '../../src/formats/record.ts';
 import type { Placement } from '../../src/domain/sharing.ts';
 import type { Database, StoreEnvironment } from './environment.ts';
+import { ListHistory } from './list-history.ts';
 import type { NewestRecords } from './newest-records.ts';
 import { Removable, type RemovableEntry } from './removable.ts';
 import { StoredDigests, type Counting } from './stored-digests.ts';
 import { StoredRecords } from './stored-records.ts';
 import { wins } from './wins.ts';
+import type { LetGoJob, SurplusCopy } from './writer-protocol.ts';
 
 /** Records and bytes of one transaction of a checkpoint: some 10 to 50 ms, most of it the sync. */
 const TRANSACTION_RECORDS = 4000;
@@ -86,6 +88,7 @@ export interface StoreWriterOptions {
 
 export class StoreWriter {
   readonly digests: StoredDigests;
+  readonly lists: ListHistory;
   readonly #owner: number;
   readonly #environment: StoreEnvironment;
   readonly #records: StoredRecords;
@@ -103,6 +106,7 @@ export class StoreWriter {
     this.#unfinished = environment.openDatabase('unfinished');
     this.#meta = environment.openDatabase('meta');
     this.digests = new StoredDigests(environment, placement);
+    this.lists = new ListHistory(environment);
     this.#removable = new Removable(environment);
     if (this.#meta.getBinary(CREATED) !== undefined) return;
     environment.transact({ records: 2, bytes: 0 }, () => {
@@ -215,11 +219,34 @@ export class StoreWriter {
 
   #remove(entry: RemovableEntry, counting: Counting | undefined): number {
     this.#removable.remove(entry);
-    const current = this.#records.get(entry.key);
-    if (current === undefined || removableFrom(current) !== entry.from) return 0;
+    const { key, from } = entry;
+    return this.#removeIf(key, counting, (current) => removableFrom(current) === from);
+  }
+
+  /**
+   * Removes copies that are still what they were, and puts an owner's floors with that; in one transaction. Returns how many have
+   * gone. Throws what LMDB says.
+   */
+  letGo({ copies, floors, isAll }: LetGoJob, { owner, workers }: Owner): number {
+    const size = { records: copies.length + 2, bytes: floors.length + this.digests.bytes };
+    return this.#environment.transact(size, () => {
+      this.#meta.putSync(floorsKey({ owner, workers }), Buffer.from(floors));
+      if (isAll) this.lists.putDone({ owner, workers });
+      const counting = this.digests.areKept ? this.digests.counting(this.#owner) : undefined;
+      const gone = copies.reduce((sum, copy) => {
+        return sum + this.#removeIf(Buffer.from(copy.key), counting, (current) => isSameCopy(copy, current));
+      }, 0);
+      counting?.keep();
+      return gone;
+    });
+  }
+
+  #removeIf(key: Buffer, counting: Counting | undefined, isMeant: (current: Buffer) => boolean): number {
+    const current = this.#records.get(key);
+    if (current === undefined || !isMeant(current)) return 0;
     const head = isLargeHead(current) ? Buffer.from(current) : undefined;
-    counting?.put(entry.key, 0, entry.key.length, current, undefined);
-    this.#records.remove(entry.key);
+    counting?.put(key, 0, key.length, current, undefined);
+    this.#records.remove(key);
     if (head !== undefined) this.#removeChunks(head);
     return 1;
   }
@@ -275,6 +302,15 @@ export class StoreWriter {
     bytes.writeDoubleLE(number);
     this.#meta.putSync(key, bytes);
   }
+}
+
+function isSameCopy({ header: found }: SurplusCopy, current: Buffer): boolean {
+  const header = Buffer.from(found.buffer, found.byteOffset, found.length);
+  return (
+    readVersion(header, 0) === readVersion(current, 0) &&
+    readNodeId(header, 0) === readNodeId(current, 0) &&
+    isTombstone(header, 0) === isTombstone(current, 0)
+  );
 }
 
 /** One transaction's share: where it ends, the bytes of its records, and how many are tombstones. */

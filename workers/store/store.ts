@@ -57,6 +57,7 @@ import { StoreRanges, type LoggedSnapshot } from './ranges.ts';
 import { Purge } from './purge.ts';
 import { Removable } from './removable.ts';
 import { StoreRoom, type RoomMeasures } from './room.ts';
+import { Surplus } from './surplus.ts';
 import { isWriteVersion, loserOf, meet, termsOf, whyLost, type Merged } from './wins.ts';
 import { Writer } from './writer.ts';
 import type { StoreEvents, StoreOptions } from './store-options.ts';
@@ -90,6 +91,7 @@ export class Store {
   readonly replayed: Replayed;
   readonly digests: HeldDigests;
   readonly purge: Purge;
+  readonly surplus: Surplus;
   readonly #environment: StoreEnvironment;
   readonly #writer: Writer;
   readonly #logged: LoggedWrites;
@@ -113,6 +115,7 @@ export class Store {
     this.#newest = new NewestVersions(ready.bound);
     const removable = new Removable(environment);
     this.purge = new Purge({ ...options, writer, logged, removable, floors: ready.floors, onFatal });
+    this.surplus = new Surplus({ ...options, ...ready, records, purge: this.purge });
     this.#onCorrupt = (key) => {
       this.purge.forget();
       onCorrupt(key);

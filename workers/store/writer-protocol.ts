@@ -1,6 +1,8 @@
 /** What a worker and the thread that writes to LMDB for it say to each other. */
+import type { Buffer } from 'node:buffer';
 import type { ErrorCode } from '../../src/diagnostics/errors.ts';
 import type { Placement } from '../../src/domain/sharing.ts';
+import type { PlacementHistory } from '../../src/domain/surplus.ts';
 import type { Version } from '../../src/formats/record.ts';
 import type { LayerOffsets } from './memtable.ts';
 
@@ -57,6 +59,9 @@ export interface WriterReady {
   readonly bound: Version | undefined;
   /** The purge floors of this owner (`formatFloors`). */
   readonly floors: string | undefined;
+  /** The lists that the store was kept under, and whether this owner has nothing for the former ones' sake. */
+  readonly history: PlacementHistory;
+  readonly isSurplusGone: boolean;
 }
 
 export interface WriterFailed {
@@ -82,6 +87,21 @@ export interface PurgeJob {
   readonly floors: string;
 }
 
+/** A copy that is here for a former list's sake only, as it was found: its key, and its record's header. */
+export interface SurplusCopy {
+  readonly key: Buffer;
+  readonly header: Buffer;
+}
+
+/** Copies that are to go, as far as they are what they were. */
+export interface LetGoJob {
+  readonly copies: readonly SurplusCopy[];
+  /** The floors that are to be kept with that (`formatFloors`). */
+  readonly floors: string;
+  /** Whether the owner has nothing left for a former list's sake then. */
+  readonly isAll: boolean;
+}
+
 /** What the thread is asked; `id` comes back with the end. */
 export type Job =
   /** Bring a full segment into LMDB. */
@@ -103,6 +123,8 @@ export type Job =
   | { readonly kind: 'rebuild-digests'; readonly id: number }
   /** Remove tombstones and expired values, when there is time. */
   | ({ readonly kind: 'purge'; readonly id: number } & PurgeJob)
+  /** Remove copies of keys that are none of this node's any more, when there is time. */
+  | ({ readonly kind: 'let-go'; readonly id: number } & LetGoJob)
   | { readonly kind: 'close'; readonly id: number };
 
 /** `full`: the disk has no room, nothing of the job is there. `failed`: the disk failed, the node must end. */

@@ -26,6 +26,7 @@ import type {
   FoundDamage,
   Job,
   JobEnd,
+  LetGoJob,
   PurgeJob,
   Replayed,
   WriterFailed,
@@ -54,12 +55,15 @@ async function main(): Promise<void> {
   if (options.replay === 'all') writer.digests.prepare();
   const files = openLogFiles(join(options.directory, 'log'));
   const replayed = replay(files, writer);
+  const nowMicros = Date.now() * 1000;
+  if (options.replay === 'all') writer.lists.open(options.placement, { newest: replayed.newest, nowMicros });
   giveWay();
   const isSettled = replayed.logs.every(({ waiting }) => waiting.length === 0);
   new Jobs({ files, writer, environment, isSettled }).listen();
   if (options.owner === 0) beginBackground(environment, writer);
   const floors = writer.floors(options);
-  port.postMessage({ kind: 'writer-ready', replayed, bound: writer.bound, floors } satisfies WriterReady);
+  const lists = { history: writer.lists.of(options.placement), isSurplusGone: writer.lists.isDone(options) };
+  port.postMessage({ kind: 'writer-ready', replayed, bound: writer.bound, floors, ...lists } satisfies WriterReady);
 }
 
 /**
@@ -255,7 +259,8 @@ class Jobs {
   }
 
   #do(job: Job): JobEnd | undefined {
-    if (job.kind === 'purge') return this.#purge(job);
+    if (job.kind === 'purge') return this.#inBackground(job, this.#purging(job));
+    if (job.kind === 'let-go') return this.#inBackground(job, this.#lettingGo(job));
     if (job.kind === 'chunks') this.#writer.putChunks(Buffer.from(job.setId), job.first, job.chunks);
     if (job.kind === 'remove-set') this.#writer.removeSet(Buffer.from(job.setId));
     if (job.kind === 'drop-damaged') this.#writer.dropDamaged(Buffer.from(job.key));
@@ -268,10 +273,18 @@ class Jobs {
     endBackground.push(runInBackground(buildDigests(this.#writer), () => {}));
   }
 
-  /** In the background; the worker asks for one at a time. */
-  #purge(job: Job & PurgeJob): undefined {
-    this.#endPurge = runInBackground(this.#purging(job), (error) => port.postMessage(failedEnd(job, error)));
+  /** The worker asks for one removal at a time. */
+  #inBackground(job: Job, work: BackgroundWork): undefined {
+    this.#endPurge = runInBackground(work, (error) => port.postMessage(failedEnd(job, error)));
     return undefined;
+  }
+
+  *#lettingGo(job: Job & LetGoJob): BackgroundWork {
+    const started = performance.now();
+    while (!this.#isSettled || this.#checkpoints.length > 0) yield PURGE_PAUSE_MS;
+    const records = this.#writer.letGo(job, options);
+    const seconds = (performance.now() - started) / 1000;
+    port.postMessage({ id: job.id, kind: 'done', records, seconds } satisfies JobEnd);
   }
 
   *#purging(job: Job & PurgeJob): BackgroundWork {

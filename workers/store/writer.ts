@@ -10,6 +10,7 @@ import type {
   FoundDamage,
   Job,
   JobEnd,
+  LetGoJob,
   PurgeJob,
   WriterMessage,
   WriterOptions,
@@ -139,6 +140,11 @@ export class Writer {
   /** Removes tombstones and expired values, when there is time; resolves when they are gone. */
   purge(job: PurgeJob): Promise<WriterEnd> {
     return this.#ask({ kind: 'purge', ...job });
+  }
+
+  /** Removes copies of keys that are none of this node's any more, when there is time; resolves when they are gone. */
+  letGo(job: LetGoJob): Promise<WriterEnd> {
+    return this.#ask({ kind: 'let-go', ...job });
   }
 
   /** Ends the thread when it has done what it was asked for; all that it wrote is on the disk. */

@@ -28,19 +28,25 @@ const everything: RangeRequest = {
   chunked: true,
 };
 
-function scansOf(store: Store, more: Partial<RangeScansOptions> = {}): RangeScans {
+interface ScanOptions extends Partial<RangeScansOptions> {
+  readonly replicationFactor?: number;
+}
+
+function scansOf(store: Store, { replicationFactor = 1, ...more }: ScanOptions = {}): RangeScans {
   const defaults = {
     operationsSoFar: () => 0,
     versions: seenVersions(),
     owners: new OtherOwners([]),
     standing: wholeStanding,
     peers: [],
-    replicationFactor: 1,
+    isDeleted: () => Promise.resolve(false),
     rangeMsMax: 600_000,
     timeoutMs: 30_000,
     peerScansMax: 8,
   };
-  return new RangeScans({ store, ...defaults, ...more });
+  const nodeIds = (more.peers ?? [undefined]).map((_, index) => index + 1);
+  const placement = { name: 'nodes', nodeIds, selfIndex: 0, replicationFactor };
+  return new RangeScans({ store, placement, ...defaults, ...more });
 }
 
 /** A client that takes each page at once. */
@@ -299,7 +305,7 @@ test('a cluster scan shows what nodes that lost data have, and does not count on
   await fill(other.store, [{ key: 'z', value: 'v' }]);
   const lost = peerOf(scansOf(other.store), { hasLost: true });
   const [up, down] = [peerOf(scansOf(own)), peerOf(scansOf(own), { isDown: true })];
-  const scanWith = (peers: RangeScansOptions['peers'], more: Partial<RangeScansOptions> = {}) =>
+  const scanWith = (peers: RangeScansOptions['peers'], more: ScanOptions = {}) =>
     read(scansOf(own, { peers, replicationFactor: 3, ...more }), { cluster: true });
   const whole = await scanWith([undefined, up, lost]);
   assert.deepEqual([whole.end.kind, whole.chunks.length], ['complete', 4]);
@@ -307,6 +313,38 @@ test('a cluster scan shows what nodes that lost data have, and does not count on
   assert.ok(short.end.kind === 'not-enough-replicas' && short.end.detail.includes('http://peer has lost data'));
   const ownLoss = await scanWith([undefined, up, down], { standing: { isWhole: false } });
   assert.ok(ownLoss.end.kind === 'not-enough-replicas' && ownLoss.end.detail.includes('this node has lost data'));
+});
+
+test('a cluster scan leaves out what the replicas without it say was deleted, and asks about nothing else', async (t) => {
+  const recent = Date.now() * 1000;
+  const nodes = [await openTestStore(t), await openTestStore(t), await openTestStore(t)];
+  const [own, second, third] = nodes.map(({ store }) => store) as [Store, Store, Store];
+  const everywhere = many(20, 1);
+  for (const store of [own, second, third]) await fill(store, everywhere);
+  for (const store of [own, second]) await fill(store, [{ key: 'on two', value: 'v' }]);
+  await fill(third, [
+    { key: 'deleted', value: 'v', version: 7 },
+    { key: 'kept', value: 'v' },
+    { key: 'recent', value: 'v', version: recent },
+    { key: 'tombstone', value: undefined },
+  ]);
+  await fill(own, [{ key: 'own deleted', value: 'v' }]);
+  const asked: string[] = [];
+  const isDeleted = async (key: Buffer, version: number): Promise<boolean> => {
+    asked.push(`${key.toString()} ${version}`);
+    await nextTurn();
+    if (key.toString() === 'own deleted') throw new Error('nobody answers');
+    return key.toString() === 'deleted';
+  };
+  const peers = [undefined, peerOf(scansOf(second)), peerOf(scansOf(third))];
+  const { chunks, end } = await read(scansOf(own, { peers, replicationFactor: 3, isDeleted }), { cluster: true });
+  const shown = [...everywhere.map(({ key }) => key as string), 'kept', 'on two', 'own deleted', 'recent'];
+  assert.deepEqual(
+    chunks.map((chunk) => chunk.split('\n')[0]),
+    shown.toSorted(),
+  );
+  assert.equal(end.kind, 'complete');
+  assert.deepEqual(asked, ['deleted 7', 'kept 1', 'own deleted 1']);
 });
 
 test('a cluster scan whose peer breaks off goes on where it can, and else ends with what is missing', async (t) => {

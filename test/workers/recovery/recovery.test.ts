@@ -31,6 +31,13 @@ function streamed(key: string, valueBytes = 3): Buffer {
   return Buffer.concat([head, Buffer.from(key), record]);
 }
 
+/** What a peer says of a key whose record is damaged there. */
+function damagedEntry(key: string): Buffer {
+  const head = Buffer.alloc(6);
+  head.writeUInt16LE(key.length, 4);
+  return Buffer.concat([head, Buffer.from(key)]);
+}
+
 interface Setting {
   readonly keys: readonly string[];
   /** Streams break off behind so many keys, one after the other; then they are whole. */
@@ -38,23 +45,36 @@ interface Setting {
   readonly valueBytes?: number;
   /** How many batches meet a full disk. */
   readonly full?: number;
+  /** Keys that are damaged at the peer, as long as they are in here. */
+  readonly damaged?: Set<string>;
+  /** Which floor the peer says. */
+  readonly floor?: number;
+  readonly replicationFactor?: number;
 }
 
 /** A recovery from one peer that holds `keys`; returns what it merged and said. */
-function recoverFrom({ keys, breaks = [], valueBytes, full = 0 }: Setting) {
+function recoverFrom({ keys, breaks = [], valueBytes, full = 0, ...peer }: Setting) {
+  const { damaged = new Set(), floor = 0, replicationFactor = 2 } = peer;
+  const floors: number[] = [];
+  const damages: string[] = [];
   const merged = new Map<string, Buffer>();
   const told: MergeProgress[] = [];
   const starts: string[] = [];
   const left = [...breaks];
   const fulls = { left: full };
   const stream = (body: string, handler: PeerStreamHandler): PeerStream => {
-    const start = Buffer.from(decodeBounds(Buffer.from(body), 1024)?.start ?? []).toString();
-    starts.push(start);
-    const behind = keys.filter((key) => key >= start);
-    const end = left.shift();
+    const bounds = decodeBounds(Buffer.from(body), 1024) ?? assert.fail('no bounds');
+    assert.equal(bounds.tellsDamaged, true);
+    const start = Buffer.from(bounds.start).toString();
+    const isOne = bounds.end !== undefined;
+    const behind = keys.filter((key) => (isOne ? key === start : key >= start));
+    if (!isOne) starts.push(start);
+    const end = isOne ? undefined : left.shift();
     const send = async (): Promise<void> => {
+      await setImmediate();
+      handler.onFloor?.(floor);
       for (const key of behind.slice(0, end)) {
-        handler.onData(streamed(key, valueBytes));
+        handler.onData(damaged.has(key) ? damagedEntry(key) : streamed(key, valueBytes));
         await setImmediate();
       }
       // What came is read before the end is met, as over a socket.
@@ -76,7 +96,7 @@ function recoverFrom({ keys, breaks = [], valueBytes, full = 0 }: Setting) {
     void setImmediate().then(() => respond(writer.finish()));
   };
   const recovery = new Recovery({
-    list,
+    list: { urls, replicationFactor },
     self,
     peerAt: () => ({ stream, introduce: () => Promise.resolve() }),
     replica: { submit },
@@ -85,10 +105,12 @@ function recoverFrom({ keys, breaks = [], valueBytes, full = 0 }: Setting) {
     operationsSoFar: () => 0,
     onMerged: (progress) => told.push(progress),
     onRefused: (url) => assert.fail(url),
+    onDamaged: (url) => damages.push(url),
+    onFloor: (below) => floors.push(below),
   });
   recovery.take([source]);
   const done = (): Promise<void> => eventually(() => assert.ok(told.some(({ isDone }) => isDone)));
-  return { merged, told, starts, done };
+  return { merged, told, starts, done, recovery, floors, damages };
 }
 
 const many = Array.from({ length: 1000 }, (_, index) => `key ${String(index).padStart(4, '0')}`);
@@ -125,4 +147,32 @@ test('what a full disk keeps out is merged when there is room', async () => {
   const { merged, done } = recoverFrom({ keys: many, full: 2 });
   await done();
   assert.deepEqual([...merged.keys()].toSorted(), many.filter(isOwn));
+});
+
+test('a peer whose records are damaged counts as merged when they are mended, and a restart begins before the first of them', async () => {
+  const own = many.filter(isOwn);
+  const damaged = new Set([own[300] ?? '', own[301] ?? '', many.find((key) => !isOwn(key)) ?? '']);
+  const { merged, told, done, damages } = recoverFrom({ keys: many, damaged });
+  await eventually(() => assert.deepEqual([damages[0], merged.size], [peerUrl, own.length - 2]));
+  assert.equal(told.filter(({ isDone }) => isDone).length, 0);
+  const upTo = Buffer.from(told.at(-1)?.upTo ?? '', 'base64').toString();
+  assert.ok(upTo < (own[300] ?? ''), upTo);
+  damaged.clear();
+  await done();
+  assert.deepEqual([...merged.keys()].toSorted(), own);
+  assert.equal(Buffer.from(told.at(-1)?.upTo ?? '', 'base64').toString(), many.at(-1));
+});
+
+test('the floor of a merged peer is taken at once where all nodes keep all keys, else when the node votes', async () => {
+  const all = recoverFrom({ keys: many.slice(0, 3), floor: 70, replicationFactor: 4 });
+  await all.done();
+  await eventually(() => assert.deepEqual(all.floors, [70]));
+  const some = recoverFrom({ keys: many.slice(0, 3), floor: 70 });
+  await some.done();
+  await setImmediate();
+  assert.deepEqual(some.floors, []);
+  some.recovery.takeFloorOf([peerUrl]);
+  assert.deepEqual(some.floors, [70]);
+  some.recovery.takeFloorOf([peerUrl, 'http://merged-before:1']);
+  assert.deepEqual(some.floors, [70], 'nobody knows the floor of what an earlier process has merged');
 });

@@ -67,6 +67,7 @@ function deliveryTo(t: TestContext, answers: (readonly ReplyCode[] | 'lost')[], 
       },
     },
     operationsSoFar: () => 0,
+    hasLeft: ({ image, keyStart, keyEnd }) => image.toString('utf8', keyStart, keyEnd).startsWith('left'),
     onDropped: (reason, count) => store.drop(reason, count),
   });
   return { store, delivery, sent, state };
@@ -78,6 +79,19 @@ test('the target gets the records as they are now, and what is gone is counted',
   await delivery.drained();
   assert.deepEqual(sent, [['x=9', 'copied=3']]);
   assert.deepEqual([delivery.delivered, store.dropped.gone, store.queueOf(target).count], [2, 1, 0]);
+});
+
+test('what the target keeps no more by the list of now is dropped and counted, large values too', async (t) => {
+  for (const valueBytes of [40, largeValueBytes + 1]) {
+    const { store, delivery, sent } = deliveryTo(t, [], valueBytes);
+    for (const one of [hint('left 1', 1), hint('x', 1), hint('left 2', 2), hint('left 3', 3)]) store.keep(target, one);
+    await delivery.drained();
+    assert.deepEqual(sent, [['x=9']]);
+    assert.deepEqual(
+      [delivery.delivered, store.dropped.left, store.dropped.gone, store.queueOf(target).count],
+      [1, 3, 0, 0],
+    );
+  }
 });
 
 test('a large value travels alone', async (t) => {

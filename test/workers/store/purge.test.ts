@@ -177,3 +177,16 @@ test("LMDB's pages are used again: keys that come and go do not make the file gr
   assert.equal(store.measures.storedRecords, 0);
   assert.ok((sizes.at(-1) as number) <= 1.2 * (sizes[2] as number), sizes.join());
 });
+
+test('a floor that peers told is taken up to what only the log holds, kept, and keeps the deleted out', async (t) => {
+  const { store, close, directory } = await openFilled(t, 10);
+  void store.purge.takeFloor(25);
+  // What only the log holds is checkpointed first.
+  await eventually(() => assert.equal(store.purge.ownFloor, 25));
+  const old = { key: 'deleted', version: 20, value: 'old', flags: entryFlags.repair };
+  assert.deepEqual(store.merge(write(old), versionCeiling), { version: 25, nodeId: 0 });
+  await store.purge.takeFloor(24);
+  assert.equal(store.purge.ownFloor, 25);
+  await close();
+  assert.equal((await openTestStore(t, directory)).store.purge.ownFloor, 25);
+});

@@ -167,4 +167,18 @@ test('records that fail their checksum are left out and reported', async (t) => 
     [hex('a'), hex('d')],
   );
   assert.deepEqual(corrupt, ['b', 'c']);
+  const told = store.openRange({ start: Buffer.from('a'), end: undefined, keysOnly: false, tellsDamaged: true });
+  const sizes: [string, number][] = [];
+  for (; told.state !== 'ended'; told.state === 'working' ? told.work() : told.advance()) {
+    const { key, keyStart, keyEnd, recordBytes } = told.entry;
+    if (told.state === 'entry') sizes.push([key.toString('utf8', keyStart, keyEnd), recordBytes]);
+  }
+  told.close();
+  const largeBytes = RECORD_HEADER_BYTES + large.length;
+  assert.deepEqual(sizes, [
+    ['a', RECORD_HEADER_BYTES + 1],
+    ['b', 0],
+    ['c', 0],
+    ['d', largeBytes],
+  ]);
 });
