@@ -17,6 +17,8 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { ViewHandleOptions } from './cursors.ts';
 import { freeBytes } from './disk-space.ts';
+import type { SegmentPlace } from './newest-records.ts';
+import type { PlacePutOptions } from './stored-records.ts';
 
 export type { Database };
 
@@ -57,6 +59,11 @@ interface UntypedRoot {
   readonly env: { info(): { readonly lastPageNumber: number } };
 }
 
+/** A handle whose keys are places in a segment's bytes. */
+export interface PlacePuts {
+  putSync(place: SegmentPlace, value: Buffer): void;
+}
+
 export class StoreEnvironment {
   readonly #root: Root;
   readonly #path: string;
@@ -89,6 +96,11 @@ export class StoreEnvironment {
   /** A handle of a database whose cursors show their entries instead of returning them. */
   openView(name: string, options: ViewHandleOptions): Database {
     return this.#root.openDB(name, options);
+  }
+
+  /** A handle of a database that puts places in a segment's bytes. */
+  openPlacePuts(name: string, options: PlacePutOptions): PlacePuts {
+    return this.#root.openDB(name, options) as unknown as PlacePuts;
   }
 
   /**

@@ -25,13 +25,14 @@ import {
   setIdOf,
   valueBytesOf,
 } from '../../src/formats/large-head.ts';
-import { isIntact, readVersion } from '../../src/formats/record.ts';
+import { isIntact, readKind, readVersion, recordKinds } from '../../src/formats/record.ts';
 import type { Version } from '../../src/formats/record.ts';
 import type { Placement } from '../../src/domain/sharing.ts';
 import type { Database, StoreEnvironment } from './environment.ts';
-import type { NewestRecords } from './newest-records.ts';
+import { emptyPlace, type NewestRecords } from './newest-records.ts';
 import { Removable, type RemovableEntry } from './removable.ts';
 import { StoredDigests, type Counting } from './stored-digests.ts';
+import { StoredRecords } from './stored-records.ts';
 import { wins } from './wins.ts';
 
 /** Records and bytes of one transaction of a checkpoint: some 10 to 50 ms, most of it the sync. */
@@ -55,6 +56,13 @@ export interface CheckpointOptions {
   readonly upTo: readonly Checkpointed[];
   /** Whether each record is known to be the newest under its key. */
   readonly areNewest: boolean;
+}
+
+/** The records of one transaction, by their numbers, and what counts them. */
+interface Share {
+  readonly from: number;
+  readonly end: number;
+  readonly counting: Counting | undefined;
 }
 
 interface Owner {
@@ -85,6 +93,7 @@ export class StoreWriter {
   readonly #unfinished: Database<Buffer, Buffer>;
   readonly #meta: Database<Buffer, Buffer>;
   readonly #removable: Removable;
+  readonly #stored: StoredRecords;
 
   /** Makes the databases where there are none. A store without records knows that its newest version is none. */
   constructor(environment: StoreEnvironment, { owner, placement }: StoreWriterOptions) {
@@ -96,6 +105,7 @@ export class StoreWriter {
     this.#meta = environment.openDatabase('meta');
     this.digests = new StoredDigests(environment, placement);
     this.#removable = new Removable(environment);
+    this.#stored = new StoredRecords(environment, this.#records);
     if (this.#meta.getBinary(CREATED) !== undefined) return;
     environment.transact({ records: 2, bytes: 0 }, () => {
       this.#meta.putSync(CREATED, Buffer.from(new Date().toISOString()));
@@ -125,14 +135,9 @@ export class StoreWriter {
         const counting = this.digests.areKept ? this.digests.counting(this.#owner) : undefined;
         // Without chunks there is no head whose chunks would have to go.
         const isBlind = areNewest && this.#chunks.getKeysCount({ limit: 1 }) === 0;
-        let version: Version = 0;
-        for (let number = from; number < end; number++) {
-          const { bytes: segment, keyStart, keyEnd, end: recordEnd } = newest.at(number);
-          const [key, record] = [segment.subarray(keyStart, keyEnd), segment.subarray(keyEnd, recordEnd)];
-          if (isBlind) this.#put(key, record, counting);
-          else this.#merge(key, record, counting);
-          version = Math.max(version, readVersion(record, 0));
-        }
+        const version = isBlind
+          ? this.#replace(newest, { from, end, counting })
+          : this.#mergeAll(newest, { from, end, counting });
         counting?.keep();
         this.#raiseBound(version);
       });
@@ -151,11 +156,36 @@ export class StoreWriter {
     if (bound !== undefined && version > bound) this.#putNumber(BOUND, version);
   }
 
-  /** Replaces what stands there; only what the digests count of it is looked at. */
-  #put(key: Buffer, record: Buffer, counting: Counting | undefined): void {
-    counting?.put(key, 0, key.length, this.#records.getBinaryFast(key), record);
-    this.#records.putSync(key, record);
-    this.#removable.note(key, record);
+  /** Replaces what stands there; only what the digests count of it is looked at. Returns the newest version. */
+  #replace(newest: NewestRecords, { from, end, counting }: Share): Version {
+    const place = newest.at(from);
+    const replaced = counting === undefined ? undefined : this.#stored.readFrom(place);
+    let version: Version = 0;
+    for (let number = from; number < end; number++) {
+      const { bytes, keyStart, keyEnd, end: recordEnd } = newest.at(number, place);
+      if (replaced !== undefined) {
+        const old = replaced.find(place);
+        counting?.put(bytes, keyStart, keyEnd, old, bytes, { old: replaced.offset, record: keyEnd });
+      }
+      this.#stored.put(place);
+      version = Math.max(version, readVersion(bytes, keyEnd));
+      if (readKind(bytes, keyEnd) !== recordKinds.value) {
+        this.#removable.note(bytes.subarray(keyStart, keyEnd), bytes.subarray(keyEnd, recordEnd));
+      }
+    }
+    replaced?.close();
+    return version;
+  }
+
+  #mergeAll(newest: NewestRecords, { from, end, counting }: Share): Version {
+    const place = emptyPlace();
+    let version: Version = 0;
+    for (let number = from; number < end; number++) {
+      const { bytes, keyStart, keyEnd, end: recordEnd } = newest.at(number, place);
+      this.#merge(bytes.subarray(keyStart, keyEnd), bytes.subarray(keyEnd, recordEnd), counting);
+      version = Math.max(version, readVersion(bytes, keyEnd));
+    }
+    return version;
   }
 
   #merge(key: Buffer, record: Buffer, counting: Counting | undefined): void {
@@ -278,9 +308,10 @@ export class StoreWriter {
 function share(newest: NewestRecords, from: number): { end: number; bytes: number } {
   let end = from;
   let bytes = 0;
+  const place = emptyPlace();
   for (; end < newest.size && end - from < TRANSACTION_RECORDS && bytes < TRANSACTION_BYTES; end++) {
-    const { keyEnd, end: recordEnd } = newest.at(end);
-    bytes += recordEnd - keyEnd;
+    newest.at(end, place);
+    bytes += place.end - place.keyEnd;
   }
   return { end, bytes };
 }

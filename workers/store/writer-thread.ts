@@ -198,6 +198,8 @@ class Jobs {
   /** Checkpoints whose number is below this one do not take their time. */
   #hurried = 0;
   #isSettled: boolean;
+  /** The bytes of a segment, in the same memory each time: what comes new for each the allocator does not give back. */
+  #segment: Buffer = Buffer.alloc(0);
   #endPurge: (() => void) | undefined;
 
   constructor({ files, writer, environment, isSettled }: JobsParts) {
@@ -317,9 +319,10 @@ class Jobs {
   }
 
   #recordsOf({ name, offsets: { newest, replacedHeads } }: CheckpointJob): NewestRecords {
-    const bytes = this.#files.read(name);
+    this.#segment = this.#files.read(name, this.#segment);
+    const bytes = this.#segment;
     const records = new NewestRecords();
-    for (const offset of newest) records.add(bytes, offset);
+    records.addNewest(bytes, newest);
     for (const offset of replacedHeads) records.addReplacedHead(bytes, offset);
     return records;
   }
