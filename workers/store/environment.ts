@@ -18,7 +18,6 @@ import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts'
 import type { ViewHandleOptions } from './cursors.ts';
 import { freeBytes } from './disk-space.ts';
 import type { SegmentPlace } from './newest-records.ts';
-import type { PlacePutOptions } from './stored-records.ts';
 
 export type { Database };
 
@@ -59,7 +58,16 @@ interface UntypedRoot {
   readonly env: { info(): { readonly lastPageNumber: number } };
 }
 
-/** A handle whose keys are places in a segment's bytes. */
+/** What lmdb is given for a handle whose keys are places in a segment's bytes. */
+export interface PlacePutOptions {
+  readonly encoding: 'binary';
+  readonly keyEncoder: {
+    readonly writeKey: (place: SegmentPlace, target: Buffer, start: number) => number;
+    readonly readKey: () => never;
+  };
+}
+
+/** Such a handle; lmdb's types know nothing of it. */
 export interface PlacePuts {
   putSync(place: SegmentPlace, value: Buffer): void;
 }

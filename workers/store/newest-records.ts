@@ -27,6 +27,11 @@ export interface SegmentPlace {
   end: number;
 }
 
+/** Somewhat more, since the next segment seldom has exactly as many. */
+function roomFor(entries: number): number {
+  return Math.ceil(1.25 * entries);
+}
+
 /** A place to be filled in. */
 export function emptyPlace(): SegmentPlace {
   return { bytes: Buffer.alloc(0), keyStart: 0, keyEnd: 0, end: 0 };
@@ -38,15 +43,41 @@ const HALF_BYTES = 4;
 const HALF_BITS = 32;
 const ROOM_MIN = 1024;
 
+/**
+ * Memory that one sorting after another uses. An idle thread's collector lets tens of megabytes of typed arrays stand before it
+ * looks for some to free.
+ */
+export class SortMemory {
+  #numbers = new Uint32Array(0);
+  #indexes = new Uint32Array(0);
+
+  /** Two numbers an entry; what stands in them is of no use. */
+  numbers(entries: number): Uint32Array {
+    if (this.#numbers.length < 2 * entries) this.#numbers = new Uint32Array(2 * roomFor(entries));
+    return this.#numbers.subarray(0, 2 * entries);
+  }
+
+  indexes(entries: number): Uint32Array {
+    if (this.#indexes.length < entries) this.#indexes = new Uint32Array(roomFor(entries));
+    return this.#indexes.subarray(0, entries);
+  }
+}
+
 export class NewestRecords {
   /** Heads of large values that another record of these segments has replaced: nothing names their chunks any more. */
   readonly replacedHeads: Buffer[] = [];
+  readonly #memory: SortMemory;
   readonly #parts: Part[] = [];
   /** Where each entry stands in its segment; there is room for more. */
   #offsets = new Uint32Array(0);
   #entries = 0;
   /** Indexes of the newest entry of each key, in the order of keys; undefined before they are asked for. */
   #newest: Uint32Array | undefined;
+
+  /** Of two that share their memory only the newer one is used. */
+  constructor(memory = new SortMemory()) {
+    this.#memory = memory;
+  }
 
   /** How many entries were added. */
   get entries(): number {
@@ -121,7 +152,7 @@ export class NewestRecords {
     const indexBits = Math.ceil(Math.log2(this.entries + 1));
     const sorted = this.#sortByBeginning(indexBits);
     const indexMask = 2 ** indexBits - 1;
-    const indexes = new Uint32Array(this.entries);
+    const indexes = this.#memory.indexes(this.entries);
     let start = 0;
     for (let at = 0; at < indexes.length; at++) {
       indexes[at] = ((sorted[2 * at + 1 - UPPER] as number) & indexMask) >>> 0;
@@ -137,7 +168,7 @@ export class NewestRecords {
   /** Numbers of two halves each: what the key has behind the common beginning in the upper bits, the index in the lower. */
   #sortByBeginning(indexBits: number): Uint32Array {
     const common = this.#commonBytes();
-    const halves = new Uint32Array(2 * this.entries);
+    const halves = this.#memory.numbers(this.entries);
     const keyMask = indexBits < HALF_BITS ? -1 << indexBits : 0;
     for (const [number, { bytes, first }] of this.#parts.entries()) {
       const end = this.#parts[number + 1]?.first ?? this.entries;
@@ -148,7 +179,7 @@ export class NewestRecords {
         halves[2 * index + 1 - UPPER] = (fourBytes(bytes, from + HALF_BYTES, keyEnd) & keyMask) | index;
       }
     }
-    new BigUint64Array(halves.buffer).sort();
+    new BigUint64Array(halves.buffer, 0, this.entries).sort();
     return halves;
   }
 

@@ -38,6 +38,8 @@ import { wins } from './wins.ts';
 /** Records and bytes of one transaction of a checkpoint: some 10 to 50 ms, most of it the sync. */
 const TRANSACTION_RECORDS = 4000;
 const TRANSACTION_BYTES = 2 * 1024 * 1024;
+/** The same where each record has a page of its own: LMDB keeps the memory of all pages that its largest transaction changed. */
+const TRANSACTION_RECORDS_SPARSE = 1500;
 
 const BOUND = Buffer.from('newest version');
 const CREATED = Buffer.from('created');
@@ -94,6 +96,8 @@ export class StoreWriter {
   readonly #meta: Database<Buffer, Buffer>;
   readonly #removable: Removable;
   readonly #stored: StoredRecords;
+  /** Whether the newest transaction found its keys far apart. */
+  #isSparse = false;
 
   /** Makes the databases where there are none. A store without records knows that its newest version is none. */
   constructor(environment: StoreEnvironment, { owner, placement }: StoreWriterOptions) {
@@ -129,7 +133,7 @@ export class StoreWriter {
    */
   *checkpoint(newest: NewestRecords, { upTo, areNewest }: CheckpointOptions): Generator<number, void> {
     for (let from = 0; from < newest.size;) {
-      const { end, bytes } = share(newest, from);
+      const { end, bytes } = share(newest, from, this.#isSparse ? TRANSACTION_RECORDS_SPARSE : TRANSACTION_RECORDS);
       const size = { records: end - from, bytes: bytes + this.digests.bytes };
       this.#environment.transact(size, () => {
         const counting = this.digests.areKept ? this.digests.counting(this.#owner) : undefined;
@@ -174,6 +178,7 @@ export class StoreWriter {
       }
     }
     replaced?.close();
+    this.#isSparse = replaced?.isSparse ?? false;
     return version;
   }
 
@@ -305,11 +310,11 @@ export class StoreWriter {
 }
 
 /** One transaction's share: where it ends, and the bytes of its records. */
-function share(newest: NewestRecords, from: number): { end: number; bytes: number } {
+function share(newest: NewestRecords, from: number, recordsMax: number): { end: number; bytes: number } {
   let end = from;
   let bytes = 0;
   const place = emptyPlace();
-  for (; end < newest.size && end - from < TRANSACTION_RECORDS && bytes < TRANSACTION_BYTES; end++) {
+  for (; end < newest.size && end - from < recordsMax && bytes < TRANSACTION_BYTES; end++) {
     newest.at(end, place);
     bytes += place.end - place.keyEnd;
   }

@@ -10,17 +10,8 @@
 import type { Buffer } from 'node:buffer';
 import { copyBytes } from '../../src/formats/range-format.ts';
 import { CursorView, LmdbCursor } from './cursors.ts';
-import type { Database, PlacePuts, StoreEnvironment } from './environment.ts';
+import type { Database, PlacePutOptions, PlacePuts, StoreEnvironment } from './environment.ts';
 import type { SegmentPlace } from './newest-records.ts';
-
-/** What lmdb is given for a handle that puts places in a segment's bytes; its types know nothing of that. */
-export interface PlacePutOptions {
-  readonly encoding: 'binary';
-  readonly keyEncoder: {
-    readonly writeKey: (place: SegmentPlace, target: Buffer, start: number) => number;
-    readonly readKey: () => never;
-  };
-}
 
 /** A segment's bytes as lmdb takes a part of them for a value. */
 type PartialValue = Buffer & { start: number; end: number };
@@ -78,6 +69,8 @@ export class ReplacedRecords {
   #cursor: LmdbCursor | undefined;
   #isBefore = true;
   #steps = STEPS_BEFORE;
+  /** Whether most of the records between the keys are not asked for, so that each key has a page of its own. */
+  isSparse = false;
   /** Where the record that was found begins in the bytes that `find` returned. */
   offset = 0;
 
@@ -109,8 +102,8 @@ export class ReplacedRecords {
   #advance(place: SegmentPlace): LmdbCursor | undefined {
     this.#steps += STEPS_PER_KEY;
     while (this.#cursor !== undefined && (this.#isBefore || order(this.#cursor, place) < 0)) {
-      const step = --this.#steps < 0 ? 'ended' : this.#cursor.next();
-      if (step === 'ended') this.close();
+      this.isSparse = --this.#steps < 0;
+      if (this.isSparse || this.#cursor.next() === 'ended') this.close();
       this.#isBefore = false;
     }
     return this.#cursor;
