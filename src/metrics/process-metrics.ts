@@ -3,6 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { monitorEventLoopDelay, performance, PerformanceObserver } from 'node:perf_hooks';
 import { delayResolutionMs, loopDelayFamily } from './loop-delay.ts';
 import { family, type MetricFamily } from './metrics.ts';
+import { residentFamily } from './resident-memory.ts';
 import { CollectionPauses, loopFamilies, osThreadId } from './thread-metrics.ts';
 import { version } from '../diagnostics/version.ts';
 
@@ -47,6 +48,7 @@ export class ProcessMetrics {
       family('gauge', 'kvorum_answer_bytes_in_flight', 'Bytes of answers that clients have not taken yet', answerBytes),
       family('counter', 'process_cpu_seconds_total', 'User and system CPU time', (cpu.user + cpu.system) / 1e6),
       family('gauge', 'process_resident_memory_bytes', 'Resident memory', memory.rss),
+      residentFamily(),
       family('gauge', 'kvorum_heap_used_bytes', "V8 heap in use by the main thread's isolate", memory.heapUsed),
       family(
         'gauge',

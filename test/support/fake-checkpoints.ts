@@ -1,13 +1,13 @@
 /** LMDB as far as checkpoints know it: the newest version by key, and the last segment that is in it. */
 import type { Buffer } from 'node:buffer';
 import { readVersion } from '../../src/formats/record.ts';
-import { NewestRecords, type SegmentEntry } from '../../workers/store/newest-records.ts';
+import { NewestRecords, type SegmentPlace } from '../../workers/store/newest-records.ts';
 import type { WriterEnd } from '../../workers/store/writer.ts';
 import type { CheckpointJob } from '../../workers/store/writer-protocol.ts';
 import type { FakeLogFiles } from './fake-log-files.ts';
 
 /** Key and record of an entry, as views. */
-export function partsOf({ bytes, keyStart, keyEnd, end }: SegmentEntry): {
+export function partsOf({ bytes, keyStart, keyEnd, end }: SegmentPlace): {
   readonly key: Buffer;
   readonly record: Buffer;
 } {
@@ -44,7 +44,7 @@ export class FakeCheckpoints {
         if (isFull) return { kind: 'full', id: 0 };
         const bytes = files.read(name);
         const newest = new NewestRecords();
-        for (const offset of offsets.newest) newest.add(bytes, offset);
+        newest.addNewest(bytes, offsets.newest);
         this.take(newest, sequence);
         return { kind: 'done', id: 0, records: newest.size, seconds: 0 };
       },

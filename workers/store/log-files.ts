@@ -10,11 +10,12 @@ import { Buffer } from 'node:buffer';
 import {
   closeSync,
   fdatasync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -37,7 +38,8 @@ export interface LogFiles {
   /** Names of the log's files. */
   list(): string[];
   bytesOf(name: string): number;
-  read(name: string): Buffer;
+  /** A file's bytes; in `memory`, which nobody may read any more, where that has their length. */
+  read(name: string, memory?: Buffer): Buffer;
   open(name: string): LogFile;
   /** Makes a file of `bytes` zeros, on the disk with its name. Rejects with what the system says; nothing is left then. */
   create(name: string, bytes: number): Promise<LogFile>;
@@ -64,7 +66,7 @@ export function openLogFiles(directory: string): LogFiles {
   return {
     list: () => readdirSync(directory).filter((name) => name.endsWith(SUFFIX)),
     bytesOf: (name) => statSync(pathOf(name)).size,
-    read: (name) => readFileSync(pathOf(name)),
+    read: (name, memory) => readInto(pathOf(name), memory),
     open: (name) => diskFile(name, openSync(pathOf(name), 'r+')),
     create: (name, bytes) => create(directory, name, bytes),
     remove: (name) => rmSync(pathOf(name), { force: true }),
@@ -80,6 +82,22 @@ export function logFileName(owner: number, number: number): string {
 export function parseLogFileName(name: string): { readonly owner: number; readonly number: number } | undefined {
   const [, owner, number] = /^(\d{1,6})-(\d{1,15})\.log$/.exec(name) ?? [];
   return owner === undefined ? undefined : { owner: Number(owner), number: Number(number) };
+}
+
+function readInto(path: string, memory: Buffer | undefined): Buffer {
+  const descriptor = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(descriptor);
+    const bytes = memory?.length === size ? memory : Buffer.allocUnsafeSlow(size);
+    for (let done = 0; done < size;) {
+      const length = readSync(descriptor, bytes, done, size - done, done);
+      if (length === 0) throw new Error(`"${path}" ends after ${done} of ${size} bytes`);
+      done += length;
+    }
+    return bytes;
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 async function create(directory: string, name: string, bytes: number): Promise<LogFile> {

@@ -62,8 +62,8 @@ export class MemtableLayer {
   readonly #ordered = new BTreeModule.default<string, number>(undefined, compareKeys, 64);
   /** Heads of large values that another entry has replaced; 0.1 MiB each at least, so there are few. */
   readonly #replacedHeads: number[] = [];
-  /** Entries that are not in `#ordered` yet. */
-  #unordered: number[] = [];
+  /** Entries that are not in `#ordered` yet; undefined where none is, since nobody has asked for an order. */
+  #unordered: number[] | undefined;
 
   constructor(image: Buffer, keysExpected = 0) {
     this.image = image;
@@ -80,7 +80,7 @@ export class MemtableLayer {
     const before = this.#table.put(offset);
     this.#note(entryAt(this.image, offset));
     if (before !== 0 && hasLargeKind(this.image, entryAt(this.image, before).keyEnd)) this.#replacedHeads.push(before);
-    this.#unordered.push(offset);
+    this.#unordered?.push(offset);
   }
 
   #note({ entry, keyEnd, end }: LogEntry): void {
@@ -112,11 +112,12 @@ export class MemtableLayer {
 
   /** Whether `snapshot` would have more to put in order than one step takes. */
   get isUnordered(): boolean {
-    return this.#unordered.length > ORDER_STEP_ENTRIES;
+    return (this.#unordered?.length ?? this.size) > ORDER_STEP_ENTRIES;
   }
 
   /** Puts some more entries in order, the newest of their keys. */
   order(): void {
+    this.#unordered ??= Array.from(this.#table.offsets());
     const left = Math.max(0, this.#unordered.length - ORDER_STEP_ENTRIES);
     for (const offset of this.#unordered.splice(left)) {
       const { keyStart, keyEnd } = entryAt(this.image, offset);
@@ -133,7 +134,8 @@ export class MemtableLayer {
 
   /** The layer as it is now, whatever is put later. */
   snapshot(): LayerSnapshot {
-    while (this.#unordered.length > 0) this.order();
+    do this.order();
+    while (this.#unordered?.length !== 0);
     this.isShown = true;
     return new LayerSnapshot(this.image, this.#ordered.clone());
   }

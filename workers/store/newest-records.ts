@@ -5,11 +5,11 @@
  * and the entry's index. A typed array sorts numbers without calling back, and no key becomes a string. Keys that are alike
  * that far are compared byte by byte.
  */
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { endianness } from 'node:os';
 import { compareRecords } from '../../src/domain/merge.ts';
 import { areSameLargeWrite, hasLargeKind, isLargeHead } from '../../src/formats/large-head.ts';
-import { entryAt, entryRecord, type LogEntry } from '../../src/formats/log.ts';
+import { entryAt, entryRecord } from '../../src/formats/log.ts';
 import { readVersion, type RecordView, type Version } from '../../src/formats/record.ts';
 
 /** A segment's bytes, and the index of its first entry among all. */
@@ -18,28 +18,70 @@ interface Part {
   readonly first: number;
 }
 
-/** An entry, and the bytes of the segment that it stands in. */
-export interface SegmentEntry extends LogEntry {
-  readonly bytes: Buffer;
+/** Where an entry stands, and in which segment's bytes; one is used for many. */
+export interface SegmentPlace {
+  bytes: Buffer;
+  keyStart: number;
+  keyEnd: number;
+  /** Of the record, which stands behind the key. */
+  end: number;
+}
+
+/** Somewhat more, since the next segment seldom has exactly as many. */
+function roomFor(entries: number): number {
+  return Math.ceil(1.25 * entries);
+}
+
+/** A place to be filled in. */
+export function emptyPlace(): SegmentPlace {
+  return { bytes: Buffer.alloc(0), keyStart: 0, keyEnd: 0, end: 0 };
 }
 
 /** Which half of a number of 64 bits is the upper one in memory. */
 const UPPER = endianness() === 'LE' ? 1 : 0;
 const HALF_BYTES = 4;
 const HALF_BITS = 32;
+const ROOM_MIN = 1024;
+
+/**
+ * Memory that one sorting after another uses. An idle thread's collector lets tens of megabytes of typed arrays stand before it
+ * looks for some to free.
+ */
+export class SortMemory {
+  #numbers = new Uint32Array(0);
+  #indexes = new Uint32Array(0);
+
+  /** Two numbers an entry; what stands in them is of no use. */
+  numbers(entries: number): Uint32Array {
+    if (this.#numbers.length < 2 * entries) this.#numbers = new Uint32Array(2 * roomFor(entries));
+    return this.#numbers.subarray(0, 2 * entries);
+  }
+
+  indexes(entries: number): Uint32Array {
+    if (this.#indexes.length < entries) this.#indexes = new Uint32Array(roomFor(entries));
+    return this.#indexes.subarray(0, entries);
+  }
+}
 
 export class NewestRecords {
   /** Heads of large values that another record of these segments has replaced: nothing names their chunks any more. */
   readonly replacedHeads: Buffer[] = [];
+  readonly #memory: SortMemory;
   readonly #parts: Part[] = [];
-  /** Where each entry stands in its segment, in the order of appending. */
-  readonly #offsets: number[] = [];
+  /** Where each entry stands in its segment; there is room for more. */
+  #offsets = new Uint32Array(0);
+  #entries = 0;
   /** Indexes of the newest entry of each key, in the order of keys; undefined before they are asked for. */
-  #newest: number[] | undefined;
+  #newest: Uint32Array | undefined;
+
+  /** Of two that share their memory only the newer one is used. */
+  constructor(memory = new SortMemory()) {
+    this.#memory = memory;
+  }
 
   /** How many entries were added. */
   get entries(): number {
-    return this.#offsets.length;
+    return this.#entries;
   }
 
   /** How many keys there are. No entry may be added once this or `at` was asked. */
@@ -50,8 +92,26 @@ export class NewestRecords {
 
   /** Takes the entry at `offset` of a segment; segments come one after another. */
   add(bytes: Buffer, offset: number): void {
-    if (this.#parts.at(-1)?.bytes !== bytes) this.#parts.push({ bytes, first: this.#offsets.length });
-    this.#offsets.push(offset);
+    if (this.#parts.at(-1)?.bytes !== bytes) this.#parts.push({ bytes, first: this.#entries });
+    if (this.#entries === this.#offsets.length) this.#makeRoom(2 * this.#entries);
+    this.#offsets[this.#entries++] = offset;
+  }
+
+  /**
+   * Takes the newest entry of each key of a segment, in any order; puts the offsets in theirs: keys are then read from one end of
+   * the segment to the other, in half the time that a jump to each of 80,000 takes.
+   */
+  addNewest(bytes: Buffer, offsets: Uint32Array): void {
+    this.#parts.push({ bytes, first: this.#entries });
+    this.#makeRoom(this.#entries + offsets.length);
+    this.#offsets.set(offsets.sort(), this.#entries);
+    this.#entries += offsets.length;
+  }
+
+  #makeRoom(entries: number): void {
+    const larger = new Uint32Array(Math.max(ROOM_MIN, entries));
+    larger.set(this.#offsets);
+    this.#offsets = larger;
   }
 
   /** Takes the head of a large value that is known to be replaced. */
@@ -59,12 +119,16 @@ export class NewestRecords {
     this.replacedHeads.push(entryRecord(bytes, offset));
   }
 
-  /** The newest entry of the key with this number, from 0 to below `size`, in the order of keys. */
-  at(number: number): SegmentEntry {
+  /** Says where the newest entry of the key with this number stands, from 0 to below `size`, in the order of keys. */
+  at(number: number, place = emptyPlace()): SegmentPlace {
     const index = this.#newest?.[number] as number;
     const bytes = this.#bytesOf(index);
-    const { entry, keyStart, keyEnd, end } = entryAt(bytes, this.#offsets[index] as number);
-    return { bytes, entry, keyStart, keyEnd, end };
+    const { keyStart, keyEnd, end } = entryAt(bytes, this.#offsets[index] as number);
+    place.bytes = bytes;
+    place.keyStart = keyStart;
+    place.keyEnd = keyEnd;
+    place.end = end;
+    return place;
   }
 
   /** The newest version of all entries; 0 where there is none. */
@@ -88,7 +152,7 @@ export class NewestRecords {
     const indexBits = Math.ceil(Math.log2(this.entries + 1));
     const sorted = this.#sortByBeginning(indexBits);
     const indexMask = 2 ** indexBits - 1;
-    const indexes = new Uint32Array(this.entries);
+    const indexes = this.#memory.indexes(this.entries);
     let start = 0;
     for (let at = 0; at < indexes.length; at++) {
       indexes[at] = ((sorted[2 * at + 1 - UPPER] as number) & indexMask) >>> 0;
@@ -104,7 +168,7 @@ export class NewestRecords {
   /** Numbers of two halves each: what the key has behind the common beginning in the upper bits, the index in the lower. */
   #sortByBeginning(indexBits: number): Uint32Array {
     const common = this.#commonBytes();
-    const halves = new Uint32Array(2 * this.entries);
+    const halves = this.#memory.numbers(this.entries);
     const keyMask = indexBits < HALF_BITS ? -1 << indexBits : 0;
     for (const [number, { bytes, first }] of this.#parts.entries()) {
       const end = this.#parts[number + 1]?.first ?? this.entries;
@@ -115,7 +179,7 @@ export class NewestRecords {
         halves[2 * index + 1 - UPPER] = (fourBytes(bytes, from + HALF_BYTES, keyEnd) & keyMask) | index;
       }
     }
-    new BigUint64Array(halves.buffer).sort();
+    new BigUint64Array(halves.buffer, 0, this.entries).sort();
     return halves;
   }
 
@@ -157,20 +221,19 @@ export class NewestRecords {
   }
 
   /** Of two with the same stamp, a large value that was written again, the one that comes later stays. */
-  #keepNewest(indexes: Uint32Array): number[] {
-    const newest: number[] = [];
+  #keepNewest(indexes: Uint32Array): Uint32Array {
+    let kept = 0;
     let last = -1;
     for (const index of indexes) {
       if (last < 0 || this.#compareKeys(last, index) !== 0) {
-        newest.push(index);
-        last = index;
+        indexes[kept++] = last = index;
         continue;
       }
       const isReplaced = this.#isReplacedBy(last, index);
       this.#noteReplaced(isReplaced ? last : index);
-      if (isReplaced) newest[newest.length - 1] = last = index;
+      if (isReplaced) indexes[kept - 1] = last = index;
     }
-    return newest;
+    return indexes.subarray(0, kept);
   }
 
   #isReplacedBy(old: number, fresh: number): boolean {

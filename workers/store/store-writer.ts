@@ -30,7 +30,7 @@ import type { Version } from '../../src/formats/record.ts';
 import type { Placement } from '../../src/domain/sharing.ts';
 import type { Database, StoreEnvironment } from './environment.ts';
 import { ListHistory } from './list-history.ts';
-import type { NewestRecords } from './newest-records.ts';
+import { emptyPlace, type NewestRecords } from './newest-records.ts';
 import { Removable, type RemovableEntry } from './removable.ts';
 import { StoredDigests, type Counting } from './stored-digests.ts';
 import { StoredRecords } from './stored-records.ts';
@@ -40,6 +40,10 @@ import type { LetGoJob, SurplusCopy } from './writer-protocol.ts';
 /** Records and bytes of one transaction of a checkpoint: some 10 to 50 ms, most of it the sync. */
 const TRANSACTION_RECORDS = 4000;
 const TRANSACTION_BYTES = 2 * 1024 * 1024;
+/** Records where each has a page of its own: LMDB keeps the memory of all pages that its largest transaction changed. */
+const TRANSACTION_RECORDS_SPARSE = 1500;
+/** So many records for each that a checkpoint brings, and most of them stand in pages of their own. */
+const SPARSE_RATIO = 32;
 
 const BOUND = Buffer.from('newest version');
 const CREATED = Buffer.from('created');
@@ -130,8 +134,11 @@ export class StoreWriter {
    * LMDB holds, so they replace that without a look at it. Yields which share of the keys is done. Throws what LMDB says.
    */
   *checkpoint(newest: NewestRecords, { upTo, areNewest }: CheckpointOptions): Generator<number, void> {
+    const isSparse = this.#records.count > SPARSE_RATIO * newest.size;
+    const recordsMax = isSparse ? TRANSACTION_RECORDS_SPARSE : TRANSACTION_RECORDS;
+    const place = emptyPlace();
     for (let from = 0; from < newest.size;) {
-      const { end, bytes, tombstones } = share(newest, from);
+      const { end, bytes, tombstones } = share(newest, from, recordsMax);
       const size = { records: end - from + tombstones, bytes: bytes + this.digests.bytes };
       this.#environment.transact(size, () => {
         const counting = this.digests.areKept ? this.digests.counting(this.#owner) : undefined;
@@ -140,7 +147,7 @@ export class StoreWriter {
         const isBlind = areNewest && this.#chunks.getKeysCount({ limit: 1 }) === 0;
         let version: Version = 0;
         for (let number = from; number < end; number++) {
-          const { bytes: segment, keyStart, keyEnd, end: recordEnd } = newest.at(number);
+          const { bytes: segment, keyStart, keyEnd, end: recordEnd } = newest.at(number, place);
           const [key, record] = [segment.subarray(keyStart, keyEnd), segment.subarray(keyEnd, recordEnd)];
           if (isBlind) this.#put(key, record, putting);
           else this.#merge(key, record, putting);
@@ -314,14 +321,15 @@ function isSameCopy({ header: found }: SurplusCopy, current: Buffer): boolean {
 }
 
 /** One transaction's share: where it ends, the bytes of its records, and how many are tombstones. */
-function share(newest: NewestRecords, from: number): { end: number; bytes: number; tombstones: number } {
+function share(newest: NewestRecords, from: number, recordsMax: number) {
   let end = from;
   let bytes = 0;
   let tombstones = 0;
-  for (; end < newest.size && end - from < TRANSACTION_RECORDS && bytes < TRANSACTION_BYTES; end++) {
-    const { bytes: segment, keyEnd, end: recordEnd } = newest.at(end);
-    bytes += recordEnd - keyEnd;
-    if (isTombstone(segment, keyEnd)) tombstones++;
+  const place = emptyPlace();
+  for (; end < newest.size && end - from < recordsMax && bytes < TRANSACTION_BYTES; end++) {
+    newest.at(end, place);
+    bytes += place.end - place.keyEnd;
+    if (isTombstone(place.bytes, place.keyEnd)) tombstones++;
   }
   return { end, bytes, tombstones };
 }

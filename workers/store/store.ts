@@ -3,9 +3,9 @@
  * time, to LMDB (log.ts, memtable.ts, writer.ts); reads look in the memtable and then in LMDB, which all workers share.
  *
  *   merge    decides what wins, against the writes that wait for their sync too, and appends it to the log
- *   settle   calls back when all that was merged is as durable as the durability says; from then on reads see it
+ *   settle   calls back when all that was merged is as durable as the durability says; no read sees it before
  *
- * So no read shows what is less durable than that. A large value's chunks are on the disk before its head is logged.
+ * A large value's chunks are on the disk before its head is logged.
  */
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
@@ -121,10 +121,7 @@ export class Store {
       onCorrupt(key);
     };
     this.#ranges = new StoreRanges({ environment, logged, large: this.#large, onCorrupt: this.#onCorrupt });
-    const databases = {
-      records: [records.values, records.tombstones],
-      others: [this.#large.chunks, removable.database],
-    };
+    const databases = { records: records.databases, others: [this.#large.chunks, removable.database] };
     this.#room = new StoreRoom(databases, storeBytesMax, () => logged.bytesHeld);
     this.digests = new HeldDigests({ ...options, environment, records, logged });
   }

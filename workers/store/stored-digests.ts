@@ -141,6 +141,9 @@ export class StoredDigests {
   }
 }
 
+/** Offsets of two records in their bytes. */
+const atStart = { old: 0, record: 0 };
+
 interface CountingOptions {
   readonly owner: number;
   readonly upTo: Buffer | undefined;
@@ -168,14 +171,14 @@ export class Counting {
     });
   }
 
-  /** The record under the key `bytes[start, end)` takes the place of `old`; either may be none. */
+  /** The record under the key `bytes[start, end)` takes the place of `old`; either may be none. `at`: where both begin. */
   put(
     bytes: Buffer,
     start: number,
     end: number,
     old: Uint8Array | undefined,
     record: Uint8Array | undefined,
-    offset = 0,
+    at: Readonly<typeof atStart> = atStart,
   ): void {
     const { upTo, sharing, buckets } = this.#options;
     if (upTo !== WHOLE && bytes.compare(upTo, 0, upTo.length, start, end) > 0) return;
@@ -183,10 +186,10 @@ export class Counting {
     key.take(bytes, start, end);
     const bucket = bucketOf(key.first, buckets);
     const groups = sharing.groupsOf(key.first, this.#groups);
-    for (let at = 0; at < groups; at++) {
-      const sums = this.#sums[this.#groups[at] as number] as Digests;
-      if (old !== undefined) countRecord(sums, bucket, key, old, 0, -1);
-      if (record !== undefined) countRecord(sums, bucket, key, record, offset, 1);
+    for (let index = 0; index < groups; index++) {
+      const sums = this.#sums[this.#groups[index] as number] as Digests;
+      if (old !== undefined) countRecord(sums, bucket, key, old, at.old, -1);
+      if (record !== undefined) countRecord(sums, bucket, key, record, at.record, 1);
     }
   }
 

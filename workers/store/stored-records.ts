@@ -22,8 +22,17 @@ export class StoredRecords {
     this.tombstones = environment.openDatabase('tombstones');
   }
 
+  get databases(): Database[] {
+    return [this.values, this.tombstones];
+  }
+
   get isEmpty(): boolean {
     return this.values.getKeysCount({ limit: 1 }) === 0 && !this.hasTombstones;
+  }
+
+  /** Of values, by LMDB's own count. */
+  get count(): number {
+    return (this.values.getStats() as { readonly entryCount: number }).entryCount;
   }
 
   get hasTombstones(): boolean {

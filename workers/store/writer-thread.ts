@@ -16,7 +16,7 @@ import { osThreadId } from '../../src/metrics/thread-metrics.ts';
 import { runInBackground, type BackgroundWork } from './background.ts';
 import { StoreEnvironment } from './environment.ts';
 import { openLogFiles, type LogFiles } from './log-files.ts';
-import { NewestRecords } from './newest-records.ts';
+import { NewestRecords, SortMemory } from './newest-records.ts';
 import { describeDamage, findLogs, haveForeignKeys, newestRecords, type FoundLog } from './replay.ts';
 import { isDiskFull } from './room.ts';
 import { StoreWriter } from './store-writer.ts';
@@ -202,6 +202,9 @@ class Jobs {
   /** Checkpoints whose number is below this one do not take their time. */
   #hurried = 0;
   #isSettled: boolean;
+  /** The bytes of a segment, in the same memory each time: what comes new for each the allocator does not give back. */
+  #segment: Buffer = Buffer.alloc(0);
+  readonly #memory = new SortMemory();
   #endPurge: (() => void) | undefined;
 
   constructor({ files, writer, environment, isSettled }: JobsParts) {
@@ -330,9 +333,10 @@ class Jobs {
   }
 
   #recordsOf({ name, offsets: { newest, replacedHeads } }: CheckpointJob): NewestRecords {
-    const bytes = this.#files.read(name);
-    const records = new NewestRecords();
-    for (const offset of newest) records.add(bytes, offset);
+    this.#segment = this.#files.read(name, this.#segment);
+    const bytes = this.#segment;
+    const records = new NewestRecords(this.#memory);
+    records.addNewest(bytes, newest);
     for (const offset of replacedHeads) records.addReplacedHead(bytes, offset);
     return records;
   }

@@ -73,7 +73,7 @@ test('order() puts entries in order a step at a time, so that a snapshot takes n
   const offsets: number[] = [];
   let end = 4096;
   for (let index = 0; index < 9000; index++) {
-    const { source, place } = sampleEntry(`key ${index % 6000}`, index + 1, 0);
+    const { source, place } = sampleEntry(`key ${index % 8000}`, index + 1, 0);
     offsets.push(end);
     end = writeLogEntry(image, end, source, place);
   }
@@ -83,8 +83,8 @@ test('order() puts entries in order a step at a time, so that a snapshot takes n
   assert.ok(steps > 2, `${steps} steps`);
   const [snapshot] = memtable.snapshot();
   const versions = shown(snapshot as LayerSnapshot);
-  assert.equal(versions.length, 6000);
-  assert.ok(versions.includes('key 0 6001') && versions.includes('key 5999 6000'), 'the newest of each key');
+  assert.equal(versions.length, 8000);
+  assert.ok(versions.includes('key 0 8001') && versions.includes('key 7999 8000'), 'the newest of each key');
 });
 
 test('a layer gives its checkpoint the newest entry of each key, and the heads of large values that were replaced', () => {

@@ -73,6 +73,29 @@ test('the newest record of each key comes in the order of keys, from however man
   );
 });
 
+test('the newest entries of one segment come in the order of keys, in whatever order their offsets are given', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(keys, { selector: (key) => key.toString('hex'), maxLength: 80 }), (given) => {
+      const image = Buffer.alloc(64 + given.length * 100);
+      const offsets: number[] = [];
+      let end = 64;
+      for (const key of given) {
+        offsets.push(end);
+        const source = Buffer.concat([key, recordOf(key, 1, 1)]);
+        end = writeLogEntry(image, end, source, { keyStart: 0, keyEnd: key.length, end: source.length });
+      }
+      const newest = new NewestRecords();
+      newest.addNewest(image, Uint32Array.from(offsets.reverse()));
+      const found = Array.from({ length: newest.size }, (_, number) => partsOf(newest.at(number)).key.toString('hex'));
+      const sorted = given.toSorted((a, b) => a.compare(b));
+      assert.deepEqual(
+        found,
+        sorted.map((key) => key.toString('hex')),
+      );
+    }),
+  );
+});
+
 test('without entries there are no keys', () => {
   assert.equal(new NewestRecords().size, 0);
 });
