@@ -88,6 +88,14 @@ export function identicalSince({ heldHere, heldThere }: Known): Version {
 }
 
 /**
+ * A moment by the slower of two clocks: what nodes agree on must lie in the past for both, or a write of now by the slower one could
+ * be taken for one of long ago. `nowMicros` by both is of one moment, or the peer's of an earlier one.
+ */
+export function bySlowerClock(at: Version, now: { readonly here: Version; readonly there: Version }): Version {
+  return at + Math.min(0, now.there - now.here);
+}
+
+/**
  * Both were found to hold the same, by digests that were taken after `at`. What is stamped before `at - graceMicros` does not
  * come any more as a write of now.
  */

@@ -104,11 +104,13 @@ export interface BelowFloor {
   readonly isFirstHand: boolean;
   /** Whether nothing stands under its key. */
   readonly isMissing: boolean;
+  /** Whether so many others hold it that readers are answered with it (`entryFlags.vouched`). */
+  readonly isVouched: boolean;
 }
 
 /** Whether a write below the floor is not to be stored: what it says was deleted since. */
-export function isPurged({ isFirstHand, isMissing }: BelowFloor): boolean {
-  return isFirstHand || isMissing;
+export function isPurged({ isFirstHand, isMissing, isVouched }: BelowFloor): boolean {
+  return isFirstHand || (isMissing && !isVouched);
 }
 
 /**

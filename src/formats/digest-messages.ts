@@ -3,7 +3,8 @@
  *
  *   question  {"asker": node id, "buckets": base64 or null}: the digests of what the asker shares with the node that is asked; with
  *             buckets, a bit each, only these are wanted, and the others may be anything
- *   answer    a version (float64), below which the node has all that the asker holds; then two numbers of 4 bytes for each bucket
+ *   answer    a version (float64), below which the node has all that the asker holds; its wall clock (float64), microseconds since 1970;
+ *             then two numbers of 4 bytes for each bucket
  */
 import { Buffer } from 'node:buffer';
 import { isVersion, type NodeId, type Version } from './record.ts';
@@ -16,13 +17,15 @@ export interface DigestQuestion {
 
 export interface DigestAnswer {
   readonly heldHere: Version;
+  /** The answering node's wall clock. */
+  readonly nowMicros: Version;
   readonly digests: Uint32Array;
 }
 
 /** Base64 of a bit for each of 4,096 buckets, and a node id. */
 export const digestQuestionBytesMax = 1024;
 
-const HEAD_BYTES = 8;
+const HEAD_BYTES = 16;
 
 export function encodeDigestQuestion({ askerId, buckets }: DigestQuestion): string {
   return JSON.stringify({
@@ -50,9 +53,10 @@ export function digestAnswerBytes(bucketCount: number): number {
   return HEAD_BYTES + 8 * bucketCount;
 }
 
-export function encodeDigestAnswer({ heldHere, digests }: DigestAnswer): Buffer {
+export function encodeDigestAnswer({ heldHere, nowMicros, digests }: DigestAnswer): Buffer {
   const bytes = Buffer.allocUnsafeSlow(HEAD_BYTES + 4 * digests.length);
   bytes.writeDoubleLE(heldHere, 0);
+  bytes.writeDoubleLE(nowMicros, 8);
   for (let at = 0; at < digests.length; at++) bytes.writeUInt32LE(digests[at] as number, HEAD_BYTES + 4 * at);
   return bytes;
 }
@@ -60,9 +64,9 @@ export function encodeDigestAnswer({ heldHere, digests }: DigestAnswer): Buffer 
 /** Reads a peer's answer; undefined where it is none for so many buckets. */
 export function decodeDigestAnswer(bytes: Buffer, bucketCount: number): DigestAnswer | undefined {
   if (bytes.length !== digestAnswerBytes(bucketCount)) return undefined;
-  const heldHere = bytes.readDoubleLE(0);
-  if (!isVersion(heldHere)) return undefined;
+  const [heldHere, nowMicros] = [bytes.readDoubleLE(0), bytes.readDoubleLE(8)];
+  if (!isVersion(heldHere) || !isVersion(nowMicros)) return undefined;
   const digests = new Uint32Array(2 * bucketCount);
   for (let at = 0; at < digests.length; at++) digests[at] = bytes.readUInt32LE(HEAD_BYTES + 4 * at);
-  return { heldHere, digests };
+  return { heldHere, nowMicros, digests };
 }

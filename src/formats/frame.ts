@@ -43,7 +43,10 @@ export const entryFlags = {
   announceOnly: 16,
   /** A client's wish: the coordinator is to make the operation linearizable. Replicas do nothing about it. */
   strict: 32,
-  /** A repair: of so many other replicas as every quorum has one among, none votes for anything newer. */
+  /**
+   * A repair: of so many other replicas as every quorum has one among, none votes for anything newer, or says that it was deleted
+   * unless enough others hold it.
+   */
   vouched: 64,
   /** A read whose client may do without the value: of a large one, what its announcement says is enough for the answer. */
   headOnly: 128,

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import {
   afterComparison,
   begun,
+  bySlowerClock,
   cameLate,
   foundIdentical,
   havePulled,
@@ -55,6 +56,12 @@ test('nothing is known before both directions are', () => {
   assert.equal(identicalSince(havePulled(unknown, 1000, grace)), 0);
   assert.equal(identicalSince(told(havePulled(unknown, 1000, grace), 700)), 700);
   assert.equal(identicalSince(foundIdentical(unknown, 1000, grace)), 900);
+});
+
+test('nodes agree on nothing that is to come by the clock of one of them', () => {
+  assert.equal(bySlowerClock(5000, { here: 9000, there: 9000 }), 5000);
+  assert.equal(bySlowerClock(5000, { here: 9000, there: 7000 }), 3000, 'this one is ahead');
+  assert.equal(bySlowerClock(5000, { here: 9000, there: 12_000 }), 5000, 'the peer is ahead');
 });
 
 test('what came late takes it back, until a comparison that began afterwards', () => {

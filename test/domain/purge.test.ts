@@ -110,7 +110,14 @@ test('floors read back as they were kept, and from what is none follows no floor
   }
 });
 
-test('below the floor a write of now is never stored, and what some replica held only where the key is there', () => {
+test('below the floor a write of now is never stored, what some replica held where the key is there or a majority has it', () => {
   const cases = [true, false].flatMap((isFirstHand) => [true, false].map((isMissing) => ({ isFirstHand, isMissing })));
-  assert.deepEqual(cases.map(isPurged), [true, true, true, false]);
+  assert.deepEqual(
+    cases.map((met) => isPurged({ ...met, isVouched: false })),
+    [true, true, true, false],
+  );
+  assert.deepEqual(
+    cases.map((met) => isPurged({ ...met, isVouched: true })),
+    [true, true, false, false],
+  );
 });

@@ -24,12 +24,16 @@ test('a question comes out as it went in, with buckets or for all', () => {
 test('an answer comes out as it went in; one of another length or without a version is none', () => {
   const answer = {
     heldHere: 1_700_000_000_000_000,
+    nowMicros: 1_700_000_000_500_000,
     digests: Uint32Array.from({ length: 2 * BUCKETS }, (_, at) => at * 7e7),
   };
   const bytes = encodeDigestAnswer(answer);
   assert.deepEqual(decodeDigestAnswer(bytes, BUCKETS), answer);
   assert.equal(decodeDigestAnswer(bytes, 2 * BUCKETS), undefined);
   assert.equal(decodeDigestAnswer(bytes.subarray(1), BUCKETS), undefined);
-  bytes.writeDoubleLE(Number.NaN, 0);
-  assert.equal(decodeDigestAnswer(bytes, BUCKETS), undefined);
+  for (const at of [0, 8]) {
+    const broken = Buffer.from(bytes);
+    broken.writeDoubleLE(Number.NaN, at);
+    assert.equal(decodeDigestAnswer(broken, BUCKETS), undefined);
+  }
 });

@@ -56,7 +56,8 @@ export class SimPurge {
     const isThere = life?.isAlive === true && !other.isPaused && life.standing.claim.standing.kind === 'voting';
     if (!isThere || !world.network.isOpen(index, other.index) || !world.network.isOpen(other.index, index)) return;
     const graceMs = timeoutMs + world.plan.clockDriftMsMax + GRACE_MS;
-    let same = this.#node.wallMicros() - graceMs * 1000;
+    // By the clock that is behind: a write of now is stamped by either.
+    let same = Math.min(this.#node.wallMicros(), other.wallMicros()) - graceMs * 1000;
     const [own, theirs] = [this.#life.store, life.store];
     const isShared = this.#sharing(other);
     for (const key of new Set([...own.records.keys(), ...theirs.records.keys()])) {

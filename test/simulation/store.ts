@@ -137,7 +137,8 @@ export class SimStore {
     const name = key.toString('latin1');
     const current = this.#pending.get(name) ?? this.#visible.get(name);
     const isBelow = readVersion(record, 0) < this.floorOf(entry);
-    if (isBelow && isPurged({ isFirstHand: !isRepair(entry), isMissing: current === undefined })) {
+    const met = { isFirstHand: !isRepair(entry), isMissing: current === undefined, isVouched: isVouched(entry) };
+    if (isBelow && isPurged(met)) {
       return { version: this.floorOf(entry), nodeId: 0 };
     }
     const terms = { newest, isVouched: isVouched(entry), isRepair: isRepair(entry) };

@@ -1,6 +1,6 @@
 /** A simulated cluster with its clients: what a plan says happens, and what came of it. */
 import { Buffer } from 'node:buffer';
-import { isIntact } from '../../src/formats/record.ts';
+import { isIntact, readVersion } from '../../src/formats/record.ts';
 import type { Log } from '../../src/diagnostics/log.ts';
 import type { ClusterList } from '../../src/domain/node-claim.ts';
 import { replicatesHere } from '../../src/domain/recovery.ts';
@@ -65,7 +65,7 @@ export class World {
   readonly nodes: readonly SimNode[];
   readonly log = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log;
   readonly failures: unknown[] = [];
-  /** Two nodes had lost their data at once. */
+  /** Two nodes had lost their data at once, or one what it took from a clock that is further off than the bound allows. */
   isBeyondQuorums = false;
   #starts = 0;
   readonly #replicates = new Map<string, (keyHash: number) => boolean>();
@@ -171,7 +171,9 @@ export class World {
     const loses = kind !== 'kill' && !(kind === 'power' && this.plan.durability === 'fsync');
     if (loses && !this.#mayLose(node.index)) return;
     if (kind === 'restore' && !this.#isKnownToBeOlder(node)) return;
-    if (loses && this.nodes.some((other) => other !== node && !isVoting(other))) this.isBeyondQuorums = true;
+    if (loses && (this.#holdsOfWrongClock(node) || this.nodes.some((other) => other !== node && !isVoting(other)))) {
+      this.isBeyondQuorums = true;
+    }
     node.life?.die(kind === 'power');
     node.isPaused = false;
     node.backlog.length = 0;
@@ -183,6 +185,16 @@ export class World {
     // What was given stands in the store, so a store that forgot knows no better than its clock.
     if (loses) node.lastStamp = 0;
     this.loop.after(downMs, () => this.start(node));
+  }
+
+  /**
+   * A recovering node takes no write that is stamped below what it can have acknowledged by any clock within the bound
+   * (docs/decisions/017-standing.md). Before such a clock is found out a read repair may bring its stamp to a replica, which takes
+   * higher ones from then on.
+   */
+  #holdsOfWrongClock(node: SimNode): boolean {
+    const ceiling = node.wallMicros() + this.plan.clockDriftMsMax * 1000;
+    return [...node.disk.records.values()].some((record) => readVersion(record, 0) > ceiling);
   }
 
   /** A copy is told from the store that it takes the place of where peers have heard of writes since. */

@@ -19,11 +19,18 @@ export interface Burial {
 /** How many replicas are without the key and have a floor above the record: they have removed what deleted it, or lost it. */
 export function contradictions({ replies }: PendingOperation, record: Reply): number {
   let count = 0;
-  for (const { reply } of replies) {
-    const floor = absentFloor(reply);
-    if (floor > 0 && floor > readVersion(record.bytes, record.offset)) count++;
-  }
+  for (const { reply } of replies) if (contradicts(reply, record)) count++;
   return count;
+}
+
+/** Which replicas these are. */
+export function contradicting({ replies }: PendingOperation, record: Reply): number[] {
+  return replies.filter(({ reply }) => contradicts(reply, record)).map(({ node }) => node);
+}
+
+function contradicts(reply: Reply, { bytes, offset }: Reply): boolean {
+  const floor = absentFloor(reply);
+  return floor > 0 && floor > readVersion(bytes, offset);
 }
 
 /** Whether a record that so many replicas contradict was deleted. */

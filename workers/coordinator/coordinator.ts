@@ -307,10 +307,11 @@ export class Coordinator {
     if (entry.kind === operationKinds.read) this.#damaged.note(node, keyOf(entry), isDamaged, this.#options.time.now());
   }
 
-  #repair(task: Task, operation: PendingOperation, { nodes, record, isVouched }: Repair): void {
+  #repair(task: Task, operation: PendingOperation, { nodes, record, isVouched, doubting }: Repair): void {
     for (const node of nodes) {
-      const wasKnown = isVouched && this.#damaged.wasKnown(node, keyOf(operation.entry), task.beganAt);
-      this.#repairs.send(node, operation, { record, isVouched: wasKnown }, (holds) => {
+      const needsWord =
+        doubting?.includes(node) === true || this.#damaged.wasKnown(node, keyOf(operation.entry), task.beganAt);
+      this.#repairs.send(node, operation, { record, isVouched: isVouched && needsWord }, (holds) => {
         this.#happened(task, operation, task.frame.wroteBack(operation, node, record, holds));
       });
     }

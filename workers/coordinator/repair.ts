@@ -1,8 +1,8 @@
 /** Read repair as a decision: who is sent what, once every replica has replied to a read. */
 import { majority, replyWeights } from '../../src/domain/quorum.ts';
-import { staleReplicas } from '../../src/domain/resolution.ts';
+import { countHolders, staleReplicas } from '../../src/domain/resolution.ts';
 import { holdsRecord, tellsRecord, type Reply } from '../../src/formats/reply.ts';
-import { burialOf, isBuried } from './buried.ts';
+import { burialOf, contradicting, isBuried } from './buried.ts';
 import type { PendingOperation } from './pending-operation.ts';
 
 export interface Repair {
@@ -11,6 +11,8 @@ export interface Repair {
   readonly record: Reply;
   /** Whether enough other replicas were asked that nothing acknowledged can be newer (`entryFlags.vouched`). */
   readonly isVouched: boolean;
+  /** Of the nodes, those that have a floor above the record: they take it for deleted unless it is vouched for. */
+  readonly doubting?: readonly number[];
 }
 
 /**
@@ -24,7 +26,12 @@ export function repairOf(operation: PendingOperation): Repair | undefined {
   if (!holdsRecord(newest.code)) return undefined;
   const nodes = staleReplicas(replies, newest);
   if (nodes.length === 0) return undefined;
-  return { do: 'repair', nodes, record: newest, isVouched: areEnough(operation, nodes) };
+  const isVouched = areEnough(operation, nodes);
+  const doubting = contradicting(operation, newest);
+  if (doubting.length === 0) return { do: 'repair', nodes, record: newest, isVouched };
+  // What a majority holds is answered, whatever one floor says: it is to be held by all.
+  const isHeld = countHolders(replies, newest) >= majority(operation.quorum.replicaCount);
+  return { do: 'repair', nodes, record: newest, isVouched: isVouched && isHeld, doubting };
 }
 
 /** Whether so many others than these nodes have voted that every majority has one among them. */

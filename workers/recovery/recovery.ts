@@ -113,7 +113,9 @@ export class Recovery {
     for (let at = 0; this.#sources.length > 0;) {
       await this.#askFloors();
       const inOrder = this.#sources.toSorted((left, right) => this.#floorOf(right) - this.#floorOf(left));
-      const source = inOrder[at % inOrder.length] as Source;
+      const source = inOrder[at % inOrder.length];
+      // The node may have recovered meanwhile.
+      if (source === undefined) break;
       const turn = await this.#merge(source).catch((): Turn => 'failed');
       if (turn === 'done') this.#sources = this.#sources.filter((one) => one !== source);
       if (turn !== 'failed') continue;

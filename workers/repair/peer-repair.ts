@@ -7,15 +7,16 @@ import { differing, type Buckets } from '../../src/domain/digests.ts';
 import {
   afterComparison,
   begun,
+  bySlowerClock,
   cameLate,
   foundIdentical,
   havePulled,
   identicalSince,
+  type Known,
   nextPassMs,
   pulled,
   told,
   unknown,
-  type Known,
 } from '../../src/domain/comparison.ts';
 import { decodeDigestAnswer, digestAnswerBytes, encodeDigestQuestion } from '../../src/formats/digest-messages.ts';
 import type { NodeId, Version } from '../../src/formats/record.ts';
@@ -58,6 +59,8 @@ export class PeerRepair {
   #comparedAt: Version = 0;
   #identicalAt: Version = 0;
   #failures = 0;
+  /** By how much this node's clock is ahead of the peer's, at most, as this pass has found. */
+  #aheadMicros = 0;
   #timer: NodeJS.Timeout | undefined;
   #isRunning = false;
   /** A pass was asked for while one ran. */
@@ -139,6 +142,7 @@ export class PeerRepair {
     const { isWhole, nowMicros, graceMicros, pulling } = this.#options;
     if (!isWhole()) return this.#cannot('this node does not vote yet');
     const startedAt = nowMicros();
+    this.#aheadMicros = 0;
     let pass = begun;
     let buckets: Buckets | undefined;
     for (;;) {
@@ -149,7 +153,7 @@ export class PeerRepair {
       switch (step.kind) {
         case 'end':
           if (step.isIdentical) {
-            this.known = foundIdentical(this.known, startedAt, graceMicros);
+            this.known = foundIdentical(this.known, startedAt - this.#aheadMicros, graceMicros);
             this.#identicalAt = startedAt;
           }
           this.#state = step.isIdentical ? 'identical' : 'differing';
@@ -163,7 +167,7 @@ export class PeerRepair {
           this.#state = 'pulling';
           const isPulled = await pulling.run(() => run.measure(() => this.#pull(found, startedAt)));
           if (!isPulled) return this.#cannot('what it holds could not all be read');
-          this.known = havePulled(this.known, startedAt, graceMicros);
+          this.known = havePulled(this.known, startedAt - this.#aheadMicros, graceMicros);
           pass = pulled;
           break;
         }
@@ -196,11 +200,13 @@ export class PeerRepair {
     if (answer === undefined) return 'answers what are no digests';
     if (own === undefined) return 'this node builds its digests';
     this.known = told(this.known, answer.heldHere);
+    const now = nowMicros();
+    this.#aheadMicros = Math.max(this.#aheadMicros, now - bySlowerClock(now, { here: now, there: answer.nowMicros }));
     const found = differing(own, answer.digests, buckets);
     this.bucketsCompared += buckets?.size ?? bucketCount;
     this.#error = undefined;
     this.#differing = found.size;
-    this.#comparedAt = nowMicros();
+    this.#comparedAt = now;
     return found;
   }
 

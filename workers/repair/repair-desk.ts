@@ -136,7 +136,8 @@ export class RepairDesk {
     const digests = await this.desk.node({ group, buckets });
     if (digests === undefined) return 'builds its digests';
     const url = settings.topology.nodes.find(({ id }) => id === question.askerId)?.url ?? '';
-    return encodeDigestAnswer({ heldHere: this.#peers.get(url)?.known.heldHere ?? 0, digests });
+    const heldHere = this.#peers.get(url)?.known.heldHere ?? 0;
+    return encodeDigestAnswer({ heldHere, nowMicros: this.#options.nowMicros(), digests });
   }
 
   /** Digests all that the node holds; undefined where that is being done, or the store cannot be read. */

@@ -7,12 +7,13 @@
  *   it is durable, and a rare early acknowledgement was recorded. No transaction is left unsynced, so a power loss leaves
  *   the newest whole one.
  * - A write that the disk refuses overruns a buffer of LMDB's (`last_error` in mdb.c), and with it the process, so no
- *   transaction begins that the disk may not have the room for.
+ *   transaction begins that the disk may not have the room for, or on a disk that takes no page from this process.
  * - `getBinaryFast` returns a reused buffer: read it before the next get.
  */
 import { Buffer } from 'node:buffer';
-import { closeSync, fsyncSync, linkSync, openSync, readSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, readSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
 import type { ViewHandleOptions } from './cursors.ts';
@@ -60,6 +61,8 @@ interface UntypedRoot {
 export class StoreEnvironment {
   readonly #root: Root;
   readonly #path: string;
+  /** A file without a name, beside the store: what it takes LMDB's file may take, too. */
+  #probe: number | undefined;
 
   private constructor(root: Root, path: string) {
     this.#root = root;
@@ -93,12 +96,13 @@ export class StoreEnvironment {
 
   /**
    * Runs a transaction, which is on the disk when this returns; whatever is put or removed belongs into one. Throws ENOSPC
-   * before it begins where the disk has less room than it may take.
+   * before it begins where the disk has less room than it may take, and EIO and the like where it takes nothing.
    */
   transact<T>({ records, bytes }: TransactionSize, work: () => T): T {
     const rewritten = Math.min(2 * records * PAGE_BYTES, this.usedBytes);
     const needed = rewritten + 2 * bytes + TRANSACTION_SLACK_BYTES;
     if (freeBytes(this.#path) < needed) throw new Error(`ENOSPC: a transaction may take ${needed} bytes`);
+    this.#writeProbe();
     return this.#root.transactionSync(work);
   }
 
@@ -126,8 +130,23 @@ export class StoreEnvironment {
   }
 
   close(): Promise<void> {
+    if (this.#probe !== undefined) closeSync(this.#probe);
+    this.#probe = undefined;
     return this.#root.close();
   }
+
+  #writeProbe(): void {
+    this.#probe ??= openNameless(`${this.#path}.probe-${process.pid}-${threadId}`);
+    writeSync(this.#probe, probePage, 0, PAGE_BYTES, 0);
+  }
+}
+
+const probePage: Buffer = Buffer.alloc(PAGE_BYTES);
+
+function openNameless(path: string): number {
+  const descriptor = openSync(path, 'w', 0o600);
+  rmSync(path, { force: true });
+  return descriptor;
 }
 
 function openRoot(path: string, storeBytesMax: number): Root {

@@ -16,7 +16,7 @@ import {
   type PurgeFloor,
 } from '../../src/domain/purge.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
-import { isRepair, keyOf, type Entry } from '../../src/formats/frame.ts';
+import { type Entry, isRepair, isVouched, keyOf } from '../../src/formats/frame.ts';
 import { isGone, readVersion, type Version } from '../../src/formats/record.ts';
 import type { LoggedWrites } from './logged-writes.ts';
 import type { Removable } from './removable.ts';
@@ -93,8 +93,8 @@ export class Purge {
   refusal(entry: Entry, isMissing: boolean): Superseding | undefined {
     const { bytes, keyStart, keyEnd } = entry;
     const floor = this.floorOf(bytes, keyStart, keyEnd);
-    if (readVersion(bytes, keyEnd) >= floor || !isPurged({ isFirstHand: !isRepair(entry), isMissing }))
-      return undefined;
+    if (readVersion(bytes, keyEnd) >= floor) return undefined;
+    if (!isPurged({ isFirstHand: !isRepair(entry), isMissing, isVouched: isVouched(entry) })) return undefined;
     this.refused++;
     if (isRepair(entry) && !isGone(bytes, keyEnd, () => floor / 1000)) this.onRefused?.(Buffer.from(keyOf(entry)));
     return { version: floor, nodeId: 0 };

@@ -63,6 +63,21 @@ test('one replica that lacks a record, or a floor that is not above it, buries n
   }
 });
 
+// Seed 10005541 of the simulation: reads at 3 of 3 failed for ever.
+test('what a majority holds is written to the replica whose floor contradicts it, and vouched for', () => {
+  for (const replies of [
+    [absentBelow(6), recordOf(5), recordOf(5)],
+    [recordOf(5), recordOf(5), absentBelow(9)],
+  ]) {
+    const { last } = read(replies);
+    assert.ok(last.do === 'repair');
+    const doubting = replies.findIndex(({ code }) => code === replyCodes.absent);
+    assert.deepEqual([last.nodes, last.doubting, last.isVouched], [[doubting], [doubting], true]);
+  }
+  const { last } = read([absentBelow(9), recordOf(5), absent]);
+  assert.ok(last.do === 'repair' && !last.isVouched, 'what one holds alone is not');
+});
+
 test('floors of replicas without votes do not count', () => {
   const recovering: Reply = { ...absentBelow(9), code: replyCodes.recovering, length: 0 };
   for (const replies of [

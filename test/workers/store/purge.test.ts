@@ -109,7 +109,7 @@ test('what was removed does not come back: not by a repair, a hint, a late write
   const { store, close, directory } = await openFilled(t, 10);
   await merge(store, [{ key: 'k00000', version: 20 }]);
   await purgeUntil(store, 30, 1);
-  const late = [0, entryFlags.repair, entryFlags.hint, entryFlags.repair | entryFlags.vouched].flatMap((flags) => [
+  const late = [0, entryFlags.repair, entryFlags.hint, entryFlags.hint | entryFlags.repair].flatMap((flags) => [
     { key: 'k00000', version: 10, value: 'old', flags },
     { key: 'k00000', version: 20, flags },
   ]);
@@ -129,6 +129,8 @@ test('what was removed does not come back: not by a repair, a hint, a late write
   assert.deepEqual(await merge(again.store, [{ key: 'k00000', version: 31, value: 'new' }]), [replyCodes.applied]);
   const repaired = { key: 'k00001', version: 15, value: 'repaired', flags: entryFlags.repair };
   assert.deepEqual(await merge(again.store, [repaired]), [replyCodes.applied], 'a key that is there is repaired');
+  const held = { key: 'new key', version: 12, value: 'held', flags: entryFlags.repair | entryFlags.vouched };
+  assert.deepEqual(await merge(again.store, [held]), [replyCodes.applied], 'what a majority holds was not deleted');
 });
 
 test('the bound is above nothing that only the log holds', async (t) => {
