@@ -70,6 +70,7 @@ export class SurplusDesk {
     const { surplus, pace } = this.#options;
     let left = 0;
     for (let from: Buffer | undefined; ;) {
+      if (this.#isClosed) return Math.max(1, left);
       const { copies, next } = surplus.look(from);
       await pace(0);
       const going = copies.length === 0 ? [] : await this.#thatMayGo(copies, bound);
