@@ -1,10 +1,11 @@
 /**
  * What takes too long for the tests: real nodes under load and faults of every kind, kill -9 of real nodes hundreds of times,
- * power loss on thousands of disks.
+ * power loss on thousands of disks, thousands of flipped bytes.
  *
  *   npm run torture -- [--minutes N] [--seed N] [--control]              faults under load, see life.ts
  *   npm run torture -- --kill ROUNDS [--durability D]
  *   npm run torture -- --power-loss [--images N] [--only IMAGE] [--durability D]
+ *   npm run torture -- --damage FLIPS [--seed N]                         flipped bytes in one node's store
  *
  * With `--control` operations ask for one replica only, and something must be found: what finds nothing then would find nothing
  * at all. With `--minutes` all of it is done again and again with further seeds. Kills and power loss do it once at each durability.
@@ -14,6 +15,7 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { durabilities } from '../../src/domain/modes.ts';
+import { testDamage } from './damage.ts';
 import { testKills, type KillsResult } from './kills.ts';
 import { playLife } from './life.ts';
 import { wholeLife } from './plan.ts';
@@ -25,6 +27,7 @@ const { values } = parseArgs({
   options: {
     'power-loss': { type: 'boolean', default: false },
     kill: { type: 'string' },
+    damage: { type: 'string' },
     minutes: { type: 'string' },
     seed: { type: 'string' },
     images: { type: 'string' },
@@ -48,6 +51,8 @@ if (kills > 0 || losesPower) {
     if (losesPower) await powerLoss();
     seed += 2;
   } while (performance.now() < until && process.exitCode === undefined);
+} else if (values.damage !== undefined) {
+  await damageNode(Number(values.damage));
 } else if (whyNoTorture === undefined) {
   await tortureNodes();
 } else {
@@ -116,6 +121,22 @@ async function killNodes(): Promise<void> {
     } finally {
       for (const end of ends) await end();
     }
+  }
+}
+
+async function damageNode(flips: number): Promise<void> {
+  const ends: (() => Promise<void>)[] = [];
+  try {
+    const owner = { after: (end: () => Promise<void>) => ends.push(end) };
+    const { keys, damaged, right, refused, wrong, seconds, left } = await testDamage(owner, { seed, flips });
+    console.log(
+      `damage: seed ${seed}, ${flips} flipped bytes in ${damaged} of ${keys} records of one node; ${right} reads right, ` +
+        `${refused} refused, ${wrong.length} wrong; ${seconds.toFixed(1)} s until all nodes held the same, ${left} records damaged then`,
+    );
+    for (const what of wrong) console.log(`  ${what}`);
+    if (wrong.length > 0 || left > 0) process.exitCode = 1;
+  } finally {
+    for (const end of ends) await end();
   }
 }
 
