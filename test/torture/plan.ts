@@ -19,6 +19,8 @@ export interface LifePlan {
   /** How long an operation may take to reach its quorum. */
   readonly timeoutMs: number;
   readonly episodes: readonly Episode[];
+  /** How often what was deleted is removed for good, and nodes compare what they hold. */
+  readonly purgeIntervalMs: number;
 }
 
 export interface PlanSize {
@@ -65,6 +67,7 @@ export function lifePlan(random: Random, size: PlanSize): LifePlan {
       lengthMs: size.lengthMs,
       faults: faultsOf(random, nodes, size),
     })),
+    purgeIntervalMs: oneOf(random, [500, 500, 60_000]),
   };
 }
 

@@ -234,16 +234,14 @@ export class TorturedCluster {
   }
 }
 
-function flagsOf({ mode, durability, workers, timeoutMs }: LifePlan): string[] {
-  const own = [
-    '--mode',
-    mode,
-    '--durability',
-    durability,
-    '--workers',
-    String(workers),
-    '--timeout-ms',
-    String(timeoutMs),
-  ];
-  return [...own, '--replication-factor', '3', '--drain-delay-ms', '0', ...SMALL_LOG];
+function flagsOf({ mode, durability, workers, timeoutMs, purgeIntervalMs }: LifePlan): string[] {
+  const own = { mode, durability, workers, timeoutMs, purgeIntervalMs };
+  const flags = Object.entries(own).flatMap(([name, value]) => [`--${kebab(name)}`, String(value)]);
+  // Tombstones go when nodes have compared what they hold.
+  const comparing = ['--repair-interval-ms', String(Math.max(1000, purgeIntervalMs))];
+  return [...flags, ...comparing, '--replication-factor', '3', '--drain-delay-ms', '0', ...SMALL_LOG];
+}
+
+function kebab(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
