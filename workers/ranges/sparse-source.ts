@@ -8,10 +8,9 @@
  *
  * A node that lacks many deletes makes the coordinator do that often, so each time the rows that are shown get longer.
  */
-import type { Buffer } from 'node:buffer';
-import type { RangeEntry } from '../../src/formats/range-format.ts';
 import { isGone } from '../../src/formats/record.ts';
-import type { RangeSource, SourceState } from '../ground/range-source.ts';
+import type { RangeSource } from '../ground/range-source.ts';
+import { ChoosingSource, WrappedSource } from './wrapped-source.ts';
 
 /** A source that may pass over LMDB's tombstones without a look at each. */
 export interface TombstonedSource extends RangeSource {
@@ -21,13 +20,9 @@ export interface TombstonedSource extends RangeSource {
   showTombstones(): void;
 }
 
-/** Entries that one step passes over: about 50 us. */
-const STEP_ENTRIES = 128;
-
-export class SparseSource implements RangeSource {
+export class SparseSource extends ChoosingSource<TombstonedSource> {
   /** Whether something was left out between the head, or the end, and the entry before it. */
   leavesOut = false;
-  readonly #source: TombstonedSource;
   readonly #after: number;
   readonly #wallMs: () => number;
   /** What a reader does not see, since the last value. */
@@ -37,68 +32,37 @@ export class SparseSource implements RangeSource {
 
   /** `after`: how many tombstones and expired values in a row are shown. `wallMs`: milliseconds since 1970. */
   constructor(source: TombstonedSource, after: number, wallMs: () => number) {
-    this.#source = source;
+    super(source);
     this.#after = after;
     this.#wallMs = wallMs;
   }
 
-  get state(): SourceState {
-    const { state } = this.#source;
-    if (state !== 'entry') return state;
-    this.#head ??= this.#look();
-    return this.#head === 'left-out' ? 'working' : 'entry';
-  }
-
-  get error(): string | undefined {
-    return this.#source.error;
-  }
-
   get lack(): string | undefined {
-    return this.#source.lack;
+    return this.source.lack;
   }
 
-  get entry(): RangeEntry {
-    return this.#source.entry;
+  protected get isShown(): boolean {
+    this.#head ??= this.#look();
+    return this.#head !== 'left-out';
   }
 
-  get isLarge(): boolean {
-    return this.#source.isLarge;
-  }
-
-  get hasValue(): boolean {
-    return this.#source.hasValue;
-  }
-
-  advance(): void {
+  override advance(): void {
     if (this.#head === 'value') {
-      if (this.leavesOut) this.#source.showTombstones();
+      if (this.leavesOut) this.source.showTombstones();
       this.leavesOut = false;
       this.#row = 0;
     }
     this.#head = undefined;
-    this.#source.advance();
+    this.source.advance();
   }
 
-  work(): void {
-    if (this.#source.state !== 'entry') return this.#source.work();
-    for (let step = 0; step < STEP_ENTRIES && this.state === 'working' && this.#source.state === 'entry'; step++) {
-      if (!this.leavesOut) this.#source.hideTombstones();
-      this.leavesOut = true;
-      this.advance();
-    }
-    return undefined;
-  }
-
-  takeValue(): Buffer | undefined {
-    return this.#source.takeValue();
-  }
-
-  close(): void {
-    this.#source.close();
+  protected override onPassed(): void {
+    if (!this.leavesOut) this.source.hideTombstones();
+    this.leavesOut = true;
   }
 
   #look(): 'value' | 'shown' | 'left-out' {
-    const { bytes, offset } = this.#source.entry;
+    const { bytes, offset } = this.source.entry;
     if (!isGone(bytes, offset, this.#wallMs)) return 'value';
     return this.#row++ < this.#after ? 'shown' : 'left-out';
   }
@@ -108,65 +72,28 @@ export class SparseSource implements RangeSource {
 const SKIP_AFTER = 256;
 const SKIP_GROWTH = 4;
 
-export class SeekingSource implements RangeSource {
+export class SeekingSource extends WrappedSource {
   readonly #open: (start: Uint8Array, skipAfter: number) => RangeSource;
   #skipAfter = SKIP_AFTER;
-  #source: RangeSource;
 
   /** `open` opens the source at a key; it may leave out what stands in a row behind so many tombstones. */
   constructor(start: Uint8Array, open: (start: Uint8Array, skipAfter: number) => RangeSource) {
+    super(open(start, SKIP_AFTER));
     this.#open = open;
-    this.#source = open(start, this.#skipAfter);
-  }
-
-  get state(): SourceState {
-    return this.#source.state;
-  }
-
-  get error(): string | undefined {
-    return this.#source.error;
   }
 
   get lack(): string | undefined {
-    return this.#source.lack;
-  }
-
-  get entry(): RangeEntry {
-    return this.#source.entry;
-  }
-
-  get isLarge(): boolean {
-    return this.#source.isLarge;
-  }
-
-  get hasValue(): boolean {
-    return this.#source.hasValue;
+    return this.source.lack;
   }
 
   get leavesOut(): boolean {
-    return this.#source.leavesOut === true;
-  }
-
-  advance(): void {
-    this.#source.advance();
-  }
-
-  work(): void {
-    this.#source.work();
-  }
-
-  takeValue(): Buffer | undefined {
-    return this.#source.takeValue();
+    return this.source.leavesOut === true;
   }
 
   /** Shows what stands at a key and behind it, whatever was left out there. */
   show(from: Uint8Array): void {
-    this.#source.close();
+    this.source.close();
     this.#skipAfter = Math.min(this.#skipAfter * SKIP_GROWTH, Number.MAX_SAFE_INTEGER);
-    this.#source = this.#open(from, this.#skipAfter);
-  }
-
-  close(): void {
-    this.#source.close();
+    this.source = this.#open(from, this.#skipAfter);
   }
 }
