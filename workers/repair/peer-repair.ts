@@ -46,6 +46,8 @@ export interface PeerRepairOptions extends Omit<PullOptions, 'peer' | 'onPulled'
 /** A peer that is busy sums up what its memtables hold. */
 const ANSWER_MS_MAX = 30_000;
 
+const alike = { here: 0, there: 0 };
+
 export class PeerRepair {
   passes = 0;
   bucketsCompared = 0;
@@ -59,8 +61,8 @@ export class PeerRepair {
   #comparedAt: Version = 0;
   #identicalAt: Version = 0;
   #failures = 0;
-  /** By how much this node's clock is ahead of the peer's, at most, as this pass has found. */
-  #aheadMicros = 0;
+  /** Both clocks at the moment of this pass at which this node's was furthest ahead of the peer's. */
+  #clocks = alike;
   #timer: NodeJS.Timeout | undefined;
   #isRunning = false;
   /** A pass was asked for while one ran. */
@@ -142,7 +144,7 @@ export class PeerRepair {
     const { isWhole, nowMicros, graceMicros, pulling } = this.#options;
     if (!isWhole()) return this.#cannot('this node does not vote yet');
     const startedAt = nowMicros();
-    this.#aheadMicros = 0;
+    this.#clocks = alike;
     let pass = begun;
     let buckets: Buckets | undefined;
     for (;;) {
@@ -153,7 +155,7 @@ export class PeerRepair {
       switch (step.kind) {
         case 'end':
           if (step.isIdentical) {
-            this.known = foundIdentical(this.known, startedAt - this.#aheadMicros, graceMicros);
+            this.known = foundIdentical(this.known, bySlowerClock(startedAt, this.#clocks), graceMicros);
             this.#identicalAt = startedAt;
           }
           this.#state = step.isIdentical ? 'identical' : 'differing';
@@ -167,7 +169,7 @@ export class PeerRepair {
           this.#state = 'pulling';
           const isPulled = await pulling.run(() => run.measure(() => this.#pull(found, startedAt)));
           if (!isPulled) return this.#cannot('what it holds could not all be read');
-          this.known = havePulled(this.known, startedAt - this.#aheadMicros, graceMicros);
+          this.known = havePulled(this.known, bySlowerClock(startedAt, this.#clocks), graceMicros);
           pass = pulled;
           break;
         }
@@ -201,7 +203,8 @@ export class PeerRepair {
     if (own === undefined) return 'this node builds its digests';
     this.known = told(this.known, answer.heldHere);
     const now = nowMicros();
-    this.#aheadMicros = Math.max(this.#aheadMicros, now - bySlowerClock(now, { here: now, there: answer.nowMicros }));
+    const clocks = { here: now, there: answer.nowMicros };
+    if (clocks.here - clocks.there > this.#clocks.here - this.#clocks.there) this.#clocks = clocks;
     const found = differing(own, answer.digests, buckets);
     this.bucketsCompared += buckets?.size ?? bucketCount;
     this.#error = undefined;
