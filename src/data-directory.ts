@@ -6,27 +6,16 @@
  * `commit` a power loss could damage such a store, so after an unclean stop and a new boot the node refuses it. The mark is
  * on the disk before the first write, by fsync of the file and of the directory.
  */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { Buffer } from 'node:buffer';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, KvorumError, messageOf } from './diagnostics/errors.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import type { Durability } from './domain/modes.ts';
+import { overwriteFile, putFile, syncPath } from './files/durable.ts';
+import { StateFile } from './files/state-file.ts';
 import { logDamageFile } from './protocol/workers.ts';
-import { StateFile } from './state-file.ts';
 import { parseState, type StoreState } from './store-state.ts';
 
 /** The format that this version writes; it reads this and all older ones. */
@@ -131,7 +120,7 @@ export class DataDirectory {
         const from = join(this.#path, name);
         if (existsSync(from)) renameSync(from, join(aside, name));
       }
-      syncDirectory(this.#path);
+      syncPath(this.#path);
       return aside;
     } catch (error) {
       throw unusable(this.#path, error);
@@ -216,38 +205,13 @@ const MARK_BYTES = 256;
 
 function writeMark(path: string, mark: Mark): void {
   const file = join(path, MARK_FILE);
-  const text = `${JSON.stringify(mark)}\n`.padEnd(MARK_BYTES);
+  const bytes = Buffer.from(`${JSON.stringify(mark)}\n`.padEnd(MARK_BYTES));
   try {
-    replaceFile(path, file, text);
+    putFile(file, bytes);
   } catch (error) {
     if (!isDiskFull(error)) throw error;
-    rmSync(`${file}.new`, { force: true });
     // One sector, already allocated: the disk writes it whole or not at all.
-    writeDurably(file, 'r+', text);
-  }
-}
-
-/** Replaces the file as a whole: after a crash there is the old one or the new one. */
-function replaceFile(path: string, file: string, text: string): void {
-  const fresh = `${file}.new`;
-  writeDurably(fresh, 'w', text);
-  renameSync(fresh, file);
-  syncDirectory(path);
-}
-
-function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r');
-  fsyncSync(directory);
-  closeSync(directory);
-}
-
-function writeDurably(file: string, flags: 'w' | 'r+', text: string): void {
-  const descriptor = openSync(file, flags);
-  try {
-    writeSync(descriptor, text);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
+    overwriteFile(file, bytes);
   }
 }
 

@@ -19,9 +19,9 @@ import {
   standingAtStart,
   type View,
 } from './domain/standing.ts';
+import type { StateFile } from './files/state-file.ts';
 import type { DataDirectory } from './data-directory.ts';
 import type { MergeProgress } from './protocol/workers.ts';
-import type { StateFile } from './state-file.ts';
 import { encodeState, listLeft, newId, STATE_FORMAT, type Identity, type StoreState } from './store-state.ts';
 
 /** What a standing is kept in; a simulation has one of its own. */

@@ -4,7 +4,7 @@
  *
  * It is a file of its own and not part of the log, since the log is as durable as the durability says, and this is always on
  * the disk before a stamp is given. A full disk does not stop it, and a write which a crash cut short leaves the bound before
- * (two-slots.ts): that one holds, since nobody has used the new one yet.
+ * (files/two-slots.ts): that one holds, since nobody has used the new one yet.
  *
  *   offset of a place: 0, 4096; numbers little-endian
  *        0     4  "kvvb"
@@ -18,7 +18,7 @@ import { crc32 } from 'node:zlib';
 import { codeOf, KvorumError, messageOf } from './diagnostics/errors.ts';
 import type { Reserved } from './dispatch/clock.ts';
 import type { Version } from './formats/record.ts';
-import { makeSlots, readSlots, TwoSlots, type Slot, type SlotFormat } from './two-slots.ts';
+import { makeSlots, readSlots, TwoSlots, type Slot, type SlotFormat } from './files/two-slots.ts';
 
 const FILE = 'versions';
 const MAGIC = Buffer.from('kvvb');

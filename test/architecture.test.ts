@@ -15,7 +15,7 @@ const linesMax = 400;
 const scannedFolders = ['src', 'workers', 'profiling', 'scripts', 'test'] as const;
 
 /** What the main thread and the workers share. */
-const shared = 'src/diagnostics, src/formats, src/domain, src/metrics, src/waits, src/protocol';
+const shared = 'src/diagnostics, src/files, src/formats, src/domain, src/metrics, src/waits, src/protocol';
 
 /**
  * Each room, and the rooms whose files its files may import besides those beside them. A room is the files of one
@@ -24,6 +24,7 @@ const shared = 'src/diagnostics, src/formats, src/domain, src/metrics, src/waits
  */
 const rooms: Readonly<Record<string, string>> = {
   'src/diagnostics': '',
+  'src/files': 'src/diagnostics',
   'src/formats': 'src/diagnostics',
   'src/domain': 'src/diagnostics, src/formats',
   // Certificates, and sockets inside TLS, for both kinds of threads and for those who ask nodes.

@@ -8,8 +8,8 @@
  * finds are only counted, and read again when they are delivered: a hint twice in one of them is delivered twice.
  */
 import { Buffer } from 'node:buffer';
-import { closeSync, fdatasync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { syncData, writeWhole } from '../../src/files/durable.ts';
 import {
   encodeHintHeader,
   HINT_GROUP_HEADER_BYTES,
@@ -26,8 +26,6 @@ import {
 import { entryAt, type LogEntry } from '../../src/formats/log.ts';
 import type { Version } from '../../src/formats/record.ts';
 import { KeyTable, tableKey, type TableKey } from '../store/key-table.ts';
-
-const syncAsync = promisify(fdatasync);
 
 /** A hint of a segment: where it stands in the file's bytes. */
 export interface KeptHint extends LogEntry {
@@ -143,7 +141,7 @@ export class HintSegment {
     if (this.#filled === undefined || this.#isGroupEmpty) return;
     const { image, descriptor } = this.#filled;
     sealHintGroup(image, this.#groupStart, this.#end);
-    for (let at = this.#start; at < this.#end;) at += writeSync(descriptor, image, at, this.#end - at, at);
+    writeWhole(descriptor, image.subarray(this.#start, this.#end), this.#start);
     this.#start = this.#end;
     this.#isDirty = true;
   }
@@ -153,7 +151,7 @@ export class HintSegment {
     const descriptor = this.#filled?.descriptor;
     if (descriptor !== undefined && this.#isDirty) {
       this.#isDirty = false;
-      this.#syncing = this.#syncing.then(() => syncAsync(descriptor));
+      this.#syncing = this.#syncing.then(() => syncData(descriptor));
     }
     return this.#syncing;
   }

@@ -11,11 +11,12 @@
  * - `getBinaryFast` returns a reused buffer: read it before the next get.
  */
 import { Buffer } from 'node:buffer';
-import { closeSync, fsyncSync, linkSync, openSync, readSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, linkSync, openSync, readSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { syncPath } from '../../src/files/durable.ts';
 import type { ViewHandleOptions } from './cursors.ts';
 import { freeBytes } from './disk-space.ts';
 
@@ -181,15 +182,6 @@ async function createStoreFile(path: string, directory: string): Promise<void> {
     for (const name of [fresh, `${fresh}-lock`]) rmSync(name, { force: true });
   }
   syncPath(directory);
-}
-
-function syncPath(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 function assertStoreFile(path: string): void {

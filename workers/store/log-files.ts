@@ -9,9 +9,7 @@
 import { Buffer } from 'node:buffer';
 import {
   closeSync,
-  fdatasync,
   fstatSync,
-  fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -19,11 +17,9 @@ import {
   renameSync,
   rmSync,
   statSync,
-  write,
-  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { syncData, syncPath, writeBeside, writeWhole } from '../../src/files/durable.ts';
 
 export interface LogFile {
   readonly name: string;
@@ -49,15 +45,6 @@ export interface LogFiles {
 /** What is written at a time while a file is made. */
 const STEP_BYTES = 1024 * 1024;
 const SUFFIX = '.log';
-
-const writeAsync = promisify(write) as (
-  file: number,
-  bytes: Buffer,
-  at: number,
-  length: number,
-  offset: number,
-) => Promise<unknown>;
-const syncAsync = promisify(fdatasync);
 
 /** The log's files in `directory`, which is made if it is not there. Throws what the system says. */
 export function openLogFiles(directory: string): LogFiles {
@@ -106,13 +93,12 @@ async function create(directory: string, name: string, bytes: number): Promise<L
   const descriptor = openSync(fresh, 'w', 0o600);
   try {
     const zeros = Buffer.alloc(Math.min(STEP_BYTES, bytes));
-    for (let at = 0; at < bytes;) {
-      // A write that is cut short says no error; the rest of it will.
-      at += Number(await writeStep(descriptor, zeros, Math.min(zeros.length, bytes - at), at));
+    for (let at = 0; at < bytes; at += zeros.length) {
+      await writeBeside(descriptor, zeros.subarray(0, bytes - at), at);
     }
-    await syncAsync(descriptor);
+    await syncData(descriptor);
     renameSync(fresh, path);
-    syncDirectory(directory);
+    syncPath(directory);
     return diskFile(name, descriptor);
   } catch (error) {
     closeSync(descriptor);
@@ -121,29 +107,11 @@ async function create(directory: string, name: string, bytes: number): Promise<L
   }
 }
 
-async function writeStep(descriptor: number, zeros: Buffer, length: number, offset: number): Promise<number> {
-  const { bytesWritten } = (await writeAsync(descriptor, zeros, 0, length, offset)) as { bytesWritten: number };
-  return bytesWritten;
-}
-
-function syncDirectory(directory: string): void {
-  const descriptor = openSync(directory, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
 function diskFile(name: string, descriptor: number): LogFile {
   return {
     name,
-    write: (bytes, offset) => {
-      for (let done = 0; done < bytes.length;) {
-        done += writeSync(descriptor, bytes, done, bytes.length - done, offset + done);
-      }
-    },
-    sync: () => syncAsync(descriptor),
+    write: (bytes, offset) => writeWhole(descriptor, bytes, offset),
+    sync: () => syncData(descriptor),
     close: () => closeSync(descriptor),
   };
 }

@@ -4,11 +4,12 @@
  * since a client waits for them.
  */
 import { Buffer } from 'node:buffer';
-import { closeSync, fsyncSync, openSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { putFile } from '../../src/files/durable.ts';
 import { ownerOf } from '../../src/domain/owners.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
 import { logDamageFile } from '../../src/protocol/workers.ts';
@@ -154,11 +155,7 @@ function withRoom(work: () => void): boolean {
 
 /** The main thread takes the note away when it has kept what follows from it. */
 function noteDamage(directory: string): void {
-  for (const path of [join(directory, logDamageFile), directory]) {
-    const descriptor = openSync(path, path === directory ? 'r' : 'w', 0o600);
-    fsyncSync(descriptor);
-    closeSync(descriptor);
-  }
+  putFile(join(directory, logDamageFile), Buffer.alloc(0));
 }
 
 function noRoomForReplay(directory: string): KvorumError {

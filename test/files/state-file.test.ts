@@ -3,8 +3,8 @@ import { Buffer } from 'node:buffer';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { StateFile } from '../src/state-file.ts';
-import { temporaryDirectory } from './support/temporary-directory.ts';
+import { StateFile } from '../../src/files/state-file.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 test('a file that is not there holds nothing; one that was made holds an empty text', async (t) => {
   const path = join(temporaryDirectory(t), 'state');

@@ -4,10 +4,9 @@
  * replacing the value needs no room on the disk and is one flush. What stands in a slot says the user (`SlotFormat`).
  */
 import { Buffer } from 'node:buffer';
-import { closeSync, fdatasync, fsyncSync, openSync, readFileSync, renameSync, rmSync, write, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { promisify } from 'node:util';
-import { codeOf } from './diagnostics/errors.ts';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { codeOf } from '../diagnostics/errors.ts';
+import { putFile, syncData, writeBeside } from './durable.ts';
 
 export interface SlotFormat<Value> {
   /** At least so far apart that no write to the disk touches both. */
@@ -22,15 +21,6 @@ export interface Slot<Value> {
   readonly number: number;
   readonly value: Value;
 }
-
-const writeAsync = promisify(write) as (
-  file: number,
-  bytes: Buffer,
-  at: number,
-  length: number,
-  offset: number,
-) => Promise<unknown>;
-const syncAsync = promisify(fdatasync);
 
 /** What was written last and whole; `missing`: there is no file, `damaged`: neither slot is whole. Throws where the disk fails. */
 export function readSlots<Value>(
@@ -49,26 +39,12 @@ export function readSlots<Value>(
   return one.number > other.number ? one : other;
 }
 
-/** Makes a file that holds a value; under another name first, so that after a crash there is none or a whole one. */
+/** Makes a file that holds a value: after a crash there is none or a whole one. */
 export function makeSlots<Value>(path: string, { slotBytes, encode }: SlotFormat<Value>, value: Value): Slot<Value> {
   const first = { number: 0, value };
   const bytes = Buffer.alloc(2 * slotBytes);
   bytes.set(encode(first));
-  const fresh = `${path}.new`;
-  const descriptor = openSync(fresh, 'w', 0o600);
-  try {
-    for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at, bytes.length - at, at);
-    fsyncSync(descriptor);
-    renameSync(fresh, path);
-  } catch (error) {
-    rmSync(fresh, { force: true });
-    throw error;
-  } finally {
-    closeSync(descriptor);
-  }
-  const directory = openSync(dirname(path), 'r');
-  fsyncSync(directory);
-  closeSync(directory);
+  putFile(path, bytes);
   return first;
 }
 
@@ -92,8 +68,8 @@ export class TwoSlots<Value> {
     if (descriptor === undefined) throw new Error('the file is closed');
     const number = this.#number + 1;
     const bytes = this.#format.encode({ number, value });
-    await writeAsync(descriptor, bytes, 0, bytes.length, (number % 2) * this.#format.slotBytes);
-    await syncAsync(descriptor);
+    await writeBeside(descriptor, bytes, (number % 2) * this.#format.slotBytes);
+    await syncData(descriptor);
     // Only now: after a write that failed the next one goes to the same slot, and the other stays whole.
     this.#number = number;
   }
