@@ -79,7 +79,7 @@ function nativeThreads({ cpu }: ProfileRun): Advice | undefined {
   return { weight: share, sentence };
 }
 
-const commitStages: readonly Stage[] = ['ownCommit', 'peerCommit'];
+const diskStages: readonly Stage[] = ['ownDurable', 'peerDurable'];
 const networkStages: readonly Stage[] = ['network', 'peerBatch', 'peerConnection', 'peerReceive'];
 const queueStages: readonly Stage[] = ['poolQueue', 'toWorker', 'toMain'];
 
@@ -91,7 +91,7 @@ function longestStage({ waits, mode, cpu }: ProfileRun): Advice | undefined {
     sumOf(all.rows.filter(({ stage }) => stages.includes(stage)).map(({ share }) => share));
   const disk = waits.durability === 'fsync' ? 'a disk that syncs faster, or --durability commit' : 'a faster disk';
   const kinds = [
-    { share: shareOf(commitStages), what: 'until its write is on the disk', remedy: `${disk} shortens that` },
+    { share: shareOf(diskStages), what: 'until its write is on the disk', remedy: `${disk} shortens that` },
     {
       share: shareOf(networkStages),
       what: 'on the way to a peer and back, both event loops included',

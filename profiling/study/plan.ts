@@ -82,11 +82,11 @@ export function profileSteps({ modes }: StudyPlan, fsync: CompareResult | undefi
   return high > common * 2 ? [...steps, { name: `${last}-high`, mode: last, rate: high }] : steps;
 }
 
-/** Of `kvorum profile`, without the directory. */
+/** Of `kvorum profile`, without the directory. By our generator always: wrk2 would warm up for 10 s before each run. */
 export function profileArguments({ load, profileMs, profileOps }: StudyPlan, { mode, rate }: ProfileStep): string[] {
   const what = `--up 3 --mode ${mode} --durability fsync --op ${profileOps} --rate ${rate}`;
   const times = `--duration ${profileMs}ms --warmup ${2 * profileMs}ms`;
-  return `${what} ${times} --keys ${load.keys} --connections ${load.connections}`.split(' ');
+  return `${what} ${times} --keys ${load.keys} --connections ${load.connections} --engine built-in`.split(' ');
 }
 
 /** Runs of a profile: seven instruments and two without. */

@@ -9,7 +9,6 @@ import { list, note, quiet, section, table, type Block, type Cell, type ColumnOf
 import { describedTable, describeEnvironment } from '../report/environment.ts';
 import { markdownOf } from '../report/markdown.ts';
 import { costsOf, runSentences, runTitle } from '../report/profile-summary.ts';
-import { lockBlocks } from '../report/profile-tables.ts';
 import { partsIn, requestParts } from '../report/request-parts.ts';
 import type { CompareResult, Spread, SummaryRow } from '../result/compare.ts';
 import type { ProfileResult, ProfileRun } from '../result/profile.ts';
@@ -60,10 +59,7 @@ export function studyMarkdown(results: StudyResults): string {
       section('Where CPU, allocation and waiting go', costsTable(runs)),
       section('CPU by part', partsTable(runs)),
       section('Waits', waitsTable(runs)),
-      section(
-        'Locks',
-        runs.map(({ name, run }) => run.locks !== undefined && section(name, lockBlocks(run.locks))),
-      ),
+      section('Locks', locksTable(runs)),
       section(
         'In sentences',
         runs.map(({ name, run }) => section(`${name}: ${runTitle(run)}`, list(runSentences(run)))),
@@ -201,6 +197,20 @@ function waitsTable(runs: readonly NamedRun[]): Block {
       name,
       'share',
       (label) => waits.rows.find((row) => row.label === label)?.share ?? null,
+    ]),
+  ]);
+}
+
+/** Whose locks down, runs across: shares of the time that threads wait for mutexes. */
+function locksTable(runs: readonly NamedRun[]): Block {
+  const locked = runs.flatMap(({ name, run: { locks } }) => (locks === undefined ? [] : [{ name, locks }]));
+  const sites = [...new Set(locked.flatMap(({ locks }) => locks.sites.map(({ site }) => site)))];
+  return table('Shares of the time that threads wait for mutexes that others hold', sites, [
+    ['Lock', 'text', (site) => site],
+    ...locked.map(({ name, locks }): ColumnOf<(typeof sites)[number]> => [
+      name,
+      'share',
+      (site) => locks.sites.find((row) => row.site === site)?.share ?? 0,
     ]),
   ]);
 }

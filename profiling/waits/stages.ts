@@ -11,18 +11,18 @@ export interface StageText {
 
 const replicaSteps = {
   turn: 'from being asked to the start of the run: the rest of the turn, and what the thread did before it',
-  lock: "from the call of LMDB's transactionSync to its callback: the wait for the environment's writer lock, and begin",
-  write: 'the callback: reads, comparisons and writes of everything in the turn',
-  answer: 'from the commit to the reply: reads, and the replies to the batches before it',
+  merge: "the turn's writes are compared with what is there, and the newer ones wait in a group for its turn to be written",
+  write: "the log's write of the group",
+  answer: 'from then on to the reply: reads, and the replies to the batches before it',
   large: 'a large value, written or read in steps beside the turns',
 };
 
-/** `durability` is the node's: what a commit contains depends on it. */
+/** `durability` is the node's: what a write waits for depends on it. */
 export function stageText(stage: WaitStage, durability: string): StageText {
-  const commit =
+  const durable =
     durability === 'fsync'
-      ? { label: 'commit with fsync', measures: 'from the end of the callback to the return: commit and fdatasync' }
-      : { label: 'commit', measures: "from the end of the callback to the return: commit into the system's memory" };
+      ? { label: 'log sync', measures: 'the sync that was under way, and then the fdatasync of the group' }
+      : { label: 'into the memtable', measures: "from the log's write until reads see the group" };
   const texts: Record<WaitStage, StageText> = {
     read: text('Reading and parsing', 'main thread', 'first bytes of the request to its admission'),
     body: text('Receiving the body', 'main thread', 'admission to the whole operation'),
@@ -35,9 +35,9 @@ export function stageText(stage: WaitStage, durability: string): StageText {
     toWorker: text('Message to the worker', 'between threads', 'posted until its task runs, so the worker is busy too'),
     coordinate: text('Coordination', 'worker', 'parsing the frame and asking replicas'),
     ownTurn: text('Own replica: turn batching', 'own replica', replicaSteps.turn),
-    ownLock: text('Own replica: LMDB writer lock and begin', 'own replica', replicaSteps.lock),
-    ownWrite: text('Own replica: transaction body', 'own replica', replicaSteps.write),
-    ownCommit: text(`Own replica: ${commit.label}`, 'own replica', commit.measures),
+    ownMerge: text('Own replica: merge', 'own replica', replicaSteps.merge),
+    ownWrite: text('Own replica: log write', 'own replica', replicaSteps.write),
+    ownDurable: text(`Own replica: ${durable.label}`, 'own replica', durable.measures),
     ownAnswer: text('Own replica: reads and reply', 'own replica', replicaSteps.answer),
     ownLarge: text('Own replica: large value', 'own replica', replicaSteps.large),
     peerBatch: text('Batch to the peer', 'to a peer', 'asked until its batch is sent: turn, and batches under way'),
@@ -53,9 +53,9 @@ export function stageText(stage: WaitStage, durability: string): StageText {
       'head of the request until its frame is whole; over a link part of the network',
     ),
     peerTurn: text('Peer: turn batching', 'peer', replicaSteps.turn),
-    peerLock: text('Peer: LMDB writer lock and begin', 'peer', replicaSteps.lock),
-    peerWrite: text('Peer: transaction body', 'peer', replicaSteps.write),
-    peerCommit: text(`Peer: ${commit.label}`, 'peer', commit.measures),
+    peerMerge: text('Peer: merge', 'peer', replicaSteps.merge),
+    peerWrite: text('Peer: log write', 'peer', replicaSteps.write),
+    peerDurable: text(`Peer: ${durable.label}`, 'peer', durable.measures),
     peerAnswer: text('Peer: reads and reply', 'peer', replicaSteps.answer),
     peerLarge: text('Peer: large value', 'peer', replicaSteps.large),
     unanswered: text('Waiting in vain', 'to a peer', 'a replica that could not be asked, or the deadline'),

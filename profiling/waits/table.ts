@@ -65,7 +65,7 @@ export function waitTable(nodes: readonly NodeWaits[]): WaitTable {
 /** Belongs beside every picture of a wait table. */
 export const waitSentence =
   'This is the analogue of a lock profile, not one: it times what operations wait for between the points that the ' +
-  "node's code passes, so it sees LMDB's writer lock and every queue, but no mutex inside V8, libuv or the allocator.";
+  "node's code passes, so it sees the log's syncs and every queue, but no mutex inside V8, libuv or the allocator.";
 
 interface Context {
   readonly stages: readonly WaitStage[];

@@ -48,13 +48,15 @@ export interface MainMarks {
   answeredAt: number;
 }
 
-/** One transaction or run of reads of a replica. */
+/** The writes of one turn, or a run of reads, of a replica. */
 export interface RunMarks {
   startedAt: number;
-  /** The writer lock was had and the transaction begun. */
-  lockedAt: number;
+  /** The writes were compared with what is there, and the newer ones stand in a group of the log. */
+  mergedAt: number;
+  /** The group was given to the system. */
   writtenAt: number;
-  committedAt: number;
+  /** It is as durable as the durability says, and reads see it. */
+  durableAt: number;
 }
 
 /** What a replica notes of a frame. */
@@ -133,7 +135,7 @@ export function replicaMarks(submittedAt: number): ReplicaMarks {
 
 /** A run that has only started: steps that it skips take no time. */
 export function runMarks(startedAt: number): RunMarks {
-  return { startedAt, lockedAt: startedAt, writtenAt: startedAt, committedAt: startedAt };
+  return { startedAt, mergedAt: startedAt, writtenAt: startedAt, durableAt: startedAt };
 }
 
 /** The marks of a batch, for all of its parts that are marked; undefined if none is. */
@@ -157,10 +159,10 @@ export const waitsField = 'kvorum-waits';
 export interface RemoteDurations {
   readonly receiveUs: number;
   readonly turnUs: number;
-  readonly lockUs: number;
+  readonly mergeUs: number;
   readonly writeUs: number;
-  readonly commitUs: number;
-  /** After the commit: reads and the reply; all of it for a large value. */
+  readonly durableUs: number;
+  /** After that: reads and the reply; all of it for a large value. */
   readonly answerUs: number;
   readonly isLarge: boolean;
 }
@@ -170,7 +172,7 @@ export function encodeRemote(receivedAt: number, { submittedAt, run, repliedAt }
   const marks =
     run === undefined
       ? [receivedAt, submittedAt, repliedAt]
-      : [receivedAt, submittedAt, run.startedAt, run.lockedAt, run.writtenAt, run.committedAt, repliedAt];
+      : [receivedAt, submittedAt, run.startedAt, run.mergedAt, run.writtenAt, run.durableAt, repliedAt];
   return marks
     .slice(1)
     .map((at, index) => Math.max(0, Math.round((at - (marks[index] as number)) * 1000)))
@@ -181,8 +183,8 @@ export function encodeRemote(receivedAt: number, { submittedAt, run, repliedAt }
 export function decodeRemote(text: string | undefined): RemoteDurations | undefined {
   if (text === undefined || !/^\d{1,12}(?:,\d{1,12}){1,5}$/.test(text)) return undefined;
   const parts = text.split(',').map(Number);
-  const [receiveUs = 0, second = 0, lockUs = 0, writeUs = 0, commitUs = 0, answerUs = 0] = parts;
-  if (parts.length === 6) return { receiveUs, turnUs: second, lockUs, writeUs, commitUs, answerUs, isLarge: false };
+  const [receiveUs = 0, second = 0, mergeUs = 0, writeUs = 0, durableUs = 0, answerUs = 0] = parts;
+  if (parts.length === 6) return { receiveUs, turnUs: second, mergeUs, writeUs, durableUs, answerUs, isLarge: false };
   if (parts.length !== 2) return undefined;
-  return { receiveUs, turnUs: 0, lockUs: 0, writeUs: 0, commitUs: 0, answerUs: second, isLarge: true };
+  return { receiveUs, turnUs: 0, mergeUs: 0, writeUs: 0, durableUs: 0, answerUs: second, isLarge: true };
 }

@@ -25,9 +25,9 @@ export const waitStages = [
   'toWorker',
   'coordinate',
   'ownTurn',
-  'ownLock',
+  'ownMerge',
   'ownWrite',
-  'ownCommit',
+  'ownDurable',
   'ownAnswer',
   'ownLarge',
   'peerBatch',
@@ -35,9 +35,9 @@ export const waitStages = [
   'network',
   'peerReceive',
   'peerTurn',
-  'peerLock',
+  'peerMerge',
   'peerWrite',
-  'peerCommit',
+  'peerDurable',
   'peerAnswer',
   'peerLarge',
   'unanswered',
@@ -125,10 +125,10 @@ function addOwn(stages: StageTimes, askedAt: number, { run, repliedAt }: Replica
     return repliedAt;
   }
   stages.ownTurn += micros(askedAt, run.startedAt);
-  stages.ownLock += micros(run.startedAt, run.lockedAt);
-  stages.ownWrite += micros(run.lockedAt, run.writtenAt);
-  stages.ownCommit += micros(run.writtenAt, run.committedAt);
-  stages.ownAnswer += micros(run.committedAt, repliedAt);
+  stages.ownMerge += micros(run.startedAt, run.mergedAt);
+  stages.ownWrite += micros(run.mergedAt, run.writtenAt);
+  stages.ownDurable += micros(run.writtenAt, run.durableAt);
+  stages.ownAnswer += micros(run.durableAt, repliedAt);
   return repliedAt;
 }
 
@@ -142,14 +142,14 @@ function addBatch(stages: StageTimes, batch: BatchMarks): void {
     stages.network += roundTrip;
     return;
   }
-  const { receiveUs, turnUs, lockUs, writeUs, commitUs, answerUs, isLarge } = remote;
+  const { receiveUs, turnUs, mergeUs, writeUs, durableUs, answerUs, isLarge } = remote;
   stages.peerReceive += receiveUs;
   stages.peerTurn += turnUs;
-  stages.peerLock += lockUs;
+  stages.peerMerge += mergeUs;
   stages.peerWrite += writeUs;
-  stages.peerCommit += commitUs;
+  stages.peerDurable += durableUs;
   stages[isLarge ? 'peerLarge' : 'peerAnswer'] += answerUs;
-  stages.network += Math.max(0, roundTrip - receiveUs - turnUs - lockUs - writeUs - commitUs - answerUs);
+  stages.network += Math.max(0, roundTrip - receiveUs - turnUs - mergeUs - writeUs - durableUs - answerUs);
 }
 
 function deciderOf(worker: WorkerMarks | undefined): Decider {

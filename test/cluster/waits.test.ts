@@ -134,11 +134,11 @@ function assertStages(put: OperationWaits, get: OperationWaits, mode: Mode): voi
     assert.equal(meanOf(waits, 'unanswered'), 0);
     assert.ok(waits.deciders.self + waits.deciders.peer === waits.count);
   }
-  const commits = meanOf(put, 'ownCommit') + meanOf(put, 'peerCommit');
-  assert.ok(commits > 0, 'no commit');
+  const disk = meanOf(put, 'ownDurable') + meanOf(put, 'peerDurable');
+  assert.ok(disk > 0, 'no wait for the disk');
   // Sequential: every acknowledgement that was waited for is on the path.
-  if (mode === 'sync') assert.ok(meanOf(put, 'peerCommit') > 0 && meanOf(put, 'network') > 0);
-  if (mode !== 'batched') assert.equal(meanOf(get, 'ownCommit') + meanOf(get, 'peerCommit'), 0);
+  if (mode === 'sync') assert.ok(meanOf(put, 'peerDurable') > 0 && meanOf(put, 'network') > 0);
+  if (mode !== 'batched') assert.equal(meanOf(get, 'ownDurable') + meanOf(get, 'peerDurable'), 0);
 }
 
 function assertThreads(threads: readonly string[], mode: Mode): void {

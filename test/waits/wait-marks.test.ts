@@ -23,16 +23,16 @@ test('what a peer tells is read back to the microsecond', () => {
   const durations = fc.array(fc.nat(10_000_000), { minLength: 6, maxLength: 6 });
   fc.assert(
     fc.property(durations, fc.boolean(), (parts, isLarge) => {
-      const [receiveUs = 0, turnUs = 0, lockUs = 0, writeUs = 0, commitUs = 0, answerUs = 0] = parts;
+      const [receiveUs = 0, turnUs = 0, mergeUs = 0, writeUs = 0, durableUs = 0, answerUs = 0] = parts;
       const at = parts.reduce<number[]>((sums, part) => [...sums, (sums.at(-1) ?? 0) + part], [0]);
-      const [, submittedAt = 0, startedAt = 0, lockedAt = 0, writtenAt = 0, committedAt = 0, repliedAt = 0] = at.map(
+      const [, submittedAt = 0, startedAt = 0, mergedAt = 0, writtenAt = 0, durableAt = 0, repliedAt = 0] = at.map(
         (micros) => micros / 1000,
       );
-      const run = isLarge ? undefined : { startedAt, lockedAt, writtenAt, committedAt };
+      const run = isLarge ? undefined : { startedAt, mergedAt, writtenAt, durableAt };
       const told = decodeRemote(encodeRemote(0, { submittedAt, run, repliedAt }));
-      const rest = turnUs + lockUs + writeUs + commitUs + answerUs;
-      const large = { receiveUs, turnUs: 0, lockUs: 0, writeUs: 0, commitUs: 0, answerUs: rest, isLarge };
-      assert.deepEqual(told, isLarge ? large : { receiveUs, turnUs, lockUs, writeUs, commitUs, answerUs, isLarge });
+      const rest = turnUs + mergeUs + writeUs + durableUs + answerUs;
+      const large = { receiveUs, turnUs: 0, mergeUs: 0, writeUs: 0, durableUs: 0, answerUs: rest, isLarge };
+      assert.deepEqual(told, isLarge ? large : { receiveUs, turnUs, mergeUs, writeUs, durableUs, answerUs, isLarge });
     }),
   );
 });

@@ -47,7 +47,7 @@ function ask(ticks: Ticks, kind: Kind, skewMs: number): AskMarks {
     return { kind: 'self', askedAt, replica: { submittedAt: askedAt, run: undefined, repliedAt: next() } };
   }
   if (kind === 'self') {
-    const run = { startedAt: next(), lockedAt: next(), writtenAt: next(), committedAt: next() };
+    const run = { startedAt: next(), mergedAt: next(), writtenAt: next(), durableAt: next() };
     return { kind: 'self', askedAt, replica: { submittedAt: askedAt, run, repliedAt: next() } };
   }
   const [sentAt, headersAt] = [next(), next()];
@@ -88,7 +88,7 @@ test('each stage has its own time: powers of two show which went where', () => {
   assert.equal(decider, 'peer');
   const order = ['read', 'body', 'turn', 'poolQueue', 'toWorker', 'coordinate', 'peerBatch', 'peerConnection'] as const;
   for (const [index, stage] of order.entries()) near(stages[stage], 2 ** (index + 1) * 1000);
-  const remote = ['peerReceive', 'peerTurn', 'peerLock', 'peerWrite', 'peerCommit', 'peerAnswer'] as const;
+  const remote = ['peerReceive', 'peerTurn', 'peerMerge', 'peerWrite', 'peerDurable', 'peerAnswer'] as const;
   for (const [index, stage] of remote.entries()) near(stages[stage], 2 ** (index + 10) * 1000);
   // On the way to the peer and back.
   near(stages.network, (2 ** 9 + 2 ** 16) * 1000);
@@ -101,7 +101,7 @@ test('the own replica is split into turn, lock, body, commit and reply', () => {
   const { main, worker } = operation(new Ticks(Array.from({ length: 40 }, (_, index) => 2 ** index)), ['self'], 0);
   const { stages, decider } = operationTimes(main, worker, { mainMs: 0, workerMs: 0 });
   assert.equal(decider, 'self');
-  const own = ['ownTurn', 'ownLock', 'ownWrite', 'ownCommit', 'ownAnswer', 'outcome'] as const;
+  const own = ['ownTurn', 'ownMerge', 'ownWrite', 'ownDurable', 'ownAnswer', 'outcome'] as const;
   for (const [index, stage] of own.entries()) near(stages[stage], 2 ** (index + 7) * 1000);
 });
 

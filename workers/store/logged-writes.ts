@@ -246,7 +246,7 @@ export function paceMs(bytesHeld: number, bytesMax: number): number {
 }
 
 function noteMarks(marks: RunMarks, { startedAt, writtenAt }: Group): void {
-  [marks.lockedAt, marks.writtenAt, marks.committedAt] = [startedAt, writtenAt, performance.now()];
+  [marks.mergedAt, marks.writtenAt, marks.durableAt] = [startedAt, writtenAt, performance.now()];
 }
 
 function fileNumberOf({ files }: ReplayedLog): number {

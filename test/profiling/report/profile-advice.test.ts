@@ -65,7 +65,7 @@ const cases: readonly (readonly [what: string, run: ProfileRun, advice: readonly
   ],
   [
     'the disk',
-    runOf(calm, { waits: waitsOf({ ownCommit: 0.3, peerCommit: 0.25, network: 0.2 }) }),
+    runOf(calm, { waits: waitsOf({ ownDurable: 0.3, peerDurable: 0.25, network: 0.2 }) }),
     [/^An operation waits 55% of its time until its write is on the disk: .*--durability commit/, /^The largest part/],
   ],
   [

@@ -155,12 +155,12 @@ test('no recording, or recordings of different stages, make no table', () => {
   assert.deepEqual(waitTable([{ node: 'n1', recording: recording([]) }]).operations, []);
 });
 
-test('every stage has a name of its own and says what it measures; only a commit with fsync says so', () => {
+test('every stage has a name of its own and says what it measures; only at fsync one waits for a sync', () => {
   const labels = waitStages.map((stage) => stageText(stage, 'fsync'));
   assert.equal(new Set(labels.map(({ label }) => label)).size, waitStages.length);
   assert.ok(labels.every(({ measures }) => measures.length > 10));
-  assert.match(stageText('ownCommit', 'fsync').label, /fsync/);
-  assert.doesNotMatch(stageText('ownCommit', 'commit').label, /fsync/);
+  assert.match(stageText('ownDurable', 'fsync').label, /sync/);
+  assert.doesNotMatch(stageText('ownDurable', 'commit').label, /sync/);
 });
 
 test('the Markdown has the sentence, every row and a table of the bars', () => {
