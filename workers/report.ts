@@ -34,7 +34,7 @@ export interface Measured {
 
 export class ThreadReport {
   corruptRecords = 0;
-  readonly #threadId: number;
+  readonly #thread: string;
   readonly #osThreadId = osThreadId(readlinkSync);
   readonly #delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
   readonly #pauses = new CollectionPauses();
@@ -42,15 +42,16 @@ export class ThreadReport {
     for (const entry of list.getEntries()) this.#pauses.observe(entry);
   });
 
-  constructor(threadId: number) {
-    this.#threadId = threadId;
+  /** Of the worker with this index: its name stays when another thread takes its place. */
+  constructor(index: number) {
+    this.#thread = `worker-${index + 1}`;
     this.#delay.enable();
     this.#pauseObserver.observe({ entryTypes: ['gc'] });
   }
 
   /** Everything, with this thread's label. */
   make({ store, peers, coordinator, ranges, refusals, listener, hints, repair }: Measured): WorkerReport {
-    const thread = `worker-${this.#threadId}`;
+    const thread = this.#thread;
     const labels = { thread };
     const known = peers.filter((peer) => peer !== undefined);
     const metrics = [
@@ -74,7 +75,7 @@ export class ThreadReport {
       ...this.#pauses.families(labels),
     ];
     const seen = { peers: known.map((peer) => peer.status), hints: hints.kept, repair: repair.status };
-    return { threadId: this.#threadId, thread, osThreadId: this.#osThreadId, ...seen, metrics };
+    return { thread, osThreadId: this.#osThreadId, ...seen, metrics };
   }
 
   /** The node is ready: starting up does not count. */

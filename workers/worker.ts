@@ -122,7 +122,7 @@ export async function startWorker(shell: WorkerShell): Promise<Worker> {
 async function start(shell: WorkerShell, control: MessagePort): Promise<Running> {
   const { settings } = shell;
   const send: Send = (message, transfer = []) => control.postMessage(message, transfer);
-  const report = new ThreadReport(shell.threadId);
+  const report = new ThreadReport(shell.index);
   const onFatal = (error: unknown): void => endWith(error, shell, send);
   const onCorrupt = (key: Buffer): void => {
     report.corruptRecords++;

@@ -292,7 +292,7 @@ export class WorkerPool {
     this.newestStored = Math.max(this.newestStored, newestStored);
     control.on('message', (message: WorkerMessage | Uint8Array) => {
       if (message instanceof Uint8Array) this.#handlers?.onOutcomes(asBuffer(message));
-      else this.#onMessage(message, threadId, place);
+      else this.#onMessage(message, place);
     });
     // Not the pool's `workerDestroy`: the thread that it names has no id any more.
     control.on('close', () => this.#onGone(threadId, control, place));
@@ -306,7 +306,7 @@ export class WorkerPool {
 
   #onGone(threadId: number, control: MessagePort, place: Place): void {
     if (this.#state !== 'stopping') {
-      const worker = place.index;
+      const worker = workerNumber(place);
       this.#options.log.error('a worker thread ended; another one takes its place', { worker, threadId });
     }
     if (place.control === control) place.control = undefined;
@@ -314,9 +314,9 @@ export class WorkerPool {
     this.#handlers?.onWorkerGone(place.index);
   }
 
-  #onMessage(message: WorkerMessage, threadId: number, place: Place): void {
+  #onMessage(message: WorkerMessage, place: Place): void {
     if (message.kind === 'log') {
-      this.#options.log[message.level](message.message, { worker: threadId, ...message.fields });
+      this.#options.log[message.level](message.message, { worker: workerNumber(place), ...message.fields });
     } else if (message.kind === 'peer-silent') {
       for (const other of this.#places) if (other !== place) other.control?.postMessage(message);
     } else if (message.kind === 'behind') {
@@ -352,6 +352,11 @@ export class WorkerPool {
 }
 
 /** Opens a channel between two workers that listen. */
+/** As people count, and as metrics and profiles call it. */
+function workerNumber({ index }: Place): number {
+  return index + 1;
+}
+
 function introduce(one: Place, other: Place): void {
   if (one.control === undefined || other.control === undefined) return;
   const { port1, port2 } = new MessageChannel();

@@ -226,7 +226,6 @@ export function answersTo(kind: WorkerMessage['kind'], id: number): (message: Wo
 
 /** What a worker says of itself for `/metrics` and `/v0/status`. */
 export interface WorkerReport {
-  readonly threadId: number;
   /** As its metrics are labelled: `worker-1`. */
   readonly thread: string;
   /** Null where the system does not tell. */

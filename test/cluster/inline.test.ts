@@ -43,7 +43,7 @@ for (const mode of modes) {
 
     await t.test('says so in its log, and its metrics name the worker that is no thread', async () => {
       assert.ok(cluster.node(0).logs.some(({ level, message }) => level === 'warn' && message.includes('inline')));
-      assert.deepEqual(await threadsOf(cluster), ['main', 'worker-0']);
+      assert.deepEqual(await threadsOf(cluster), ['main', 'worker-1']);
     });
 
     if (mode === 'sync') {
