@@ -10,12 +10,12 @@ import { Buffer } from 'node:buffer';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import { codeOf, KvorumError, messageOf } from './diagnostics/errors.ts';
+import { codeOf, KvorumError, messageOf, refillAdvice } from './diagnostics/errors.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import type { Durability } from './domain/modes.ts';
 import { overwriteFile, putFile, syncPath } from './files/durable.ts';
 import { StateFile } from './files/state-file.ts';
-import { logDamageFile } from './protocol/workers.ts';
+import { begunFile, logDamageFile } from './protocol/workers.ts';
 import { parseState, type StoreState } from './store-state.ts';
 
 /** The format that this version writes; it reads this and all older ones. */
@@ -34,7 +34,7 @@ const MARK_FILE = 'kvorum.json';
 const STATE_FILE = 'state';
 const STORE_FILE = 'store.mdb';
 /** What makes a store, besides the lock and what the clock keeps. */
-const storeNames = [STORE_FILE, `${STORE_FILE}-lock`, 'log', logDamageFile, STATE_FILE, MARK_FILE];
+const storeNames = [STORE_FILE, `${STORE_FILE}-lock`, 'log', begunFile, logDamageFile, STATE_FILE, MARK_FILE];
 
 /**
  * Whatever this process and its children create from now on is for its user alone: directories 0700, files 0600. By the
@@ -51,6 +51,7 @@ export class DataDirectory {
   readonly #path: string;
   readonly #durability: Durability;
   readonly #lock: DirectoryLock;
+  #isInUse = false;
 
   private constructor(path: string, durability: Durability, lock: DirectoryLock, isPowerLost: boolean) {
     this.#path = path;
@@ -58,7 +59,8 @@ export class DataDirectory {
     this.#lock = lock;
     if (existsSync(join(path, logDamageFile))) this.lost = 'damaged-log';
     else this.lost = isPowerLost ? 'power-loss' : undefined;
-    this.hasStore = existsSync(join(path, STORE_FILE));
+    // It is made whole under another name, so one without a byte has lost them all.
+    this.hasStore = (statSync(join(path, STORE_FILE), { throwIfNoEntry: false })?.size ?? 0) > 0;
   }
 
   /**
@@ -83,6 +85,11 @@ export class DataDirectory {
     }
   }
 
+  /** Whether a node has used the directory. */
+  static isUsed(path: string): boolean {
+    return existsSync(join(path, STATE_FILE));
+  }
+
   get path(): string {
     return this.#path;
   }
@@ -93,7 +100,7 @@ export class DataDirectory {
       const text = StateFile.read(join(this.#path, STATE_FILE));
       return text === undefined || text === '' ? undefined : parseState(text);
     } catch (error) {
-      throw unusable(this.#path, error);
+      throw unusable(this.#path, new Error(`${messageOf(error)}; ${refillAdvice}`, { cause: error }));
     }
   }
 
@@ -140,9 +147,15 @@ export class DataDirectory {
     return mode.toString(8).padStart(4, '0');
   }
 
+  /** Whether `markOpen` was called: before, the mark says how the run before ended, and is not to be lost. */
+  get isInUse(): boolean {
+    return this.#isInUse;
+  }
+
   /** From now on the store is in use: an unclean stop will be noticed. */
   markOpen(): void {
     this.#mark(false);
+    this.#isInUse = true;
   }
 
   /** Everything is on the disk and the store is closed. */
@@ -187,7 +200,7 @@ function readMark(path: string): Mark | undefined {
     throw unusable(path, error);
   }
   const mark = parseMark(text);
-  if (mark === undefined) throw unusable(path, new Error(`"${file}" is damaged`));
+  if (mark === undefined) throw unusable(path, new Error(`"${file}" is damaged; ${refillAdvice}`));
   return mark;
 }
 

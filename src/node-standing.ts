@@ -86,6 +86,8 @@ export class NodeStanding {
   readonly #peers = new Map<string, Acquaintance>();
   #state: StoreState;
   #listeners: StandingListeners = { onStanding: () => {}, onNews: () => {} };
+  /** Peers that are up have been met. */
+  #hasAnnounced = false;
   /** What is under way, one after the other. */
   #queue: Promise<void> = Promise.resolve();
   #onFormed: (() => void)[] = [];
@@ -200,6 +202,14 @@ export class NodeStanding {
     });
   }
 
+  /** Whoever is up has been met: with `--new-cluster`, who was not is taken to be new from now on. */
+  announced(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#hasAnnounced = true;
+      if (this.standing.kind === 'forming') await this.#judge(this.#state, []);
+    });
+  }
+
   /** A worker has lost some of its log. */
   lose(): Promise<void> {
     return this.#inTurn(async () => {
@@ -286,7 +296,8 @@ export class NodeStanding {
   get #view(): View {
     const { list, knows } = this.#state;
     const claims = [...this.#peers.values()].map(({ claim }) => claim);
-    const { isNewCluster, nowMicros } = this.#options;
+    const { nowMicros } = this.#options;
+    const isNewCluster = this.#options.isNewCluster && this.#hasAnnounced;
     return { self: this.#self, list, knows, claims, isNewCluster, nowMicros: nowMicros() };
   }
 

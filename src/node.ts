@@ -223,6 +223,7 @@ export class Node implements NodeView {
     };
     this.#server = await ClientServer.listen(options);
     await this.#pool.announce();
+    await this.#standing.announced();
     if (begunAs.kind !== 'recovering' && this.#standing.isOlder) return false;
     await this.#standing.formed(setTimeout(FORMING_MS_MAX));
     await this.#time.watch.start();

@@ -76,7 +76,7 @@ async function tryStart(beginning: Beginning): Promise<RunningNode | 'older-stor
     }
     return { url: settings.self, failed, stop: (delayMs) => node.stop(delayMs), reload: () => node.reload() };
   } catch (error) {
-    if (await pool.stop()) directory.markClean();
+    if ((await pool.stop()) && directory.isInUse) directory.markClean();
     directory.close();
     throw error;
   }

@@ -52,6 +52,19 @@ test('open() refuses only a commit store without a log that was not closed befor
   }
 });
 
+test('a store file without a byte is no store', (t) => {
+  const path = temporaryDirectory(t);
+  for (const [content, hasStore] of [
+    ['', false],
+    ['x', true],
+  ] as const) {
+    writeFileSync(join(path, 'store.mdb'), content);
+    const directory = DataDirectory.open(path, 'fsync');
+    assert.equal(directory.hasStore, hasStore);
+    directory.close();
+  }
+});
+
 test('open() refuses a newer format, a file in its place and a mark that is none', (t) => {
   const path = temporaryDirectory(t);
   const file = join(path, 'kvorum.json');

@@ -18,6 +18,8 @@ const whatItMeans =
   'the node will not ask its peers for what it lacks. Where peers that have the data can still be started, start them ' +
   'instead: then the node recovers by itself';
 
+const startFirst = 'start the node, which begins a new one and recovers from its peers, and accept the loss after that';
+
 export const recoverCommand: Command = {
   name: 'recover',
   summary: 'Accept by hand what a node has lost',
@@ -37,12 +39,14 @@ async function recover({ flags }: Invocation): Promise<ExitCode> {
   if (path === undefined) throw new KvorumError('bad-setting', 'Give the data directory of the node with --data DIR');
   if (!existsSync(path))
     throw new KvorumError('store-unusable', `Cannot open store "${path}": there is no such directory`);
+  if (!DataDirectory.isUsed(path))
+    throw new KvorumError('store-unusable', `Cannot open store "${path}": no node has used it yet`);
   // Nothing is marked but what `acceptLoss` does; the durability is that of a store that may have lost power.
   const directory = DataDirectory.open(path, 'commit');
   try {
     const state = directory.readState();
-    if (state === undefined)
-      throw new KvorumError('store-unusable', `Cannot open store "${path}": no node has used it yet`);
+    if (state === undefined || !directory.hasStore)
+      throw new KvorumError('store-unusable', `Cannot open store "${path}": there is none; ${startFirst}`);
     if (state.standing.kind === 'voting' && directory.lost === undefined) {
       await writeResult(`The store of ${printable(state.url)} counts already\n`);
       return exitCodes.ok;

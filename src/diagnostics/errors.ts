@@ -48,3 +48,6 @@ export function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
+
+/** What to do with a store that cannot be opened any more. */
+export const refillAdvice = 'move the data directory away, and the node gets its data from its peers';

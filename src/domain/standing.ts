@@ -3,7 +3,7 @@
  * that may have lost something does not vote until it has merged with enough others. Pure: whoever finds something calls
  * `standingAtStart` or `standingAfter`, keeps what they return on the disk, and then acts by it.
  *
- *            every node of the cluster is there and new, or --new-cluster
+ *            every node of the cluster is there and none votes, or --new-cluster
  *   ┌─────────┐ ──────────────────────────────────────────────────► ┌────────┐
  *   │ forming │                                                     │ voting │
  *   └─────────┘          ┌────────────┐  merged with enough, or     └────────┘
@@ -12,7 +12,9 @@
  *   or knew another store here         the store lost something, or its keys' replicas changed
  *
  * Each node keeps the store ids of the others, and a write is acknowledged only between nodes that keep each other's. So
- * a store that was deleted is told from one that never was by any node that took part in one of its writes.
+ * a store that was deleted is told from one that never was by any node that took part in one of its writes. A forming node that
+ * nobody knows another store of has all that it ever acknowledged: when all nodes are there it votes, also beside such as
+ * lost theirs while the cluster formed. Those recover from it.
  */
 import type {
   StoreId,
@@ -88,9 +90,9 @@ export function standingAfter(standing: Standing, view: View): Standing {
   }
 }
 
-/** For whom a forming node waits: who is not there, or is no node that begins anew. */
+/** For whom a forming node waits: who is not there. */
 export function awaited({ self, list, claims }: View): string[] {
-  return list.urls.filter((url) => url !== self.url && !claims.some((claim) => claim.url === url && isForming(claim)));
+  return list.urls.filter((url) => url !== self.url && !claims.some((claim) => claim.url === url));
 }
 
 /** The node's store counts from now on, whatever it has lost: somebody has said so. */
@@ -170,7 +172,7 @@ function lossOf(own: OwnStore, known: KnownStore): 'older' | 'other' | undefined
 }
 
 function form(standing: Forming, view: View): Standing {
-  const { self, list, claims, isNewCluster, nowMicros } = view;
+  const { self, claims, isNewCluster, nowMicros } = view;
   for (const { standing: other } of claims) {
     if (other.kind === 'voting' && other.formed[self.url] === self.storeId) return { ...voting, formed: other.formed };
   }
@@ -180,17 +182,16 @@ function form(standing: Forming, view: View): Standing {
   if (!isNewCluster && claims.some(({ standing: other }) => other.kind === 'voting')) {
     return recovering('empty', nowMicros);
   }
-  const isWhole = list.urls.every((url) => url === self.url || claims.some((claim) => claim.url === url));
   const isNew = agree(view);
-  if (!isNewCluster && !(isWhole && isNew && claims.every(isForming))) return standing;
+  if (!isNewCluster && !(awaited(view).length === 0 && isNew)) return standing;
   const together = isNew ? claims.filter(isForming) : [];
   const stores = [self, ...together].map(({ url, storeId }) => [url, storeId] as const);
   return { ...voting, formed: Object.fromEntries(stores) };
 }
 
-/** Whether nobody knows another store of any of them. */
+/** Whether nobody knows another store of any that form. */
 function agree({ self, knows, claims }: View): boolean {
-  const stores = new Map([self, ...claims].map(({ url, storeId }) => [url, storeId]));
+  const stores = new Map([self, ...claims.filter(isForming)].map(({ url, storeId }) => [url, storeId]));
   return [{ knows }, ...claims].every((one) =>
     Object.entries(one.knows).every(
       ([url, { storeId }]) => stores.get(url) === undefined || stores.get(url) === storeId,

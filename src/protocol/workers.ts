@@ -119,6 +119,9 @@ export function isStandingMessage(message: WorkerMessage): message is StandingMe
 /** The note in a data directory that its log was found to be damaged. */
 export const logDamageFile = 'log-damaged';
 
+/** The note in a data directory of how far each log has come (workers/store/log-notes.ts). */
+export const begunFile = 'begun';
+
 /** How far a source has been merged. */
 export interface MergeProgress {
   readonly source: Source;

@@ -160,6 +160,30 @@ test('three nodes', async (t) => {
     assert.equal(existsSync(join(second.dataDirectory, 'log-damaged')), false);
   });
 
+  await t.test('a node whose log is gone, newest file and all, does the same', async () => {
+    await putAll(cluster, 0, keysOf(20, 'gone'));
+    await cluster.stop(1, 'SIGKILL');
+    const logged = second.logs.length;
+    rmSync(join(second.dataDirectory, 'log'), { recursive: true });
+    await cluster.start(1);
+    assert.ok(second.logs.slice(logged).some(({ message }) => message.includes('the log was damaged')));
+    for (const key of keysOf(20, 'gone')) assert.equal((await cluster.get(1, key, aCopy)).status, 200, key);
+  });
+
+  await t.test(
+    'a wiped one that is started with --new-cluster by mistake recovers from those that are up',
+    async () => {
+      await cluster.stop(1, 'SIGKILL');
+      rmSync(second.dataDirectory, { recursive: true });
+      await second.start(['--new-cluster']);
+      assert.deepEqual(
+        readdirSync(second.dataDirectory).filter((name) => name.startsWith('set-aside-')),
+        [],
+      );
+      for (const key of keysOf(20, 'gone')) assert.equal((await cluster.get(1, key, aCopy)).status, 200, key);
+    },
+  );
+
   await t.test('with two that are wiped the third alone is not believed, until somebody says so', async () => {
     await cluster.stopAll();
     for (const { dataDirectory } of [first, second]) rmSync(dataDirectory, { recursive: true });

@@ -124,7 +124,7 @@ test('a forming node says for whom it waits', () => {
   meet(a, b);
   const view = { self: a.self, list, knows: a.knows, isNewCluster: false, nowMicros: now };
   assert.deepEqual(awaited({ ...view, claims: [b.claim] }), ['http://c:1']);
-  assert.deepEqual(awaited({ ...view, claims: [{ ...b.claim, standing: voting }] }), ['http://b:1', 'http://c:1']);
+  assert.deepEqual(awaited({ ...view, claims: [{ ...b.claim, standing: recovering('empty') }] }), ['http://c:1']);
 });
 
 test('a single node forms its cluster by itself', () => {
@@ -158,7 +158,46 @@ test('history: a and b without c, then a wiped and c started: the two that are n
   meet(a, c);
   assert.ok(!kinds(a, b, c).includes('voting'));
   meet(a, b);
-  assert.deepEqual(kinds(a, b, c), ['empty', 'forming', 'forming']);
+  assert.deepEqual(
+    kinds(a, b, c),
+    ['empty', 'voting', 'forming'],
+    'b has all that it acknowledged with the a of before',
+  );
+  meet(b, c);
+  assert.deepEqual(kinds(c), ['voting'], 'and c never had any');
+  meet(a, c);
+  a.merge(b);
+  assert.deepEqual(kinds(a), ['empty']);
+  a.merge(c);
+  assert.deepEqual(kinds(a), ['voting']);
+});
+
+test('a node that lost its power or some of its log while the cluster formed does not keep it from forming', () => {
+  for (const lost of ['power-loss', 'damaged-log'] as const) {
+    const [a, b, c] = three();
+    meet(a, b);
+    a.restart();
+    a.standing = standingAtStart({ standing: a.standing, hasStore: true, lost, oldList: undefined, nowMicros: now });
+    meet(a, b);
+    assert.deepEqual(kinds(a, b), [lost, 'forming'], 'while one is not there');
+    meetAll(a, b, c);
+    meetAll(a, b, c);
+    assert.deepEqual(kinds(a, b, c), [lost, 'voting', 'voting']);
+  }
+});
+
+test('a forming node that somebody knows another store of never votes, whoever else lost what', () => {
+  const [a, b, c] = three();
+  meetAll(a, b, c);
+  meetAll(a, b, c);
+  a.wipe();
+  meet(a, b);
+  b.wipe();
+  meet(b, c);
+  c.wipe();
+  meetAll(a, b, c);
+  meetAll(a, b, c);
+  assert.ok(!kinds(a, b, c).includes('voting'), kinds(a, b, c).join());
 });
 
 test('history: two nodes wiped one after the other do not complete each other', () => {

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import type { LogFile, LogFiles } from '../../workers/store/log-files.ts';
+import type { LogNote } from '../../workers/store/log-notes.ts';
 import { eventually } from './eventually.ts';
 import type { Random } from './random.ts';
 
@@ -28,8 +29,10 @@ export class FakeLogFiles implements LogFiles {
   readonly #files = new Map<string, Content>();
   readonly #open = new Set<LogFile>();
   readonly #held: (() => void)[] = [];
+  readonly #begun: Map<number, LogNote>;
 
-  constructor(files: Iterable<readonly [string, Buffer]> = []) {
+  constructor(files: Iterable<readonly [string, Buffer]> = [], begun: ReadonlyMap<number, LogNote> = new Map()) {
+    this.#begun = new Map(begun);
     for (const [name, bytes] of files) this.put(name, bytes);
   }
 
@@ -61,6 +64,20 @@ export class FakeLogFiles implements LogFiles {
   remove(name: string): void {
     this.#call('remove', name);
     this.#files.delete(name);
+  }
+
+  async noteBegun(owner: number, sequence: number, position: number): Promise<void> {
+    await Promise.resolve();
+    if (sequence > (this.#begun.get(owner)?.sequence ?? 0)) this.#begun.set(owner, { sequence, position });
+  }
+
+  noteSynced(owner: number, position: number): void {
+    const note = this.#begun.get(owner);
+    if (note !== undefined) this.#begun.set(owner, { ...note, position });
+  }
+
+  begun(): ReadonlyMap<number, LogNote> {
+    return this.#begun;
   }
 
   /** Puts a file there, on the disk. */
@@ -95,7 +112,7 @@ export class FakeLogFiles implements LogFiles {
       }
       return [name, image] as const;
     });
-    return new FakeLogFiles(images);
+    return new FakeLogFiles(images, this.#begun);
   }
 
   #content(name: string): Content {

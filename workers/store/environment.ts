@@ -15,7 +15,7 @@ import { closeSync, linkSync, openSync, readSync, rmSync, statSync, truncateSync
 import { join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { open, type Database, type RootDatabase } from 'lmdb';
-import { codeOf, KvorumError, messageOf } from '../../src/diagnostics/errors.ts';
+import { codeOf, KvorumError, messageOf, refillAdvice } from '../../src/diagnostics/errors.ts';
 import { syncPath } from '../../src/files/durable.ts';
 import type { ViewHandleOptions } from './cursors.ts';
 import { freeBytes } from './disk-space.ts';
@@ -54,6 +54,9 @@ const MAGIC = 0xbeefc0de;
 
 const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
 
+/** Pages that LMDB took at the file's end and gave back in the same transaction, so that it never wrote them. */
+const UNWRITTEN_BYTES_MAX = 8 * PAGE_BYTES;
+
 /** What lmdb's types leave out. */
 interface UntypedRoot {
   readonly env: { info(): { readonly lastPageNumber: number } };
@@ -79,10 +82,21 @@ export class StoreEnvironment {
     try {
       if (statSync(path, { throwIfNoEntry: false }) === undefined) await createStoreFile(path, options.directory);
       assertStoreFile(path);
-      return new StoreEnvironment(openRoot(path, options.storeBytesMax), path);
+      const environment = new StoreEnvironment(openRoot(path, options.storeBytesMax), path);
+      await environment.#assertWhole();
+      return environment;
     } catch (error) {
       throw asStoreError(error, options.directory);
     }
+  }
+
+  /** LMDB reads through a map, and whoever reads a page behind the file's end is killed by the system. */
+  async #assertWhole(): Promise<void> {
+    const { size } = statSync(this.#path);
+    const { usedBytes } = this;
+    if (size + UNWRITTEN_BYTES_MAX >= usedBytes) return;
+    await this.#root.close();
+    throw new Error(`"${this.#path}" is cut short, ${size} of ${usedBytes} bytes; ${refillAdvice}`);
   }
 
   /** A database of binary keys and values, created where there is none. */
@@ -192,7 +206,7 @@ function assertStoreFile(path: string): void {
   readSync(descriptor, start);
   closeSync(descriptor);
   if (file.size < NEW_FILE_BYTES || start.readUInt32LE(MAGIC_OFFSET) !== MAGIC) {
-    throw new Error(`"${path}" is not a store, or is damaged`);
+    throw new Error(`"${path}" is not a store, or is damaged; ${refillAdvice}`);
   }
 }
 

@@ -18,8 +18,9 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { syncData, syncPath, writeBeside, writeWhole } from '../../src/files/durable.ts';
+import { logNotes, type LogNotes } from './log-notes.ts';
 
 export interface LogFile {
   readonly name: string;
@@ -30,7 +31,7 @@ export interface LogFile {
   close(): void;
 }
 
-export interface LogFiles {
+export interface LogFiles extends LogNotes {
   /** Names of the log's files. */
   list(): string[];
   bytesOf(name: string): number;
@@ -57,6 +58,7 @@ export function openLogFiles(directory: string): LogFiles {
     open: (name) => diskFile(name, openSync(pathOf(name), 'r+')),
     create: (name, bytes) => create(directory, name, bytes),
     remove: (name) => rmSync(pathOf(name), { force: true }),
+    ...logNotes(dirname(directory)),
   };
 }
 

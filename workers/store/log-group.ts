@@ -36,6 +36,11 @@ export function emptyGroup(segment: Segment | undefined): Group {
   return { segment, offsets: [], ends: [], startedAt: 0, writtenAt: 0, table: undefined, indexed: 0 };
 }
 
+/** The sequence of the segment that is being filled, if something in it ends at this position at the latest; else 0. */
+export function begunUpTo(segment: Segment | undefined, end: number): number {
+  return segment !== undefined && end > segment.base ? segment.sequence : 0;
+}
+
 /** The newest entry under a key in lists of groups, each of which has its newest last; the newest list stands first. */
 export function findInGroups(lists: readonly (readonly Group[])[], key: TableKey): LoggedEntry | undefined {
   for (const groups of lists) {

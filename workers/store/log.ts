@@ -29,7 +29,7 @@ import {
 import type { Durability } from '../../src/domain/modes.ts';
 import type { LogFile, LogFiles } from './log-files.ts';
 import { LogMeasures } from './log-measures.ts';
-import { emptyGroup, findInGroups, type Group, type GroupEnd, type Segment } from './log-group.ts';
+import { begunUpTo, emptyGroup, findInGroups, type Group, type GroupEnd, type Segment } from './log-group.ts';
 import type { TableKey } from './key-table.ts';
 import type { LoggedEntry } from './memtable.ts';
 import { isFull, SpareFile } from './spare-file.ts';
@@ -349,8 +349,10 @@ export class Log {
     this.#isSyncing = true;
     this.#syncing = this.#takeWritten();
     const end = this.#entriesEnd;
+    const begun = begunUpTo(this.#segment, end);
     try {
       await this.#syncFiles();
+      await this.#options.files.noteBegun(this.#options.owner, begun, end);
     } catch (error) {
       return this.#fail(error);
     }
@@ -393,5 +395,6 @@ export class Log {
     if (this.#segment === undefined || groupStart(this.#end) + GROUP_HEADER_BYTES > this.#options.segmentBytes) return;
     this.#openGroup();
     this.#write(this.#segment, 0);
+    this.#options.files.noteSynced(this.#options.owner, this.#synced);
   }
 }

@@ -17,6 +17,7 @@ import {
   type SegmentReading,
 } from '../../src/formats/log.ts';
 import { parseLogFileName, type LogFiles } from './log-files.ts';
+import type { LogNote } from './log-notes.ts';
 import { NewestRecords } from './newest-records.ts';
 import type { Checkpointed } from './store-writer.ts';
 
@@ -46,17 +47,28 @@ export interface FoundLog {
 
 /** Reads the logs of all owners, or of one. `checkpointed` says which segments LMDB has already. Throws what the system says. */
 export function findLogs(files: LogFiles, checkpointed: (owner: number) => number, only?: number): FoundLog[] {
-  const names = new Map<number, string[]>();
-  if (only !== undefined) names.set(only, []);
+  const begun = files.begun();
+  const isMeant = (owner: number): boolean => only === undefined || owner === only;
+  // An owner whose files are all gone has a log, too, and it goes on behind what was checkpointed.
+  const names = new Map([...begun.keys(), only ?? 0].filter(isMeant).map((owner) => [owner, [] as string[]]));
   for (const name of files.list().sort()) {
     const owner = parseLogFileName(name)?.owner;
-    if (owner === undefined || (only !== undefined && owner !== only)) continue;
+    if (owner === undefined || !isMeant(owner)) continue;
     names.set(owner, [...(names.get(owner) ?? []), name]);
   }
-  return [...names].map(([owner, own]) => findLog(files, own, { owner, sequence: checkpointed(owner) }));
+  return [...names].map(([owner, own]) =>
+    findLog(files, own, { owner, sequence: checkpointed(owner), note: begun.get(owner) ?? nothingNoted }),
+  );
 }
 
-function findLog(files: LogFiles, names: readonly string[], { owner, sequence }: Checkpointed): FoundLog {
+const nothingNoted: LogNote = { sequence: 0, position: 0 };
+
+/** What is known of an owner's log without a look at it. */
+interface Known extends Checkpointed {
+  readonly note: LogNote;
+}
+
+function findLog(files: LogFiles, names: readonly string[], { owner, sequence, note }: Known): FoundLog {
   const found: FoundSegment[] = [];
   const strangers = new Map<string, Buffer>();
   let fileBytes = 0;
@@ -72,13 +84,14 @@ function findLog(files: LogFiles, names: readonly string[], { owner, sequence }:
   const lost = headless.map(({ header: { base } }) => ({ from: base, to: base + SEGMENT_HEADER_BYTES }));
   found.push(...headless);
   found.sort((left, right) => left.header.sequence - right.header.sequence);
+  const gone = [...lost, ...cutShort(found, sequence), ...missingAtEnd(found, { sequence, note })];
   return {
     owner,
     segments: found.filter(({ header }) => header.sequence > sequence),
-    damage: [...damageOf(found, sequence), ...lost],
+    damage: [...damageOf(found, sequence), ...gone],
     files: names,
     strangers: [...strangers.keys()],
-    sequence: Math.max(sequence, found.at(-1)?.header.sequence ?? 0),
+    sequence: Math.max(sequence, note.sequence, found.at(-1)?.header.sequence ?? 0),
     // Segments whose headers a crash kept from the disk may have left groups in files that show an older header. There are
     // no more of them than files, so no position of theirs is used again.
     base: Math.max(0, ...found.map(({ header, bytes }) => header.base + bytes.length)) + fileBytes,
@@ -107,6 +120,24 @@ function findHeadless(
   const reading = readSegment(bytes, header, () => undefined);
   const synced = Math.max(reading.synced, ...found.map((one) => one.reading.synced));
   return synced > base ? [{ name, bytes, header, reading }] : [];
+}
+
+/** Files get their whole length when they are made, so one that is shorter has lost something. */
+function cutShort(found: readonly FoundSegment[], checkpointed: number): Hole[] {
+  return found
+    .filter(({ header, bytes }) => header.sequence > checkpointed && bytes.length < header.segmentBytes)
+    .map(({ header: { base, segmentBytes }, bytes }) => ({ from: base + bytes.length, to: base + segmentBytes }));
+}
+
+/** What was noted to be there and is behind all that is: files are gone, or nothing in them can be read, or they are older copies. */
+function missingAtEnd(found: readonly FoundSegment[], { sequence, note }: Omit<Known, 'owner'>): Hole[] {
+  if (note.sequence <= sequence) return [];
+  const last = found.findLast(({ reading }) => reading.groups > 0);
+  const missing = note.sequence - Math.max(sequence, last?.header.sequence ?? 0);
+  const { base, segmentBytes } = last?.header ?? { base: 0, segmentBytes: SEGMENT_HEADER_BYTES };
+  if (missing > 0) return [{ from: base + segmentBytes, to: base + (missing + 1) * segmentBytes }];
+  const end = Math.max(0, ...found.map(({ reading }) => reading.end));
+  return note.position > end ? [{ from: end, to: note.position }] : [];
 }
 
 /** The newest record of each key in all segments, those that can be saved out of damaged stretches among them. */

@@ -138,7 +138,8 @@ function replay(files: LogFiles, writer: StoreWriter): Replayed {
 }
 
 function checkpoint(writer: StoreWriter, newest: NewestRecords, logs: readonly FoundLog[]): void {
-  if (newest.size === 0 && logs.every(({ segments }) => segments.length === 0)) return;
+  // What is missing is noted as gone, too, or the next start would miss it again.
+  if (newest.size === 0 && logs.every(({ segments, damage }) => segments.length + damage.length === 0)) return;
   for (const _ of writer.checkpoint(newest, { upTo: logs, areNewest: false }));
 }
 

@@ -52,6 +52,16 @@ test('a file as long as the map that format 2 wrote it through is opened, and en
   await again.close();
 });
 
+test('a file that is cut short is refused by name, before anybody reads behind its end', async (t) => {
+  const directory = temporaryDirectory(t);
+  const path = join(directory, 'store.mdb');
+  const first = await openIn(directory);
+  put(first, 'x'.repeat(MIB));
+  await first.close();
+  truncateSync(path, MIB / 2);
+  await assert.rejects(openIn(directory), { code: 'store-unusable', message: /store\.mdb" is cut short, 524288 of / });
+});
+
 test('a file that is no store is refused by name', async (t) => {
   const directory = temporaryDirectory(t);
   const path = join(directory, 'store.mdb');

@@ -67,6 +67,26 @@ function inFile(files: FakeLogFiles, name = '0-1.log'): { keys: string[]; synced
   return { keys, synced: reading.synced, groups: reading.groups };
 }
 
+for (const durability of ['fsync', 'commit'] as const) {
+  test(`durability ${durability}: which segment holds something is noted once it was synced, not before`, async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { log, files, append } = await openLog(durability);
+    files.isHoldingSyncs = true;
+    for (const sequence of [1, 2]) {
+      append('a');
+      log.flush();
+      t.mock.timers.tick(1000);
+      await settleTurns();
+      assert.equal(files.begun().get(0)?.sequence ?? 0, sequence - 1);
+      await files.endSync();
+      assert.equal(files.begun().get(0)?.sequence, sequence);
+      const { position } = files.begun().get(0) ?? assert.fail();
+      assert.ok(log.rotate());
+      assert.ok(position > (sequence - 1) * SEGMENT_BYTES && position <= sequence * SEGMENT_BYTES);
+    }
+  });
+}
+
 test('durability fsync ends a group after its sync; what comes meanwhile is the next group, with one sync for all', async () => {
   const { log, files, append, ends } = await openLog('fsync');
   files.isHoldingSyncs = true;

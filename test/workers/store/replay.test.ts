@@ -75,7 +75,10 @@ class Life {
     checkpoints.end();
     assert.deepEqual(fatal, []);
     if (crash === 'killed')
-      this.files = new FakeLogFiles(this.files.list().map((name) => [name, this.files.read(name)]));
+      this.files = new FakeLogFiles(
+        this.files.list().map((name) => [name, this.files.read(name)] as const),
+        this.files.begun(),
+      );
     else this.files = this.files.afterPowerLoss(this.#random);
     // At durability commit a power loss may cost the last moments.
     if (crash === 'power loss' && this.#durability === 'commit') this.#acknowledged = new Map();
@@ -174,6 +177,52 @@ test('a segment file that is missing is damage, unless LMDB has it', () => {
     assert.match(describeDamage(findLogs(rest, none)) ?? '', /of worker 1/, name);
     assert.equal(describeDamage(findLogs(rest, () => index + 1)), undefined, `${name} is checkpointed`);
   }
+});
+
+test('a newest segment that is gone, cut short or without a readable group is damage once it was synced, and told once', () => {
+  const spoilt: readonly ((files: FakeLogFiles, name: string) => void)[] = [
+    (files, name) => files.remove(name),
+    (files, name) => files.put(name, Buffer.alloc(0)),
+    (files, name) => files.put(name, files.read(name).fill(0)),
+    (files, name) => files.put(name, files.read(name).subarray(0, 4096)),
+    (files, name) => files.put(name, files.read(name).fill(0, 4096)),
+  ];
+  for (const spoil of spoilt) {
+    const { files, names } = fourSegments();
+    const noted = new FakeLogFiles(
+      names.map((name) => [name, files.read(name)] as const),
+      new Map([[0, { sequence: 4, position: 0 }]]),
+    );
+    assert.equal(describeDamage(findLogs(noted, none)), undefined);
+    spoil(noted, names[3] as string);
+    const [log] = findLogs(noted, () => 3);
+    assert.match(describeDamage(log === undefined ? [] : [log]) ?? '', /log of worker 1/);
+    assert.equal(log?.sequence, 4, 'the log goes on behind it');
+    assert.equal(describeDamage(findLogs(noted, () => 4)), undefined, 'once that is checkpointed it is over');
+  }
+});
+
+test('a newest segment that ends before what was noted to be synced is damage: an older copy of it', () => {
+  const { files, names } = fourSegments();
+  const images = names.map((name) => [name, files.read(name)] as const);
+  const end = 3 * SEGMENT_BYTES + 4096 + 200;
+  for (const [position, isDamaged] of [
+    [end, false],
+    [4 * SEGMENT_BYTES, true],
+  ] as const) {
+    // prettier-ignore
+    const noted = new FakeLogFiles(images, new Map([[0, { sequence: 4, position }]]));
+    assert.equal(describeDamage(findLogs(noted, none)) !== undefined, isDamaged);
+    assert.equal(describeDamage(findLogs(noted, () => 4)), undefined);
+  }
+});
+
+test('a log of which no file is left is damage, for each owner, unless LMDB has all of it', () => {
+  const noted = [2, 7].map((sequence, owner) => [owner, { sequence, position: 0 }] as const);
+  const gone = new FakeLogFiles([], new Map(noted));
+  assert.match(describeDamage(findLogs(gone, () => 1)) ?? '', /worker 1, .*worker 2/);
+  assert.match(describeDamage(findLogs(gone, () => 1, 1)) ?? '', /^[^,]*worker 2$/);
+  assert.equal(describeDamage(findLogs(gone, () => 7)), undefined);
 });
 
 test('a segment that lost its header is damage, and what its groups hold is saved', () => {
