@@ -78,7 +78,7 @@ export class DataDirectory {
    */
   static open(path: string, durability: Durability, bootId = currentBootId()): DataDirectory {
     try {
-      mkdirSync(path, { recursive: true });
+      mkdirSync(path, { recursive: true, mode: 0o700 });
       accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (error) {
       throw unusable(path, error);
@@ -242,7 +242,7 @@ function syncDirectory(path: string): void {
 }
 
 function writeDurably(file: string, flags: 'w' | 'r+', text: string): void {
-  const descriptor = openSync(file, flags);
+  const descriptor = openSync(file, flags, 0o600);
   try {
     writeSync(descriptor, text);
     fsyncSync(descriptor);
