@@ -138,13 +138,13 @@ async function ask(
   request: AdminRequest,
   headers: Readonly<Record<string, string>>,
 ): Promise<AdminAnswer | Unreachable> {
-  const answer = await send(agent, url, request, headers);
+  const answer = await exchange(agent, url, request, headers);
   if (answer.kind === 'unreachable' || !isForeign(answer)) return answer;
   await answer.body.dump();
   throw new KvorumError('node-unreachable', `${url} is no Kvorum node (it answered ${answer.status})`);
 }
 
-async function send(
+async function exchange(
   agent: Dispatcher,
   url: string,
   { method, path, body }: AdminRequest,
