@@ -69,7 +69,7 @@ export class DataDirectory {
    */
   static open(path: string, durability: Durability, bootId = currentBootId()): DataDirectory {
     try {
-      mkdirSync(path, { recursive: true });
+      makeDirectory(path);
       accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (error) {
       throw unusable(path, error);
@@ -242,6 +242,22 @@ export function currentBootId(): string {
   }
 }
 
+/** Makes a directory and those above it. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    // So Node calls what is wrong with a parent, whatever it is: one directory by itself tells (EROFS).
+    if (codeOf(error) !== 'ENOENT') throw error;
+    mkdirSync(path, { mode: 0o700 });
+  }
+}
+
+const notAllowed = new Set(['EACCES', 'EPERM', 'EROFS']);
+
 function unusable(path: string, error: unknown): KvorumError {
-  return new KvorumError('store-unusable', `Cannot open store "${path}": ${messageOf(error)}`, { cause: error });
+  const advice = notAllowed.has(codeOf(error) ?? '') ? '; name a directory that this user may write to (--data)' : '';
+  return new KvorumError('store-unusable', `Cannot open store "${path}": ${messageOf(error)}${advice}`, {
+    cause: error,
+  });
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { LOCK_FILE } from '../src/directory-lock.ts';
@@ -27,6 +27,24 @@ test('the mark says format, durability, boot and whether the store was closed', 
   directory.close();
   assert.deepEqual(readdirSync(path), ['kvorum.json', LOCK_FILE], 'and leaves no other file');
 });
+
+test(
+  'directory, mark and lock are for their user alone, whatever the umask',
+  { skip: process.platform === 'win32' },
+  (t) => {
+    const path = join(temporaryDirectory(t), 'a');
+    const before = process.umask(0);
+    try {
+      const directory = DataDirectory.open(path, 'fsync');
+      directory.markOpen();
+      directory.close();
+    } finally {
+      process.umask(before);
+    }
+    const modes = [path, ...readdirSync(path).map((name) => join(path, name))].map((one) => statSync(one).mode & 0o777);
+    assert.deepEqual(modes, [0o700, 0o600, 0o600]);
+  },
+);
 
 /** Format, durability and cleanness of the mark, whether the machine booted since, and whether it opens. */
 const cases: readonly (readonly [number, Durability, boolean, boolean, boolean])[] = [

@@ -1,6 +1,7 @@
 /**
  * One node asked for what looks after a cluster: any method, headers and trailers, and a proof of the cluster secret where the
- * node asks for one (src/domain/profile-proof.ts). Answers and silence are data, as in client.ts.
+ * node asks for one (src/domain/profile-proof.ts). Answers and silence are data, as in client.ts; only a server that is no
+ * node ends a command at once.
  */
 import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
@@ -130,7 +131,20 @@ async function topologyOf(send: Send): Promise<string | undefined> {
   return answer.kind === 'unreachable' ? undefined : textFieldOf(parseJson(await textOf(answer)), 'topology');
 }
 
+/** Throws `node-unreachable` where what answers is no node. */
 async function ask(
+  agent: Dispatcher,
+  url: string,
+  request: AdminRequest,
+  headers: Readonly<Record<string, string>>,
+): Promise<AdminAnswer | Unreachable> {
+  const answer = await exchange(agent, url, request, headers);
+  if (answer.kind === 'unreachable' || !isForeign(answer)) return answer;
+  await answer.body.dump();
+  throw new KvorumError('node-unreachable', `${url} is no Kvorum node (it answered ${answer.status})`);
+}
+
+async function exchange(
   agent: Dispatcher,
   url: string,
   { method, path, body }: AdminRequest,
@@ -143,4 +157,14 @@ async function ask(
   } catch (error) {
     return unreachable(error);
   }
+}
+
+/** Of what nodes answer to these requests. */
+const nodeTypes = ['application/json', 'application/problem+json', 'application/octet-stream'];
+
+/** Whether no node says so, nor what may stand in front of one: that asks who it is, or says that it does not reach the node. */
+function isForeign({ status, headers }: AdminAnswer): boolean {
+  if (status === 401 || status === 403 || status >= 500) return false;
+  const type = String(headers['content-type'] ?? '');
+  return !nodeTypes.some((one) => type.startsWith(one));
 }

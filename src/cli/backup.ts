@@ -20,7 +20,7 @@ import {
   type AdminClient,
 } from './admin-client.ts';
 import { describeAmount, openTarget, Progress, verifyBackup, type BackupTarget } from './backup-file.ts';
-import { clientOptions, type Unreachable } from './client.ts';
+import { clientOptions, reportUnreachable, type Unreachable } from './client.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice, writeResult } from './output.ts';
@@ -65,6 +65,7 @@ async function verify({ positionals: [path = ''] }: Invocation): Promise<ExitCod
 async function backup({ flags, positionals: [path = ''], environment }: Invocation): Promise<ExitCode> {
   await using client = await openAdminClient(flags, environment, secretOf(flags, environment));
   const shortage = await whyIncomplete(client);
+  if (typeof shortage === 'object') return reportUnreachable(shortage, client);
   if (shortage !== undefined) {
     writeNotice(printable(`kvorum: ${client.url} cannot give a complete backup: ${shortage}`));
     return exitCodes.quorumNotMet;
@@ -105,9 +106,9 @@ async function reportEnd(end: NotWhole, client: AdminClient): Promise<ExitCode> 
 }
 
 /** Why the cluster's nodes may not have every acknowledged write between them now; undefined where they have. */
-async function whyIncomplete(client: AdminClient): Promise<string | undefined> {
+async function whyIncomplete(client: AdminClient): Promise<string | Unreachable | undefined> {
   const answer = await client.request({ method: 'GET', path: '/v0/status' });
-  if (answer.kind === 'unreachable') return undefined;
+  if (answer.kind === 'unreachable') return answer;
   const quorum = fieldOf(parseJson(await textOf(answer)), 'quorum');
   const notes = listFieldOf(quorum, 'notes').map(String);
   if (fieldOf(fieldOf(quorum, 'reads'), 'state') === 'stopped') return notes.join('; ');

@@ -11,7 +11,10 @@ const debug = debuglog('kvorum');
 
 export function reportFailure(error: unknown): ExitCode {
   if (!(error instanceof KvorumError)) debug('%s', error instanceof Error ? error.stack : error);
-  writeNotice(`kvorum: ${printable(messageOf(error))}`);
+  const isOutOfFiles = codeOf(error) === 'EMFILE' || codeOf(error) === 'ENFILE';
+  writeNotice(
+    `kvorum: ${printable(messageOf(error))}${isOutOfFiles ? '; raise the limit of open files (ulimit -n)' : ''}`,
+  );
   return exitCodeOf[codeOf(error) ?? ''] ?? exitCodes.failure;
 }
 

@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { BackupCounts } from '../formats/backup.ts';
 import { openAdminClient, reportNotDone, secretOf, secretOption, type AdminClient } from './admin-client.ts';
 import { describeAmount, Progress, readBackup, standardStream, verifyBackup } from './backup-file.ts';
-import { clientOptions } from './client.ts';
+import { clientOptions, reportUnreachable } from './client.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { printable, writeNotice } from './output.ts';
@@ -41,6 +41,10 @@ async function restore({ flags, positionals: [path = ''], environment }: Invocat
   const skip = countFlag(flags, 'skip', Number.MAX_SAFE_INTEGER) ?? 0;
   if (path !== standardStream) await verifyBackup(path);
   await using client = await openAdminClient(flags, environment, secretOf(flags, environment));
+  // Who cannot be reached before anything was sent is not waited for.
+  const first = await client.request({ method: 'GET', path: '/v0/node' });
+  if (first.kind === 'unreachable') return reportUnreachable(first, client);
+  await first.body.dump();
   const progress = new Progress('Restored');
   let [records, bytes] = [0, 0];
   let counts: BackupCounts | undefined;

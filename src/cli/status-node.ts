@@ -61,8 +61,11 @@ async function askJson(client: NodeClient, path: string): Promise<{ kind: 'json'
   const body = await readBody(answer);
   if (!Buffer.isBuffer(body)) return body;
   const json = parseJson(body.toString());
-  if (answer.status < 400 || answer.status >= 500) return { kind: 'json', json };
-  return { kind: 'unreachable', reason: textFieldOf(json, 'detail') ?? `it answers ${answer.status}` };
+  const isJson = json !== undefined;
+  if (isJson && (answer.status < 400 || answer.status >= 500)) return { kind: 'json', json };
+  const said = `it answers ${answer.status}`;
+  const why = isJson || answer.status >= 500 ? said : `it is no Kvorum node (${said})`;
+  return { kind: 'unreachable', reason: textFieldOf(json, 'detail') ?? why };
 }
 
 function nodeStatus(url: string, json: StatusJson, description: unknown): NodeStatus {

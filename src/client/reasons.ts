@@ -3,6 +3,7 @@
  * wrong: a browser's error has no code, so that there every request may have been sent. Pure.
  */
 
+const plain = 'it speaks plain HTTP, without TLS; give http:// instead of https://';
 const untrusted = 'its certificate is signed by nobody who is trusted here; --tls-ca names the authority of a cluster';
 
 const reasons: Readonly<Record<string, string>> = {
@@ -20,8 +21,8 @@ const reasons: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
   CERT_HAS_EXPIRED: 'its certificate has expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for other names than the one in the URL',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'it speaks plain HTTP, without TLS; give http:// instead of https://',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it speaks plain HTTP, without TLS; give http:// instead of https://',
+  ERR_SSL_WRONG_VERSION_NUMBER: plain,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: plain,
 };
 
 /** Faults that stand before the first byte of a request, besides those of a `connect` call. */
@@ -39,6 +40,7 @@ export function reasonOf(error: unknown): string {
   const inner = networkError(error);
   const code = codeOf(inner);
   if (code.startsWith('HPE_')) return 'it does not speak HTTP; if it speaks TLS, give https:// instead of http://';
+  if (isNoTls(inner)) return plain;
   return reasons[code] ?? (textOf(inner, 'message') || code || 'unknown reason');
 }
 
@@ -47,7 +49,12 @@ export function isUnsent(error: unknown): boolean {
   const inner = networkError(error);
   const errors = fieldOf(inner, 'errors');
   if (Array.isArray(errors) && errors.length > 0) return errors.every(isUnsent);
-  return callsBeforeSending.has(textOf(inner, 'syscall')) || beforeSending.test(codeOf(inner));
+  return callsBeforeSending.has(textOf(inner, 'syscall')) || beforeSending.test(codeOf(inner)) || isNoTls(inner);
+}
+
+/** Whether the handshake met something else: where a write notices that first, the code says only so much. */
+function isNoTls(error: unknown): boolean {
+  return codeOf(error) === 'EPROTO' && textOf(error, 'message').includes('wrong version number');
 }
 
 function codeOf(error: unknown): string {

@@ -53,12 +53,14 @@ export function verdictOfFailure(intent: Intent, failure: Failed): Verdict {
 
 /** After an answer that is not what was asked for. */
 export function verdictOfRefusal(intent: Intent, { url, status, problem }: Refusal): Verdict {
-  const reason = problem?.detail ?? (status >= 500 ? `HTTP ${status}` : seeUrl);
+  const reason = problem?.detail ?? (status >= 500 && status !== 501 ? `HTTP ${status}` : seeUrl);
   const because = (code: ClientErrorCode): KvorumClientError =>
     new KvorumClientError(code, { url, status, problem: problem?.code, reason });
   if (problem !== undefined && status === 503) return { kind: 'again', error: because('unavailable') };
   if (status === 401 || status === 403) return { kind: 'failed', error: because('denied') };
-  if (problem === undefined && status < 500) return { kind: 'failed', error: because('not-a-node') };
+  // A server that does not know the method, either: nodes do, and what stands in front of one passes it on.
+  if (problem === undefined && (status < 500 || status === 501))
+    return { kind: 'failed', error: because('not-a-node') };
   if (status < 500 || status === 501 || status === 505) return { kind: 'failed', error: because('refused') };
   if (intent.isWrite) return { kind: intent.mayRepeat ? 'again' : 'failed', error: because('outcome-unknown') };
   return { kind: 'again', error: because(codeOfRead(status)) };

@@ -13,7 +13,7 @@ import { hasSoundHeader, headerBytesOf } from '../formats/record.ts';
 import { otherMethod } from './methods.ts';
 import { retryAfter } from './outcome.ts';
 import { problemResponse } from './problem.ts';
-import { isProblem, parseKey, splitQuery, type QueryProblem } from './query-parts.ts';
+import { isProblem, parameterRefusal, parseKey, splitQuery, type QueryProblem } from './query-parts.ts';
 import type { RangeHandler } from './range.ts';
 import type { Request } from './request.ts';
 import type { Restores } from './restore.ts';
@@ -52,7 +52,7 @@ export class BackupHandler {
   /** Handles a request whose path is one of `backupPaths`; one that `isAdmin` needs no proof of the secret. */
   handle(request: Request, path: string, query: string, isAdmin = false): void {
     const { head, reply } = request;
-    const methods = path === BACKUP ? ['GET'] : ['POST'];
+    const methods = path === BACKUP ? ['GET', 'HEAD'] : ['POST'];
     if (!methods.includes(head.method)) return reply.send(otherMethod(methods, head.method));
     const refusal = isAdmin ? undefined : this.#parts.guard.refusal(head, performance.now());
     if (refusal !== undefined) return reply.send(refusal);
@@ -69,7 +69,8 @@ export class BackupHandler {
   #restore(request: Request, query: string): void {
     const { restores, limits } = this.#parts;
     const { reply } = request;
-    if (query !== '') return reply.send(problemResponse('bad-parameter', 'This path takes no parameters'));
+    const refusal = parameterRefusal(query);
+    if (refusal !== undefined) return reply.send(refusal);
     if (!restores.hasRoom) {
       return reply.send(problemResponse('overloaded', 'Too many restores at once; nothing was done', retryAfter));
     }

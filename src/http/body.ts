@@ -111,6 +111,8 @@ export class SizedBody implements BodyReader {
 /** Longest line of a chunk size, its extensions, or a trailer. */
 const LINE_BYTES_MAX = 4096;
 const TRAILERS_MAX = 64;
+/** Bytes of extensions beyond those of the chunks: a body that is all extensions would never end, nor be too large. */
+const EXTENSION_BYTES_MAX = 16 * 1024;
 const CR = 13;
 const LF = 10;
 
@@ -133,6 +135,7 @@ export class ChunkedBody implements BodyReader {
   #declared = 0;
   #state: 'size' | 'data' | 'data-end' | 'trailer' = 'size';
   #trailers = 0;
+  #extensionBytes = 0;
   /** The beginning of a line whose end has not come. */
   readonly #line = new Gathered();
 
@@ -207,8 +210,11 @@ export class ChunkedBody implements BodyReader {
   }
 
   #takeSizeLine(line: string): BodyProgress | undefined {
-    const match = sizePattern.exec(line);
-    return match === null ? malformed : this.#takeSize(Number.parseInt(match[1] as string, 16));
+    const [, size] = sizePattern.exec(line) ?? [];
+    if (size === undefined) return malformed;
+    this.#extensionBytes += line.length - size.length - 2;
+    if (this.#extensionBytes > EXTENSION_BYTES_MAX + this.#declared) return malformed;
+    return this.#takeSize(Number.parseInt(size, 16));
   }
 
   #takeSize(size: number): BodyProgress | undefined {

@@ -28,10 +28,10 @@ import {
   type Input,
   type Phase,
 } from './connection-states.ts';
-import { beginningProblem, tlsHello } from './head-beginning.ts';
-import { parseHead, type RequestHead } from './head.ts';
+import { beginningProblem, refusedMethod, tlsHello, tooLongProblem } from './head-beginning.ts';
+import { parseHead, type MalformedHead, type RequestHead } from './head.ts';
 import { Patience } from './patience.ts';
-import { problemResponse, type ProblemCode } from './problem.ts';
+import { problemResponse } from './problem.ts';
 import type { Reply } from './reply.ts';
 import { isSafe, type Bearer, type BodyRoom, type OnBody, type Request } from './request.ts';
 
@@ -240,21 +240,18 @@ export class Connection {
     const offset = skipEmptyLines(bytes, start);
     if (offset === bytes.length) return offset;
     const end = headEnd(bytes, Math.max(offset, start + scanned - 3));
-    const length = (end < 0 ? bytes.length : end) - offset;
-    if (length > HEAD_BYTES_MAX) {
-      this.#refuse('headers-too-large', `The head of a request has at most ${HEAD_BYTES_MAX} bytes`);
-      return undefined;
-    }
+    const isTooLong = (end < 0 ? bytes.length : end) - offset > HEAD_BYTES_MAX;
+    const tooLong = isTooLong ? tooLongProblem(bytes, offset, HEAD_BYTES_MAX) : undefined;
     if (end < 0) {
-      const problem = beginningProblem(bytes, offset, Math.max(offset, start + scanned));
+      const problem = beginningProblem(bytes, offset, Math.max(offset, start + scanned)) ?? tooLong;
       if (problem === tlsHello) this.#options.onTlsHello();
-      if (problem !== undefined) this.#refuse(problem.problem, problem.malformed);
+      if (problem !== undefined) this.#refuse(problem, refusedMethod(bytes, offset));
       else this.#expect({ kind: 'head', scanned: bytes.length - start });
       return undefined;
     }
-    const head = parseHead(bytes.toString('latin1', offset, end));
+    const head = tooLong ?? parseHead(bytes.toString('latin1', offset, end));
     if ('malformed' in head) {
-      this.#refuse(head.problem, head.malformed);
+      this.#refuse(head, refusedMethod(bytes, offset));
       return undefined;
     }
     if (this.#answers.length === 0 || isSafe(head.method)) this.#begin(head);
@@ -284,6 +281,8 @@ export class Connection {
       this.#expect(nextHead);
       return onBody(Buffer.alloc(0));
     }
+    // It stays on offer, and goes the way of one that nobody takes.
+    if (contentLength !== undefined && contentLength > bytesMax) return onBody('too-large');
     const { newest } = this.#answers;
     if (newest !== undefined) newest.keepAlive = keepAlive;
     this.#patience.startBody();
@@ -334,21 +333,21 @@ export class Connection {
   // Answers out.
 
   /** Answers what cannot be parsed, after the answers to what came before it, and ends the connection. */
-  #refuse(code: ProblemCode, detail: string): void {
-    const reply = this.#answers.add({ keepAlive: false, isHttp10: false, method: 'GET' });
+  #refuse({ problem, malformed }: MalformedHead, method: 'GET' | 'HEAD'): void {
+    const reply = this.#answers.add({ keepAlive: false, isHttp10: false, method });
     this.#held = undefined;
     this.#endAfter(reply);
-    reply.send(problemResponse(code, detail));
+    reply.send(problemResponse(problem, malformed));
   }
 
   /** The rest of a request did not come in time. */
   #timeOut(): void {
-    const detail = 'The request was not finished in time';
+    const late: MalformedHead = { malformed: 'The request was not finished in time', problem: 'request-timeout' };
     const reply = this.#input.kind === 'body' ? this.#answers.newest : undefined;
-    if (reply === undefined) return this.#refuse('request-timeout', detail);
+    if (reply === undefined) return this.#refuse(late, refusedMethod(this.#held ?? nothing, 0));
     this.#abandonBody(nextHead);
     this.#endAfter(reply);
-    return reply.send(problemResponse('request-timeout', detail));
+    return reply.send(problemResponse(late.problem, late.malformed));
   }
 
   /** Reads nothing more; the connection ends once `reply` has left. */

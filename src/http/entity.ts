@@ -190,7 +190,7 @@ export class EntityHandler {
 
 const entityMethods = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
 
-const onlyPutExpires = problemResponse('bad-ttl', 'Only a PUT can have a ttl');
+export const onlyPutExpires = problemResponse('bad-ttl', 'Only a PUT can have a ttl');
 const tooManyWrites = overloaded('The store cannot keep up with the writes; nothing was done');
 const tooManyBodies = overloaded('Too many body bytes are in flight; nothing was done');
 /**
@@ -214,5 +214,8 @@ function entityMethod(method: string): EntityMethod | undefined {
 
 /** A write that is to happen on a condition, or to a part of a value, is refused: done without it, it would do harm. */
 function conditionRefused(field: string): Response {
+  // RFC 9110 section 14.5.
+  if (field === 'content-range')
+    return problemResponse('bad-request', 'A value is written as a whole; nothing was done');
   return problemResponse('condition-unknown', `Field "${field}" is not known here; nothing was done`);
 }

@@ -4,6 +4,7 @@
  * refused as soon as it can be told, and not when its time is up.
  */
 import type { Buffer } from 'node:buffer';
+import { skipEmptyLines } from './body.ts';
 import { requestLineProblem, type MalformedHead } from './head.ts';
 
 const TAB = 9;
@@ -35,6 +36,21 @@ export function beginningProblem(bytes: Buffer, start: number, from: number): Ma
     }
   }
   return undefined;
+}
+
+/** Why a head of more than `bytesMax` bytes is refused: for its request line alone (RFC 9112 section 3), or for its fields. */
+export function tooLongProblem(bytes: Buffer, start: number, bytesMax: number): MalformedHead {
+  const lineEnd = bytes.indexOf(CR, start);
+  if (lineEnd < 0 || lineEnd - start > bytesMax) {
+    return { malformed: `The first line of a request has at most ${bytesMax} bytes`, problem: 'target-too-long' };
+  }
+  return { malformed: `The head of a request has at most ${bytesMax} bytes`, problem: 'headers-too-large' };
+}
+
+/** The method of a request that is refused before it is parsed: an answer to HEAD has no body. */
+export function refusedMethod(bytes: Buffer, from: number): 'GET' | 'HEAD' {
+  const start = skipEmptyLines(bytes, from);
+  return bytes.toString('latin1', start, start + 5) === 'HEAD ' ? 'HEAD' : 'GET';
 }
 
 function firstLineProblem(bytes: Buffer, start: number, end: number): MalformedHead | undefined {

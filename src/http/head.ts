@@ -8,6 +8,7 @@
 import { Buffer } from 'node:buffer';
 import { trimBlanks } from './blanks.ts';
 import type { Preconditions } from './preconditions.ts';
+import type { ProblemCode } from './problem.ts';
 
 /** What a head says that the server acts on. */
 export interface RequestHead {
@@ -37,12 +38,13 @@ export interface RequestHead {
 /** Why a head is refused. */
 export interface MalformedHead {
   readonly malformed: string;
-  readonly problem: 'bad-request' | 'version-not-supported' | 'expectation-failed';
+  readonly problem: ProblemCode;
 }
 
 interface Fields {
   contentLength: number | undefined;
-  chunked: boolean;
+  /** The `transfer-encoding` fields in lower case, joined by commas; undefined if there is none. */
+  codings: string | undefined;
   connection: string;
   host: string | undefined;
   origin: string;
@@ -108,7 +110,8 @@ function finishHead(
   minor: 0 | 1,
   fields: Readonly<Fields>,
 ): RequestHead | MalformedHead {
-  if (fields.chunked && (fields.contentLength !== undefined || minor === 0)) {
+  const isChunked = fields.codings !== undefined;
+  if (isChunked && (fields.contentLength !== undefined || minor === 0)) {
     // Both at once is how requests are smuggled (RFC 9112 section 6.1).
     return malformed('framing: transfer-encoding beside content-length, or in HTTP/1.0');
   }
@@ -117,7 +120,7 @@ function finishHead(
   return {
     method,
     target,
-    contentLength: fields.chunked ? undefined : (fields.contentLength ?? 0),
+    contentLength: isChunked ? undefined : (fields.contentLength ?? 0),
     keepAlive: !hasToken(fields.connection, 'close') && (minor === 1 || hasToken(fields.connection, 'keep-alive')),
     isHttp10: minor === 0,
     expectsContinue: fields.expectsContinue && minor === 1,
@@ -147,7 +150,7 @@ function knownFields(text: string): Readonly<Fields> | MalformedHead {
 function parseFields(text: string): Fields | MalformedHead {
   const fields: Fields = {
     contentLength: undefined,
-    chunked: false,
+    codings: undefined,
     connection: '',
     host: undefined,
     origin: '',
@@ -167,7 +170,7 @@ function parseFields(text: string): Fields | MalformedHead {
     if (problem !== undefined) return problem;
     start = end + 2;
   }
-  return fields;
+  return codingsProblem(fields.codings) ?? fields;
 }
 
 /** Whether name and value of a field may stand so. Folded lines and spaces before the colon fail the name's pattern. */
@@ -184,8 +187,7 @@ function takeField(fields: Fields, rawName: string, rawValue: string): string | 
     case 'content-length':
       return takeContentLength(fields, value);
     case 'transfer-encoding':
-      if (fields.chunked || value.toLowerCase() !== 'chunked') return 'transfer-encoding: only chunked, once';
-      fields.chunked = true;
+      fields.codings = fields.codings === undefined ? value.toLowerCase() : `${fields.codings},${value.toLowerCase()}`;
       return undefined;
     case 'connection':
       fields.connection += `,${value}`;
@@ -207,7 +209,7 @@ function takeField(fields: Fields, rawName: string, rawValue: string): string | 
       fields.origin += fields.origin === '' ? value.toLowerCase() : `, ${value.toLowerCase()}`;
       return undefined;
     case 'expect':
-      if (value.toLowerCase() !== '100-continue') return unknownExpectation;
+      if (!listOf(value).every((one) => one === '100-continue')) return unknownExpectation;
       fields.expectsContinue = true;
       return undefined;
     case 'content-range':
@@ -244,6 +246,22 @@ const unknownExpectation: MalformedHead = {
   problem: 'expectation-failed',
 };
 
+const unknownCoding: MalformedHead = {
+  malformed: 'Transfer coding "chunked" is the only one that is known',
+  problem: 'coding-unknown',
+};
+
+/**
+ * What is wrong with the transfer codings of a request. Without chunked at their end, and nowhere else, nobody knows where
+ * its body ends (RFC 9112 section 6.3); with it that is known, but not what the body means (section 6.1).
+ */
+function codingsProblem(codings: string | undefined): MalformedHead | undefined {
+  if (codings === undefined || codings === 'chunked') return undefined;
+  const names = listOf(codings);
+  const isFramed = names.indexOf('chunked') === names.length - 1 && !names.includes('');
+  return isFramed ? unknownCoding : malformed('transfer-encoding: chunked, once and last');
+}
+
 function takeContentLength(fields: Fields, value: string): string | undefined {
   if (!/^\d{1,15}$/.test(value)) return 'content-length';
   if (fields.contentLength !== undefined) return 'content-length: more than one';
@@ -252,13 +270,12 @@ function takeContentLength(fields: Fields, value: string): string | undefined {
 }
 
 function hasToken(list: string, token: string): boolean {
-  return (
-    list !== '' &&
-    list
-      .toLowerCase()
-      .split(',')
-      .some((part) => trimBlanks(part) === token)
-  );
+  return list !== '' && listOf(list).includes(token);
+}
+
+/** The members of a list, in lower case. */
+function listOf(list: string): string[] {
+  return list.toLowerCase().split(',').map(trimBlanks);
 }
 
 /** The absolute form, which proxies send (RFC 9112 section 3.2.2), without its origin; that counts, not `host`. */

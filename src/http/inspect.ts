@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer';
 import type { Inspections } from '../dispatch/inspections.ts';
 import { isKnown, lacks, newestHeld, type HeldRecord, type Holding, type Inspection } from '../domain/inspection.ts';
 import type { Topology } from '../domain/topology.ts';
+import { onlyPutExpires } from './entity.ts';
 import { explainFault } from './faults.ts';
 import { otherMethod } from './methods.ts';
 import { retryAfter } from './outcome.ts';
@@ -36,6 +37,7 @@ export class InspectHandler {
     if (!methods.includes(head.method)) return reply.send(otherMethod(methods, head.method));
     const parsed = parseEntityQuery(query, this.#limits);
     if ('problem' in parsed) return reply.send(problemResponse(parsed.problem, parsed.detail));
+    if (parsed.ttlMs !== undefined) return reply.send(onlyPutExpires);
     const key = Buffer.from(parsed.key);
     const asked = this.#inspections.inspect({ key, quorum: parsed.quorum, repair: head.method === 'POST' });
     if (asked === 'overloaded') return reply.send(tooMany);

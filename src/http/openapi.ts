@@ -125,13 +125,15 @@ function rangePath(): Json {
   return {
     parameters: ['start', 'end', 'limit', 'keys', 'cluster', 'tail'].map(reference),
     get: { operationId: 'getRange', summary: 'Read the records of a range of keys', ...read },
-    head: {
-      operationId: 'headRange',
-      summary: 'What is known of the answer to GET before the records are read',
-      ...withoutContent({
-        responses: answers(['bad-parameter'], { 200: { description: 'Records may follow to a GET' } }),
-      }),
-    },
+    head: { operationId: 'headRange', ...streamHead(['bad-parameter']) },
+  };
+}
+
+/** HEAD of what is streamed. */
+function streamHead(codes: readonly ProblemCode[]): Json {
+  return {
+    summary: 'What is known of the answer to GET before the records are read',
+    ...withoutContent({ responses: answers(codes, { 200: { description: 'Records may follow to a GET' } }) }),
   };
 }
 
@@ -154,14 +156,17 @@ function inspectPath(): Json {
 }
 
 function backupPath(): Json {
+  const asked = {
+    security: [{ clusterProof: [] }],
+    parameters: [
+      { name: 'start', in: 'query', schema: { type: 'string' }, description: 'The first key that may come' },
+    ],
+  };
   return {
     get: {
       operationId: 'backup',
       summary: 'The newest record of each key of the cluster as replicas hold it, tombstones too',
-      security: [{ clusterProof: [] }],
-      parameters: [
-        { name: 'start', in: 'query', schema: { type: 'string' }, description: 'The first key that may come' },
-      ],
+      ...asked,
       responses: answers(['bad-parameter', 'unauthorized', 'overloaded', 'not-enough-replicas'], {
         200: {
           description: 'Records in the order of their keys, streamed; ends as a range does',
@@ -169,6 +174,7 @@ function backupPath(): Json {
         },
       }),
     },
+    head: { ...asked, ...streamHead(['bad-parameter', 'unauthorized']) },
   };
 }
 
@@ -179,7 +185,7 @@ function restorePath(): Json {
       summary: 'Merge records of a backup, each with the version that it has',
       security: [{ clusterProof: [] }],
       requestBody: { description: 'Records as they come', content: content('application/octet-stream', binary) },
-      responses: answers(['bad-request', 'unauthorized'], {
+      responses: answers(['bad-request', 'unauthorized', 'value-too-large'], {
         200: { description: 'Most replicas of each hold it, or something newer', content: jsonObject() },
       }),
     },
@@ -200,13 +206,8 @@ function adminPath(summary: string, { type = jsonType, 503: is503 = false }: { t
 }
 
 function consolePath(): Json {
-  const { get, head } = adminPath(
-    'What the page shows: a node’s status and its figures of the last 15 minutes',
-    {},
-  ) as {
-    readonly get: Json;
-    readonly head: Json;
-  };
+  const shown = 'What the page shows: a node’s status and its figures of the last 15 minutes';
+  const { get, head } = adminPath(shown, {}) as { readonly get: Json; readonly head: Json };
   const asked = [
     { name: 'node', in: 'query', schema: { type: 'string' }, description: 'URL of a peer to ask instead' },
     { name: 'after', in: 'query', schema: { type: 'integer' }, description: 'Only figures of later than that `at`' },
@@ -231,7 +232,7 @@ function repairPath(): Json {
       operationId: 'startRepair',
       summary: 'Have the node compare what it holds with each peer now, and pull what it lacks',
       security: [{ clusterProof: [] }, {}],
-      responses: answers(['unauthorized'], {
+      responses: answers(['bad-parameter', 'unauthorized'], {
         202: {
           description: 'It begins; /v0/status shows how far it is',
           content: content(jsonType, { type: 'object' }),
@@ -247,7 +248,7 @@ function digestPath(): Json {
       operationId: 'digest',
       summary: 'A digest of all that the node holds, and of what it shares with each peer',
       security: [{ clusterProof: [] }, {}],
-      responses: answers(['unauthorized'], {
+      responses: answers(['bad-parameter', 'unauthorized'], {
         200: { description: 'The digests', content: content(jsonType, { type: 'object' }) },
       }),
     },
@@ -255,15 +256,16 @@ function digestPath(): Json {
 }
 
 function profilePath(): Json {
+  const get = {
+    summary: 'What is recorded',
+    security: [{ clusterProof: [] }, { token: [] }],
+    responses: answers(['bad-parameter', 'unauthorized'], {
+      200: { description: 'What is recorded', content: content(jsonType, { type: 'object' }) },
+    }),
+  };
   return {
-    get: {
-      operationId: 'getProfile',
-      summary: 'What is recorded',
-      security: [{ clusterProof: [] }, { token: [] }],
-      responses: answers(['unauthorized'], {
-        200: { description: 'What is recorded', content: content(jsonType, { type: 'object' }) },
-      }),
-    },
+    get: { operationId: 'getProfile', ...get },
+    head: { ...withoutContent(get), summary: 'What GET answers, without the body' },
   };
 }
 
@@ -297,7 +299,7 @@ function stopPath(): Json {
       operationId: 'stopProfile',
       summary: 'End the recording and get it',
       security: [{ clusterProof: [] }, { token: [] }],
-      responses: answers(['unauthorized', 'profile-off'], {
+      responses: answers(['bad-parameter', 'unauthorized', 'profile-off'], {
         200: { description: 'The recordings of all threads', content: content(jsonType, {}) },
       }),
     },

@@ -12,7 +12,7 @@ import { intervals, recordingKinds, type ProfilerState, type RecordingKind } fro
 import type { Request } from './request.ts';
 import { otherMethod } from './methods.ts';
 import { problemResponse } from './problem.ts';
-import { isProblem, splitQuery, type QueryProblem } from './query-parts.ts';
+import { isProblem, parameterRefusal, splitQuery, type QueryProblem } from './query-parts.ts';
 import type { BodySink, Reply, Response } from './reply.ts';
 import type { SecretGuard } from './secret-guard.ts';
 
@@ -45,7 +45,8 @@ export class ProfileHandler {
   handle({ head, reply }: Request, path: string, query: string, isAdmin: boolean): void {
     const methods = path === STATE ? ['GET', 'HEAD'] : ['POST'];
     if (!methods.includes(head.method)) return reply.send(otherMethod(methods, head.method));
-    const refusal = isAdmin ? undefined : this.#guard.refusal(head, performance.now());
+    const unproven = isAdmin ? undefined : this.#guard.refusal(head, performance.now());
+    const refusal = unproven ?? (path === START ? undefined : parameterRefusal(query));
     if (refusal !== undefined) return reply.send(refusal);
     if (path === STATE) return reply.send(json(this.#profiler.state()));
     const done = path === START ? this.#start(reply, query) : this.#stop(reply);

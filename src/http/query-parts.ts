@@ -2,7 +2,8 @@
  * What the queries of all client paths have in common: parameters with known names, each at most once, and keys.
  */
 import { decodeComponent, type Key } from '../domain/key.ts';
-import type { ProblemCode } from './problem.ts';
+import { problemResponse, type ProblemCode } from './problem.ts';
+import type { Response } from './reply.ts';
 
 /** Why a query is refused. */
 export interface QueryProblem {
@@ -44,6 +45,13 @@ function isOneOf<Name extends string>(names: readonly Name[], given: string): gi
 function unknownParameter(given: string, names: readonly string[]): QueryProblem {
   const known = `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
   return { problem: 'bad-parameter', detail: `Unknown parameter "${given.slice(0, 64)}"; known are ${known}` };
+}
+
+const takesNone = problemResponse('bad-parameter', 'This path takes no parameters');
+
+/** Why a query is refused where there can be none, or undefined. */
+export function parameterRefusal(query: string): Response | undefined {
+  return query === '' ? undefined : takesNone;
 }
 
 /** Whether the result of parsing is a refusal. */

@@ -10,6 +10,7 @@ import type { NodeContents } from '../protocol/repair.ts';
 import { otherMethod } from './methods.ts';
 import { retryAfter } from './outcome.ts';
 import { problemResponse } from './problem.ts';
+import { parameterRefusal } from './query-parts.ts';
 import type { Reply, Response } from './reply.ts';
 import type { Request } from './request.ts';
 import type { SecretGuard } from './secret-guard.ts';
@@ -35,10 +36,11 @@ export class RepairHandler {
   }
 
   /** Handles a request whose path is one of `repairPaths`; one that `isAdmin` needs no proof of the secret. */
-  handle({ head, reply }: Request, path: string, isAdmin: boolean): void {
+  handle({ head, reply }: Request, path: string, query: string, isAdmin: boolean): void {
     if (head.method !== 'POST') return reply.send(otherMethod(['POST'], head.method));
     const { guard, isOpen, begin } = this.#options;
-    const refusal = isAdmin || isOpen ? undefined : guard.refusal(head, performance.now());
+    const unproven = isAdmin || isOpen ? undefined : guard.refusal(head, performance.now());
+    const refusal = unproven ?? parameterRefusal(query);
     if (refusal !== undefined) return reply.send(refusal);
     if (path === DIGEST) {
       this.#digest(reply).catch((error: unknown) => reply.send(problemResponse('failed', messageOf(error))));

@@ -243,7 +243,7 @@ export class ClientServer {
     else if (path === INSPECT_PATH) this.#options.inspect.handle(request, query);
     else if (backupPaths.includes(path)) this.#options.backup.handle(request, path, query, scope === 'admin');
     else if (profilePaths.includes(path)) this.#options.profile.handle(request, path, query, scope === 'admin');
-    else if (repairPaths.includes(path)) this.#options.repair.handle(request, path, scope === 'admin');
+    else if (repairPaths.includes(path)) this.#options.repair.handle(request, path, query, scope === 'admin');
     else this.#routeAdmin(request, path, query);
     return undefined;
   }

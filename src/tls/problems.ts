@@ -1,8 +1,9 @@
 /** What went wrong with a TLS connection, in words that say what to do, for those codes of Node and OpenSSL that people meet. */
-import { codeOf } from '../diagnostics/errors.ts';
+import { codeOf, messageOf } from '../diagnostics/errors.ts';
 
 const untrusted = 'its certificate is signed by nobody that --tls-ca names';
 const plain = 'it speaks HTTP and not HTTPS there';
+const plainMessage = /wrong version number|packet length too long/;
 const ourCertificate = 'it does not take our certificate';
 
 const words: Readonly<Record<string, string>> = {
@@ -29,7 +30,10 @@ const words: Readonly<Record<string, string>> = {
 
 /** A word on an error that is about TLS; undefined for any other. */
 export function tlsProblem(error: unknown): string | undefined {
-  return words[codeOf(error) ?? ''];
+  const code = codeOf(error) ?? '';
+  // A write that meets it first has a code of its own.
+  if (code === 'EPROTO' && plainMessage.test(messageOf(error))) return plain;
+  return words[code];
 }
 
 /** The word on a code of OpenSSL's verification, or the code. */

@@ -1,11 +1,11 @@
 /** What `kvorum backup` and `kvorum restore` do with nodes that end a stream early, send damage, or find no place. */
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { entriesIn } from '../../src/formats/backup.ts';
+import { BackupWriter, entriesIn } from '../../src/formats/backup.ts';
 import { RECORD_HEADER_BYTES, recordKinds, sealRecord } from '../../src/formats/record.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { kvorumInProcess } from './in-process.ts';
@@ -30,6 +30,7 @@ type Answering = Parameters<RequestListener>[1];
 async function streaming(t: TestContext, answers: readonly ((response: Answering) => void)[]) {
   const asked: string[] = [];
   const url = await fakeNode(t, ({ url: target = '' }, response) => {
+    response.setHeader('content-type', 'application/octet-stream');
     if (!target.startsWith('/v0/backup')) return void response.end('{}');
     asked.push(target);
     return answers[Math.min(asked.length, answers.length) - 1]?.(response);
@@ -88,6 +89,7 @@ test('a restore waits where a node finds no place, and says where to go on where
   let posts = 0;
   const taken: number[] = [];
   const url = await fakeNode(t, (request, response) => {
+    response.setHeader('content-type', 'application/json');
     if (request.method !== 'POST') return void response.end('{}');
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -107,6 +109,27 @@ test('a restore waits where a node finds no place, and says where to go on where
   assert.deepEqual([code, taken], [0, [2]], stderr);
   const refused = await kvorumInProcess(['restore', file, '--url', url], environment);
   assert.deepEqual([refused.code, refused.stderr], [1, `kvorum: ${url} answered 403: no more\n`]);
+});
+
+test('whatever looks after a cluster tells another server from a node, and a backup of one leaves no file', async (t) => {
+  const directory = temporaryDirectory(t);
+  const [file, kept] = [join(directory, 'f'), join(directory, 'kept')];
+  const writer = new BackupWriter();
+  const header = writer.header(0);
+  const blocks = writer.block(entriesIn(entryBytes('a')) ?? []);
+  writeFileSync(kept, Buffer.concat([header, ...blocks, writer.end()]));
+  for (const status of [200, 404]) {
+    // As a server does that answers everything with its first page, or with nothing.
+    const url = await fakeNode(t, (_, response) => response.writeHead(status).end(status === 200 ? '' : '<html>'));
+    for (const words of [['backup', file], ['restore', kept], ['inspect', 'k'], ['repair'], ['digest']]) {
+      const { code, stdout, stderr } = await kvorumInProcess([...words, '--url', url], environment);
+      assert.deepEqual(
+        [code, stdout.length, stderr],
+        [5, 0, `kvorum: ${url} is no Kvorum node (it answered ${status})\n`],
+      );
+    }
+  }
+  assert.deepEqual(readdirSync(directory), ['kept']);
 });
 
 test('backups need the secret, from the environment or the directory of a cluster', async () => {

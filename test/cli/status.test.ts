@@ -136,8 +136,22 @@ test('kvorum status exits 5 where the node asked cannot be reached', async () =>
   assert.match(stderr, /^kvorum: Cannot reach /);
 });
 
-test('kvorum status bears a server that is no node', async (t) => {
-  const url = await fakeNode(t, (_, response) => response.end('<html>'));
+test('kvorum status tells a server that is no node from one, whether it is asked or named by one', async (t) => {
+  for (const status of [200, 404]) {
+    const url = await fakeNode(t, (_, response) => response.writeHead(status).end('<html>'));
+    const why = `it is no Kvorum node (it answers ${status})`;
+    const asked = await kvorumInProcess(['status', '--url', url]);
+    assert.deepEqual([asked.code, asked.stdout.length], [5, 0]);
+    assert.equal(asked.stderr, `kvorum: Cannot reach ${url}: ${why}\n`);
+    const node = await fakeNode(t, describing({ peers: () => [url] }));
+    const named = await kvorumInProcess(['status', '--url', node]);
+    assert.equal(named.code, 1);
+    assert.ok(named.stdout.includes(why), named.stdout.toString());
+  }
+});
+
+test('kvorum status shows a server that answers as nobody knows as one whose state is not known', async (t) => {
+  const url = await fakeNode(t, (_, response) => response.end('{"a":1}'));
   const { code, stdout } = await kvorumInProcess(['status', '--url', url]);
   assert.equal(code, 1);
   assert.match(stdout.toString(), /unknown/);

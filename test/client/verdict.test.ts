@@ -38,6 +38,7 @@ test('an answer of a node says whether a request goes on, and whether a write ma
     [503, undefined, ['again unavailable', ...unknown]],
     [502, undefined, ['again node-failed', ...unknown]],
     [404, undefined, all('failed not-a-node')],
+    [501, undefined, all('failed not-a-node')],
     [200, undefined, all('failed not-a-node')],
     [302, undefined, all('failed not-a-node')],
   ] as const) {
@@ -84,6 +85,7 @@ test('what failed before the first byte is told from what may have been sent', (
     [wrapped({ code: 'ENOTFOUND', syscall: 'getaddrinfo' }), true, /^no such host$/],
     [wrapped({ code: 'UND_ERR_CONNECT_TIMEOUT' }), true, /^no connection in time$/],
     [wrapped({ code: 'ERR_SSL_WRONG_VERSION_NUMBER' }), true, /without TLS; give http:/],
+    [wrapped({ code: 'EPROTO', syscall: 'write' }, 'write EPROTO: wrong version number'), true, /give http:/],
     [wrapped({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }, 'self-signed certificate'), true, /certificate/],
     [wrapped({ code: 'ECONNRESET', syscall: 'read' }), false, /^connection reset$/],
     [wrapped({ code: 'UND_ERR_SOCKET' }), false, /^connection closed/],

@@ -135,9 +135,12 @@ test('what replicas hold is answered as the document says', async () => {
 
 test('backups answer as the document says', async () => {
   const { body } = await callProven('GET', '/v0/backup');
-  await callProven('GET', '/v0/backup?start=');
+  for (const method of ['GET', 'HEAD']) await callProven(method, '/v0/backup?start=');
+  const head = await callProven('HEAD', '/v0/backup');
+  assert.deepEqual([head.status, head.body.length], [200, 0]);
   assert.equal((await callProven('POST', '/v0/restore', body)).status, 200);
   await callProven('POST', '/v0/restore', body.subarray(1));
+  assert.equal((await callProven('POST', '/v0/restore', Buffer.alloc(2 * 1024 * 1024))).status, 413);
 });
 
 test('what tells of the node answers as the document says', async () => {
@@ -156,13 +159,18 @@ test('what tells of the node answers as the document says', async () => {
 });
 
 test('repair answers as the document says', async () => {
-  await callProven('POST', '/v0/repair');
-  await callProven('POST', '/v0/digest');
+  for (const path of ['/v0/repair', '/v0/digest']) {
+    await callProven('POST', path);
+    await callProven('POST', `${path}?peer=a`);
+  }
 });
 
 test('recordings answer as the document says', async () => {
-  await callProven('GET', '/v0/profile');
-  await callProven('POST', '/v0/profile/stop');
+  for (const query of ['', '?kind=cpu']) {
+    await callProven('GET', `/v0/profile${query}`);
+    await callProven('HEAD', `/v0/profile${query}`);
+    await callProven('POST', `/v0/profile/stop${query}`);
+  }
   await callProven('POST', '/v0/profile/start');
   await callProven('POST', '/v0/profile/start?kind=cpu');
   await callProven('POST', '/v0/profile/start?kind=cpu');

@@ -6,7 +6,7 @@
  * refuses, or that node:http has lost its place.
  */
 import { METHODS } from 'node:http';
-import type { Framing, SeenRequest } from './framing.ts';
+import { BODY_BYTES_MAX, type Framing, type SeenRequest } from './framing.ts';
 
 /** The message at which two readings part. */
 export interface Parting {
@@ -79,6 +79,14 @@ export const differences: readonly Difference[] = [
     front: 'refuses',
     why: 'After 417 the body may come or not, so the connection ends; node:http reads on',
     applies: (parting) => named(parting, 'expect').some((line) => !/^[ \t]*100-continue[ \t]*$/i.test(valueOf(line))),
+  },
+  {
+    name: 'a body over the bound',
+    front: 'refuses',
+    why: 'What is announced above the bound is refused before it comes; node:http leaves bounds to its handlers',
+    applies: (parting) =>
+      named(parting, 'content-length').some((line) => Number(valueOf(line)) > BODY_BYTES_MAX) ||
+      /\r\n0*[1-9a-f][\da-f]{4,}/i.test(parting.body),
   },
   {
     name: 'a bare line end before a request',

@@ -10,7 +10,7 @@ import { caseSeed, Choices, piecesOf, requestStream } from './requests.ts';
 
 const CANARY = '/canary';
 /** Refusals of the parser, and the answer of the harness. */
-const possibleStatuses = new Set([200, 400, 417, 431, 505]);
+const possibleStatuses = new Set([200, 400, 413, 414, 417, 431, 501, 505]);
 /** One case in so many is also read byte by byte, as is each that differs. */
 const BYTEWISE_TIMES = 8;
 

@@ -54,6 +54,7 @@ const examples: Readonly<Record<string, string>> = {
   targets: 'GET /#a HTTP/1.1\r\nhost: a\r\n\r\n',
   'transfer codings': 'PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
   'an expectation that is not known': 'GET / HTTP/1.1\r\nhost: a\r\nexpect: tea\r\n\r\n',
+  'a body over the bound': 'PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 999999\r\n\r\n',
   'a bare line end before a request': '\nGET / HTTP/1.1\r\nhost: a\r\n\r\n',
   'methods that node:http does not know': 'GIT / HTTP/1.1\r\nhost: a\r\n\r\n',
   'bytes above ASCII in a target': 'GET /\xe9 HTTP/1.1\r\nhost: a\r\n\r\n',

@@ -88,6 +88,8 @@ for (const [what, text, kind] of [
   ['more than the bound', '5\r\n12345\r\n6\r\n', 'too-large'],
   ['a chunk size beyond the bound', 'ffffffffffff\r\n', 'too-large'],
   ['a size that is no number', 'g\r\n', 'malformed'],
+  ['a size of 13 digits', `${'0'.repeat(12)}5\r\n12345\r\n0\r\n\r\n`, 'malformed'],
+  ['a hexadecimal size that says so', '0x5\r\n12345\r\n0\r\n\r\n', 'malformed'],
   ['a signed size', '+5\r\n', 'malformed'],
   ['an empty size', '\r\n', 'malformed'],
   ['a size line ended by a bare line feed', '5\n12345\r\n0\r\n\r\n', 'malformed'],
@@ -98,12 +100,27 @@ for (const [what, text, kind] of [
   ['a no-break space behind the size', '5\xa0\r\n12345\r\n0\r\n\r\n', 'malformed'],
   ['a trailer without a name', '0\r\n: b\r\n\r\n', 'malformed'],
   ['a NUL in a trailer', '0\r\na: \0\r\n\r\n', 'malformed'],
+  ['a coding in a trailer', '0\r\nTransfer-Encoding: chunked\r\n\r\n', 'malformed'],
+  ['a trailer that is folded', '0\r\na: b\r\n c\r\n\r\n', 'malformed'],
+  ['a trailer without an end', `0\r\na: ${'b'.repeat(5000)}`, 'malformed'],
   ['trailers without end', `0\r\n${'a: b\r\n'.repeat(70)}`, 'malformed'],
 ] as const) {
   test(`a ChunkedBody refuses ${what}`, () => {
     assert.equal(feed(new ChunkedBody(10), Buffer.from(text, 'latin1'), []).progress.kind, kind);
   });
 }
+
+test('a ChunkedBody takes zeros before a size, and extensions up to 16 KiB beyond what its chunks have', () => {
+  const read = (text: string): BodyProgress => feed(new ChunkedBody(100_000), Buffer.from(text), []).progress;
+  const zeros = read('000000000005\r\n12345\r\n00\r\n\r\n');
+  assert.equal(zeros.kind === 'done' && zeros.body.toString(), '12345');
+  const extended = (bytes: number, chunks: number): string => {
+    const chunk = `${bytes.toString(16)};a=${'b'.repeat(1000)}\r\n${'x'.repeat(bytes)}\r\n`;
+    return `${chunk.repeat(chunks)}0\r\n\r\n`;
+  };
+  assert.deepEqual([read(extended(1, 15)).kind, read(extended(1, 20)).kind], ['done', 'malformed']);
+  assert.equal(read(extended(2000, 40)).kind, 'done');
+});
 
 test('bodies hold about as much memory as came of them, however small the pieces', () => {
   setFlagsFromString('--expose-gc');

@@ -163,6 +163,7 @@ test('after a long body that nobody takes the connection ends with the answer', 
 for (const [what, bytes, status] of [
   ['cannot be parsed', 'GET\r\n\r\n', 400],
   ['is too long', `GET / HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(HEAD_BYTES_MAX)}`, 431],
+  ['has a target without end', `GET /${'y'.repeat(HEAD_BYTES_MAX)}`, 414],
 ] as const) {
   test(`a head that ${what} is refused after the answers to what came before it, and nothing more is read`, async (t) => {
     const { client, requests } = await connect(t);
@@ -177,6 +178,23 @@ for (const [what, bytes, status] of [
     assert.equal(requests.length, 1);
   });
 }
+
+test('a body over the bound is refused at its head, whatever length it announces, and no room is made for it', async (t) => {
+  for (const [bytes, fate] of [
+    ['101', undefined],
+    ['300000', 'close'],
+    ['999999999999999', 'close'],
+  ] as const) {
+    const { client } = await connect(t, (request) => {
+      const onBody: OnBody = (body) => request.reply.send({ status: 413, fields: '', body: Buffer.from(body) });
+      request.takeBody(100, onBody);
+    });
+    client.send(`PUT /1 HTTP/1.1\r\nhost: a\r\ncontent-length: ${bytes}\r\n\r\nx`);
+    const refusal = await client.answer();
+    assert.equal(refusal.body.toString(), 'too-large', bytes);
+    assert.equal(refusal.headers.get('connection'), fate, bytes);
+  }
+});
 
 test('a body that is malformed gets 400, and its taker hears that it will not come', async (t) => {
   const bodies: Parameters<OnBody>[0][] = [];
@@ -329,6 +347,18 @@ test('a request gets 408 if its rest does not come in 30 s, counted from its fir
   const refusal = await client.answer();
   assert.deepEqual([refusal.status, refusal.headers.get('connection')], [408, 'close']);
   await client.closed();
+});
+
+test('HEAD whose rest does not come gets 408 without a body', async (t) => {
+  const { client, connection, clock, received } = await connect(t);
+  client.send('\r\nHEAD /');
+  await received(8);
+  clock.now += 30_001;
+  connection.sweep();
+  const refusal = await client.answer(false);
+  assert.deepEqual([refusal.status, Number(refusal.headers.get('content-length')) > 0], [408, true]);
+  await client.closed();
+  await assert.rejects(client.answer(), /had: $/);
 });
 
 test('a body that does not come in 30 s gets 408, and its taker hears that it will not come', async (t) => {

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { after, test } from 'node:test';
+import { openApiDocument } from '../../src/http/openapi.ts';
 import { startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
@@ -101,6 +102,20 @@ const refusals: readonly Case[] = [
   ],
   ['an announced body of no bytes', request('PUT /v0/entity', `content-length: 0\r\n${expectField}`), [400], 'open'],
   ['an announced body that is taken', put('announced', 'abc', expectField), [100, 201], 'open'],
+  ['a body that is announced twice', put('announced', 'abc', expectField + expectField), [100, 201], 'open'],
+  [
+    'an announced body of HTTP/1.0',
+    put('announced', 'abc', expectField).replace('HTTP/1.1', 'HTTP/1.0'),
+    [201],
+    'closed',
+  ],
+  [
+    'a short body of a GET',
+    request('GET /v0/entity?id=none', 'content-length: 3\r\n', 'abc') + live,
+    [404, 200],
+    'open',
+  ],
+  ['a short body of a HEAD', request('HEAD /v0/entity?id=none', 'content-length: 3\r\n', 'abc'), [404], 'open'],
   ['a chunked body that is taken', chunked('PUT /v0/entity?id=chunked'), [201], 'open'],
 ];
 
@@ -170,6 +185,40 @@ const meanings: readonly Case[] = [
     'closed',
   ],
   ['the same length twice', put('e', 'v', 'content-length: 1\r\n'), [400], 'closed'],
+  [
+    'a coding that is not known',
+    request('PUT /v0/entity?id=a', 'transfer-encoding: gzip, chunked\r\n', '0\r\n\r\n'),
+    [501],
+    'closed',
+  ],
+  [
+    'a coding without an end',
+    request('PUT /v0/entity?id=a', 'transfer-encoding: gzip\r\n', '0\r\n\r\n'),
+    [400],
+    'closed',
+  ],
+  ['a target that is too long', request(`GET /v0/entity?id=${'a'.repeat(16_384)}`) + live, [414], 'closed'],
+  ['a target without end', `GET /${'a'.repeat(17_000)}`, [414], 'closed'],
+  ['fields that are too many', request('GET /livez', 'a: b\r\n'.repeat(3000)) + live, [431], 'closed'],
+  ['a TLS hello that is long', `\x16\x03\x01${'\0'.repeat(17_000)}`, [400], 'closed'],
+  [
+    'an upgrade, which is not done',
+    request('GET /livez', 'connection: upgrade\r\nupgrade: h2c\r\n') + live,
+    [200, 200],
+    'open',
+  ],
+  ['a tunnel to a path', request('CONNECT /v0/entity?id=a') + live, [405, 200], 'open'],
+  ['TRACE', request('TRACE /livez') + live, [405, 200], 'open'],
+  ['a method in lower case', request('get /livez') + live, [405, 200], 'open'],
+  [
+    'a part of a value, which comes whole',
+    put('part', 'value') + get('part', 'range: bytes=0-1\r\n'),
+    [201, 200],
+    'open',
+  ],
+  ['an inspection that would expire', request('GET /v0/inspect?id=a&ttl=5'), [400], 'open'],
+  ['a repair with a parameter', request('POST /v0/repair?peer=a'), [400], 'open'],
+  ['a digest with a parameter', request('POST /v0/digest?peer=a'), [400], 'open'],
   ['no target', request('GET '), [400], 'closed'],
   ['a target of another scheme', request('GET ftp://localhost/livez'), [400], 'closed'],
   ['a tunnel', request('CONNECT localhost:80'), [400], 'closed'],
@@ -190,6 +239,7 @@ const meanings: readonly Case[] = [
   ['HEAD of a key, then GET', put('h', 'value') + request('HEAD /v0/entity?id=h') + get('h'), [201, 200, 200], 'open'],
   ['HEAD without a key', request('HEAD /v0/entity'), [400], 'open'],
   ['OPTIONS of the server', request('OPTIONS *') + live, [204, 200], 'open'],
+  ['OPTIONS of an absolute target', request('OPTIONS http://localhost') + live, [204, 200], 'open'],
   ['a GET of the server', request('GET *'), [400], 'open'],
   ['HTTP/1.2', live.replace('HTTP/1.1', 'HTTP/1.2'), [505], 'closed'],
   ['HTTP/2.0', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [505], 'closed'],
@@ -197,7 +247,7 @@ const meanings: readonly Case[] = [
   ['PUT if nothing is there', put('c', 'v', 'if-none-match: *\r\n') + get('c'), [501, 404], 'open'],
   ['PUT if something is there', put('c', 'v', 'if-match: *\r\n') + get('c'), [501, 404], 'open'],
   ['DELETE of one version', put('d', 'v') + del('d', 'if-match: "1"\r\n') + get('d'), [201, 501, 200], 'open'],
-  ['PUT of a part', put('c', 'v', 'content-range: bytes 0-0/2\r\n') + get('c'), [501, 404], 'open'],
+  ['PUT of a part', put('c', 'v', 'content-range: bytes 0-0/2\r\n') + get('c'), [400, 404], 'open'],
   ['GET unless there is one', put('n', 'v') + get('n', 'if-none-match: *\r\n') + get('n'), [201, 304, 200], 'open'],
   ['GET unless one is there, of none', get('none', 'if-none-match: *\r\n'), [404], 'open'],
   ['GET of another version', put('n', 'v') + get('n', 'if-match: "1"\r\n') + get('n'), [201, 412, 200], 'open'],
@@ -230,8 +280,10 @@ const names: readonly Case[] = [
   ['a name that begins like loopback', withHost('127.0.0.1.attacker.example'), [421], 'open'],
   [
     'loopback in other spellings',
-    ['LOCALHOST:1', '127.0.0.1', '[::1]:80', 'x.localhost', '127.9.9.9', 'localhost.'].map(withHost).join(''),
-    [200, 200, 200, 200, 200, 200],
+    ['LOCALHOST:0', '127.0.0.1', '[::1]:80', 'x.localhost', '127.9.9.9', 'localhost.', '[::ffff:127.0.0.1]', '']
+      .map(withHost)
+      .join(''),
+    [200, 200, 200, 200, 200, 200, 200, 200],
     'open',
   ],
   ['no name', 'GET /livez HTTP/1.0\r\nconnection: keep-alive\r\n\r\n', [200], 'keep-alive'],
@@ -262,6 +314,43 @@ test('64 PUTs at once without a length are served, and so is a PUT beside 16 tha
   assert.equal((await cluster.put(0, 'beside', Buffer.alloc(1_000_000))).status, 201);
 });
 
+/** Reads that are answered with a problem. */
+const refusedReads: readonly (readonly [what: string, bytes: (method: string) => string, status: number])[] = [
+  ['a path that is not known', (method) => request(`${method} /v0`), 400],
+  ['no key', (method) => request(`${method} /v0/entity`), 400],
+  ['a ttl', (method) => request(`${method} /v0/entity?id=a&ttl=1`), 400],
+  ['a key that is missing', (method) => request(`${method} /v0/entity?id=none`), 404],
+  ['another version', (method) => request(`${method} /v0/entity?id=head-of`, 'if-match: "1"\r\n'), 412],
+  ['a range of a bad limit', (method) => request(`${method} /v0/entities?limit=0`), 400],
+  ['a last line of another format', (method) => request(`${method} /v0/entities?tail=1`), 400],
+  ['an inspection without a key', (method) => request(`${method} /v0/inspect`), 400],
+  ['what nobody can prove', (method) => request(`${method} /v0/backup`), 403],
+  ['another host', (method) => request(`${method} http://attacker.example/livez`), 421],
+  ['no host', (method) => `${method} /livez HTTP/1.1\r\n\r\n`, 400],
+  ['a space in a target', (method) => request(`${method} /a b`), 400],
+  ['another version of HTTP', (method) => live.replace('GET', method).replace('1.1', '1.2'), 505],
+  ['an expectation that is not known', (method) => request(`${method} /livez`, 'expect: tea\r\n'), 417],
+  ['a coding that is not known', (method) => request(`${method} /livez`, 'transfer-encoding: gzip, chunked\r\n'), 501],
+  ['a target that is too long', (method) => request(`${method} /${'a'.repeat(17_000)}`), 414],
+  ['fields that are too long', (method) => request(`${method} /livez`, `a: ${'b'.repeat(17_000)}\r\n`), 431],
+];
+
+for (const [what, bytes, status] of refusedReads) {
+  test(`HEAD is told of ${what} as GET is, without a body: ${status}`, async (t) => {
+    assert.equal((await cluster.put(0, 'head-of', 'v')).status, 201);
+    const ask = async (method: 'GET' | 'HEAD') => {
+      const connection = await RawConnection.open(t, cluster.node(0).url);
+      connection.send(bytes(method));
+      return { connection, answer: await connection.answer(method === 'GET') };
+    };
+    const [{ answer }, head] = [await ask('GET'), await ask('HEAD')];
+    assert.equal(answer.status, status);
+    assert.equal((JSON.parse(answer.body.toString()) as { status: number }).status, status);
+    assert.deepEqual([head.answer.status, ...head.answer.headers], [status, ...answer.headers]);
+    await (answer.headers.get('connection') === 'close' ? ends(head.connection) : servesOn(head.connection));
+  });
+}
+
 test('HEAD says of a value what GET says, without the value', async (t) => {
   const connection = await RawConnection.open(t, cluster.node(0).url);
   for (const [key, bytes] of [
@@ -289,11 +378,29 @@ const paths: readonly (readonly [path: string, query: string, allow: string, rea
   ['/v0/status', '', reads, 200],
   ['/v0/node', '', reads, 200],
   ['/metrics', '', reads, 200],
+  ['/', '', reads, 200],
+  ['/v0/openapi.json', '', reads, 200],
+  ['/v0/console', '', reads, 200],
+  ['/v0/inspect', '?id=none', 'GET, HEAD, POST, OPTIONS', 200],
+  ['/v0/backup', '', reads, 403],
+  ['/v0/restore', '', 'POST, OPTIONS', 405],
+  ['/v0/repair', '', 'POST, OPTIONS', 405],
+  ['/v0/digest', '', 'POST, OPTIONS', 405],
   ['/v0/profile', '', reads, 403],
   ['/v0/profile/start', '', 'POST, OPTIONS', 405],
   ['/v0/profile/stop', '', 'POST, OPTIONS', 405],
   ['/v0', '', '', 400],
 ];
+
+test('every path that is documented stands in the table, with the methods that it is documented with', () => {
+  const documented = openApiDocument()['paths'] as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  const allowed = Object.entries(documented).map(([path, item]) => {
+    const known = ['get', 'head', 'put', 'delete', 'post'].filter((method) => item[method] !== undefined);
+    return [path, [...known, 'options'].join(', ').toUpperCase()];
+  });
+  const tested = new Map(paths.map(([path, , allow]) => [path, allow]));
+  assert.deepEqual(Object.fromEntries(allowed), Object.fromEntries([...tested].filter(([path]) => path !== '/v0')));
+});
 
 for (const [path, query, allow, read] of paths) {
   test(`${path}${query} knows HEAD if it knows GET, OPTIONS, and says what it allows`, async (t) => {

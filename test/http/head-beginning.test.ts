@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
-import { beginningProblem } from '../../src/http/head-beginning.ts';
+import { beginningProblem, refusedMethod, tooLongProblem } from '../../src/http/head-beginning.ts';
 
 /** How many bytes of `text` had come, one by one, when it was refused; undefined if it was not. */
 function refusedAfter(text: string): number | undefined {
@@ -30,3 +30,26 @@ for (const [what, text, expected] of [
     assert.equal(beginningProblem(Buffer.from(text, 'latin1'), 0, 0) !== undefined, expected !== undefined);
   });
 }
+
+for (const [what, text, expected] of [
+  ['a line without end', 'GET /aaaaaaaaaaaaaaa', 'target-too-long'],
+  ['a long line', 'GET /aaaaaa HTTP/1.1\r\nhost: a\r\n\r\n', 'target-too-long'],
+  ['many fields', 'GET / 1.1\r\nhost: a\r\nb: c\r\n\r\n', 'headers-too-large'],
+] as const) {
+  test(`a head of more than 10 bytes by ${what} is refused: ${expected}`, () => {
+    assert.equal(tooLongProblem(Buffer.from(`\r\n${text}`), 2, 10).problem, expected);
+  });
+}
+
+test('what is refused before it is parsed is answered as HEAD where it begins so', () => {
+  for (const [text, expected] of [
+    ['HEAD /', 'HEAD'],
+    ['\r\n\r\nHEAD /', 'HEAD'],
+    ['HEADER /', 'GET'],
+    ['HEA', 'GET'],
+    ['head /', 'GET'],
+    ['', 'GET'],
+  ] as const) {
+    assert.equal(refusedMethod(Buffer.from(text), 0), expected, text);
+  }
+});
