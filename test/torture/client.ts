@@ -5,7 +5,7 @@ import { codeOf, messageOf } from '../../src/diagnostics/errors.ts';
 import { ask, type Answer } from '../support/client.ts';
 import { valueOf, writeNamed, type ClientOperation, type Outcome } from './operations.ts';
 
-export type Request = Pick<ClientOperation, 'kind' | 'key' | 'node' | 'ack' | 'isStrict' | 'valueBytes'>;
+export type Request = Pick<ClientOperation, 'kind' | 'key' | 'node' | 'ack' | 'isStrict' | 'valueBytes' | 'ttlMs'>;
 
 /** A connection that was never made has done nothing. */
 const neverBegun: Outcome = { kind: 'refused', why: 'no connection' };
@@ -28,9 +28,9 @@ export class TorturingClients {
   /** Resolves when the operation is answered or given up. */
   async send(request: Request): Promise<ClientOperation> {
     const id = ++this.#ids;
-    const { kind, key, node, ack, isStrict, valueBytes } = request;
-    const consistency = isStrict ? '&consistency=strict' : '';
-    const target = `/v0/entity?id=${encodeURIComponent(key)}&ack=${ack}&from=3${consistency}`;
+    const { kind, key, node, ack, isStrict, valueBytes, ttlMs } = request;
+    const more = `${isStrict ? '&consistency=strict' : ''}${ttlMs === undefined ? '' : `&ttl=${ttlMs}`}`;
+    const target = `/v0/entity?id=${encodeURIComponent(key)}&ack=${ack}&from=3${more}`;
     const body = kind === 'write' ? valueOf({ key, id, valueBytes }) : undefined;
     if (kind === 'write') this.#sent.set(id, { key, id, valueBytes });
     const begin = performance.now();

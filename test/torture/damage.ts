@@ -6,11 +6,10 @@
 import { Buffer } from 'node:buffer';
 import { isIntact } from '../../src/formats/record.ts';
 import { seededRandom } from '../../profiling/load/random.ts';
-import type { NodeContents } from '../../src/protocol/repair.ts';
-import { ask } from '../support/client.ts';
-import { startCluster, type Cluster, type ClusterOwner } from '../support/cluster.ts';
+import { startCluster, type ClusterOwner } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { withDatabase } from '../support/stored-records.ts';
+import { sameContents } from './sameness.ts';
 
 export interface DamageOptions {
   readonly seed: number;
@@ -60,7 +59,7 @@ export async function testDamage(owner: ClusterOwner, { seed, flips }: DamageOpt
       else reads.wrong.push(`GET ${key} from node ${node}: ${status} ${body.toString().slice(0, 80)}`);
     });
   }
-  await eventually(() => assertSame(cluster), MEND_MS_MAX);
+  await eventually(() => sameContents(cluster.nodes.map(({ url }) => ({ url, front: url }))), MEND_MS_MAX);
   const seconds = (performance.now() - started) / 1000;
   await cluster.stop(1);
   return { keys: KEYS, damaged, ...reads, seconds, left: await countDamaged(dataDirectory) };
@@ -100,21 +99,4 @@ function countDamaged(directory: string): Promise<number> {
     }
     return count;
   });
-}
-
-/** Throws unless what nodes share is the same on both, by all that they hold. */
-async function assertSame({ nodes }: Cluster): Promise<void> {
-  const contents = await Promise.all(
-    nodes.map(async ({ url }) => {
-      const { status, body } = await ask(url, '/v0/digest', { method: 'POST' });
-      if (status !== 200) throw new Error(`digest of ${url}: ${status}`);
-      return JSON.parse(body.toString()) as NodeContents;
-    }),
-  );
-  for (const one of contents) {
-    for (const other of contents) {
-      const [here, there] = [one.sharedWith[other.url], other.sharedWith[one.url]];
-      if (one !== other && JSON.stringify(here) !== JSON.stringify(there)) throw new Error('nodes differ');
-    }
-  }
 }

@@ -12,8 +12,9 @@ import { eventually, patienceMs } from '../support/eventually.ts';
 import type { Random } from '../support/random.ts';
 import { TorturingClients } from './client.ts';
 import { isStrict, Load } from './load.ts';
-import { byKey, describeOperation, historiesOf, type ClientOperation } from './operations.ts';
+import { describeOperation, historiesOf } from './operations.ts';
 import { lifePlan, type Episode, type PlanSize } from './plan.ts';
+import { describeViolation, storyOf } from './story.ts';
 import { TorturedCluster } from './tortured-cluster.ts';
 
 export interface LifeResult {
@@ -47,8 +48,6 @@ const WHOLE_MS_MAX = 2 * patienceMs;
 const STUCK_MS = 15_000;
 /** Clients give up after so many of the cluster's timeouts. */
 const GIVE_UP_TIMEOUTS = 2;
-/** Operations that are shown of a key's history; the others are kept in a file. */
-const SHOWN_MAX = 60;
 const LAST_READS = 12;
 const ACKS = [2, 2, 2, 2, 2, 2, 2, 2, 2, 3];
 
@@ -103,7 +102,9 @@ class Life {
     } finally {
       this.#violations.push(...this.#cluster.problems.splice(0), ...this.#cluster.endedByThemselves);
       this.#clients.close();
-      await this.#cluster.close(this.#violations.length === 0 ? undefined : this.#story());
+      const { operations } = this.#clients;
+      const told = { operations, origin: this.#origin, timeline: this.#cluster.timeline, violations: this.#violations };
+      await this.#cluster.close(this.#violations.length === 0 ? undefined : storyOf(told));
     }
     const { operations } = this.#clients;
     return {
@@ -156,7 +157,7 @@ class Life {
     for (const { atMs, fault } of faults) {
       await until(atMs);
       if (this.#cluster.endedByThemselves.length > 0) return;
-      this.#cluster.begin(fault);
+      void this.#cluster.begin(fault);
     }
     await until(lengthMs);
   }
@@ -220,23 +221,7 @@ class Life {
 
   /** Notes what is wrong with a key, and the end of its history. */
   #violate(key: string, what: string): void {
-    const own = sorted(this.#clients.operations.filter((operation) => operation.key === key));
-    const lines = own.slice(-SHOWN_MAX).map((operation) => `\n    ${describeOperation(operation, this.#origin)}`);
-    this.#violations.push(`"${key}": ${what}; of ${own.length} operations the last:${lines.join('')}`);
-  }
-
-  /** What is to be kept: faults, and the operations of each key. */
-  #story(): Record<string, string> {
-    const lines = [...byKey(this.#clients.operations)].flatMap(([key, operations]) => [
-      `"${key}"`,
-      ...sorted(operations).map((operation) => `  ${describeOperation(operation, this.#origin)}`),
-    ]);
-    const origin = `times begin at ${(this.#origin / 1000).toFixed(2)} s of the faults' clock`;
-    return {
-      'faults.txt': `${this.#cluster.timeline.join('\n')}\n`,
-      'operations.txt': `${[origin, ...lines].join('\n')}\n`,
-      'violations.txt': `${this.#violations.join('\n')}\n`,
-    };
+    this.#violations.push(describeViolation(key, what, { operations: this.#clients.operations, origin: this.#origin }));
   }
 }
 
@@ -250,8 +235,4 @@ function searchable(history: readonly HistoryOperation[]): HistoryOperation[] {
   const counted = writes.filter(({ kind, id, isAcknowledged }) => isAcknowledged || kind === 'delete' || seen.has(id));
   const reads = history.filter(({ kind }) => kind === 'read');
   return [...counted, ...reads.slice(0, operationsMax - counted.length)];
-}
-
-function sorted(operations: readonly ClientOperation[]): ClientOperation[] {
-  return [...operations].sort((left, right) => left.begin - right.begin);
 }

@@ -6,6 +6,7 @@
  *   npm run torture -- --kill ROUNDS [--durability D]
  *   npm run torture -- --power-loss [--images N] [--only IMAGE] [--durability D]
  *   npm run torture -- --damage FLIPS [--seed N]                         flipped bytes in one node's store
+ *   npm run torture -- --outages ROUNDS [--seed N] [--control]           deletions around outages, see outages.ts
  *
  * With `--control` operations ask for one replica only, and something must be found: what finds nothing then would find nothing
  * at all. With `--minutes` all of it is done again and again with further seeds. Kills and power loss do it once at each durability.
@@ -18,6 +19,7 @@ import { durabilities } from '../../src/domain/modes.ts';
 import { testDamage } from './damage.ts';
 import { testKills, type KillsResult } from './kills.ts';
 import { playLife } from './life.ts';
+import { playOutages } from './outages.ts';
 import { wholeLife } from './plan.ts';
 import { testPowerLoss } from './power-loss.ts';
 import { whyNoRecording } from './system-calls.ts';
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     'power-loss': { type: 'boolean', default: false },
     kill: { type: 'string' },
     damage: { type: 'string' },
+    outages: { type: 'string' },
     minutes: { type: 'string' },
     seed: { type: 'string' },
     images: { type: 'string' },
@@ -36,6 +39,9 @@ const { values } = parseArgs({
     control: { type: 'boolean', default: false },
   },
 });
+
+/** Rounds that one cluster goes through. */
+const ROUNDS_OF_CLUSTER = 250;
 
 // Nodes end with this process, in its handler of `exit`, also those that stand still.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
@@ -53,10 +59,12 @@ if (kills > 0 || losesPower) {
   } while (performance.now() < until && process.exitCode === undefined);
 } else if (values.damage !== undefined) {
   await damageNode(Number(values.damage));
-} else if (whyNoTorture === undefined) {
-  await tortureNodes();
-} else {
+} else if (whyNoTorture !== undefined) {
   console.log(`skipped, ${whyNoTorture}`);
+} else if (values.outages !== undefined) {
+  await deleteAroundOutages(Number(values.outages));
+} else {
+  await tortureNodes();
 }
 
 /** One cluster after the other, to the end of its life, whatever is found. */
@@ -94,6 +102,31 @@ async function tortureNodes(): Promise<void> {
   const minutes = ((performance.now() - started) / 60_000).toFixed(1);
   const happened = Object.fromEntries([...faults].sort(([left], [right]) => left.localeCompare(right)));
   console.log(`${minutes} minutes: ${JSON.stringify({ ...sum, faults: happened })}`);
+}
+
+/** Rounds on one cluster after another, each of its own mode, durability and number of workers, until something is found. */
+async function deleteAroundOutages(rounds: number): Promise<void> {
+  const outages = new Map<string, number>();
+  const sum = { rounds: 0, acknowledged: 0, deleted: 0, expiring: 0, reads: 0, comparisons: 0 };
+  let found = 0;
+  for (; sum.rounds < rounds && found === 0; seed++) {
+    const own = Math.min(ROUNDS_OF_CLUSTER, rounds - sum.rounds);
+    const say = (what: string): void => console.log(`  ${what}`);
+    console.log(`seed ${seed}`);
+    const result = await playOutages({ seed, rounds: own, isControl: values.control, say });
+    for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += result[key];
+    for (const [kind, count] of result.outages) outages.set(kind, (outages.get(kind) ?? 0) + count);
+    for (const violation of result.violations) console.log(`VIOLATION ${violation}`);
+    console.log(`  ${result.rounds} rounds; at most ${result.tombstonesMax} tombstones and expired values on a node`);
+    found += result.violations.length;
+    if (result.kept === undefined) continue;
+    const again = `npm run torture -- --outages ${own} --seed ${seed}`;
+    console.log(`  kept in ${result.kept}: faults, operations, logs, directories; again: ${again}`);
+  }
+  process.exitCode = found > 0 === values.control ? 0 : 1;
+  const minutes = ((performance.now() - started) / 60_000).toFixed(1);
+  const happened = Object.fromEntries([...outages].sort(([left], [right]) => left.localeCompare(right)));
+  console.log(`${minutes} minutes: ${JSON.stringify({ ...sum, violations: found, outages: happened })}`);
 }
 
 /** `--kill` rounds at each durability. */

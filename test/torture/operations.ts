@@ -11,6 +11,8 @@ export interface ClientOperation {
   readonly isStrict: boolean;
   /** Of what is written. */
   readonly valueBytes: number;
+  /** After which time what is written expires; undefined: never. */
+  readonly ttlMs?: number | undefined;
   /** Milliseconds of the one clock of all clients. */
   readonly begin: number;
   readonly end: number;
@@ -40,6 +42,9 @@ export function writeNamed(key: string, value: Buffer): number | undefined {
   const [, named, id] = /^(.*?)=(\d+);/.exec(value.toString('latin1', 0, 100)) ?? [];
   return named === key ? Number(id) : undefined;
 }
+
+/** What the nodes' clocks, which round, and this one may differ by when a value expires. */
+export const EXPIRY_SLACK_MS = 100;
 
 /** The operations of each key as a history. Reads without an answer tell nothing, nor do writes that were refused. */
 export function historiesOf(operations: readonly ClientOperation[]): Map<string, HistoryOperation[]> {
@@ -74,7 +79,7 @@ export function byKey(operations: readonly ClientOperation[]): Map<string, Clien
 }
 
 function asHistory(
-  { id, kind, begin, end, outcome }: ClientOperation,
+  { id, kind, begin, end, outcome, ttlMs }: ClientOperation,
   stamps: readonly number[],
   ranks: ReadonlyMap<number, number>,
 ): HistoryOperation[] {
@@ -84,14 +89,22 @@ function asHistory(
   }
   if (outcome.kind === 'refused') return [];
   const isAcknowledged = outcome.kind === 'acknowledged';
-  return [{ kind, id, begin, end: isAcknowledged ? end : Infinity, isAcknowledged, stamps, hasUntold: true }];
+  const write = { kind, id, begin, end: isAcknowledged ? end : Infinity, isAcknowledged, stamps, hasUntold: true };
+  return ttlMs === undefined ? [write] : [write, expiryOf(id, begin + ttlMs)];
+}
+
+/** To readers a value that expires is deleted then, by somebody who gets no answer. */
+function expiryOf(id: number, at: number): HistoryOperation {
+  const open = { end: Infinity, isAcknowledged: false, stamps: [], hasUntold: true };
+  return { kind: 'delete', id: -id, begin: at - EXPIRY_SLACK_MS, ...open };
 }
 
 /** An operation in words, its times in seconds since `origin`. */
 export function describeOperation(operation: ClientOperation, origin: number): string {
-  const { id, kind, key, node, ack, isStrict, valueBytes, begin, end, outcome } = operation;
+  const { id, kind, key, node, ack, isStrict, valueBytes, ttlMs, begin, end, outcome } = operation;
   const when = [begin, end].map((ms) => ((ms - origin) / 1000).toFixed(3)).join('..');
-  const size = kind === 'write' ? ` of ${valueBytes} bytes` : '';
+  const expiry = ttlMs === undefined ? '' : ` for ${ttlMs} ms`;
+  const size = kind === 'write' ? ` of ${valueBytes} bytes${expiry}` : '';
   const how = `${ack}/3${isStrict ? ' strict' : ''}`;
   return `${when} s: ${kind} ${id} of "${key}"${size} at ${how} through n${node}: ${describeOutcome(outcome)}`;
 }

@@ -24,6 +24,12 @@ const ownAddress = fileURLToPath(new URL('source-address.js', import.meta.url));
 const SMALL_LOG = ['--log-segment-bytes', '1MiB', '--memtable-bytes-max', '4MiB'];
 const LOOK_MS = 200;
 
+/** What a cluster is made of. */
+export type ClusterPlan = Omit<LifePlan, 'episodes'> & {
+  /** How far clocks may differ; with it no clock is ever set, and all are the machine's own. Default: the nodes' own bound. */
+  readonly clockDriftMsMax?: number;
+};
+
 export class TorturedCluster {
   readonly directory: string;
   readonly nodes: readonly TorturedNode[];
@@ -50,9 +56,10 @@ export class TorturedCluster {
   }
 
   /** A cluster whose nodes are not started yet. */
-  static async prepare(plan: LifePlan, random: Random): Promise<TorturedCluster> {
+  static async prepare(plan: ClusterPlan, random: Random): Promise<TorturedCluster> {
     const directory = mkdtempSync(join(tmpdir(), 'kvorum-torture-'));
     const count = plan.nodes;
+    const hasClocks = plan.clockDriftMsMax === undefined && whyNoFaketime === undefined;
     const ports = await freePorts(count * (1 + plan.workers));
     const own = (index: number): number[] => ports.slice(index * (1 + plan.workers), (index + 1) * (1 + plan.workers));
     const wired: WiredNode[] = Array.from({ length: count }, (_, index) => {
@@ -61,7 +68,7 @@ export class TorturedCluster {
     const urls = wired.map(({ front, ports: [port] }) => `http://${front}:${port}`);
     const nodes = wired.map(({ address, ports: [port = 0, replicaPort = 0] }, index) => {
       const path = join(directory, `n${index}`);
-      const clock = whyNoFaketime === undefined ? fakeClockAt(`${path}-clock`, 0) : undefined;
+      const clock = hasClocks ? fakeClockAt(`${path}-clock`, 0) : undefined;
       const flags = [...flagsOf(plan), '--replica-port', String(replicaPort)];
       const environment = { TORTURE_ADDRESS: address, NODE_OPTIONS: `--import ${ownAddress}`, ...clock?.environment };
       const self = urls[index] as string;
@@ -97,18 +104,23 @@ export class TorturedCluster {
     this.#isBeyond = true;
   }
 
-  /** Begins a fault, unless it must not happen now; it ends by itself. */
-  begin(fault: Fault): void {
-    const hindrance = (this.#isBeyond ? whyImpossible : whyNot)(fault, this.condition) ?? this.#whyNoClock(fault);
-    if (hindrance !== undefined) {
+  /** Why a fault must not happen now; undefined where it may. */
+  whyNot(fault: Fault): string | undefined {
+    return (this.#isBeyond ? whyImpossible : whyNot)(fault, this.condition) ?? this.#whyNoClock(fault);
+  }
+
+  /** Begins a fault, unless it must not happen now; it ends by itself, and resolves then. */
+  begin(fault: Fault): Promise<void> | undefined {
+    if (this.whyNot(fault) !== undefined) {
       this.skipped++;
-      return;
+      return undefined;
     }
     this.note(describeFault(fault));
     const running = this.#happen(fault)
       .catch((error: unknown) => void this.problems.push(`${describeFault(fault)} cannot be done: ${String(error)}`))
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
+    return running;
   }
 
   /** Resolves when all faults that have begun have ended, and clocks are right. */
@@ -234,8 +246,9 @@ export class TorturedCluster {
   }
 }
 
-function flagsOf({ mode, durability, workers, timeoutMs, purgeIntervalMs }: LifePlan): string[] {
-  const own = { mode, durability, workers, timeoutMs, purgeIntervalMs };
+function flagsOf({ mode, durability, workers, timeoutMs, purgeIntervalMs, clockDriftMsMax }: ClusterPlan): string[] {
+  const bound = clockDriftMsMax === undefined ? {} : { clockDriftMsMax };
+  const own = { mode, durability, workers, timeoutMs, purgeIntervalMs, ...bound };
   const flags = Object.entries(own).flatMap(([name, value]) => [`--${kebab(name)}`, String(value)]);
   // Tombstones go when nodes have compared what they hold.
   const comparing = ['--repair-interval-ms', String(Math.max(1000, purgeIntervalMs))];

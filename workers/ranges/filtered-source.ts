@@ -1,4 +1,7 @@
-/** A source that shows only some entries of another one: of what this node holds, what it shares with a peer. */
+/**
+ * A source that shows only some entries of another one: of what this node holds, what it shares with a peer. That the node has lost
+ * data is told to the peer by the head of the answer, and ends no such range: nodes that have all lost some merge with each other.
+ */
 import { Buckets, bucketOf } from '../../src/domain/digests.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
 import type { SharedBuckets } from '../../src/formats/range-bounds.ts';

@@ -3,7 +3,7 @@
  *
  *   opening ── each other owner has taken its snapshot ──> opened ── LMDB's, and this owner's ──> open
  *
- * What this owner holds is put in the order of keys before that, in steps; the others do the same before they answer.
+ * What this owner holds is put in the order of keys meanwhile, in steps; the others do the same before they answer.
  * In this order each owner's keys are shown as of one moment, and every write that was acknowledged before is there: an
  * owner's snapshot has what is not in LMDB when it is taken, and until its first page is asked for nothing newer gets
  * there (`Checkpoints.hold`). Where that was kept up for too long, all is opened anew before anything was shown.
@@ -57,6 +57,8 @@ export class NodeRange implements RangeSource {
   readonly error = undefined;
   readonly #options: NodeRangeOptions;
   #phase: Phase = 'opening';
+  /** Whether what this owner holds was in the order of keys at a look at it. */
+  #isOrdered = false;
   #cursors: readonly OwnerCursor[] = [];
   #range: StoreRange | undefined;
   #openings = 0;
@@ -69,7 +71,7 @@ export class NodeRange implements RangeSource {
   get state(): SourceState {
     switch (this.#phase) {
       case 'opening':
-        return 'waiting';
+        return this.#isOrdered ? 'waiting' : 'working';
       case 'opened':
       case 'troubled':
         return 'working';
@@ -104,7 +106,8 @@ export class NodeRange implements RangeSource {
 
   /** Throws where an owner does not answer any more. */
   work(): void {
-    if (this.#phase === 'opened') this.#begin();
+    if (this.#phase === 'opening') this.#isOrdered = this.#options.store.prepareRange();
+    else if (this.#phase === 'opened') this.#begin();
     else if (this.#phase === 'troubled') this.#openAnew();
     else this.#range?.work();
   }
@@ -132,7 +135,10 @@ export class NodeRange implements RangeSource {
     this.#openings++;
     this.#cursors = this.#options.owners.cursors(this.#options.bounds, () => this.#onChange());
     for (const cursor of this.#cursors) cursor.open();
-    if (this.#cursors.length > 0) return;
+    if (this.#cursors.length > 0) {
+      this.#isOrdered = this.#options.store.prepareRange();
+      return;
+    }
     this.#phase = 'opened';
     this.#begin();
   }

@@ -13,7 +13,7 @@ import BTreeModule from 'sorted-btree';
 import { hasLargeKind, removableFrom } from '../../src/formats/large-head.ts';
 import { entryAt, type LogEntry } from '../../src/formats/log.ts';
 import { readKind, readVersion, recordKinds, type Version } from '../../src/formats/record.ts';
-import { KeyTable, tableKey, type TableKey } from './key-table.ts';
+import { KeyTable, type TableKey } from './key-table.ts';
 
 type Tree = InstanceType<typeof BTreeModule.default<string, number>>;
 
@@ -62,8 +62,12 @@ export class MemtableLayer {
   readonly #ordered = new BTreeModule.default<string, number>(undefined, compareKeys, 64);
   /** Heads of large values that another entry has replaced; 0.1 MiB each at least, so there are few. */
   readonly #replacedHeads: number[] = [];
-  /** Entries that are not in `#ordered` yet; undefined where none is, since nobody has asked for an order. */
+  /**
+   * Entries that are not in `#ordered` yet, a key's newest one last, and how many of the first of them are by now; undefined where
+   * nobody has asked for an order.
+   */
   #unordered: number[] | undefined;
+  #orderedUpTo = 0;
 
   constructor(image: Buffer, keysExpected = 0) {
     this.image = image;
@@ -112,18 +116,19 @@ export class MemtableLayer {
 
   /** Whether `snapshot` would have more to put in order than one step takes. */
   get isUnordered(): boolean {
-    return (this.#unordered?.length ?? this.size) > ORDER_STEP_ENTRIES;
+    return (this.#unordered?.length ?? this.size) - this.#orderedUpTo > ORDER_STEP_ENTRIES;
   }
 
-  /** Puts some more entries in order, the newest of their keys. */
+  /** Puts some more entries in order. A key's newest one comes last, so when all have come each key has that. */
   order(): void {
-    this.#unordered ??= Array.from(this.#table.offsets());
-    const left = Math.max(0, this.#unordered.length - ORDER_STEP_ENTRIES);
-    for (const offset of this.#unordered.splice(left)) {
+    const unordered = (this.#unordered ??= Array.from(this.#table.offsets()));
+    const end = Math.min(unordered.length, this.#orderedUpTo + ORDER_STEP_ENTRIES);
+    for (; this.#orderedUpTo < end; this.#orderedUpTo++) {
+      const offset = unordered[this.#orderedUpTo] as number;
       const { keyStart, keyEnd } = entryAt(this.image, offset);
-      const newest = this.#table.find(tableKey(this.image, keyStart, keyEnd));
-      this.#ordered.set(orderedKey(this.image, keyStart, keyEnd), newest);
+      this.#ordered.set(orderedKey(this.image, keyStart, keyEnd), offset);
     }
+    if (end === unordered.length) unordered.length = this.#orderedUpTo = 0;
   }
 
   /** The newest entry of each key now, whatever is put later; quicker than `snapshot`, which knows their order. */

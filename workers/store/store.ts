@@ -137,11 +137,11 @@ export class Store {
     try {
       const environment = await StoreEnvironment.open(options);
       const records = new StoredRecords(environment);
+      const keysFrom = (start: Buffer, limit: number): Iterable<Buffer> => records.values.getKeys({ start, limit });
       const logged = await LoggedWrites.open({
         ...options,
         tombstonesMax: Math.ceil(loggedTombstonesMax / options.workers),
-        standInRows: (tombstones, find) =>
-          standInRows(tombstones, { find, keysFrom: (start, limit) => records.values.getKeys({ start, limit }) }),
+        standInRows: (tombstones, find) => standInRows(tombstones, { ...options, find, keysFrom }),
         files: openLogFiles(join(directory, 'log')),
         writer,
         found: ready.replayed.logs.find((log) => log.owner === owner) ?? noLog(owner),

@@ -171,6 +171,25 @@ test('LMDB is opened when all owners have their snapshots, and each is a page ah
   await nothingKept(node);
 });
 
+test('what the reader itself holds is put in order while the others take their snapshots', async (t) => {
+  const node = await NodeStores.open(t);
+  const keys = Array.from({ length: 14_000 }, (_, index) => `k${index + 10_000}`);
+  const own = keys.filter((key) => owningWorker(key) === READER);
+  await node.fill(own.map((key) => ({ key, value: 'v' })));
+  const gate = new Gate(node);
+  const range = openRange(node);
+  assert.equal(range.state, 'working');
+  while (range.state === 'working') range.work();
+  assert.deepEqual([range.state, node.reader.prepareRange()], ['waiting', true]);
+  gate.passOne();
+  gate.passOne();
+  range.work();
+  assert.deepEqual(gate.waiting, ['page 1', 'page 2']);
+  range.close();
+  while (gate.held.length > 0) gate.passOne();
+  await nothingKept(node);
+});
+
 /** Lets everything through but what `answer` answers itself. */
 function intercept(node: NodeStores, owner: number, answer: (kind: string, onAnswer: OnAnswer) => boolean): void {
   const { deliver } = node;

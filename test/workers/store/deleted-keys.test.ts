@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import test from 'node:test';
+import { ownerOf } from '../../../src/domain/owners.ts';
+import { hashKey } from '../../../src/domain/rendezvous.ts';
 import { writeLogEntry } from '../../../src/formats/log.ts';
 import type { RangeEntry } from '../../../src/formats/range-format.ts';
 import { isTombstone, readVersion } from '../../../src/formats/record.ts';
@@ -175,17 +177,29 @@ test('tombstones stand in rows where what follows them in LMDB is hidden as well
     names.map((key) => ({ key, value: 'value' })),
   );
   await close();
-  const rows = (deleted: readonly Buffer[]) =>
+  const rows = (deleted: readonly Buffer[], owner = 0, workers = 1) =>
     withDatabase(directory, 'records', (records) => {
       const image = Buffer.concat([Buffer.from([0]), sampleTombstone()]);
       const find = (key: Buffer) => (deleted.some((one) => one.equals(key)) ? { image, offset: 1 } : undefined);
       const keysFrom = (start: Buffer, limit: number) => records.getKeys({ start, limit });
-      return standInRows(deleted.slice(0, 8), { keysFrom, find });
+      return standInRows(deleted.slice(0, 8), { keysFrom, find, owner, workers });
     });
   assert.equal(await rows(names), true);
   assert.equal(await rows(names.slice(0, 40)), true);
   assert.equal(await rows(names.filter((_, number) => number % 2 === 0)), false);
   assert.equal(await rows([]), false);
+  // What the other owner's memtable hides this one does not know.
+  const own = (owner: number) => names.filter((key) => ownerOf(hashKey(key, 0, key.length), 2) === owner);
+  assert.equal(await rows(own(1), 1, 2), true);
+  assert.equal(await rows(own(1), 0, 2), false);
+  assert.equal(
+    await rows(
+      own(0).filter((_, number) => number % 2 === 0),
+      0,
+      2,
+    ),
+    false,
+  );
 });
 
 function sampleTombstone(): Buffer {

@@ -79,12 +79,23 @@ test('order() puts entries in order a step at a time, so that a snapshot takes n
   }
   memtable.put(image, offsets);
   let steps = 1;
-  while (!memtable.order()) steps++;
+  for (; !memtable.order(); steps++) {
+    // What comes between two steps, whether the key has had its turn or not.
+    for (const key of ['key 1', 'key 7998']) {
+      const { source, place } = sampleEntry(key, 10_000 + steps, 0);
+      const offset = end;
+      end = writeLogEntry(image, end, source, place);
+      memtable.put(image, [offset]);
+    }
+  }
   assert.ok(steps > 2, `${steps} steps`);
   const [snapshot] = memtable.snapshot();
   const versions = shown(snapshot as LayerSnapshot);
   assert.equal(versions.length, 8000);
-  assert.ok(versions.includes('key 0 8001') && versions.includes('key 7999 8000'), 'the newest of each key');
+  const last = 10_000 + steps - 1;
+  for (const newest of ['key 0 8001', 'key 7999 8000', `key 1 ${last}`, `key 7998 ${last}`]) {
+    assert.ok(versions.includes(newest), newest);
+  }
 });
 
 test('a layer gives its checkpoint the newest entry of each key, and the heads of large values that were replaced', () => {
