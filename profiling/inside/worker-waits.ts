@@ -48,8 +48,7 @@ class WorkerWaits<Operation> implements WorkerWaitsRecorder<Operation> {
   }
 
   /** The replica's hook. */
-  readonly onRun = ({ startedAt, durableAt }: RunMarks): void =>
-    addStretch(this.#runs, startedAt, durableAt, runsMax);
+  readonly onRun = ({ startedAt, durableAt }: RunMarks): void => addStretch(this.#runs, startedAt, durableAt, runsMax);
 
   stop(): WorkerRecording {
     this.#isStopped = true;

@@ -11,7 +11,8 @@ export interface StageText {
 
 const replicaSteps = {
   turn: 'from being asked to the start of the run: the rest of the turn, and what the thread did before it',
-  merge: "the turn's writes are compared with what is there, and the newer ones wait in a group for its turn to be written",
+  merge:
+    "the turn's writes are compared with what is there, and the newer ones wait in a group for its turn to be written",
   write: "the log's write of the group",
   answer: 'from then on to the reply: reads, and the replies to the batches before it',
   large: 'a large value, written or read in steps beside the turns',
