@@ -9,7 +9,7 @@
 import type { Log } from './diagnostics/log.ts';
 import type { Version } from './formats/record.ts';
 import { sourceOf } from './domain/recovery.ts';
-import type { Claim, Source, Standing } from './domain/node-claim.ts';
+import type { Claim, KnownStores, Source, Standing } from './domain/node-claim.ts';
 import {
   awaited,
   knownAfter,
@@ -185,7 +185,10 @@ export class NodeStanding {
 
   /** What this node says of itself. */
   get claim(): Claim {
-    return { ...this.#self, standing: this.standing, knows: this.#state.knows, newest: this.#options.newest() };
+    const { storeId, counter, replaces, url, standing, knows } = this.#state;
+    const { startId, newest } = this.#options;
+    const counterFound = this.#counterFound;
+    return { storeId, counter, replaces, url, startId, counterFound, standing, knows, newest: newest() };
   }
 
   /** The start has found the store whole, or its log damaged: what it is worth goes to the disk, then to the workers. */
@@ -294,18 +297,22 @@ export class NodeStanding {
   }
 
   get #view(): View {
-    const { list, knows } = this.#state;
-    const claims = [...this.#peers.values()].map(({ claim }) => claim);
+    return this.#viewOf(this.#state.knows, []);
+  }
+
+  /** `heard` are claims besides those of the peers that are up. */
+  #viewOf(knows: KnownStores, heard: readonly Claim[]): View {
+    const claims = [...Array.from(this.#peers.values(), ({ claim }) => claim), ...heard];
     const { nowMicros } = this.#options;
     const isNewCluster = this.#options.isNewCluster && this.#hasAnnounced;
-    return { self: this.#self, list, knows, claims, isNewCluster, nowMicros: nowMicros() };
+    return { self: this.#self, list: this.#state.list, knows, claims, isNewCluster, nowMicros: nowMicros() };
   }
 
   /** `heard` are claims of peers that are not up here yet: they tell of this node's store all the same. */
   async #judge(next: StoreState, heard: readonly Claim[]): Promise<void> {
-    const view = { ...this.#view, knows: next.knows };
+    const view = this.#viewOf(next.knows, []);
     const standing = standingAfter(next.standing, view);
-    const all = { ...view, claims: [...view.claims, ...heard] };
+    const all = heard.length === 0 ? view : this.#viewOf(next.knows, heard);
     const loss = standing === next.standing ? lossHeard(standing, all) : standing;
     await this.#change({ ...next, standing: loss, replaces: replacedStores(loss, all) });
     const told = { standing: this.standing, sources: this.sources };

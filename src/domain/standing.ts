@@ -149,16 +149,19 @@ function recoverAgain(before: Standing, lost: 'damaged-log' | 'power-loss', nowM
 
 /** What the peers' memory says of this store. */
 function lossByPeers(standing: Standing, { self, claims }: View): LossReason | undefined {
-  const losses = claims.flatMap(({ knows }) => {
+  let [isOlder, isOther] = [false, false];
+  for (const { knows } of claims) {
     const known = knows[self.url];
-    return known === undefined ? [] : (lossOf(self, known) ?? []);
-  });
+    const loss = known === undefined ? undefined : lossOf(self, known);
+    isOlder ||= loss === 'older';
+    isOther ||= loss === 'other';
+  }
   if (standing.kind === 'recovering') {
     // What it had merged may be lost, too. Peers take the claim of one that recovers, so this comes once.
-    return losses.includes('older') && standing.reason !== 'older-store' ? 'older-store' : undefined;
+    return isOlder && standing.reason !== 'older-store' ? 'older-store' : undefined;
   }
   const isAccepted = standing.kind === 'voting' && standing.isAccepted;
-  if (losses.length === 0 || (isAccepted && !losses.includes('older'))) return undefined;
+  if (!isOlder && (isAccepted || !isOther)) return undefined;
   return standing.kind === 'forming' ? 'empty' : 'older-store';
 }
 

@@ -5,7 +5,7 @@
 import type { Buffer } from 'node:buffer';
 import type { PurgeFloor } from '../../src/domain/purge.ts';
 import { readVersion } from '../../src/formats/record.ts';
-import type { StoreState } from '../../src/store-state.ts';
+import { parseState, type StoreState } from '../../src/store-state.ts';
 import type { Random } from '../support/random.ts';
 
 /** A record as it was written, under its key. */
@@ -29,7 +29,9 @@ export class SimDisk {
   #synced = new Map<string, Buffer>();
   /** Stamps up to this one may have been given. */
   bound = 0;
-  state: StoreState | undefined;
+  /** What a node keeps of its standing, as text. */
+  stateText: string | undefined;
+  #parsed: { readonly text: string; readonly state: StoreState } | undefined;
   /** What is kept for other nodes, by whom and which key it is for. */
   hints = new Map<string, SimHint>();
   /** What was deleted and removed leaves these (src/domain/purge.ts). */
@@ -38,6 +40,14 @@ export class SimDisk {
   /** What the next start finds. */
   lostPower = false;
   isLogDamaged = false;
+
+  /** What a node keeps of its standing; it is written far more often than it is read. */
+  get state(): StoreState | undefined {
+    const text = this.stateText;
+    if (text === undefined) return undefined;
+    if (this.#parsed?.text !== text) this.#parsed = { text, state: parseState(text) };
+    return this.#parsed.state;
+  }
 
   write(writes: readonly DiskWrite[]): void {
     for (const { key, record } of writes) this.records.set(key, record);
@@ -100,7 +110,7 @@ export class SimDisk {
     this.hints = new Map(other.hints);
     this.bound = other.bound;
     this.floors = other.floors;
-    this.state = other.state;
+    this.stateText = other.stateText;
     this.hasStore = other.hasStore;
     this.lostPower = other.lostPower;
     this.isLogDamaged = other.isLogDamaged;

@@ -5,13 +5,11 @@
 import { Buffer } from 'node:buffer';
 import { bestOffsets, judgeClock, offsetOf, withOffset, type Offset } from '../../src/domain/clock-offsets.ts';
 import { Turn } from '../../src/domain/turn.ts';
-import { hashKey } from '../../src/domain/rendezvous.ts';
 import type { Claim, Source } from '../../src/domain/node-claim.ts';
 import { NodeClock } from '../../src/dispatch/clock.ts';
 import { allocateFrame, ENTRY_HEADER_BYTES, readEntries, writeRepair } from '../../src/formats/frame.ts';
 import { isIntact } from '../../src/formats/record.ts';
 import { NodeStanding } from '../../src/node-standing.ts';
-import { parseState } from '../../src/store-state.ts';
 import { Coordinator } from '../../workers/coordinator/coordinator.ts';
 import { SeenVersions } from '../../workers/ground/seen-versions.ts';
 import { WorkerStanding } from '../../workers/recovery/worker-standing.ts';
@@ -235,7 +233,7 @@ export class Life implements LifeView {
         write: (text: string) =>
           new Promise<void>((resolve) =>
             this.after(1, () => {
-              disk.state = parseState(text);
+              disk.stateText = text;
               resolve();
             }),
           ),
@@ -348,10 +346,9 @@ export class Life implements LifeView {
     // The range comes over a connection to the process that told what its store is.
     const isSource = other?.isAlive === true && other.standing.claim.storeId === source.storeId;
     if (!isSource || !this.world.network.isOpen(index, this.index)) return end();
-    const isOwn = this.world.replicates(this.#node.url);
     const records = [...other.store.records].filter(([key, record]) => {
       // A range leaves out what is damaged.
-      return isOwn(hashOf(key)) && isIntact(record, 0, record.length, Buffer.from(key, 'latin1'));
+      return this.world.isOwn(this.index, key) && isIntact(record, 0, record.length, Buffer.from(key, 'latin1'));
     });
     let left = records.length;
     const merged = (): void => {
@@ -382,9 +379,4 @@ function lossFound(
 ): 'damaged-log' | 'power-loss' | undefined {
   if (isLogDamaged) return 'damaged-log';
   return lostPower && durability === 'commit' ? 'power-loss' : undefined;
-}
-
-/** The hash of a key in a store's own spelling. */
-export function hashOf(key: string): number {
-  return hashKey(Buffer.from(key, 'latin1'), 0, key.length);
 }

@@ -1,6 +1,6 @@
 /**
  * Virtual time: events in the order of their times, and of the order in which they were asked for where those are equal.
- * Between two events every promise that can go on does, so that code with promises runs as it does under Node.
+ * Each runs in a callback of Node's, so that between two events every promise that can go on does, as it does in a node.
  */
 import type { Random } from '../support/random.ts';
 
@@ -10,11 +10,12 @@ interface SimEvent {
   run: (() => void) | undefined;
 }
 
+/** Callbacks that are asked for at a time: what one of them asks for waits for another turn of Node's loop, some microseconds. */
+const ROUND = 64;
+
 export class SimLoop {
   /** Virtual milliseconds since the simulation began. */
   now = 0;
-  /** Events that ran. */
-  steps = 0;
   #asked = 0;
   readonly #heap: SimEvent[] = [];
 
@@ -31,17 +32,41 @@ export class SimLoop {
     return this.at(this.now + ms, run);
   }
 
-  /** Runs the events up to and at a virtual time. */
-  async runUntil(end: number): Promise<void> {
+  /** Runs the events up to and at a virtual time. Rejects with what an event throws; the others do not run then. */
+  runUntil(end: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let asked = 0;
+      let isOver = false;
+      const ask = (): void => {
+        for (; asked < ROUND; asked++) setImmediate(step);
+      };
+      const step = (): void => {
+        asked--;
+        if (isOver) return;
+        try {
+          isOver = !this.#runNext(end);
+        } catch (error) {
+          isOver = true;
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
+        if (isOver) resolve();
+        else if (asked === 0) ask();
+      };
+      ask();
+    });
+  }
+
+  /** Runs the next event; false where none is left up to that time. */
+  #runNext(end: number): boolean {
     for (let event = this.#heap[0]; event !== undefined && event.at <= end; event = this.#heap[0]) {
       this.#pop();
       if (event.run === undefined) continue;
       this.now = event.at;
-      this.steps++;
       event.run();
-      await settled();
+      return true;
     }
     this.now = end;
+    return false;
   }
 
   #push(event: SimEvent): void {
@@ -76,13 +101,6 @@ export class SimLoop {
 function isBefore(left: SimEvent, right: SimEvent): boolean {
   return left.at < right.at || (left.at === right.at && left.order < right.order);
 }
-
-/** Every promise that can go on has: those that wait for one another stand at most so deep in the code under test. */
-async function settled(): Promise<void> {
-  for (let depth = 0; depth < PROMISE_DEPTH; depth++) await Promise.resolve();
-}
-
-const PROMISE_DEPTH = 12;
 
 /** A whole number in [low, high]. */
 export function between(random: Random, low: number, high: number): number {

@@ -1,20 +1,26 @@
 /**
  * Plays many histories from seeds, and then each rule switched off, which must be found out.
  *
- *   npm run simulate -- [--histories N] [--seed S] [--all-rules | --only RULE] [--verbose]
+ *   npm run simulate -- [--histories N] [--seed S] [--threads N] [--all-rules | --only RULE] [--verbose]
  *
  * A seed that fails is printed with the command that plays it again.
  */
 import { randomInt } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { playHistory, type HistoryResult } from './run.ts';
 import { allRules, mutations, type Rules } from './rules.ts';
 import { neededBy } from './scenarios.ts';
+import { playShares, seedAt, type Failure } from './shares.ts';
+
+/** With more than these something is wrong in general. */
+const FAILURES_MAX = 10;
 
 const { values } = parseArgs({
   options: {
     histories: { type: 'string', default: '10000' },
     seed: { type: 'string' },
+    threads: { type: 'string', default: String(availableParallelism()) },
     'all-rules': { type: 'boolean', default: false },
     only: { type: 'string' },
     verbose: { type: 'boolean', default: false },
@@ -32,22 +38,13 @@ if (values.only === undefined) {
 
 async function playAll(): Promise<void> {
   const started = performance.now();
-  const sum = { operations: 0, acknowledged: 0, answered: 0, linearizable: 0, converged: 0, purged: 0, failed: 0 };
-  for (let count = 0; count < histories; count++) {
-    const seed = (firstSeed + count) % 2 ** 32;
-    const result = await playHistory(seed);
-    sum.operations += result.operations;
-    sum.acknowledged += result.acknowledged;
-    sum.answered += result.answered;
-    sum.linearizable += result.linearizable;
-    sum.converged += result.isConverged ? 1 : 0;
-    sum.purged += result.purged;
-    if (result.violations.length === 0) continue;
-    sum.failed++;
-    process.exitCode = 1;
+  let failed = 0;
+  const onFailure = ({ seed, result }: Failure): boolean => {
     tell(seed, result);
-    if (sum.failed >= 10) break;
-  }
+    process.exitCode = 1;
+    return ++failed < FAILURES_MAX;
+  };
+  const sum = await playShares({ first: firstSeed, count: histories }, { threads: Number(values.threads), onFailure });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`${histories} histories from seed ${firstSeed} in ${seconds} s: ${JSON.stringify(sum)}`);
 }
@@ -55,7 +52,7 @@ async function playAll(): Promise<void> {
 /** A rule that is switched off must be found out. */
 async function findOut(name: string, rules: Rules): Promise<void> {
   for (let count = 0; count < histories; count++) {
-    const seed = (firstSeed + count) % 2 ** 32;
+    const seed = seedAt(firstSeed, count);
     const result = await playHistory(seed, rules, neededBy[name]);
     if (result.violations.length === 0) continue;
     console.log(`found out after ${count + 1} histories: ${name}; seed ${seed}`);

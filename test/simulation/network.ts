@@ -4,6 +4,7 @@
  * all the same.
  */
 import { Buffer } from 'node:buffer';
+import { nodesMax } from '../../src/domain/topology.ts';
 import { failedReply, readReplies } from '../../src/formats/reply.ts';
 import { readEntries } from '../../src/formats/frame.ts';
 import type { Segment } from '../../workers/peers/segment-queue.ts';
@@ -22,10 +23,10 @@ export class SimNetwork implements NetworkView {
   readonly #loop: SimLoop;
   readonly #random: Random;
   readonly #habits: NetworkHabits;
-  /** "from to" of the ways that are cut. */
-  readonly #cut = new Set<string>();
+  /** The ways that are cut. */
+  readonly #cut = new Set<number>();
   #isCalm = false;
-  readonly #delays = new Map<string, number>();
+  readonly #delays = new Map<number, number>();
 
   constructor(loop: SimLoop, random: Random, habits: NetworkHabits) {
     this.#loop = loop;
@@ -35,11 +36,11 @@ export class SimNetwork implements NetworkView {
 
   /** The next operations on a way take so much longer. */
   delay(from: number, to: number, lateMs: number): void {
-    this.#delays.set(`${from} ${to}`, lateMs);
+    this.#delays.set(wayOf(from, to), lateMs);
   }
 
   cut(from: number, to: number): void {
-    this.#cut.add(`${from} ${to}`);
+    this.#cut.add(wayOf(from, to));
   }
 
   /** Every way is open; `calm`: and no frame is late any more. */
@@ -49,7 +50,7 @@ export class SimNetwork implements NetworkView {
   }
 
   isOpen(from: number, to: number): boolean {
-    return !this.#cut.has(`${from} ${to}`);
+    return !this.#cut.has(wayOf(from, to));
   }
 
   /** Calls `arrive` after the way from one node to another, if that is open then. */
@@ -61,7 +62,7 @@ export class SimNetwork implements NetworkView {
 
   /** As `send`, for operations: those that are to be delayed are. */
   sendOperations(from: number, to: number, arrive: () => void): void {
-    const way = `${from} ${to}`;
+    const way = wayOf(from, to);
     const lateMs = this.#delays.get(way) ?? 0;
     this.#delays.delete(way);
     this.#loop.after(lateMs, () => this.send(from, to, arrive));
@@ -73,6 +74,10 @@ export class SimNetwork implements NetworkView {
     const micros = isLate ? between(this.#random, 0, lateMsMax * 1000) : between(this.#random, 50, 2000);
     return micros / 1000;
   }
+}
+
+function wayOf(from: number, to: number): number {
+  return from * nodesMax + to;
 }
 
 /** A peer as the coordinator of one life of a process uses it. */

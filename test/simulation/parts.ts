@@ -69,6 +69,7 @@ export interface WorldView {
   readonly lives: readonly LifeView[];
   readonly log: Log;
   urlOf(index: number): string;
-  replicates(url: string): (keyHash: number) => boolean;
+  /** Whether a key, in a store's own spelling, belongs to a node. */
+  readonly isOwn: (node: number, key: string) => boolean;
   fail(error: unknown): void;
 }

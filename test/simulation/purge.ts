@@ -2,9 +2,7 @@
  * The removal of tombstones in a simulated node: the real rules, told by an oracle what anti-entropy could know at best, so that as
  * much is removed as ever could be. What was once known of a peer is kept until this process ends, whatever became of the peer.
  */
-import { Buffer } from 'node:buffer';
 import { oldestHintOf, purgeBound } from '../../src/domain/purge.ts';
-import { hashKey } from '../../src/domain/rendezvous.ts';
 import { readVersion, type Version } from '../../src/formats/record.ts';
 import type { LifeView, NodeView } from './parts.ts';
 
@@ -33,7 +31,7 @@ export class SimPurge {
     const { world, index, standing, clock, store, timeoutMs } = this.#life;
     const { clockDriftMsMax } = world.plan;
     // Not where this node's clock is known to be wrong.
-    if (standing.claim.standing.kind !== 'voting' || clock.skew !== undefined) return;
+    if (standing.standing.kind !== 'voting' || clock.skew !== undefined) return;
     const others = world.nodes.filter((node) => node.index !== index);
     for (const other of others) this.#compare(other);
     const peers = others.map((other) => this.#confirmed.get(other.index) ?? 0);
@@ -53,35 +51,22 @@ export class SimPurge {
   #compare(other: NodeView): void {
     const { world, index, timeoutMs } = this.#life;
     const { life } = other;
-    const isThere = life?.isAlive === true && !other.isPaused && life.standing.claim.standing.kind === 'voting';
+    const isThere = life?.isAlive === true && !other.isPaused && life.standing.standing.kind === 'voting';
     if (!isThere || !world.network.isOpen(index, other.index) || !world.network.isOpen(other.index, index)) return;
     const graceMs = timeoutMs + world.plan.clockDriftMsMax + GRACE_MS;
     // By the clock that is behind: a write of now is stamped by either.
     let same = Math.min(this.#node.wallMicros(), other.wallMicros()) - graceMs * 1000;
     const [own, theirs] = [this.#life.store, life.store];
-    const isShared = this.#sharing(other);
-    for (const key of new Set([...own.records.keys(), ...theirs.records.keys()])) {
-      if (!isShared(key)) continue;
-      const [one, two] = [own.records.get(key), theirs.records.get(key)];
-      if (one !== undefined && two !== undefined && one.equals(two)) continue;
-      for (const record of [one, two]) {
-        // What one has removed and the other has not yet counts for neither.
-        const isRemoved =
-          record !== undefined && own.isRemovable(record, Math.max(own.purgedBelow, theirs.purgedBelow));
-        if (record !== undefined && !isRemoved) same = Math.min(same, readVersion(record, 0));
+    // What one has removed and the other has not yet counts for neither.
+    const removedBelow = Math.max(own.purgedBelow, theirs.purgedBelow);
+    for (const [one, two] of [[own, theirs] as const, [theirs, own] as const]) {
+      for (const [key, record] of one.records) {
+        if (!world.isOwn(index, key) || !world.isOwn(other.index, key)) continue;
+        if (two.records.get(key)?.equals(record) === true || own.isRemovable(record, removedBelow)) continue;
+        same = Math.min(same, readVersion(record, 0));
       }
     }
     same = Math.min(same, own.oldestUnsafe, theirs.oldestUnsafe);
     this.#confirmed.set(other.index, Math.max(0, same));
-  }
-
-  #sharing(other: NodeView): (key: string) => boolean {
-    const { world } = this.#life;
-    const [isOwn, isTheirs] = [world.replicates(this.#node.url), world.replicates(other.url)];
-    return (key) => {
-      const bytes = Buffer.from(key, 'latin1');
-      const hash = hashKey(bytes, 0, bytes.length);
-      return isOwn(hash) && isTheirs(hash);
-    };
   }
 }

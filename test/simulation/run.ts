@@ -8,7 +8,6 @@ import { planOf } from './plan.ts';
 import { purging } from './purging.ts';
 import type { Plan } from './steps.ts';
 import { allRules, type Rules } from './rules.ts';
-import { hashOf } from './life.ts';
 import { scenarioPlan } from './scenarios.ts';
 import { World } from './world.ts';
 
@@ -68,18 +67,17 @@ function differenceOf(world: World): string | undefined {
     return undefined;
   // What one has removed another may still have.
   const floor = Math.max(0, ...world.nodes.map(({ life }) => life?.store.purgedBelow ?? 0));
-  const images = world.nodes.map(({ life, url }) => {
-    const isOwn = world.replicates(url);
+  const images = world.nodes.map(({ life, index }) => {
     // What is damaged, and nobody else ever had, stays.
     return new Map(
       [...(life?.store.records ?? [])].filter(([key, record]) => {
         if (life?.store.isRemovable(record, floor) === true) return false;
-        return isOwn(hashOf(key)) && isIntact(record, 0, record.length, Buffer.from(key, 'latin1'));
+        return world.isOwn(index, key) && isIntact(record, 0, record.length, Buffer.from(key, 'latin1'));
       }),
     );
   });
   for (const key of new Set(images.flatMap((image) => [...image.keys()]))) {
-    const holders = world.nodes.filter(({ url }) => world.replicates(url)(hashOf(key)));
+    const holders = world.nodes.filter(({ index }) => world.isOwn(index, key));
     const held = holders.map(({ index }) => images[index]?.get(key)?.toString('hex') ?? 'nothing');
     if (new Set(held).size > 1) return `replicas of ${key} differ after healing: ${held.join(', ')}`;
   }

@@ -104,8 +104,10 @@ export class SimStore {
 
   /** The oldest version that a loss of power, or of the log, could take; Infinity where none could. */
   get oldestUnsafe(): Version {
-    const records = [...this.#options.disk.unsynced.map(({ record }) => record), ...this.#pending.values()];
-    return records.reduce((least, record) => Math.min(least, readVersion(record, 0)), Infinity);
+    let oldest = Infinity;
+    for (const { record } of this.#options.disk.unsynced) oldest = Math.min(oldest, readVersion(record, 0));
+    for (const record of this.#pending.values()) oldest = Math.min(oldest, readVersion(record, 0));
+    return oldest;
   }
 
   isRemovable(record: Buffer, below: Version): boolean {

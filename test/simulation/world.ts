@@ -3,8 +3,7 @@ import { Buffer } from 'node:buffer';
 import { isIntact, readVersion } from '../../src/formats/record.ts';
 import type { Log } from '../../src/diagnostics/log.ts';
 import type { ClusterList } from '../../src/domain/node-claim.ts';
-import { replicatesHere } from '../../src/domain/recovery.ts';
-import { parseTopology, type Topology } from '../../src/domain/topology.ts';
+import type { Topology } from '../../src/domain/topology.ts';
 import type { Random } from '../support/random.ts';
 import { Clients } from './clients.ts';
 import { SimDisk } from './disk.ts';
@@ -12,7 +11,8 @@ import { History } from './history.ts';
 import { Life } from './life.ts';
 import { SimLoop } from './loop.ts';
 import { SimNetwork } from './network.ts';
-import { BEGIN_MS, nodeUrl, type Fault, type Plan } from './steps.ts';
+import { placementOf } from './placement.ts';
+import { BEGIN_MS, type Fault, type Plan } from './steps.ts';
 import type { Rules } from './rules.ts';
 
 /** When the simulation begins, microseconds since 1970: any time will do. */
@@ -62,21 +62,19 @@ export class World {
   readonly clients: Clients;
   readonly topology: Topology;
   readonly list: ClusterList;
+  readonly isOwn: (node: number, key: string) => boolean;
   readonly nodes: readonly SimNode[];
   readonly log = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log;
   readonly failures: unknown[] = [];
   /** Two nodes had lost their data at once, or one what it took from a clock that is further off than the bound allows. */
   isBeyondQuorums = false;
   #starts = 0;
-  readonly #replicates = new Map<string, (keyHash: number) => boolean>();
 
   constructor(plan: Plan, rules: Rules, random: Random) {
     [this.plan, this.rules, this.random] = [plan, rules, random];
-    const urls = Array.from({ length: plan.nodes }, (_, index) => nodeUrl(index));
-    this.topology = parseTopology('http://n1', urls);
-    this.list = { urls, replicationFactor: 3 };
+    ({ topology: this.topology, list: this.list, isOwn: this.isOwn } = placementOf(plan.nodes));
     this.network = new SimNetwork(this.loop, random, plan);
-    this.nodes = urls.map((url, index) => {
+    this.nodes = this.list.urls.map((url, index) => {
       const clock = { skewMs: plan.skewsMs[index] ?? 0, driftPpm: plan.driftsPpm[index] ?? 0 };
       return new SimNode(index, url, this.loop, clock);
     });
@@ -89,13 +87,6 @@ export class World {
 
   urlOf(index: number): string {
     return this.nodes[index]?.url ?? '';
-  }
-
-  /** Whether a key, by its hash, belongs to the node at `url`. Nodes compare what they hold thousands of times a history. */
-  replicates(url: string): (keyHash: number) => boolean {
-    const known = this.#replicates.get(url) ?? replicatesHere(this.list, url);
-    this.#replicates.set(url, known);
-    return known;
   }
 
   /** Something that must never happen has. */
