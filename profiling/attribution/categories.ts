@@ -64,6 +64,7 @@ export const projectTable: readonly (readonly [prefix: string, owner: Owner])[] 
   ['src/formats/peer-entry.ts', 'codec'],
   ['src/formats/peer-handshake.ts', 'lifecycle'],
   ['src/formats/record.ts', 'codec'],
+  ['src/formats/crc.ts', 'codec'],
   ['src/formats/large-head.ts', 'codec'],
   ['src/formats/log.ts', 'storage'],
   ['src/formats/hint.ts', 'storage'],

@@ -10,6 +10,7 @@
  * frames are transferred.
  */
 import { Buffer } from 'node:buffer';
+import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { errorCodes, KvorumError, messageOf, type ErrorCode } from '../diagnostics/errors.ts';
@@ -366,7 +367,8 @@ function introduce(one: Place, other: Place): void {
 
 function threadPool(index: number, { settings, tasksPerWorkerMax }: WorkerPoolOptions): TaskPool {
   return new Piscina<FrameTask, Uint8Array | undefined>({
-    filename: new URL('../../bundled/threads/entry.js', import.meta.url).href,
+    // A path: Piscina would make one of a URL for each task.
+    filename: fileURLToPath(new URL('../../bundled/threads/entry.js', import.meta.url)),
     name: 'coordinate',
     minThreads: 1,
     maxThreads: 1,

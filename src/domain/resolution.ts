@@ -5,6 +5,7 @@
  */
 import { replyCodes } from '../formats/codes.ts';
 import { compareRecords, compareStamps, mergeRecords } from './merge.ts';
+import { RECORD_HEADER_BYTES } from '../formats/record.ts';
 import { announcesRecord, holdsRecord, tellsRecord, type Reply } from '../formats/reply.ts';
 
 /**
@@ -14,6 +15,7 @@ import { announcesRecord, holdsRecord, tellsRecord, type Reply } from '../format
 export function newerReply(left: Reply, right: Reply): Reply {
   if (!tellsRecord(right)) return left;
   if (!tellsRecord(left)) return right;
+  if (haveSameHeader(left, right)) return holdsRecord(left.code) ? left : right;
   if (areWhole(left, right)) return mergeRecords(left, right);
   const order = compareStamps(left, right);
   if (order === 0) return holdsRecord(left.code) ? left : right;
@@ -32,7 +34,7 @@ const nobody: readonly number[] = [];
 /** How many nodes hold this record or a newer one, votes or not. By stamps alone, which no two writes share: values are long. */
 export function countHolders(replies: readonly ReplicaReply[], record: Reply): number {
   let holders = 0;
-  for (const { reply } of replies) if (tellsRecord(reply) && compareStamps(reply, record) >= 0) holders++;
+  for (const { reply } of replies) if (tellsRecord(reply) && isAsNew(reply, record)) holders++;
   return holders;
 }
 
@@ -85,7 +87,22 @@ export function announcersOf(replies: readonly ReplicaReply[], newest: Reply): n
 
 function isOlder(reply: Reply, newest: Reply): boolean {
   if (!tellsRecord(reply)) return reply.code !== replyCodes.failed;
-  return reply !== newest && compareReplies(reply, newest) < 0;
+  return !haveSameHeader(reply, newest) && compareReplies(reply, newest) < 0;
+}
+
+function isAsNew(reply: Reply, record: Reply): boolean {
+  return haveSameHeader(reply, record) || compareStamps(reply, record) >= 0;
+}
+
+/**
+ * Whether two replies tell of one record, as nearly all that meet do: stamps and checksums are the same, so the values are.
+ * Values need not be compared then, nor versions made out of their bytes.
+ */
+function haveSameHeader(left: Reply, right: Reply): boolean {
+  for (let at = 0; at < RECORD_HEADER_BYTES; at++) {
+    if (left.bytes[left.offset + at] !== right.bytes[right.offset + at]) return false;
+  }
+  return true;
 }
 
 /** The order of merging. What is only announced is compared by its stamp, which no two writes share. */

@@ -145,7 +145,7 @@ export function withFailedReplies(replies: Buffer, faults: ReadonlyMap<number, s
  */
 export function isReplyTo(kind: OperationKind, reply: Reply): boolean {
   const { code, bytes, offset, length } = reply;
-  if (!codesOfKind[kind].has(code)) return false;
+  if (((codesOfKind[kind] >>> code) & 1) === 0) return false;
   if (code === replyCodes.superseded) return isVersion(supersedingVersion(reply));
   if (code === replyCodes.absent) return isVersion(absentFloor(reply));
   if (holdsRecord(code)) return isPossibleRecord(bytes, offset, length);
@@ -157,9 +157,9 @@ export function isReplyTo(kind: OperationKind, reply: Reply): boolean {
 const { absent, record, large, damaged, recovering, recoveringRecord, recoveringLarge } = replyCodes;
 const { applied, superseded, full, failed, refusedClock } = replyCodes;
 
-/** What a replica can say to each kind of operation. */
-const codesOfKind: Readonly<Record<OperationKind, ReadonlySet<ReplyCode>>> = {
-  [operationKinds.read]: new Set<ReplyCode>([
+/** What a replica can say to each kind of operation, a bit for each code. */
+const codesOfKind: Readonly<Record<OperationKind, number>> = {
+  [operationKinds.read]: bitsOf([
     absent,
     record,
     large,
@@ -169,5 +169,9 @@ const codesOfKind: Readonly<Record<OperationKind, ReadonlySet<ReplyCode>>> = {
     recoveringLarge,
     failed,
   ]),
-  [operationKinds.write]: new Set<ReplyCode>([applied, superseded, full, failed, refusedClock, damaged]),
+  [operationKinds.write]: bitsOf([applied, superseded, full, failed, refusedClock, damaged]),
 };
+
+function bitsOf(codes: readonly ReplyCode[]): number {
+  return codes.reduce<number>((bits, code) => bits | (1 << code), 0);
+}

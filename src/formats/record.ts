@@ -19,6 +19,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
+import { crcOf } from './crc.ts';
 
 export const RECORD_HEADER_BYTES = 17;
 /** What stands between the header and the value of a record that expires. */
@@ -85,7 +86,7 @@ export function isIntactUnder(bytes: Buffer, offset: number, recordBytes: number
 
 /** CRC-32 of a key, an unsigned 32-bit integer: where the checksum of each of its records starts. */
 export function keyChecksum(key: Uint8Array): number {
-  return crc32(key);
+  return crcOf(key, 0, key.length);
 }
 
 /** The version of the record at `offset`. */
@@ -205,7 +206,7 @@ function* checksumInSteps(
 }
 
 function checksum(bytes: Buffer, offset: number, recordBytes: number, ownKeyChecksum: number): number {
-  return crc32(bytes.subarray(offset + NODE_OFFSET, offset + recordBytes), ownKeyChecksum);
+  return crcOf(bytes, offset + NODE_OFFSET, offset + recordBytes, ownKeyChecksum);
 }
 
 function writeStamp(target: Buffer, offset: number, stamp: Stamp): void {

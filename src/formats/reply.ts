@@ -361,7 +361,8 @@ export function visitOutcomes(bytes: Buffer, visit: OutcomeVisitor): Version {
     if (end > bytes.length || !isPossibleLength(code, end - start)) throw corrupt('Outcome', offset);
     const tally = { acks: bytes[offset + 5] as number, failures: bytes[offset + 6] as number };
     const value = end === start ? noBytes : bytes.subarray(isFound ? start + FOUND_HEAD_BYTES : start, end);
-    const [version, expiresAt] = isFound ? [bytes.readDoubleLE(start), bytes.readDoubleLE(start + 8)] : [0, 0];
+    const version = isFound ? bytes.readDoubleLE(start) : 0;
+    const expiresAt = isFound ? bytes.readDoubleLE(start + 8) : 0;
     visit(bytes.readUInt32LE(offset), code, tally, value, version, expiresAt);
     offset = end;
   }

@@ -69,7 +69,7 @@ export class SizedBody implements BodyReader {
   /** Set for a large body. */
   readonly #room: LargeRoom | undefined;
   /** What has come of a large body that has no place yet: who announces much and sends little holds little. */
-  readonly #beginning = new Gathered();
+  #beginning: Gathered | undefined;
   #whole: Buffer | undefined;
   #received = 0;
 
@@ -98,12 +98,13 @@ export class SizedBody implements BodyReader {
       return true;
     }
     if (this.#received + end - offset <= room.above) {
-      this.#beginning.add(bytes, offset, end);
+      (this.#beginning ??= new Gathered()).add(bytes, offset, end);
       this.#received += end - offset;
       return false;
     }
     this.#whole = room.allocate(this.#length);
-    this.#beginning.take().copy(this.#whole);
+    this.#beginning?.take().copy(this.#whole);
+    this.#beginning = undefined;
     return true;
   }
 }
@@ -248,8 +249,12 @@ function isTrailer(line: string): boolean {
 
 /** Where the empty line that ends a head starts, or -1: the `\r\n\r\n` at or after `from`. */
 export function headEnd(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf(CR, from); at >= 0; at = bytes.indexOf(CR, at + 1)) {
-    if (bytes[at + 1] === LF && bytes[at + 2] === CR && bytes[at + 3] === LF) return at;
+  // `at` is where its last byte may stand: from a byte that is none of it the next such place is four on (Boyer and Moore, 1977).
+  for (let at = from + 3; at < bytes.length;) {
+    const byte = bytes[at];
+    if (byte !== LF) at += byte === CR ? 1 : 4;
+    else if (bytes[at - 1] === CR && bytes[at - 2] === LF && bytes[at - 3] === CR) return at - 3;
+    else at += 2;
   }
   return -1;
 }

@@ -5,7 +5,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import { skipEmptyLines } from './body.ts';
-import { requestLineProblem, type MalformedHead } from './head.ts';
+import { parseRequestLine, type MalformedHead } from './head.ts';
 
 const TAB = 9;
 const LF = 10;
@@ -54,7 +54,8 @@ export function refusedMethod(bytes: Buffer, from: number): 'GET' | 'HEAD' {
 }
 
 function firstLineProblem(bytes: Buffer, start: number, end: number): MalformedHead | undefined {
-  return requestLineProblem(bytes.toString('latin1', start, end));
+  const asked = parseRequestLine(bytes.toString('latin1', start, end));
+  return 'malformed' in asked ? asked : undefined;
 }
 
 /** Control characters that stand in no head. */

@@ -41,11 +41,20 @@ export interface MalformedHead {
   readonly problem: ProblemCode;
 }
 
+interface RequestLine {
+  readonly method: string;
+  readonly target: string;
+  /** Of the version, HTTP/1.x. */
+  readonly minor: 0 | 1;
+}
+
 interface Fields {
   contentLength: number | undefined;
   /** The `transfer-encoding` fields in lower case, joined by commas; undefined if there is none. */
   codings: string | undefined;
-  connection: string;
+  /** What `connection` asks for. */
+  closes: boolean;
+  keepsAlive: boolean;
   host: string | undefined;
   origin: string;
   condition: string;
@@ -80,36 +89,29 @@ const absolutePattern = /^https?:\/\/([^/?]*)(.*)$/i;
 export function parseHead(text: string): RequestHead | MalformedHead {
   const lineEnd = text.indexOf('\r\n');
   const requestLine = lineEnd < 0 ? text : text.slice(0, lineEnd);
-  const problem = requestLineProblem(requestLine);
-  if (problem !== undefined) return problem;
-  const methodEnd = requestLine.indexOf(' ');
-  const method = requestLine.slice(0, methodEnd);
-  const target = requestLine.slice(methodEnd + 1, -9);
-  const minor = requestLine.endsWith('1') ? 1 : 0;
+  const asked = parseRequestLine(requestLine);
+  if ('malformed' in asked) return asked;
   const fields = knownFields(lineEnd < 0 ? '' : text.slice(lineEnd + 2));
   if ('malformed' in fields) return fields;
-  const head = finishHead(method, target, minor, fields);
-  return 'malformed' in head || target.startsWith('/') ? head : inOriginForm(head);
+  const head = finishHead(asked, fields);
+  return 'malformed' in head || asked.target.startsWith('/') ? head : inOriginForm(head);
 }
 
-/** What is wrong with a request line. */
-export function requestLineProblem(line: string): MalformedHead | undefined {
+/** What a request line says, or what is wrong with it. */
+export function parseRequestLine(line: string): RequestLine | MalformedHead {
   const methodEnd = line.indexOf(' ');
   const targetEnd = line.length - 9;
   if (methodEnd < 1 || targetEnd <= methodEnd || line[targetEnd] !== ' ') return malformed('request line');
-  if (!methodPattern.test(line.slice(0, methodEnd))) return malformed('request line');
-  if (!targetPattern.test(line.slice(methodEnd + 1, targetEnd))) return malformed('request line');
-  if (line.endsWith('HTTP/1.1') || line.endsWith('HTTP/1.0')) return undefined;
+  const method = line.slice(0, methodEnd);
+  const target = line.slice(methodEnd + 1, targetEnd);
+  if (!methodPattern.test(method) || !targetPattern.test(target)) return malformed('request line');
+  if (line.endsWith('HTTP/1.1')) return { method, target, minor: 1 };
+  if (line.endsWith('HTTP/1.0')) return { method, target, minor: 0 };
   if (!versionPattern.test(line.slice(targetEnd + 1))) return malformed('request line');
   return { malformed: 'HTTP versions 1.0 and 1.1 are known', problem: 'version-not-supported' };
 }
 
-function finishHead(
-  method: string,
-  target: string,
-  minor: 0 | 1,
-  fields: Readonly<Fields>,
-): RequestHead | MalformedHead {
+function finishHead({ method, target, minor }: RequestLine, fields: Readonly<Fields>): RequestHead | MalformedHead {
   const isChunked = fields.codings !== undefined;
   if (isChunked && (fields.contentLength !== undefined || minor === 0)) {
     // Both at once is how requests are smuggled (RFC 9112 section 6.1).
@@ -121,7 +123,7 @@ function finishHead(
     method,
     target,
     contentLength: isChunked ? undefined : (fields.contentLength ?? 0),
-    keepAlive: !hasToken(fields.connection, 'close') && (minor === 1 || hasToken(fields.connection, 'keep-alive')),
+    keepAlive: !fields.closes && (minor === 1 || fields.keepsAlive),
     isHttp10: minor === 0,
     expectsContinue: fields.expectsContinue && minor === 1,
     accept,
@@ -151,7 +153,8 @@ function parseFields(text: string): Fields | MalformedHead {
   const fields: Fields = {
     contentLength: undefined,
     codings: undefined,
-    connection: '',
+    closes: false,
+    keepsAlive: false,
     host: undefined,
     origin: '',
     condition: '',
@@ -190,7 +193,8 @@ function takeField(fields: Fields, rawName: string, rawValue: string): string | 
       fields.codings = fields.codings === undefined ? value.toLowerCase() : `${fields.codings},${value.toLowerCase()}`;
       return undefined;
     case 'connection':
-      fields.connection += `,${value}`;
+      fields.closes ||= hasToken(value, 'close');
+      fields.keepsAlive ||= hasToken(value, 'keep-alive');
       return undefined;
     case 'accept':
       fields.accept = fields.accept === '' ? value : `${fields.accept},${value}`;
@@ -270,7 +274,7 @@ function takeContentLength(fields: Fields, value: string): string | undefined {
 }
 
 function hasToken(list: string, token: string): boolean {
-  return list !== '' && listOf(list).includes(token);
+  return listOf(list).includes(token);
 }
 
 /** The members of a list, in lower case. */

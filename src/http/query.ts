@@ -33,7 +33,7 @@ type RawQuery = Partial<Record<(typeof names)[number], string>>;
 
 /** Parses what follows the `?` of an entity request; `query` holds one character per byte, as on the wire. */
 export function parseEntityQuery(query: string, limits: QueryLimits): EntityQuery | QueryProblem {
-  const raw = splitQuery(query, names, (name) => problemCodes[name] ?? 'bad-quorum');
+  const raw = onlyKey(query) ?? splitQuery(query, names, (name) => problemCodes[name] ?? 'bad-quorum');
   if (isProblem(raw)) return raw;
   const key = parseKey({ name: 'id', text: raw.id, problem: 'bad-id' }, limits.keyBytesMax);
   if ('problem' in key) return key;
@@ -43,6 +43,11 @@ export function parseEntityQuery(query: string, limits: QueryLimits): EntityQuer
   if ('problem' in quorum) return quorum;
   const ttlMs = parseTtl(raw.ttl, limits.ttlMsMax);
   return typeof ttlMs === 'object' ? ttlMs : { key, quorum, isStrict: consistency === 'strict', ttlMs };
+}
+
+/** The parts of a query that names a key and nothing else, as most do: they need not be told one from another. */
+function onlyKey(query: string): RawQuery | undefined {
+  return query.startsWith('id=') && !query.includes('&') ? { id: query.slice('id='.length) } : undefined;
 }
 
 function parseTtl(text: string | undefined, ttlMsMax: number): number | undefined | QueryProblem {

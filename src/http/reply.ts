@@ -1,7 +1,7 @@
 /**
  * Answers: what a handler gives for a request, and the bytes of its head.
  */
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 
@@ -123,10 +123,8 @@ export function writeWhole(socket: Socket, response: Response, reply: Reply): vo
   if (body === undefined || body.length === 0) {
     socket.write(head, 'latin1');
   } else if (body.length <= copiedBodyBytesMax) {
-    const whole = Buffer.allocUnsafe(head.length + body.length);
-    whole.write(head, 'latin1');
-    whole.set(body, head.length);
-    socket.write(whole);
+    // One character a byte: a socket takes a short text quicker than a buffer that both are put into before.
+    socket.write(head + body.toString('latin1'), 'latin1');
   } else {
     socket.cork();
     socket.write(head, 'latin1');

@@ -345,6 +345,8 @@ export class Coordinator {
   #goOn(task: Task): void {
     const next = task.frame.next();
     this.#leave(task);
+    // Not left to the tick: what is let go of soon costs the collector nothing.
+    while (this.#tasks[0]?.frame.complete === true) this.#tasks.shift();
     if (next !== undefined) this.#askOne(task, next.node, next.operation, next.operation.question);
   }
 

@@ -240,8 +240,9 @@ export class PendingFrame {
 
   /** A read that writes back what it will answer needs nothing else, and nobody needs the value of what was deleted. */
   #wantsLarge(operation: PendingOperation): boolean {
-    const { state, writeBack } = operation;
-    return !this.#hasExpired && (state !== 'pending' || writeBack === undefined) && !isBuried(operation);
+    const { state, writeBack, newest } = operation;
+    if (newest === undefined || !announcesRecord(newest.code) || this.#hasExpired) return false;
+    return (state !== 'pending' || writeBack === undefined) && !isBuried(operation);
   }
 
   /** What a read says is data, whether or not it is a vote; one that failed says nothing. */

@@ -22,10 +22,11 @@ export interface Repair {
 export function repairOf(operation: PendingOperation): Repair | undefined {
   const { newest, replies } = operation;
   if (newest === undefined || !tellsRecord(newest)) return undefined;
+  const nodes = staleReplicas(replies, newest);
+  // Whoever has removed what deleted it is without it, too.
+  if (nodes.length === 0) return undefined;
   if (isBuried(operation)) return { do: 'repair', ...burialOf(operation, newest), isVouched: false };
   if (!holdsRecord(newest.code)) return undefined;
-  const nodes = staleReplicas(replies, newest);
-  if (nodes.length === 0) return undefined;
   const isVouched = areEnough(operation, nodes);
   const doubting = contradicting(operation, newest);
   if (doubting.length === 0) return { do: 'repair', nodes, record: newest, isVouched };

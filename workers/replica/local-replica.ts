@@ -21,7 +21,7 @@ import {
 import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import { hashKey } from '../../src/domain/rendezvous.ts';
 import { isLargeRecord, readVersion, type Version } from '../../src/formats/record.ts';
-import { FrameWriter } from '../../src/formats/reply.ts';
+import { FrameWriter, REPLY_HEADER_BYTES } from '../../src/formats/reply.ts';
 import { runMarks, type OnRun, type ReplicaMarks, type RunMarks } from '../../src/waits/wait-marks.ts';
 import { versionMax } from '../../src/domain/version.ts';
 import type { SeenVersions, VersionWindow } from '../ground/seen-versions.ts';
@@ -74,6 +74,8 @@ const LARGE_AT_ONCE_MAX = 8;
 export const ANSWER_BYTES_MAX = 1024 * 1024;
 /** How long writes may wait for room in the log before the node refuses further ones, milliseconds. */
 const BEHIND_AFTER_MS = 100;
+/** About what the answer to a read takes; that to a write is a code. */
+const READ_REPLY_BYTES = 96;
 /** Writes of one run, bytes: what goes past it waits for the next turn. */
 const RUN_BYTES_MAX = 2 * 1024 * 1024;
 
@@ -234,7 +236,8 @@ export class LocalReplica {
   }
 
   #answer({ entries, respond, merged }: Batch, settled: Settled): void {
-    const writer = new FrameWriter(entries.length * 96);
+    const reads = entries.length - merged.length;
+    const writer = new FrameWriter(reads * READ_REPLY_BYTES + merged.length * REPLY_HEADER_BYTES);
     let index = 0;
     for (const entry of entries) {
       if (entry.kind !== operationKinds.write) this.#readOne(entry, writer);

@@ -79,6 +79,7 @@ export class HeldDigests {
       yield* this.#addLayers(total, { layers, transaction }, wanted);
       return total;
     } finally {
+      for (const { done } of layers) done();
       transaction.done();
     }
   }

@@ -45,8 +45,6 @@ export interface LayerOffsets {
 /** One segment's table. */
 export class MemtableLayer {
   readonly image: Buffer;
-  /** Whether somebody may still read the image when the layer is gone. */
-  isShown = false;
   /** The oldest version of all that was put, and from when on the first of it can be removed; Infinity where nothing was. */
   oldest: Version = Infinity;
   removableFrom: Version = Infinity;
@@ -68,6 +66,9 @@ export class MemtableLayer {
    */
   #unordered: number[] | undefined;
   #orderedUpTo = 0;
+  /** Who reads entries and will say when that is over; a snapshot is read for as long as somebody holds it. */
+  #readers = 0;
+  #isInSnapshot = false;
 
   constructor(image: Buffer, keysExpected = 0) {
     this.image = image;
@@ -131,17 +132,22 @@ export class MemtableLayer {
     if (end === unordered.length) unordered.length = this.#orderedUpTo = 0;
   }
 
+  /** Whether somebody may still read the image when the layer is gone. */
+  get isShown(): boolean {
+    return this.#isInSnapshot || this.#readers > 0;
+  }
+
   /** The newest entry of each key now, whatever is put later; quicker than `snapshot`, which knows their order. */
   entries(): LayerEntries {
-    this.isShown = true;
-    return { image: this.image, offsets: this.#table.offsets() };
+    this.#readers++;
+    return { image: this.image, offsets: this.#table.offsets(), done: () => void this.#readers-- };
   }
 
   /** The layer as it is now, whatever is put later. */
   snapshot(): LayerSnapshot {
     do this.order();
     while (this.#unordered?.length !== 0);
-    this.isShown = true;
+    this.#isInSnapshot = true;
     return new LayerSnapshot(this.image, this.#ordered.clone());
   }
 }
@@ -150,6 +156,8 @@ export class MemtableLayer {
 export interface LayerEntries {
   readonly image: Buffer;
   readonly offsets: Uint32Array;
+  /** Whoever asked for them reads them no more; to be called once. */
+  readonly done: () => void;
 }
 
 /** A layer as of one moment. */

@@ -173,7 +173,7 @@ export class StoreWriter {
 
   /** Replaces what stands there; only what the digests count of it is looked at. */
   #put(key: Buffer, record: Buffer, { counting, hasTombstones }: Putting): void {
-    if (counting !== undefined) counting.put(key, 0, key.length, this.#records.get(key, hasTombstones), record);
+    if (counting !== undefined) counting.put(key, 0, key.length, this.#records.getReused(key, hasTombstones), record);
     this.#records.put(key, record, hasTombstones);
     this.#removable.note(key, record);
   }

@@ -46,10 +46,15 @@ export class StoredRecords {
 
   /** The record under a key, as a view into a buffer that lmdb reuses. `hasTombstones`: false where it is known that there are none. */
   get(key: Buffer, hasTombstones = true): Buffer | undefined {
-    const value = this.values.getBinaryFast(key);
-    const reused = value === undefined && hasTombstones ? this.tombstones.getBinaryFast(key) : value;
+    const reused = this.getReused(key, hasTombstones);
     // The reused buffer's own `length` property says how much of it is the record; a grown one is no Buffer.
     return reused === undefined ? undefined : Buffer.from(reused.buffer, reused.byteOffset, reused.length);
+  }
+
+  /** `get`, as the buffer that lmdb reuses: none of Buffer's methods may be called. */
+  getReused(key: Buffer, hasTombstones: boolean): Uint8Array | undefined {
+    const value = this.values.getBinaryFast(key);
+    return value === undefined && hasTombstones ? this.tombstones.getBinaryFast(key) : value;
   }
 
   /** The record under a key as of a snapshot. */
