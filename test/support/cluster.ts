@@ -26,6 +26,12 @@ export interface ClusterOptions {
 /** So long that only an operation that hangs reaches it: no test depends on how fast the machine is. */
 const defaultTimeout = ['--timeout-ms', '30s'];
 
+/**
+ * A file of the log is made with all its bytes on the disk, and each node makes two at once: of 16 MiB they are most of what a
+ * cluster of a test writes.
+ */
+const smallLog = ['--log-segment-bytes', '2MiB', '--memtable-bytes-max', '48MiB'];
+
 /** Tests of other things look at what nodes missed: it is to stay so. */
 const noRepair = ['--repair-interval-ms', '0'];
 
@@ -109,6 +115,7 @@ export async function prepareCluster(t: ClusterOwner, options: ClusterOptions): 
     durability,
     ...(flags.includes('--timeout-ms') ? [] : defaultTimeout),
     ...(flags.includes('--repair-interval-ms') ? [] : noRepair),
+    ...(flags.includes('--log-segment-bytes') ? [] : smallLog),
     ...(flags.includes('--drain-delay-ms') ? [] : ['--drain-delay-ms', '0']),
     ...(tls === undefined ? [] : ['--tls-cert', tls.cert, '--tls-key', tls.key, '--tls-ca', tls.ca]),
     ...flags,
