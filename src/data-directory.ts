@@ -9,7 +9,7 @@
 import { Buffer } from 'node:buffer';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { uptime } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { codeOf, KvorumError, messageOf, refillAdvice } from './diagnostics/errors.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import type { Durability } from './domain/modes.ts';
@@ -247,9 +247,12 @@ function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    // So Node calls what is wrong with a parent, whatever it is: one directory by itself tells (EROFS).
     if (codeOf(error) !== 'ENOENT') throw error;
-    mkdirSync(path, { mode: 0o700 });
+    // So Node calls what is wrong with those above, whatever it is: the first one that is not there tells by itself (EROFS).
+    let missing = resolve(path);
+    while (!existsSync(dirname(missing))) missing = dirname(missing);
+    mkdirSync(missing, { mode: 0o700 });
+    mkdirSync(path, { recursive: true, mode: 0o700 });
   }
 }
 

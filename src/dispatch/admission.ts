@@ -4,7 +4,7 @@
  *
  * Reads and writes are measured apart: reads that are quick would hide that writes wait for the disk.
  */
-import { inFlightMaxAfter, type AdmissionRules } from '../domain/admission.ts';
+import { admittedAfter, nothingMeasured, type AdmissionRules, type Admitted } from '../domain/admission.ts';
 import type { MetricFamily } from '../metrics/metrics.ts';
 import type { Pulse } from './pulse.ts';
 
@@ -85,7 +85,7 @@ export class Admission {
 class MeasuredLane {
   inFlight = 0;
   readonly #rules: AdmissionRules;
-  #inFlightMax = Infinity;
+  #admitted: Admitted = nothingMeasured;
   #since = 0;
   #answered = 0;
   #tookMsMin = Infinity;
@@ -96,7 +96,7 @@ class MeasuredLane {
 
   hasRoom(now: number): boolean {
     this.#measure(now);
-    return this.inFlight < this.#inFlightMax;
+    return this.inFlight < this.#admitted.inFlightMax;
   }
 
   end(beganAt: number, now: number, isAnswered: boolean): void {
@@ -111,7 +111,7 @@ class MeasuredLane {
     const ms = now - this.#since;
     if (ms < INTERVAL_MS) return;
     const interval = { ms, answered: this.#answered, tookMsMin: this.#tookMsMin };
-    this.#inFlightMax = inFlightMaxAfter(this.#inFlightMax, interval, this.#rules);
+    this.#admitted = admittedAfter(this.#admitted, interval, this.#rules);
     this.#since = now;
     this.#answered = 0;
     this.#tookMsMin = Infinity;
