@@ -94,6 +94,8 @@ export class SimDisk {
   /** The whole directory is deleted. */
   wipe(): void {
     Object.assign(this, new SimDisk());
+    // No assignment reaches what is private.
+    this.#synced = new Map();
   }
 
   /** The directory as it is now; `restore` puts it back. */
