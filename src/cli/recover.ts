@@ -22,7 +22,7 @@ const startFirst = 'start the node, which begins a new one and recovers from its
 
 export const recoverCommand: Command = {
   name: 'recover',
-  summary: 'Accept by hand what a node has lost',
+  summary: 'Let a node vote again although it lost data',
   usage: '--accept-loss --data DIR',
   details: `${whatItMeans}. The node must be stopped.`,
   positionals: { min: 0, max: 0 },
