@@ -182,7 +182,7 @@ function tellPhase(name, seconds, fromMs, toMs) {
   const at = (percentile) => `${(percentileUs(latency, percentile) / 1000).toFixed(1)} ms`;
   const figures = `${latency.count} PUTs in ${own.length} s, ${bad} not, p50 ${at(50)}, p99 ${at(99)}, most ${at(100)}`;
   console.log(`${name.padEnd(8)} ${figures}`);
-  return percentileUs(latency, 99);
+  return { p99: percentileUs(latency, 99), seconds: own };
 }
 
 function tell(seconds, watch, { killedAt, startedAt, readyAt, goneAt }) {
@@ -191,7 +191,9 @@ function tell(seconds, watch, { killedAt, startedAt, readyAt, goneAt }) {
   // Whole seconds that it has a part in.
   const handoff = tellPhase('handoff', seconds, Math.floor(startedAt / 1000) * 1000, Math.ceil(goneAt / 1000) * 1000);
   tellPhase('after', seconds, goneAt, Infinity);
-  const ratio = handoff / healthy;
+  const ratio = handoff.p99 / healthy.p99;
+  const bySecond = handoff.seconds.map((second) => (percentileUs(second.latency, 99) / 1000).toFixed(0));
+  console.log(`p99 in each second of the handoff, ms: ${bySecond.join(' ')}`);
   console.log(`p99 of the handoff is ${ratio.toFixed(2)} times the healthy one`);
   const took = (ms) => `${((ms - startedAt) / 1000).toFixed(1)} s`;
   const kept = `${watch.hintsMax} hints of ${(watch.hintBytesMax / 1e6).toFixed(1)} MB at most`;

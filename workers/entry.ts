@@ -20,8 +20,8 @@ export async function coordinate(task: FrameTask): Promise<unknown> {
   return outcomes === undefined ? undefined : move(outcomes);
 }
 
-async function start({ settings, index }: WorkerData): Promise<Worker> {
-  const started = await startWorker({ settings, threadId, index, isFirst: threadId === 1 });
+async function start({ settings, index, isFirst }: WorkerData): Promise<Worker> {
+  const started = await startWorker({ settings, threadId, index, isFirst });
   parentPort?.postMessage({ ...started.ready, control: started.control }, [started.control]);
   return started;
 }

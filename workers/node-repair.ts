@@ -36,8 +36,8 @@ export function createRepair({ settings, index }: WorkerShell, { standing, send,
   const whole = standing.standing;
   const repair = new RepairDesk({ ...parts, settings, placement, index, standing: whole, nowMicros: wallMicros });
   const onPeerUp = (node: number): void => {
-    hints.peerUp(node);
-    repair.peerUp(node);
+    // Compared before it has its hints, it would differ in all of them.
+    void hints.peerUp(node).then(() => repair.peerUp(node));
   };
   return { hints, repair, onPeerUp };
 }

@@ -10,7 +10,7 @@ export interface WorkerShell {
   readonly threadId: number;
   /** From 0 up to `settings.workers`. */
   readonly index: number;
-  /** Whether no other worker of this process has opened the store before. */
+  /** Whether no other worker of the pool has opened the store before. */
   readonly isFirst: boolean;
 }
 

@@ -68,6 +68,8 @@ const STOP_MS_MAX = 5000;
 /** A worker's place: threads come and go, the place and its index stay. */
 interface Place {
   readonly index: number;
+  /** What its next thread is started with. */
+  readonly data: WorkerData;
   readonly pool: TaskPool;
   readonly tasks: TaskQueue<Uint8Array | undefined>;
   /** The control port of the thread that listens; undefined while there is none. */
@@ -134,12 +136,13 @@ export class WorkerPool {
 
   #open(index: number): Place {
     const { settings, dispatch } = this.#options;
-    const pool = dispatch === 'inline' ? new InlinePool(settings) : threadPool(index, this.#options);
+    const data = { settings, index, isFirst: index === 0 };
+    const pool = dispatch === 'inline' ? new InlinePool(settings) : threadPool(data, this.#options);
     const tasks = new TaskQueue(this.#bounds, ({ frame, sentAt }) =>
       pool.run({ frame, sentAt }, { transferList: [frame.buffer as ArrayBuffer] }),
     );
     const noThread = { control: undefined, threadId: undefined, replicaPort: undefined };
-    const place: Place = { index, pool, tasks, isBehind: false, ...noThread };
+    const place: Place = { index, data, pool, tasks, isBehind: false, ...noThread };
     pool.on('message', (message: unknown) => this.#onParentMessage(message, place));
     pool.on('error', (error: unknown) => this.#fail('worker-failed', messageOf(error)));
     return place;
@@ -288,6 +291,7 @@ export class WorkerPool {
     place: Place,
   ): void {
     place.control = control;
+    place.data.isFirst = false;
     place.threadId = threadId;
     place.replicaPort = replicaPort;
     this.newestStored = Math.max(this.newestStored, newestStored);
@@ -365,7 +369,7 @@ function introduce(one: Place, other: Place): void {
   other.control.postMessage({ kind: 'sibling', worker: one.index, port: port2 } satisfies WorkerCommand, [port2]);
 }
 
-function threadPool(index: number, { settings, tasksPerWorkerMax }: WorkerPoolOptions): TaskPool {
+function threadPool(data: WorkerData, { tasksPerWorkerMax }: WorkerPoolOptions): TaskPool {
   return new Piscina<FrameTask, Uint8Array | undefined>({
     // A path: Piscina would make one of a URL for each task.
     filename: fileURLToPath(new URL('../../bundled/threads/entry.js', import.meta.url)),
@@ -377,7 +381,7 @@ function threadPool(index: number, { settings, tasksPerWorkerMax }: WorkerPoolOp
     atomics: 'disabled',
     recordTiming: false,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
-    workerData: { settings, index } satisfies WorkerData,
+    workerData: data,
   });
 }
 

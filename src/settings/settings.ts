@@ -36,6 +36,8 @@ export interface WorkerData {
   readonly settings: WorkerSettings;
   /** Which of the node's workers it is: from 0 up to `settings.workers`. A thread that replaces a dead one has its index. */
   readonly index: number;
+  /** Whether no other worker of the pool has opened the store before: it brings the store into the state that all go by. */
+  isFirst: boolean;
 }
 
 /** An entry with its names: one as a flag, without the dashes, and one in the environment. */

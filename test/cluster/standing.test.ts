@@ -125,6 +125,15 @@ test('three nodes', async (t) => {
     await cluster.start(1);
     assert.ok(readdirSync(second.dataDirectory).some((name) => name.startsWith('set-aside-')));
     assert.ok(second.logs.some(({ message }) => message.includes('set aside')));
+    // The store that takes its place is compared with the peers' as any other.
+    await ask(second.url, '/v0/repair', { method: 'POST' });
+    await eventually(async () => {
+      const { repair } = JSON.parse((await ask(second.url, '/v0/status')).body.toString()) as { repair: RepairSection };
+      assert.ok(
+        repair.peers.every(({ identicalAt }) => identicalAt !== null),
+        JSON.stringify(repair.peers),
+      );
+    });
     for (const key of ['early', 'later', ...keys]) assert.equal((await cluster.get(1, key, aCopy)).status, 200, key);
   });
 

@@ -327,16 +327,22 @@ class Outages {
     await this.#guard('all keys', 'tombstones stay', () => this.#patiently(look));
   }
 
-  /** Looks again and again, with a pause that leaves the nodes to their work. */
-  #patiently(look: () => Promise<void>): Promise<void> {
-    return eventually(async () => {
+  /** Looks again and again, with a pause that leaves the nodes to their work. Rejects with what they say of repair. */
+  async #patiently(look: () => Promise<void>): Promise<void> {
+    const lookOnce = async (): Promise<void> => {
       try {
         await look();
       } catch (error) {
         await setTimeout(LOOK_MS);
         throw error;
       }
-    }, LAST_MS_MAX);
+    };
+    try {
+      await eventually(lookOnce, LAST_MS_MAX);
+    } catch (error) {
+      const told = await Promise.all(this.#cluster.nodes.map(({ url }) => repairOf(url)));
+      throw new Error(`${String(error)}\n      ${told.join('\n      ')}`, { cause: error });
+    }
   }
 
   async #guard(key: string, problem: string, work: () => Promise<unknown>): Promise<void> {
@@ -349,6 +355,16 @@ class Outages {
 
   #violate(key: string, what: string): void {
     this.#violations.push(describeViolation(key, what, this.#told));
+  }
+}
+
+/** What a node says of its repair. */
+async function repairOf(url: string): Promise<string> {
+  try {
+    const { body } = await ask(url, '/v0/status', { signal: AbortSignal.timeout(10_000) });
+    return JSON.stringify((JSON.parse(body.toString()) as { readonly repair: unknown }).repair);
+  } catch (error) {
+    return `${url} does not say: ${String(error)}`;
   }
 }
 

@@ -26,8 +26,13 @@ export interface HintDeliveryOptions {
 /** Gives a batch to somebody who keeps it for the target; resolves to whether that worked. */
 export type GiveAway = (batch: HintBatch) => Promise<boolean>;
 
-/** Between two batches while clients come, milliseconds. */
-const GIVE_WAY_MS = 5;
+/**
+ * Between two batches while clients come, milliseconds: so many times as long as the batch took, which tells how busy both nodes are. At
+ * once they would keep a node that has just started from all else.
+ */
+const GIVE_WAY_TIMES = 4;
+const GIVE_WAY_MS_MIN = 5;
+const GIVE_WAY_MS_MAX = 250;
 /** After a batch that the target did not take, milliseconds. */
 const AGAIN_MS = 200;
 
@@ -93,11 +98,12 @@ export class HintDelivery {
     const { operationsSoFar } = this.#options;
     for (let tries = 0; this.#canDeliver;) {
       const before = operationsSoFar();
+      const started = performance.now();
       const after = await this.#deliverSome(tries);
       // Reading the batch's records was an operation, too.
       this.#isBusy = operationsSoFar() > before + 1;
       tries = after ?? 0;
-      if (after === undefined) await pause(this.#isBusy ? GIVE_WAY_MS : 0);
+      if (after === undefined) await pause(this.#isBusy ? giveWayMs(performance.now() - started) : 0);
       else await pause(AGAIN_MS);
     }
     if (this.#options.queue.count === 0) this.#tellDrained();
@@ -141,6 +147,10 @@ export class HintDelivery {
   #tellDrained(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
+}
+
+function giveWayMs(tookMs: number): number {
+  return Math.min(GIVE_WAY_MS_MAX, Math.max(GIVE_WAY_MS_MIN, GIVE_WAY_TIMES * tookMs));
 }
 
 function pause(ms: number): Promise<void> {

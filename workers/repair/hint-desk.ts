@@ -93,9 +93,9 @@ export class HintDesk {
     }
   }
 
-  /** A node can be asked again. */
-  peerUp(node: number): void {
-    void this.#deliveries[node]?.kick();
+  /** A node can be asked again; resolves when it has what is kept for it, or cannot be asked any more. */
+  async peerUp(node: number): Promise<void> {
+    await this.#deliveries[node]?.kick();
   }
 
   /** The node at a URL has started; resolves when it has all that is kept for it, or this node stops. */

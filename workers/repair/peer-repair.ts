@@ -32,7 +32,7 @@ export interface PeerRepairOptions extends Omit<PullOptions, 'peer' | 'onPulled'
   readonly group: number;
   readonly bucketCount: number;
   readonly selfId: NodeId;
-  readonly desk: DigestDesk;
+  readonly desk: Pick<DigestDesk, 'node'>;
   readonly pulling: Semaphore;
   /** Whether this node votes: until then its store is brought up by recovery, and nobody is to go by what it lacks. */
   readonly isWhole: () => boolean;
@@ -148,7 +148,7 @@ export class PeerRepair {
     let pass = begun;
     let buckets: Buckets | undefined;
     for (;;) {
-      const found = await run.measure(() => this.#compare(buckets));
+      const found = await run.measure(() => this.#compare(buckets), isAnswer);
       if (typeof found === 'string') return this.#cannot(found);
       buckets = found;
       const step = afterComparison(pass, found.size);
@@ -222,17 +222,24 @@ export class PeerRepair {
   }
 }
 
+/** A peer that says nothing, as one that stands still, has been waited for: that is no work, after which a pass would have to rest. */
+function isAnswer(found: Buckets | string): boolean {
+  return typeof found !== 'string';
+}
+
 /** How long a pass has worked. */
 class OnePass {
   workMs = 0;
 
-  async measure<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** `counts`: whether that was work, by what came of it. */
+  async measure<Result>(
+    work: () => Promise<Result>,
+    counts: (result: Result) => boolean = () => true,
+  ): Promise<Result> {
     const started = performance.now();
-    try {
-      return await work();
-    } finally {
-      this.workMs += performance.now() - started;
-    }
+    const result = await work();
+    if (counts(result)) this.workMs += performance.now() - started;
+    return result;
   }
 }
 

@@ -119,16 +119,16 @@ export class LmdbCursor implements EntryCursor {
 
 /** The cursor over the entries of a layer, which must not change any more. They were checked when they came. */
 export function layerCursor(layer: LayerSnapshot, { start, end, keysOnly }: RangeBounds): EntryCursor {
-  const entries = layer.entries(textOf(start), end === undefined ? undefined : textOf(end));
+  const nextEntry = layer.entries(textOf(start), end === undefined ? undefined : textOf(end));
   const { image } = layer;
   const entry = emptyEntry(image);
   return {
     entry,
     isChecked: true,
     next: () => {
-      const step = entries.next();
-      if (step.done === true) return 'ended';
-      const { keyStart, keyEnd, end: recordEnd } = step.value;
+      const found = nextEntry();
+      if (found === undefined) return 'ended';
+      const { keyStart, keyEnd, end: recordEnd } = found;
       entry.keyStart = keyStart;
       entry.keyEnd = entry.offset = keyEnd;
       const isHeader = keysOnly && !hasLargeKind(image, keyEnd);

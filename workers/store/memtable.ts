@@ -31,7 +31,7 @@ export interface LoggedEntry {
 /** How many entries one step puts in order: 1 to 2 ms. */
 const ORDER_STEP_ENTRIES = 2000;
 
-const TOMBSTONES_PER_SAMPLE = 256;
+const TOMBSTONES_PER_SAMPLE = 64;
 const SAMPLES_MAX = 16;
 
 /** Entries of a segment by their offsets, for its checkpoint. */
@@ -107,12 +107,15 @@ export class MemtableLayer {
     return this.#table.find(key);
   }
 
-  /** Keys of some of the tombstones that were put last. */
+  /** Keys of some of the tombstones that were put, of the first as of the last: around those values may be that go next. */
   someTombstones(): Buffer[] {
-    return this.#samples.slice(-SAMPLES_MAX).map((offset) => {
-      const { keyStart, keyEnd } = entryAt(this.image, offset);
-      return this.image.subarray(keyStart, keyEnd);
-    });
+    const each = Math.ceil(this.#samples.length / SAMPLES_MAX);
+    return this.#samples
+      .filter((_, index) => index % each === 0)
+      .map((offset) => {
+        const { keyStart, keyEnd } = entryAt(this.image, offset);
+        return this.image.subarray(keyStart, keyEnd);
+      });
   }
 
   /** Whether `snapshot` would have more to put in order than one step takes. */
@@ -170,12 +173,14 @@ export class LayerSnapshot {
     this.#tree = tree;
   }
 
-  /** Entries from `start` on, before `end` where there is one, in the order of their keys. */
-  *entries(start: string, end: string | undefined): Generator<LogEntry> {
-    for (const [key, offset] of this.#tree.entries(start)) {
-      if (end !== undefined && key >= end) return;
-      yield entryAt(this.image, offset);
-    }
+  /** From entry to entry, from `start` on and before `end` where there is one, in the order of their keys; undefined: none is left. */
+  entries(start: string, end: string | undefined): () => LogEntry | undefined {
+    const pair: [key: string, offset: number] = ['', 0];
+    const iterator = this.#tree.entries(start, pair);
+    return () => {
+      if (iterator.next().done === true || (end !== undefined && pair[0] >= end)) return undefined;
+      return entryAt(this.image, pair[1]);
+    };
   }
 }
 

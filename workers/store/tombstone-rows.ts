@@ -10,8 +10,8 @@ import { entryRecord } from '../../src/formats/log.ts';
 import { isTombstone } from '../../src/formats/record.ts';
 import type { LoggedEntry } from './memtable.ts';
 
-/** Tombstones in rows that may wait in a node's open segments: 5 to 20 ms for a range that passes over them. */
-export const loggedTombstonesMax = 4096;
+/** Tombstones in rows that may wait in a node's open segments: 3 to 10 ms for a range that passes over them. */
+export const loggedTombstonesMax = 2048;
 
 /** How a row is looked for: in LMDB from a few tombstones on. */
 export interface RowsOptions {

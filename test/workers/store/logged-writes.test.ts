@@ -12,7 +12,7 @@ import type { WriterEnd } from '../../../workers/store/writer.ts';
 import type { CheckpointJob } from '../../../workers/store/writer-protocol.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeLogFiles, settleTurns } from '../../support/fake-log-files.ts';
-import { sampleEntry } from '../../support/log-entries.ts';
+import { entriesOf, sampleEntry } from '../../support/log-entries.ts';
 import { writeEntry } from '../../support/store.ts';
 
 const SEGMENT_BYTES = 8192;
@@ -262,7 +262,7 @@ test('writes are slowed down from 60% of the bound on, up to 50 ms at the bound'
 /** Keys and versions of a snapshot. */
 function shown(snapshot: LayerSnapshot): string[] {
   const { image } = snapshot;
-  return [...snapshot.entries('', undefined)].map(({ keyStart, keyEnd, entry }) => {
+  return entriesOf(snapshot).map(({ keyStart, keyEnd, entry }) => {
     return `${image.toString('utf8', keyStart, keyEnd)} ${readVersion(entryRecord(image, entry), 0)}`;
   });
 }

@@ -6,7 +6,7 @@ import { entryRecord, writeLogEntry } from '../../../src/formats/log.ts';
 import { readVersion } from '../../../src/formats/record.ts';
 import { tableKey } from '../../../workers/store/key-table.ts';
 import { Memtable, MemtableLayer, type LayerSnapshot } from '../../../workers/store/memtable.ts';
-import { sampleEntry, sampleRecord } from '../../support/log-entries.ts';
+import { entriesOf, sampleEntry, sampleRecord } from '../../support/log-entries.ts';
 
 /** A segment's image, and where its entries were written. */
 class Image {
@@ -30,7 +30,7 @@ function versionOf(memtable: Memtable, key: string): number | undefined {
 
 /** Keys and versions of a snapshot, in its order. */
 function shown(snapshot: LayerSnapshot, start = '', end?: string): string[] {
-  return [...snapshot.entries(start, end)].map(({ keyStart, keyEnd, entry }) => {
+  return entriesOf(snapshot, start, end).map(({ keyStart, keyEnd, entry }) => {
     const version = readVersion(entryRecord(snapshot.image, entry), 0);
     return `${snapshot.image.toString('latin1', keyStart, keyEnd)} ${version}`;
   });
