@@ -185,11 +185,12 @@ test('three nodes', async (t) => {
       await cluster.stop(1, 'SIGKILL');
       rmSync(second.dataDirectory, { recursive: true });
       await second.start(['--new-cluster']);
-    // A machine that is slow may let it be ready before it has met the others.
-    await eventually(async () => {
-      for (const key of keysOf(20, 'gone')) assert.equal((await cluster.get(1, key, aCopy)).status, 200, key);
-    });
-  });
+      // A machine that is slow may let it be ready before it has met the others.
+      await eventually(async () => {
+        for (const key of keysOf(20, 'gone')) assert.equal((await cluster.get(1, key, aCopy)).status, 200, key);
+      });
+    },
+  );
 
   await t.test('with two that are wiped the third alone is not believed, until somebody says so', async () => {
     await cluster.stopAll();
