@@ -87,7 +87,7 @@ export class NodeStanding {
   #state: StoreState;
   #listeners: StandingListeners = { onStanding: () => {}, onNews: () => {} };
   /** Peers that are up have been met. */
-  #hasAnnounced = false;
+  #hasMetPeers = false;
   /** What is under way, one after the other. */
   #queue: Promise<void> = Promise.resolve();
   #onFormed: (() => void)[] = [];
@@ -208,7 +208,7 @@ export class NodeStanding {
   /** Whoever is up has been met: with `--new-cluster`, who was not is taken to be new from now on. */
   announced(): Promise<void> {
     return this.#inTurn(async () => {
-      this.#hasAnnounced = true;
+      this.#hasMetPeers = true;
       if (this.standing.kind === 'forming') await this.#judge(this.#state, []);
     });
   }
@@ -303,9 +303,17 @@ export class NodeStanding {
   /** `heard` are claims besides those of the peers that are up. */
   #viewOf(knows: KnownStores, heard: readonly Claim[]): View {
     const claims = [...Array.from(this.#peers.values(), ({ claim }) => claim), ...heard];
-    const { nowMicros } = this.#options;
-    const isNewCluster = this.#options.isNewCluster && this.#hasAnnounced;
-    return { self: this.#self, list: this.#state.list, knows, claims, isNewCluster, nowMicros: nowMicros() };
+    const { isNewCluster, nowMicros } = this.#options;
+    const { list } = this.#state;
+    return {
+      self: this.#self,
+      list,
+      knows,
+      claims,
+      isNewCluster,
+      hasMetPeers: this.#hasMetPeers,
+      nowMicros: nowMicros(),
+    };
   }
 
   /** `heard` are claims of peers that are not up here yet: they tell of this node's store all the same. */

@@ -39,8 +39,9 @@ export interface View {
   readonly knows: KnownStores;
   /** The claims of the peers that are up now. */
   readonly claims: readonly Claim[];
-  /** `--new-cluster`: who is not there is taken to be new. */
+  /** `--new-cluster`: who is not there when all who are up have been met is taken to be new. */
   readonly isNewCluster: boolean;
+  readonly hasMetPeers: boolean;
   readonly nowMicros: Version;
 }
 
@@ -175,7 +176,7 @@ function lossOf(own: OwnStore, known: KnownStore): 'older' | 'other' | undefined
 }
 
 function form(standing: Forming, view: View): Standing {
-  const { self, claims, isNewCluster, nowMicros } = view;
+  const { self, claims, isNewCluster, hasMetPeers, nowMicros } = view;
   for (const { standing: other } of claims) {
     if (other.kind === 'voting' && other.formed[self.url] === self.storeId) return { ...voting, formed: other.formed };
   }
@@ -186,7 +187,8 @@ function form(standing: Forming, view: View): Standing {
     return recovering('empty', nowMicros);
   }
   const isNew = agree(view);
-  if (!isNewCluster && !(awaited(view).length === 0 && isNew)) return standing;
+  const isAlone = isNewCluster && hasMetPeers;
+  if (!isAlone && !(awaited(view).length === 0 && isNew)) return standing;
   const together = isNew ? claims.filter(isForming) : [];
   const stores = [self, ...together].map(({ url, storeId }) => [url, storeId] as const);
   return { ...voting, formed: Object.fromEntries(stores) };

@@ -9,6 +9,7 @@ import {
   replacedStores,
   standingAfter,
   standingAtStart,
+  type View,
 } from '../../src/domain/standing.ts';
 import type { Claim, ClusterList, KnownStores, Recovering, Standing } from '../../src/domain/node-claim.ts';
 
@@ -29,6 +30,7 @@ class Node {
   standing: Standing = forming;
   knows: KnownStores = {};
   isNewCluster = false;
+  hasMetPeers = true;
   readonly seen = new Map<string, Claim>();
 
   constructor(url: string) {
@@ -50,17 +52,22 @@ class Node {
     return { url, storeId, counter, counterFound, startId: `${url} start ${this.startId}`, replaces };
   }
 
-  take(claim: Claim): void {
-    this.knows = knownAfter(this.knows, claim);
-    this.seen.set(claim.url, claim);
-    const view = {
+  get view(): View {
+    return {
       self: this.self,
       list: this.list,
       knows: this.knows,
       claims: [...this.seen.values()],
       isNewCluster: this.isNewCluster,
+      hasMetPeers: this.hasMetPeers,
       nowMicros: now,
     };
+  }
+
+  take(claim: Claim): void {
+    this.knows = knownAfter(this.knows, claim);
+    this.seen.set(claim.url, claim);
+    const { view } = this;
     this.standing = standingAfter(this.standing, view);
     this.replaces = replacedStores(this.standing, view);
   }
@@ -122,14 +129,14 @@ test('new nodes form a cluster when all of them have met, and not before', () =>
 test('a forming node says for whom it waits', () => {
   const [a, b] = three();
   meet(a, b);
-  const view = { self: a.self, list, knows: a.knows, isNewCluster: false, nowMicros: now };
+  const view = { self: a.self, list, knows: a.knows, isNewCluster: false, hasMetPeers: true, nowMicros: now };
   assert.deepEqual(awaited({ ...view, claims: [b.claim] }), ['http://c:1']);
   assert.deepEqual(awaited({ ...view, claims: [{ ...b.claim, standing: recovering('empty') }] }), ['http://c:1']);
 });
 
 test('a single node forms its cluster by itself', () => {
   const node = new Node(urls[0]);
-  const view = { self: node.self, knows: {}, claims: [], isNewCluster: false, nowMicros: now };
+  const view = { self: node.self, knows: {}, claims: [], isNewCluster: false, hasMetPeers: true, nowMicros: now };
   assert.equal(standingAfter(forming, { ...view, list: { urls: [urls[0]], replicationFactor: 1 } }).kind, 'voting');
 });
 
@@ -313,6 +320,19 @@ test('--new-cluster forms with those that are there, and never against what one 
   a.wipe();
   meet(a, b);
   assert.deepEqual(kinds(a), ['empty']);
+});
+
+test('started with --new-cluster at once, a node votes also beside one that did so before they met', () => {
+  const [a, b] = three();
+  [a.isNewCluster, b.isNewCluster] = [true, true];
+  b.standing = standingAfter(b.standing, b.view);
+  assert.deepEqual(kinds(b), ['voting'], 'nobody was up');
+  a.hasMetPeers = false;
+  a.take(b.claim);
+  assert.deepEqual(kinds(a), ['forming'], 'others may be up');
+  a.hasMetPeers = true;
+  a.take(b.claim);
+  assert.deepEqual(kinds(a), ['voting']);
 });
 
 test('accepted by hand, a store counts whatever the peers knew, until they know a newer state of it', () => {
