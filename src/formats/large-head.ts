@@ -10,7 +10,6 @@ import {
   EXPIRY_BYTES,
   isTombstone,
   readExpiry,
-  readStamp,
   readVersion,
   RECORD_HEADER_BYTES,
   recordKinds,
@@ -73,8 +72,8 @@ function expiryOfHead(head: Buffer): number {
 /** Whether both are heads, and of the same write: it came again, and their chunk sets may differ. */
 export function areSameLargeWrite(left: Buffer, right: Buffer): boolean {
   if (!isLargeHead(left) || !isLargeHead(right)) return false;
-  const [one, other] = [readStamp(left, 0), readStamp(right, 0)];
-  return one.version === other.version && one.nodeId === other.nodeId;
+  // The stamp, and the checksum of key and value.
+  return left.compare(right, 0, KIND_OFFSET, 0, KIND_OFFSET) === 0;
 }
 
 /** How many chunks a head's value has. */

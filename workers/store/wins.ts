@@ -1,6 +1,6 @@
 /** Which of two records under a key a replica keeps, and what it says to a write that does not win. */
 import type { Buffer } from 'node:buffer';
-import { isLargeHead } from '../../src/formats/large-head.ts';
+import { areSameLargeWrite, isLargeHead } from '../../src/formats/large-head.ts';
 import { compareRecords } from '../../src/domain/merge.ts';
 import { replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
 import { isRepair, isVouched, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
@@ -27,6 +27,10 @@ export interface Superseding {
 /** What a write meets under its key: it wins, is what stands there already, meets what it cannot be compared with, or loses. */
 export type Meeting = 'wins' | 'again' | 'damaged' | 'loses';
 
+/**
+ * Two writes share a stamp only where a node's directory was replaced by an older copy of itself, which does not know what it
+ * stamped since. Then the one that loses must not be taken for the other one, which stands there.
+ */
 export function meet(record: Buffer, current: Buffer, key: Buffer): Meeting {
   if (current.length < RECORD_HEADER_BYTES) return 'damaged';
   const order = compareRecords(
@@ -36,7 +40,7 @@ export function meet(record: Buffer, current: Buffer, key: Buffer): Meeting {
   // A damaged version field could hide every write to come, or what was acknowledged.
   if (!isIntact(current, 0, current.length, key) && !isLargeHead(current)) return 'damaged';
   if (order > 0) return 'wins';
-  return areSameWrite(record, current) ? 'again' : 'loses';
+  return order === 0 || areSameLargeWrite(record, current) ? 'again' : 'loses';
 }
 
 /** Whether a version can be one of a write. */
@@ -90,9 +94,4 @@ export function termsOf(entry: Entry, newest: Version): MergeTerms {
 export function whyLost(entry: Entry, current: Buffer, newest: Version): Merged | undefined {
   const record = recordOf(entry);
   return loserOf(meet(record, current, keyOf(entry)), record, current, termsOf(entry, newest));
-}
-
-/** No two writes share a stamp; a large value's head stands for its record. */
-function areSameWrite(record: Buffer, current: Buffer): boolean {
-  return readVersion(record, 0) === readVersion(current, 0) && readNodeId(record, 0) === readNodeId(current, 0);
 }
