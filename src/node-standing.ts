@@ -304,16 +304,8 @@ export class NodeStanding {
   #viewOf(knows: KnownStores, heard: readonly Claim[]): View {
     const claims = [...Array.from(this.#peers.values(), ({ claim }) => claim), ...heard];
     const { isNewCluster, nowMicros } = this.#options;
-    const { list } = this.#state;
-    return {
-      self: this.#self,
-      list,
-      knows,
-      claims,
-      isNewCluster,
-      hasMetPeers: this.#hasMetPeers,
-      nowMicros: nowMicros(),
-    };
+    const seen = { knows, claims, hasMetPeers: this.#hasMetPeers, nowMicros: nowMicros() };
+    return { self: this.#self, list: this.#state.list, isNewCluster, ...seen };
   }
 
   /** `heard` are claims of peers that are not up here yet: they tell of this node's store all the same. */

@@ -201,7 +201,9 @@ export class TorturedCluster {
     return undefined;
   }
 
-  async #stop({ kind, downMs }: Extract<Fault, { kind: Stop }>, node: TorturedNode): Promise<void> {
+  async #stop(fault: Extract<Fault, { kind: Stop }>, node: TorturedNode): Promise<void> {
+    const { kind, downMs } = fault;
+    node.announce(fault);
     await node.stop(this.#random.below(4) === 0 ? 'SIGTERM' : 'SIGKILL');
     const isDone = node.spoil(kind, this.#random);
     this.#count(isDone ? kind : 'kill');

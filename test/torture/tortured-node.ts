@@ -6,7 +6,7 @@ import { ask } from '../support/client.ts';
 import type { FakeClock } from '../support/faketime.ts';
 import type { NodeProcess } from '../support/node-process.ts';
 import type { Random } from '../support/random.ts';
-import type { Stop } from './faults.ts';
+import { loses, type Fault, type Stop } from './faults.ts';
 import { flipInLog, flipInValue, type Flip } from './flips.ts';
 import type { NodeCondition } from './overlap.ts';
 
@@ -80,6 +80,12 @@ export class TorturedNode {
     for (const name of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`]) rmSync(`/dev/shm/${name}`, { force: true });
   }
 
+  /** What its store is to lose counts from now on, before the node has stopped: meanwhile no other store may lose anything. */
+  announce(fault: Fault): void {
+    if (loses(fault)) this.hasLost = true;
+    if (fault.kind === 'flip-values') this.isDamaged = true;
+  }
+
   /** Does to the directory of the stopped node what is to happen to it; whether there was something to do it to. */
   spoil(kind: Stop, random: Random): boolean {
     const { dataDirectory } = this.process;
@@ -88,7 +94,6 @@ export class TorturedNode {
         return true;
       case 'wipe':
         rmSync(dataDirectory, { recursive: true, force: true });
-        this.hasLost = true;
         this.isDamaged = false;
         this.#restoredAt = undefined;
         return true;
@@ -102,13 +107,12 @@ export class TorturedNode {
       case 'restore':
         rmSync(dataDirectory, { recursive: true, force: true });
         cpSync(this.#copied, dataDirectory, { recursive: true });
-        this.hasLost = true;
         this.#restoredAt = this.process.stderr.length;
         return true;
       case 'flip-log':
-        return this.#flip(() => flipInLog(this.#logFiles(), random), random, 'hasLost');
+        return this.#flip(() => flipInLog(this.#logFiles(), random), random);
       case 'flip-values':
-        return this.#flip(() => this.#flipInStore(random), random, 'isDamaged');
+        return this.#flip(() => this.#flipInStore(random), random);
       default:
         return kind satisfies never;
     }
@@ -158,7 +162,8 @@ export class TorturedNode {
     return existsSync(path) ? flipInValue(STORE_FILE, readFileSync(path), random) : undefined;
   }
 
-  #flip(find: () => Flip | undefined, random: Random, mark: 'hasLost' | 'isDamaged'): boolean {
+  #flip(find: () => Flip | undefined, random: Random): boolean {
+    let isDone = false;
     for (let left = 1 + random.below(FLIPS_MAX); left > 0; left--) {
       const flip = find();
       if (flip === undefined) break;
@@ -166,9 +171,9 @@ export class TorturedNode {
       const bytes = readFileSync(path);
       bytes[flip.offset] = (bytes[flip.offset] as number) ^ (1 + random.below(255));
       writeFileSync(path, bytes);
-      this[mark] = true;
+      isDone = true;
     }
-    return this[mark];
+    return isDone;
   }
 }
 
