@@ -356,12 +356,12 @@ export class WorkerPool {
   }
 }
 
-/** Opens a channel between two workers that listen. */
 /** As people count, and as metrics and profiles call it. */
 function workerNumber({ index }: Place): number {
   return index + 1;
 }
 
+/** Opens a channel between two workers that listen. */
 function introduce(one: Place, other: Place): void {
   if (one.control === undefined || other.control === undefined) return;
   const { port1, port2 } = new MessageChannel();

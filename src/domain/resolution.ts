@@ -31,7 +31,7 @@ export interface ReplicaReply {
 
 const nobody: readonly number[] = [];
 
-/** How many nodes hold this record or a newer one, votes or not. By stamps alone, which no two writes share: values are long. */
+/** How many nodes hold this record or a newer one, votes or not. By stamps alone: values are long. */
 export function countHolders(replies: readonly ReplicaReply[], record: Reply): number {
   let holders = 0;
   for (const { reply } of replies) if (tellsRecord(reply) && isAsNew(reply, record)) holders++;

@@ -167,7 +167,7 @@ class Kills {
   }
 
   async #check(): Promise<void> {
-    const own = await Promise.all(this.#cluster.nodes.map(({ url }) => recordsOf(url)));
+    const own = await Promise.all(this.#cluster.nodes.map(({ url }) => recordsOf(url, '?start=writer')));
     await Promise.all(
       this.#states.flat().map(async (state) => {
         for (const [node, records] of own.entries()) this.#judge(state, records.get(state.key), `node ${node}`);
@@ -198,10 +198,10 @@ function valueOf(key: string, { number, valueBytes }: Sent): Buffer | undefined 
   return valueBytes < 0 ? undefined : Buffer.alloc(valueBytes, `${key}=${number};`);
 }
 
-/** The records that a node holds itself. */
-async function recordsOf(url: string): Promise<Map<string, Buffer>> {
+/** The records that a node shows in a range, `query` says which. Throws where it ends before it is whole. */
+export async function recordsOf(url: string, query: string): Promise<Map<string, Buffer>> {
   const headers = { accept: 'application/x-ndjson' };
-  const { status, body, trailers } = await ask(url, '/v0/entities?start=writer', { headers });
+  const { status, body, trailers } = await ask(url, `/v0/entities${query}`, { headers });
   const brokenOff = trailers['kvorum-error'];
   if (status !== 200 || brokenOff !== undefined) throw new Error(`the range of ${url}: ${status} ${brokenOff}`);
   const lines = body.toString().split('\n').slice(0, -1);

@@ -7,7 +7,6 @@
  * history against the checker of the simulation. Every few rounds all is put right, the keys of these rounds are read at a quorum
  * and at all replicas, and a range of the cluster shows all others.
  */
-import { Buffer } from 'node:buffer';
 import { setTimeout } from 'node:timers/promises';
 import { seededRandom } from '../../profiling/load/random.ts';
 import { orderViolation } from '../histories/checks.ts';
@@ -18,6 +17,7 @@ import { TorturingClients } from './client.ts';
 import type { Fault } from './faults.ts';
 import { isGoneAt, isKept, neverWritten, stateAfter, wrongWith, type KeyState, type Seen } from './key-states.ts';
 import { historiesOf, writeNamed, type ClientOperation } from './operations.ts';
+import { recordsOf } from './kills.ts';
 import { outageRound, outagesClusterPlan, type Lane, type OutageRound, type Step } from './outages-plan.ts';
 import { contentsOf, sameContents } from './sameness.ts';
 import { describeViolation, storyOf } from './story.ts';
@@ -374,16 +374,5 @@ function readOf(key: string): Step {
 
 /** The keys that a range shows, and which write each value names; undefined where it names none. */
 async function rangeOf(url: string, query: string): Promise<Map<string, number | undefined>> {
-  const headers = { accept: 'application/x-ndjson' };
-  const { status, body, trailers } = await ask(url, `/v0/entities${query}`, { headers });
-  const brokenOff = trailers['kvorum-error'];
-  if (status !== 200 || brokenOff !== undefined) throw new Error(`the range of ${url}: ${status} ${brokenOff}`);
-  const lines = body.toString().split('\n').slice(0, -1);
-  return new Map(
-    lines.map((line) => {
-      const { key, value, value64 } = JSON.parse(line) as { key: string; value?: string; value64?: string };
-      const bytes = value64 === undefined ? Buffer.from(value ?? '') : Buffer.from(value64, 'base64');
-      return [key, writeNamed(key, bytes)];
-    }),
-  );
+  return new Map(Array.from(await recordsOf(url, query), ([key, value]) => [key, writeNamed(key, value)]));
 }
