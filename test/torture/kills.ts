@@ -11,10 +11,10 @@ import { setTimeout } from 'node:timers/promises';
 import { seededRandom } from '../../profiling/load/random.ts';
 import type { Durability } from '../../src/domain/modes.ts';
 import { largeValueBytes } from '../../src/formats/record.ts';
-import { ask } from '../support/client.ts';
 import { startCluster, type Cluster, type ClusterOwner } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Random } from '../support/random.ts';
+import { recordsOf } from './records.ts';
 
 export interface KillsOptions {
   readonly durability: Durability;
@@ -196,19 +196,4 @@ class Kills {
 /** The value tells its key and number all along, so that a torn or mixed one is seen. */
 function valueOf(key: string, { number, valueBytes }: Sent): Buffer | undefined {
   return valueBytes < 0 ? undefined : Buffer.alloc(valueBytes, `${key}=${number};`);
-}
-
-/** The records that a node shows in a range, `query` says which. Throws where it ends before it is whole. */
-export async function recordsOf(url: string, query: string): Promise<Map<string, Buffer>> {
-  const headers = { accept: 'application/x-ndjson' };
-  const { status, body, trailers } = await ask(url, `/v0/entities${query}`, { headers });
-  const brokenOff = trailers['kvorum-error'];
-  if (status !== 200 || brokenOff !== undefined) throw new Error(`the range of ${url}: ${status} ${brokenOff}`);
-  const lines = body.toString().split('\n').slice(0, -1);
-  return new Map(
-    lines.map((line) => {
-      const { key, value, value64 } = JSON.parse(line) as { key: string; value?: string; value64?: string };
-      return [key, value64 === undefined ? Buffer.from(value ?? '') : Buffer.from(value64, 'base64')];
-    }),
-  );
 }
