@@ -86,7 +86,7 @@ export class NodeStanding {
   readonly #peers = new Map<string, Acquaintance>();
   #state: StoreState;
   #listeners: StandingListeners = { onStanding: () => {}, onNews: () => {} };
-  /** Peers that are up have been met. */
+  /** Whether this node has met the peers that are up. */
   #hasMetPeers = false;
   /** What is under way, one after the other. */
   #queue: Promise<void> = Promise.resolve();
@@ -205,7 +205,7 @@ export class NodeStanding {
     });
   }
 
-  /** Whoever is up has been met: with `--new-cluster`, who was not is taken to be new from now on. */
+  /** This node has met the peers that are up: with `--new-cluster` it takes the others to be new from now on. */
   announced(): Promise<void> {
     return this.#inTurn(async () => {
       this.#hasMetPeers = true;

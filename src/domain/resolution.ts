@@ -105,7 +105,7 @@ function haveSameHeader(left: Reply, right: Reply): boolean {
   return true;
 }
 
-/** The order of merging. What is only announced is compared by its stamp, which no two writes share. */
+/** The order of merging. What is only announced is compared by its stamp: of two writes with one stamp neither is newer then. */
 function compareReplies(left: Reply, right: Reply): number {
   return areWhole(left, right) ? compareRecords(left, right) : compareStamps(left, right);
 }

@@ -39,8 +39,9 @@ export interface View {
   readonly knows: KnownStores;
   /** The claims of the peers that are up now. */
   readonly claims: readonly Claim[];
-  /** `--new-cluster`: who is not there when all who are up have been met is taken to be new. */
+  /** `--new-cluster`: once the peers that are up have been met, the others are taken to be new. */
   readonly isNewCluster: boolean;
+  /** Whether this node has met the peers that are up. */
   readonly hasMetPeers: boolean;
   readonly nowMicros: Version;
 }
@@ -187,8 +188,8 @@ function form(standing: Forming, view: View): Standing {
     return recovering('empty', nowMicros);
   }
   const isNew = agree(view);
-  const isAlone = isNewCluster && hasMetPeers;
-  if (!isAlone && !(awaited(view).length === 0 && isNew)) return standing;
+  const areOthersNew = isNewCluster && hasMetPeers;
+  if (!areOthersNew && !(awaited(view).length === 0 && isNew)) return standing;
   const together = isNew ? claims.filter(isForming) : [];
   const stores = [self, ...together].map(({ url, storeId }) => [url, storeId] as const);
   return { ...voting, formed: Object.fromEntries(stores) };
