@@ -37,6 +37,26 @@ export function compareStamps(left: RecordView, right: RecordView): number {
   return kindRank(left) - kindRank(right);
 }
 
+/**
+ * Whether who holds the left record lacks nothing of the right one, as far as headers tell: it is the same record, or one with a
+ * newer stamp. A node whose store was replaced by an older copy may give a stamp a second time; of two such writes neither covers the
+ * other, so both are brought together and merged.
+ */
+export function covers(left: RecordView, right: RecordView): boolean {
+  return haveSameHeader(left, right) || compareStamps(left, right) > 0;
+}
+
+/**
+ * Whether two records are one, as nearly all that meet are: stamps and checksums are the same, so the values are. Values need
+ * not be compared then, nor versions made out of their bytes.
+ */
+export function haveSameHeader(left: RecordView, right: RecordView): boolean {
+  for (let at = 0; at < RECORD_HEADER_BYTES; at++) {
+    if (left.bytes[left.offset + at] !== right.bytes[right.offset + at]) return false;
+  }
+  return true;
+}
+
 /** A tombstone above all other kinds, which stand in the order of their numbers. */
 function kindRank({ bytes, offset }: RecordView): number {
   const kind = readKind(bytes, offset);

@@ -4,8 +4,7 @@
  * newest is then read from one replica, as Cassandra reads the data from one and digests from the others.
  */
 import { replyCodes } from '../formats/codes.ts';
-import { compareRecords, compareStamps, mergeRecords } from './merge.ts';
-import { RECORD_HEADER_BYTES } from '../formats/record.ts';
+import { compareStamps, covers, haveSameHeader, mergeRecords } from './merge.ts';
 import { announcesRecord, holdsRecord, tellsRecord, type Reply } from '../formats/reply.ts';
 
 /**
@@ -31,10 +30,10 @@ export interface ReplicaReply {
 
 const nobody: readonly number[] = [];
 
-/** How many nodes hold this record or a newer one, votes or not. By stamps alone: values are long. */
+/** How many nodes are known to hold this record or a newer one, votes or not. */
 export function countHolders(replies: readonly ReplicaReply[], record: Reply): number {
   let holders = 0;
-  for (const { reply } of replies) if (tellsRecord(reply) && isAsNew(reply, record)) holders++;
+  for (const { reply } of replies) if (tellsRecord(reply) && covers(reply, record)) holders++;
   return holders;
 }
 
@@ -79,35 +78,13 @@ export function staleReplicas(replies: readonly ReplicaReply[], newest: Reply): 
 
 /** The nodes that announce the same record as `newest` does. */
 export function announcersOf(replies: readonly ReplicaReply[], newest: Reply): number[] {
-  const announcers = replies.filter(({ reply }) => {
-    return announcesRecord(reply.code) && compareReplies(reply, newest) === 0;
-  });
+  const announcers = replies.filter(({ reply }) => announcesRecord(reply.code) && haveSameHeader(reply, newest));
   return announcers.map(({ node }) => node);
 }
 
 function isOlder(reply: Reply, newest: Reply): boolean {
   if (!tellsRecord(reply)) return reply.code !== replyCodes.failed;
-  return !haveSameHeader(reply, newest) && compareReplies(reply, newest) < 0;
-}
-
-function isAsNew(reply: Reply, record: Reply): boolean {
-  return haveSameHeader(reply, record) || compareStamps(reply, record) >= 0;
-}
-
-/**
- * Whether two replies tell of one record, as nearly all that meet do: stamps and checksums are the same, so the values are.
- * Values need not be compared then, nor versions made out of their bytes.
- */
-function haveSameHeader(left: Reply, right: Reply): boolean {
-  for (let at = 0; at < RECORD_HEADER_BYTES; at++) {
-    if (left.bytes[left.offset + at] !== right.bytes[right.offset + at]) return false;
-  }
-  return true;
-}
-
-/** The order of merging. What is only announced is compared by its stamp: of two writes with one stamp neither is newer then. */
-function compareReplies(left: Reply, right: Reply): number {
-  return areWhole(left, right) ? compareRecords(left, right) : compareStamps(left, right);
+  return !covers(reply, newest);
 }
 
 function areWhole(left: Reply, right: Reply): boolean {

@@ -12,7 +12,7 @@
 import { absentFloor, tellsRecord, type Reply } from '../formats/reply.ts';
 import { replyCodes } from '../formats/codes.ts';
 import { readVersion, type RecordView, type Version } from '../formats/record.ts';
-import { compareStamps } from './merge.ts';
+import { covers } from './merge.ts';
 import { isDeletedBy } from './purge.ts';
 import { preferenceList } from './rendezvous.ts';
 import type { Placement } from './sharing.ts';
@@ -94,5 +94,5 @@ export function maySurplusGo(copy: RecordView, replies: readonly Reply[]): boole
 /** Only votes count: a replica that recovers has not got all of it back. */
 function isHeld(copy: RecordView, reply: Reply): boolean {
   const isVote = reply.code === replyCodes.record || reply.code === replyCodes.large;
-  return isVote && tellsRecord(reply) && compareStamps(reply, copy) >= 0;
+  return isVote && tellsRecord(reply) && covers(reply, copy);
 }

@@ -95,6 +95,22 @@ test('records that are only announced are compared by their stamps, as the whole
   );
 });
 
+test('two writes of one stamp are two: who holds the one does not hold the other, announced or not', () => {
+  const [lesser, greater] = [
+    recordReply(3, recordKinds.value, Buffer.from('a')),
+    recordReply(3, recordKinds.value, Buffer.from('b')),
+  ];
+  const holders = (...replies: Reply[]) => {
+    const told = replies.map((reply, node) => ({ node, reply }));
+    return [countHolders(told, greater), countHolders(told, lesser), staleReplicas(told, greater)];
+  };
+  assert.equal(newerReply(lesser, greater), greater);
+  assert.deepEqual(holders(lesser, greater, greater), [2, 1, [0]]);
+  assert.deepEqual(holders(announcementOf(lesser), announcementOf(greater)), [1, 1, [0]]);
+  const announced = [lesser, greater].map((reply, node) => ({ node, reply: announcementOf(reply) }));
+  assert.deepEqual(announcersOf(announced, greater), [1], 'the value is read from who has this one');
+});
+
 test('where no replica has a record there is nothing to repair', () => {
   assert.deepEqual(
     staleReplicas(

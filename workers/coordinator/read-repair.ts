@@ -7,7 +7,7 @@
  * read may go on that found the replica stale before.
  */
 import { Buffer } from 'node:buffer';
-import { compareStamps } from '../../src/domain/merge.ts';
+import { compareRecords, covers } from '../../src/domain/merge.ts';
 import { allocateFrame, ENTRY_HEADER_BYTES, keyOf, readEntries, writeRepair } from '../../src/formats/frame.ts';
 import { replyCodes } from '../../src/formats/codes.ts';
 import { RECORD_HEADER_BYTES, type RecordView } from '../../src/formats/record.ts';
@@ -76,7 +76,7 @@ export class Repairs {
     operation.wasStale = true;
     const name = `${node}:${keyOf(operation.entry).toString('latin1')}`;
     const slot = this.#slots.get(name);
-    const isThere = slot !== undefined && compareStamps(slot.current.view, record) >= 0;
+    const isThere = slot !== undefined && covers(slot.current.view, record);
     if (slot !== undefined && isThere && (slot.current.isVouched || !isVouched || slot.doneAt !== undefined)) {
       if (slot.doneAt === undefined) slot.current.waiting.push(onRepaired);
       else onRepaired(true);
@@ -142,7 +142,7 @@ function queueBehind(slot: Slot, repair: Repair): void {
   const { next } = slot;
   if (next === undefined) {
     slot.next = repair;
-  } else if (compareStamps(next.view, repair.view) >= 0) {
+  } else if (compareRecords(next.view, repair.view) >= 0) {
     next.waiting.push(...repair.waiting);
   } else {
     repair.waiting.push(...next.waiting);

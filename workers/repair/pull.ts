@@ -6,7 +6,7 @@
  * comparison, as far as it still differs.
  */
 import { Buffer } from 'node:buffer';
-import { compareStamps } from '../../src/domain/merge.ts';
+import { covers } from '../../src/domain/merge.ts';
 import { operationKinds, replyCodes } from '../../src/formats/codes.ts';
 import {
   allocateFrame,
@@ -121,7 +121,7 @@ async function pullBatch(listed: readonly Listed[], options: PullOptions): Promi
 
 function isNewer({ stamp }: Listed, own: Reply): boolean {
   if (!tellsRecord(own)) return own.code === replyCodes.absent || own.code === replyCodes.recovering;
-  return compareStamps({ bytes: stamp, offset: 0, length: stamp.length }, own) > 0;
+  return !covers(own, { bytes: stamp, offset: 0, length: stamp.length });
 }
 
 /** The peer's record, asked for by itself where it was only announced; undefined where the peer did not give it. */

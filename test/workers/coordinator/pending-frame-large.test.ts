@@ -162,7 +162,7 @@ test('what was read is let go while others are waited for, and read again for a 
   const operation = operationOf(frame);
   const record = recordOf(1, 'x'.repeat(largeValueBytes + 1));
   const length = record.length;
-  const large = announced(1, length);
+  const large = announced(1, length, record);
   frame.take(operation, 1, large);
   assert.deepEqual(frame.take(operation, 2, large), { do: 'ask-large', node: 1, bytes: length });
   assert.deepEqual(frame.take(operation, 1, record), nothing);
