@@ -30,7 +30,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { bundle, pageScripts, threadOutputs } from './bundle.mjs';
+import { bundle, pageScripts, nodeOutputs } from './bundle.mjs';
 
 const nodeVersionMin = [20, 19];
 const testFileMsMax = 300_000;
@@ -142,7 +142,7 @@ function build() {
   const isOfPage = (path) => browserFolders.some((folder) => path.startsWith(folder));
   const outputs = [...sources.filter((path) => !isOfPage(path)), ...pageScripts].map((path) => outputOf(path));
   const declarations = sources.filter((path) => path.startsWith(clientFolder)).map((path) => outputOf(path, 'd.ts'));
-  const isComplete = [...outputs, ...declarations, ...threadOutputs].every((path) => existsSync(path));
+  const isComplete = [...outputs, ...declarations, ...nodeOutputs].every((path) => existsSync(path));
   if (isComplete && readIfThere(buildStamp) === wanted) return 0;
 
   removeStaleOutputs(new Set(outputs));

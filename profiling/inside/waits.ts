@@ -10,7 +10,7 @@ import { systemThreadId } from './thread-waits.ts';
 /** Sampled operations of one recording: some 400 bytes each in memory, 250 as JSON. */
 const operationsMax = 20_000;
 /** What workers load; named by its address, since workers know nothing of profiling. */
-const workerModule = new URL('worker-waits.js', import.meta.url).href;
+const workerModule = new URL('../../profiling/inside/worker-waits.js', import.meta.url).href;
 
 /** Starts recording one operation in `every`; resolves to what ends it. */
 export async function startWaits(points: WaitPoints, every: number): Promise<() => Promise<WaitRecording>> {

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
-/** The `kvorum` program: the process around one command line. */
-import { runCommandLine } from './command-line.ts';
-import { watchOutput } from './output.ts';
+/**
+ * The `kvorum` program. A node runs from the bundle that the build makes of `serve-program.ts`: one file to look up and
+ * compile where it would be 150. The two forms share no state, so a process runs one of them only.
+ */
+const program = process.argv[2] === 'serve' ? '../../bundled/cli/serve-program.js' : './program.js';
+await import(program);
 
-watchOutput();
-process.exitCode = await runCommandLine(process.argv.slice(2), process.env);
+export {};

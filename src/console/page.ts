@@ -51,8 +51,9 @@ async function makePage(): Promise<Page> {
   return { html, policy: policy.join('; ') };
 }
 
+/** By a path that leads there from the node's bundle, too. */
 function bundled(name: string): Promise<string> {
-  return readFile(new URL(`browser/${name}`, import.meta.url), 'utf8');
+  return readFile(new URL(`../../src/console/browser/${name}`, import.meta.url), 'utf8');
 }
 
 /** Script text that cannot end its element: in JavaScript these can only stand in strings, templates and patterns. */
