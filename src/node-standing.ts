@@ -15,7 +15,9 @@ import {
   knownAfter,
   lossOfLog,
   replacedStores,
+  countersAfter,
   standingAfter,
+  standingAfterHearsay,
   standingAtStart,
   type View,
 } from './domain/standing.ts';
@@ -82,7 +84,7 @@ export class NodeStanding {
   refusal: string | undefined;
   readonly #options: NodeStandingOptions;
   readonly #file: Pick<StateFile, 'write' | 'close'>;
-  readonly #counterFound: number;
+  #counterFound: number;
   readonly #peers = new Map<string, Acquaintance>();
   #state: StoreState;
   #listeners: StandingListeners = { onStanding: () => {}, onNews: () => {} };
@@ -313,8 +315,10 @@ export class NodeStanding {
     const view = this.#viewOf(next.knows, []);
     const standing = standingAfter(next.standing, view);
     const all = heard.length === 0 ? view : this.#viewOf(next.knows, heard);
-    const loss = standing === next.standing ? lossHeard(standing, all) : standing;
-    await this.#change({ ...next, standing: loss, replaces: replacedStores(loss, all) });
+    const after = standing === next.standing ? standingAfterHearsay(standing, all) : standing;
+    const { counter, counterFound } = countersAfter(next.standing, after, all);
+    this.#counterFound = counterFound;
+    await this.#change({ ...next, counter, standing: after, replaces: replacedStores(after, all) });
     const told = { standing: this.standing, sources: this.sources };
     if (told.standing === this.#told.standing && isSameList(told.sources, this.#told.sources)) return;
     this.#told = told;
@@ -325,8 +329,7 @@ export class NodeStanding {
   async #change(next: StoreState): Promise<void> {
     const before = this.#state;
     if (isSame(before, next)) return;
-    const isLoss = before.standing.kind !== 'recovering' && next.standing.kind === 'recovering';
-    if (isLoss) this.#listeners.onStanding(next.standing, []);
+    if (isNewLoss(before.standing, next.standing)) this.#listeners.onStanding(next.standing, []);
     const taken = this.#take(next);
     // A peer's new start is of use to know; its new store, and this one's, must be known.
     if (isUrgent(before, next)) await taken;
@@ -368,10 +371,9 @@ export class NodeStanding {
   }
 }
 
-/** What claims say of a loss; of anything else only peers that are up may speak. */
-function lossHeard(standing: Standing, view: View): Standing {
-  const after = standingAfter(standing, view);
-  return after.kind === 'recovering' && standing.kind !== 'recovering' ? after : standing;
+/** Also of one that recovers: what it had merged may be lost, too. */
+function isNewLoss(before: Standing, after: Standing): boolean {
+  return after.kind === 'recovering' && !(before.kind === 'recovering' && before.since === after.since);
 }
 
 function reasonOf(standing: Standing): string | undefined {

@@ -66,7 +66,7 @@ export type KnownStores = Readonly<Record<string, KnownStore>>;
 /** A node and its store in this run of its process. */
 export interface OwnStore extends KnownStore {
   readonly url: string;
-  /** The counter that its start found, before this process raised it. */
+  /** The counter that its start found, before this process raised it; what a peer knew of it before, once it has heard of that. */
   readonly counterFound: number;
 }
 

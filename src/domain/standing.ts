@@ -92,6 +92,32 @@ export function standingAfter(standing: Standing, view: View): Standing {
   }
 }
 
+/** The standing after what is heard from peers that are not up here: of a loss they may speak, and of nothing else. */
+export function standingAfterHearsay(standing: Standing, view: View): Standing {
+  const loss = lossByPeers(standing, view);
+  if (loss !== undefined) return recovering(loss, view.nowMicros);
+  const after = standing.kind === 'forming' ? form(standing, view) : standing;
+  return after.kind === 'recovering' ? after : standing;
+}
+
+/**
+ * The counters of a store whose standing was judged. One that hears that it is older than a peer knew counts on from there: peers
+ * see by it that the loss is known here, and a loss that comes on top of it is another one.
+ */
+export function countersAfter(
+  before: Standing,
+  after: Standing,
+  { self, claims }: Pick<View, 'self' | 'claims'>,
+): Pick<OwnStore, 'counter' | 'counterFound'> {
+  const { counter, counterFound } = self;
+  if (after === before || after.kind !== 'recovering' || after.reason !== 'older-store')
+    return { counter, counterFound };
+  const known = claims.flatMap(({ knows }) => knows[self.url] ?? []);
+  const earlier = known.filter(({ storeId, startId }) => storeId === self.storeId && startId !== self.startId);
+  const found = Math.max(counterFound, ...earlier.map((one) => one.counter));
+  return { counter: Math.max(counter, found + 1), counterFound: found };
+}
+
 /** For whom a forming node waits: who is not there. */
 export function awaited({ self, list, claims }: View): string[] {
   return list.urls.filter((url) => url !== self.url && !claims.some((claim) => claim.url === url));
@@ -108,9 +134,11 @@ export function knownAfter(knows: KnownStores, claim: Claim): KnownStores {
   const known = knows[url];
   if (known?.storeId === storeId && known.counter === counter && known.startId === startId) return knows;
   const loss = known === undefined ? undefined : lossOf(claim, known);
-  // What says that it has all that it ever had must not make its loss forgotten; it will hear of it and come again.
+  // What does not know yet what it has lost must not make that forgotten; it will hear of it and come again.
   if (loss === 'other' && !admitsLoss(claim.standing)) return knows;
-  if (loss === 'older' && claim.standing.kind !== 'recovering') return knows;
+  if (loss === 'older' && !(claim.standing.kind === 'recovering' && claim.replaces.includes(known?.storeId ?? ''))) {
+    return knows;
+  }
   return { ...knows, [url]: { storeId, counter, startId, replaces } };
 }
 
@@ -155,13 +183,12 @@ function lossByPeers(standing: Standing, { self, claims }: View): LossReason | u
   for (const { knows } of claims) {
     const known = knows[self.url];
     const loss = known === undefined ? undefined : lossOf(self, known);
-    isOlder ||= loss === 'older';
+    // One that recovers in the place of what the peer knew has heard of it.
+    isOlder ||= loss === 'older' && !(standing.kind === 'recovering' && self.replaces.includes(known?.storeId ?? ''));
     isOther ||= loss === 'other';
   }
-  if (standing.kind === 'recovering') {
-    // What it had merged may be lost, too. Peers take the claim of one that recovers, so this comes once.
-    return isOlder && standing.reason !== 'older-store' ? 'older-store' : undefined;
-  }
+  // What it had merged, and what it has taken since, may be lost, too.
+  if (standing.kind === 'recovering') return isOlder ? 'older-store' : undefined;
   const isAccepted = standing.kind === 'voting' && standing.isAccepted;
   if (!isOlder && (isAccepted || !isOther)) return undefined;
   return standing.kind === 'forming' ? 'empty' : 'older-store';

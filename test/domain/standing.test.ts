@@ -7,6 +7,7 @@ import {
   forming,
   knownAfter,
   replacedStores,
+  countersAfter,
   standingAfter,
   standingAtStart,
   type View,
@@ -68,7 +69,9 @@ class Node {
     this.knows = knownAfter(this.knows, claim);
     this.seen.set(claim.url, claim);
     const { view } = this;
-    this.standing = standingAfter(this.standing, view);
+    const before = this.standing;
+    this.standing = standingAfter(before, view);
+    Object.assign(this, countersAfter(before, this.standing, view));
     this.replaces = replacedStores(this.standing, view);
   }
 
@@ -251,6 +254,31 @@ test('a store that is older than a peer has seen recovers, also if nothing but i
   assert.deepEqual(kinds(a), ['voting']);
   meet(a, b);
   assert.deepEqual(kinds(a), ['voting'], 'and what the peers know of it is no loss any more');
+});
+
+test('one that recovers and becomes older recovers from the beginning, whatever told its peers of it first', () => {
+  const [a, b, c] = three();
+  meetAll(a, b, c);
+  meetAll(a, b, c);
+  a.wipe();
+  meet(a, b);
+  a.merge(b);
+  for (let time = 0; time < 2; time++) {
+    const copy = { counter: a.counter, standing: a.standing, knows: a.knows, replaces: a.replaces };
+    a.restart();
+    meetAll(a, b, c);
+    Object.assign(a, copy);
+    a.restart();
+    meet(a, c);
+    meet(a, b);
+    assert.deepEqual(kinds(a), ['older-store']);
+    assert.deepEqual((a.standing as Recovering).merged, {}, 'what it took after that merge is gone');
+    a.merge(b);
+    meet(a, b);
+    assert.notDeepEqual((a.standing as Recovering).merged, {}, 'and this is found once');
+  }
+  a.merge(c);
+  assert.deepEqual(kinds(a), ['voting']);
 });
 
 test('a process that put its store aside and began anew has lost it, too', () => {
