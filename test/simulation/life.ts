@@ -136,6 +136,7 @@ export class Life implements LifeView {
     void this.standing
       .begin(disk.isLogDamaged, {
         onStanding: (standing, sources) => {
+          if (standing.kind === 'recovering') node.hidesLoss = false;
           worker.take(standing);
           this.#recover(sources);
         },

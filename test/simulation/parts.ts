@@ -51,6 +51,7 @@ export interface NodeView {
   readonly life: LifeView | undefined;
   readonly isPaused: boolean;
   lastStamp: number;
+  hidesLoss: boolean;
   wallMicros(): number;
   originMicros(): number;
 }

@@ -29,6 +29,8 @@ export class SimNode {
   lastStamp = 0;
   /** The directory as it was some time ago. */
   copy: SimDisk | undefined;
+  /** It has lost data and has not found that out yet: it is down, or has met nobody. */
+  hidesLoss = false;
   skewMs: number;
   readonly #driftPpm: number;
   readonly #loop: SimLoop;
@@ -161,6 +163,8 @@ export class World {
   #stop(kind: 'kill' | 'power' | 'wipe' | 'damage-log' | 'restore', node: SimNode, downMs: number): void {
     const loses = kind !== 'kill' && !(kind === 'power' && this.plan.durability === 'fsync');
     if (loses && !this.#mayLose(node.index)) return;
+    // Nodes that lost power together go by each other, so what only they had, and had not synced, may be gone.
+    if (loses && kind === 'power' && this.nodes.some((other) => other !== node && hasLostPower(other))) return;
     if (kind === 'restore' && !this.#isKnownToBeOlder(node)) return;
     if (loses && (this.#holdsOfWrongClock(node) || this.nodes.some((other) => other !== node && !isVoting(other)))) {
       this.isBeyondQuorums = true;
@@ -174,7 +178,7 @@ export class World {
     else if (kind === 'damage-log') disk.damageLog(this.random);
     else if (kind === 'restore' && node.copy !== undefined) disk.take(node.copy);
     // What was given stands in the store, so a store that forgot knows no better than its clock.
-    if (loses) node.lastStamp = 0;
+    if (loses) [node.lastStamp, node.hidesLoss] = [0, true];
     this.loop.after(downMs, () => this.start(node));
   }
 
@@ -222,8 +226,13 @@ export class World {
   }
 }
 
-function isVoting({ disk }: SimNode): boolean {
-  return disk.state?.standing.kind === 'voting' && !disk.isLogDamaged;
+function isVoting({ disk, hidesLoss }: SimNode): boolean {
+  return !hidesLoss && disk.state?.standing.kind === 'voting' && !disk.isLogDamaged;
+}
+
+function hasLostPower({ disk }: SimNode): boolean {
+  const standing = disk.state?.standing;
+  return disk.lostPower || (standing?.kind === 'recovering' && standing.reason === 'power-loss');
 }
 
 function holdsDamage({ disk }: SimNode): boolean {

@@ -177,10 +177,13 @@ export class LocalReplica {
     this.onRepaired(readVersion(entry.bytes, entry.keyEnd));
   }
 
-  /** What a write is told: below the floor it is stored, but nobody knows here whether it is the newest. */
+  /**
+   * What a write is told: below the floor it is stored, but nobody knows here whether it is the newest. One that finds a newer
+   * record is told the floor, too, so that its second round comes above both.
+   */
   #toldOf(entry: Entry, merged: Merged): Merged {
     const floor = this.#options.standing.floor();
-    if (merged !== replyCodes.applied || floor === 0) return merged;
+    if (floor === 0 || !isBelow(merged, floor)) return merged;
     if (isRepair(entry) || readVersion(entry.bytes, entry.keyEnd) >= floor) return merged;
     return { version: floor, nodeId: 0 };
   }
@@ -317,4 +320,10 @@ function settledAs(merged: Merged, settled: Settled): Merged {
 
 function isLargeWrite(entry: Entry): boolean {
   return entry.kind === operationKinds.write && isLargeRecord(recordOf(entry).length);
+}
+
+/** Whether a write was applied, or lost against a record that is older than the floor. */
+function isBelow(merged: Merged, floor: Version): boolean {
+  if (typeof merged === 'number') return merged === replyCodes.applied;
+  return merged.version !== undefined && merged.version < floor;
 }

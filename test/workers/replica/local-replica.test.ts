@@ -236,6 +236,19 @@ test('a recovering replica does not vote, and does not say of older writes that 
   if (repair !== undefined) repair.bytes[repair.offset + 11] = entryFlags.repair;
   const replies = repliesTo(replica, [old, fresh, repair] as Entry[]);
   store.settling[0]?.('durable');
+  for (const [version, told] of [
+    [8, 10],
+    [12, 12],
+  ] as const) {
+    store.merge = () => ({ version, nodeId: 1 });
+    const superseded = repliesTo(replica, [old as Entry]);
+    store.settling.at(-1)?.('durable');
+    assert.equal(
+      supersedingVersion(superseded[0] as Reply),
+      told,
+      'what is above the newer record here need not be above all',
+    );
+  }
   assert.deepEqual(
     replies.map(({ code }) => code),
     [replyCodes.superseded, replyCodes.applied, replyCodes.applied],
