@@ -11,7 +11,7 @@ import { isRepair, isVouched, keyOf, recordOf, type Entry } from '../../src/form
 import { isIntact, isTombstone, readVersion, type Version } from '../../src/formats/record.ts';
 import { replyCodes } from '../../src/formats/codes.ts';
 import type { Settled } from '../../workers/store/logged-writes.ts';
-import { loserOf, meet, type Merged } from '../../workers/store/wins.ts';
+import { loserOf, meet, termsOf, type Merged } from '../../workers/store/wins.ts';
 import type { Random } from '../support/random.ts';
 import type { DiskWrite, SimDisk } from './disk.ts';
 
@@ -143,7 +143,7 @@ export class SimStore {
     if (isBelow && isPurged(met)) {
       return { version: this.floorOf(entry), nodeId: 0 };
     }
-    const terms = { newest, isVouched: isVouched(entry), isRepair: isRepair(entry) };
+    const terms = termsOf(entry, newest);
     const lost = current === undefined ? undefined : loserOf(meet(record, current, key), record, current, terms);
     if (lost !== undefined) return lost;
     const own = Buffer.from(record);

@@ -3,7 +3,7 @@ import type { Buffer } from 'node:buffer';
 import { areSameLargeWrite, isLargeHead } from '../../src/formats/large-head.ts';
 import { compareRecords } from '../../src/domain/merge.ts';
 import { replyCodes, type ReplyCode } from '../../src/formats/codes.ts';
-import { isRepair, isVouched, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
+import { isRepair, isSecondRound, isVouched, keyOf, recordOf, type Entry } from '../../src/formats/frame.ts';
 import {
   isIntact,
   isVersion,
@@ -60,14 +60,15 @@ export interface MergeTerms {
   readonly newest: Version;
   /** Somebody who has asked enough other replicas says that no acknowledged write is newer (`entryFlags.vouched`). */
   readonly isVouched: boolean;
-  readonly isRepair: boolean;
+  /** A write in its first round, for which `superseded` is no acknowledgement. */
+  readonly isFirstRound: boolean;
 }
 
 /**
  * What a write that does not win is told; undefined where it wins and is to be stored.
  *
  * A damaged record gives way only to what is certain to be newer or as new: else the replica would vote with something older
- * than what it has acknowledged. Until then the key stays damaged, and is no vote.
+ * than what it has acknowledged. Until then the key stays damaged, and is no vote, nor does it acknowledge what it does not take.
  */
 export function loserOf(meeting: Meeting, record: Buffer, current: Buffer, terms: MergeTerms): Merged | undefined {
   switch (meeting) {
@@ -79,7 +80,7 @@ export function loserOf(meeting: Meeting, record: Buffer, current: Buffer, terms
       return { version: readVersion(current, 0), nodeId: readNodeId(current, 0) };
     case 'damaged':
       if (terms.isVouched || readVersion(record, 0) > terms.newest) return undefined;
-      return terms.isRepair ? replyCodes.damaged : { version: undefined, nodeId: 0 };
+      return terms.isFirstRound ? { version: undefined, nodeId: 0 } : replyCodes.damaged;
     default:
       return meeting satisfies never;
   }
@@ -87,7 +88,7 @@ export function loserOf(meeting: Meeting, record: Buffer, current: Buffer, terms
 
 /** What a write of an entry brings besides its record; `newest` as in `MergeTerms`. */
 export function termsOf(entry: Entry, newest: Version): MergeTerms {
-  return { newest, isVouched: isVouched(entry), isRepair: isRepair(entry) };
+  return { newest, isVouched: isVouched(entry), isFirstRound: !isRepair(entry) && !isSecondRound(entry) };
 }
 
 /** What a small write that meets `current` is told; undefined where it wins. */

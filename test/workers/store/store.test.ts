@@ -274,8 +274,10 @@ test('a damaged record is reported, and gives way only to what is certain to be 
     assert.deepEqual(corrupt, ['key']);
     const newest = 10;
     assert.deepEqual(store.merge(write({ version: 9, value: 'nine' }), newest), { version: undefined, nodeId: 0 });
-    const repair = flagged(write({ version: 9, value: 'nine' }), entryFlags.repair);
-    assert.equal(store.merge(repair, newest), replyCodes.damaged);
+    for (const flag of [entryFlags.repair, entryFlags.secondRound]) {
+      const entry = flagged(write({ version: 9, value: 'nine' }), flag);
+      assert.equal(store.merge(entry, newest), replyCodes.damaged, 'to these "superseded" would be an acknowledgement');
+    }
     assert.equal(await settled(store), 'durable');
     assert.equal(await valueOf(store), 'damaged');
     const vouched = flagged(write({ version: 9, value: 'nine' }), entryFlags.repair | entryFlags.vouched);
