@@ -132,7 +132,8 @@ export function accepted(): Voting {
 export function knownAfter(knows: KnownStores, claim: Claim): KnownStores {
   const { url, storeId, counter, startId, replaces } = claim;
   const known = knows[url];
-  if (known?.storeId === storeId && known.counter === counter && known.startId === startId) return knows;
+  // Claims may overtake each other.
+  if (known?.storeId === storeId && known.startId === startId && known.counter >= counter) return knows;
   const loss = known === undefined ? undefined : lossOf(claim, known);
   // What does not know yet what it has lost must not make that forgotten; it will hear of it and come again.
   if (loss === 'other' && !admitsLoss(claim.standing)) return knows;

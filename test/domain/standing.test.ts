@@ -281,6 +281,20 @@ test('one that recovers and becomes older recovers from the beginning, whatever 
   assert.deepEqual(kinds(a), ['voting']);
 });
 
+test('what a process said before does not make a peer forget what it said since', () => {
+  const [a, b, c] = three();
+  meetAll(a, b, c);
+  meetAll(a, b, c);
+  const [late, copied] = [a.claim, a.counter];
+  a.counter += 5;
+  meet(a, b);
+  b.take(late);
+  a.counter = copied + 1;
+  a.restart();
+  meet(a, b);
+  assert.deepEqual(kinds(a), ['older-store']);
+});
+
 test('a process that put its store aside and began anew has lost it, too', () => {
   const [a, b, c] = three();
   meetAll(a, b, c);
