@@ -16,6 +16,7 @@ import {
   lossOfLog,
   replacedStores,
   countersAfter,
+  isNews,
   standingAfter,
   standingAfterHearsay,
   standingAtStart,
@@ -85,6 +86,7 @@ export class NodeStanding {
   readonly #options: NodeStandingOptions;
   readonly #file: Pick<StateFile, 'write' | 'close'>;
   #counterFound: number;
+  #claims = 0;
   readonly #peers = new Map<string, Acquaintance>();
   #state: StoreState;
   #listeners: StandingListeners = { onStanding: () => {}, onNews: () => {} };
@@ -190,7 +192,8 @@ export class NodeStanding {
     const { storeId, counter, replaces, url, standing, knows } = this.#state;
     const { startId, newest } = this.#options;
     const counterFound = this.#counterFound;
-    return { storeId, counter, replaces, url, startId, counterFound, standing, knows, newest: newest() };
+    const own = { storeId, counter, replaces, url, startId, counterFound };
+    return { ...own, standing, knows, newest: newest(), serial: ++this.#claims };
   }
 
   /** The start has found the store whole, or its log damaged: what it is worth goes to the disk, then to the workers. */
@@ -231,9 +234,7 @@ export class NodeStanding {
   meet(claim: Claim, worker: number | undefined): Promise<void> {
     return this.#inTurn(async () => {
       const peer = this.#peers.get(claim.url);
-      // What comes late, from a process that has ended, says nothing of the one that this node is connected to.
-      const isOfNow = worker !== undefined || peer?.claim.startId === claim.startId;
-      if (peer !== undefined && isOfNow) peer.claim = claim;
+      if (peer !== undefined && isNews(claim, peer.claim, worker !== undefined)) peer.claim = claim;
       else if (peer === undefined && worker !== undefined) this.#peers.set(claim.url, { claim, workers: new Set() });
       if (worker !== undefined) this.#peers.get(claim.url)?.workers.add(worker);
       if (worker !== undefined) this.refusal = undefined;

@@ -99,7 +99,7 @@ const rooms: Readonly<Record<string, string>> = {
   // The one table of commands, those of profiling too, and what reads a command line by it.
   'src/cli/commands.ts': 'src/cli, profiling/cli',
   'src/cli/command-line.ts': `${shared}, type src/settings, src/cli, src/cli/commands.ts`,
-  'src/cli/main.ts': 'src/cli, src/cli/command-line.ts',
+  'src/cli/program.ts': 'src/cli, src/cli/command-line.ts',
   scripts: 'profiling/cluster, profiling/load',
   'scripts/deploy': '',
 };

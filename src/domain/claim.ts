@@ -28,7 +28,8 @@ export function parseClaim(value: unknown): Claim | undefined {
   const knows = parseKnownStores(value['knows']);
   const newest = value['newest'];
   if (standing === undefined || knows === undefined || !isCount(newest)) return undefined;
-  return { ...own, standing, knows, newest };
+  const serial = value['serial'] === undefined ? 0 : value['serial'];
+  return isCount(serial) ? { ...own, standing, knows, newest, serial } : undefined;
 }
 
 /** A standing as it was kept; undefined where it is none. */

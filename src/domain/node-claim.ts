@@ -76,6 +76,8 @@ export interface Claim extends OwnStore {
   readonly knows: KnownStores;
   /** No record that this node has is newer. */
   readonly newest: Version;
+  /** Grows with each claim of the process, so that one which comes late is known to be; 0 from versions that did not count. */
+  readonly serial: number;
 }
 
 /** As what a peer was merged. `old`: a member of the list that is being left. */

@@ -144,6 +144,15 @@ export function knownAfter(knows: KnownStores, claim: Claim): KnownStores {
 }
 
 /**
+ * Whether a claim tells of a peer what the one before does not: claims may overtake each other, and one that comes late from a
+ * process that has ended says nothing of the one that this node is connected to.
+ */
+export function isNews(claim: Claim, before: Claim, isConnected: boolean): boolean {
+  if (claim.startId === before.startId) return claim.serial >= before.serial;
+  return isConnected;
+}
+
+/**
  * The stores in whose place this one stands, with those that its peers knew of the node. Only what has become of `standing`
  * by what they know may take theirs as replaced.
  */

@@ -103,7 +103,18 @@ test('leaving a list: a key is voted on when enough replicas of the old list are
 });
 
 const claim = (url: string, standing: Standing): Claim => {
-  return { url, storeId: 's', counter: 1, counterFound: 0, startId: 'x', replaces: [], standing, knows: {}, newest: 9 };
+  return {
+    url,
+    storeId: 's',
+    counter: 1,
+    counterFound: 0,
+    startId: 'x',
+    replaces: [],
+    standing,
+    knows: {},
+    newest: 9,
+    serial: 1,
+  };
 };
 
 test('only peers that vote count, or that lost power together, or that leave the same list', () => {

@@ -8,6 +8,7 @@ import {
   knownAfter,
   replacedStores,
   countersAfter,
+  isNews,
   standingAfter,
   standingAtStart,
   type View,
@@ -45,6 +46,7 @@ class Node {
       standing: this.standing,
       knows: this.knows,
       newest: 7,
+      serial: 1,
     };
   }
 
@@ -293,6 +295,22 @@ test('what a process said before does not make a peer forget what it said since'
   a.restart();
   meet(a, b);
   assert.deepEqual(kinds(a), ['older-store']);
+});
+
+test('of the claims of a process the later one counts, and of two processes that of the one there is a connection to', () => {
+  const [a] = three();
+  const first = { ...a.claim, serial: 1 };
+  const second = { ...first, serial: 2 };
+  a.restart();
+  const next = { ...a.claim, serial: 1 };
+  const rows = [
+    [second, first, false, true],
+    [first, second, false, false],
+    [first, second, true, false],
+    [next, second, true, true],
+    [first, next, false, false],
+  ] as const;
+  for (const [claim, before, isConnected, expected] of rows) assert.equal(isNews(claim, before, isConnected), expected);
 });
 
 test('a process that put its store aside and began anew has lost it, too', () => {

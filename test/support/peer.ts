@@ -33,7 +33,7 @@ export async function replicaPortOf(url: string, secret: string): Promise<Replic
 /** What a node says of itself that is as new as the one beside it: the two form a cluster. */
 export function claimOfNewNode(url: string): Claim {
   const store = { storeId: 'new', counter: 1, counterFound: 0, startId: 'new', replaces: [] };
-  return { ...store, url, standing: { kind: 'forming' }, knows: {}, newest: 0 };
+  return { ...store, url, standing: { kind: 'forming' }, knows: {}, newest: 0, serial: 1 };
 }
 
 /** Connects and proves the secret; rejects where the node does not prove it or refuses our proof. */
