@@ -10,6 +10,7 @@
  *   node scripts/bootstrap.mjs simulate [options]           npm run simulate: many histories, see test/simulation/main.ts
  *   node scripts/bootstrap.mjs slow-clients [options]       npm run slow-clients, see test/slow-clients/main.ts
  *   node scripts/bootstrap.mjs unit [node options]          npm run test:unit: the tests that start no process
+ *   node scripts/bootstrap.mjs test .long.test.             npm run test:long: those that take so long that npm test leaves them out
  *
  * A second run finds nothing to do by two stamps: `node_modules/.kvorum-lock-hash` (the lock file and the platform) and
  * `dist/.kvorum-build-hash` (path, size and time of each source). Tests may take long, so node's own timeout per file
@@ -35,7 +36,7 @@ import { bundle, pageScripts, nodeOutputs } from './bundle.mjs';
 const nodeVersionMin = [20, 19];
 const testFileMsMax = 300_000;
 const testConcurrency = 3;
-const testGroups = 9;
+const testGroups = 6;
 /** Behind `dist/test`, since the runner takes files in the order of their paths: the short ones fill the end. */
 const groupFolder = join('dist', 'unit-tests');
 /** With more than these the code is broken, not the machine slow. */
@@ -290,7 +291,7 @@ function testCommand(args, files = chosenTests(args)) {
   ];
 }
 
-/** The test files whose path has one of the words, or all, those of the unit tests in groups then. */
+/** The test files whose path has one of the words, or all but the long ones, those of the unit tests in groups then. */
 function chosenTests(args) {
   const words = args.filter((arg) => !arg.startsWith('-'));
   const files = filesUnder('dist/test', '.test.js');
@@ -300,7 +301,11 @@ function chosenTests(args) {
     return chosen;
   }
   const unit = unitTests();
-  return [...grouped(unit), ...files.filter((path) => !unit.includes(path))];
+  return [...grouped(unit), ...files.filter((path) => !unit.includes(path) && !isLong(path))];
+}
+
+function isLong(path) {
+  return path.endsWith('.long.test.js');
 }
 
 function optionsOf(args) {
@@ -321,7 +326,7 @@ function unitTests() {
     }
     return false;
   };
-  return filesUnder('dist/test', '.test.js').filter((path) => !startsProcesses(path));
+  return filesUnder('dist/test', '.test.js').filter((path) => !isLong(path) && !startsProcesses(path));
 }
 
 /**

@@ -154,7 +154,7 @@ test('mangled bytes throw corrupt-frame or read as entries that tile the frame a
       }
       assert.equal(offset, bytes.length);
     }),
-    { numRuns: 2000 },
+    { numRuns: 500 },
   );
 });
 
