@@ -12,6 +12,7 @@ import { retryAfter } from './outcome.ts';
 import { problemResponse } from './problem.ts';
 import { renderMetrics } from '../metrics/prometheus.ts';
 import type { Response } from './reply.ts';
+import { parameterRefusal } from './query-parts.ts';
 
 /** Where a node is in its life. */
 export const nodeStates = ['starting', 'ready', 'draining', 'recovering', 'refused', 'clock-skew'] as const;
@@ -48,12 +49,15 @@ export const adminRoutes: Readonly<Record<string, Answer>> = {
   '/v0/status': async (node) => json(node.state() === 'ready' ? 200 : 503, await node.status()),
   '/v0/openapi.json': () => json(200, openApiDocument()),
   '/v0/node': (node) => json(200, node.describe()),
-  '/': async () => {
+  '/': async (_node, query) => {
     const { html, policy } = await consolePage();
-    return {
-      ...text(html),
-      fields: `content-type: text/html; charset=utf-8\r\ncontent-security-policy: ${policy}\r\n${pageFields}`,
-    };
+    // An absolute target without a path may have another path in its query.
+    return (
+      parameterRefusal(query) ?? {
+        ...text(html),
+        fields: `content-type: text/html; charset=utf-8\r\ncontent-security-policy: ${policy}\r\n${pageFields}`,
+      }
+    );
   },
   [consolePath]: async (node, query, authorization) =>
     text(await node.console(query, authorization), 'application/json'),

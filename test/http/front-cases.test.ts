@@ -254,6 +254,7 @@ const meanings: readonly Case[] = [
   ['GET of one that is missing, on a condition', get('none', 'if-match: *\r\n'), [404], 'open'],
   ['GET unless it is known', put('n', 'v') + get('n', 'if-none-match: "1"\r\n'), [201, 200], 'open'],
   ['a path in the query of an absolute target', request('PUT http://localhost?x=/v0/entity?id=v'), [405], 'open'],
+  ['the same of the page', request('GET http://localhost?x=/v0/entity?id=v'), [400], 'open'],
   ['an absolute target', request('GET http://localhost:80/livez'), [200], 'open'],
   ['an absolute target with a user', request('GET http://me@localhost/livez'), [400], 'closed'],
   ['a host with a path', withHost('a/b?c@d'), [400], 'closed'],
