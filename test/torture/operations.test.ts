@@ -30,6 +30,16 @@ test('historiesOf() ranks what reads tell, so that an acknowledged write that is
   assert.notEqual(violationOf([first, operation('read', 3, [4, 5], { kind: 'missing' })]), undefined);
 });
 
+test('historiesOf() takes two writes that were stamped in one microsecond for two', () => {
+  const version = 1_700_000_000_000_001;
+  const first = operation('write', 1, [0, 1], acknowledged);
+  const second = operation('write', 2, [2, 3], acknowledged);
+  const readFirst = operation('read', 3, [1.2, 1.5], saw(1, version));
+  const readSecond = operation('read', 4, [4, 5], saw(2, version));
+  assert.equal(violationOf([readSecond, first, readFirst, second]), undefined);
+  assert.notEqual(violationOf([readSecond, first, readFirst, second, { ...readFirst, begin: 6, end: 7 }]), undefined);
+});
+
 test('historiesOf() lets a write without an answer happen or not, and one that was refused never', () => {
   const read = operation('read', 2, [2, 3], saw(1, 5));
   const open: Outcome = { kind: 'open', why: '504' };

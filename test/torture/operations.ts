@@ -46,18 +46,27 @@ export function writeNamed(key: string, value: Buffer): number | undefined {
 /** What the nodes' clocks, which round, and this one may differ by when a value expires. */
 export const EXPIRY_SLACK_MS = 100;
 
-/** The operations of each key as a history. Reads without an answer tell nothing, nor do writes that were refused. */
+/**
+ * The operations of each key as a history. Reads without an answer tell nothing, nor do writes that were refused. Two nodes may stamp
+ * in the same microsecond, and a read does not tell which of them stamped what it saw: such writes stand in the order in which they
+ * were first seen.
+ */
 export function historiesOf(operations: readonly ClientOperation[]): Map<string, HistoryOperation[]> {
   const histories = new Map<string, HistoryOperation[]>();
   for (const [key, own] of byKey(operations)) {
-    const versions = own.flatMap(({ outcome }) => (outcome.kind === 'saw' ? [outcome.version] : []));
-    const distinct = [...new Set(versions)].sort((left, right) => left - right);
-    const ranks = new Map(distinct.map((version, index) => [version, index + 1]));
+    const seen = own
+      .toSorted((left, right) => left.end - right.end)
+      .flatMap(({ outcome }) => {
+        return outcome.kind === 'saw' ? [outcome] : [];
+      });
+    const distinct = [...new Map(seen.map((one) => [placeOf(one), one])).values()];
+    distinct.sort((left, right) => left.version - right.version);
+    const ranks = new Map(distinct.map((one, index) => [placeOf(one), index + 1]));
     const stamps = new Map<number, Set<number>>();
     for (const { outcome } of own) {
       if (outcome.kind !== 'saw') continue;
       const known = stamps.get(outcome.write) ?? new Set<number>();
-      stamps.set(outcome.write, known.add(ranks.get(outcome.version) as number));
+      stamps.set(outcome.write, known.add(ranks.get(placeOf(outcome)) as number));
     }
     const ranked = (id: number): number[] => [...(stamps.get(id) ?? [])].sort((left, right) => left - right);
     histories.set(
@@ -78,14 +87,18 @@ export function byKey(operations: readonly ClientOperation[]): Map<string, Clien
   return keys;
 }
 
+function placeOf({ version, write }: { readonly version: number; readonly write: number }): string {
+  return `${version} ${write}`;
+}
+
 function asHistory(
   { id, kind, begin, end, outcome, ttlMs }: ClientOperation,
   stamps: readonly number[],
-  ranks: ReadonlyMap<number, number>,
+  ranks: ReadonlyMap<string, number>,
 ): HistoryOperation[] {
   if (kind === 'read') {
     if (outcome.kind === 'missing') return [{ kind, begin, end, saw: 'missing' }];
-    return outcome.kind === 'saw' ? [{ kind, begin, end, saw: outcome.write, rank: ranks.get(outcome.version) }] : [];
+    return outcome.kind === 'saw' ? [{ kind, begin, end, saw: outcome.write, rank: ranks.get(placeOf(outcome)) }] : [];
   }
   if (outcome.kind === 'refused') return [];
   const isAcknowledged = outcome.kind === 'acknowledged';
