@@ -359,10 +359,9 @@ export class Log {
     if (this.#isFailed) return undefined;
     this.#isSyncing = false;
     this.#synced = end;
-    const groups = this.#syncing;
-    this.#syncing = [];
-    this.#endGroups(groups);
-    if (this.#options.durability === 'fsync') this.flush();
+    this.#endGroups(this.#syncing.splice(0));
+    // What else arrives in this turn goes with the next sync, too.
+    if (this.#options.durability === 'fsync') setImmediate(() => void (this.#isEnding || this.flush()));
     return this.#schedule(this.#synced < this.#entriesEnd ? COMMIT_SYNC_MS : MARK_AFTER_MS);
   }
 

@@ -108,6 +108,29 @@ test('durability fsync ends a group after its sync; what comes meanwhile is the 
   assert.equal(log.measures.syncs, 2);
 });
 
+test('durability fsync: what comes in the turn in which a sync ends goes with the next one, at once or by itself', async () => {
+  const { log, files, append, ends } = await openLog('fsync');
+  files.isHoldingSyncs = true;
+  append('a');
+  log.flush();
+  append('b');
+  const ended = files.endSync();
+  append('c');
+  await ended;
+  await settleTurns();
+  assert.equal(files.syncsHeld, 1);
+  await files.endSync();
+  assert.deepEqual(ends, ['a durable', 'b,c durable']);
+  append('d');
+  log.flush();
+  append('e');
+  const last = log.end();
+  await files.endSync();
+  await files.endSync();
+  await last;
+  assert.deepEqual(ends.slice(2).join(), 'd durable,e durable', 'a stop leaves nothing to a later turn');
+});
+
 test('a group calls synced what was synced when it was written, and no more', async () => {
   const { log, files, append } = await openLog('fsync');
   files.isHoldingSyncs = true;
