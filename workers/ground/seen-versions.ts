@@ -72,14 +72,6 @@ export class SeenVersions {
     this.#newest = mergeVersion(this.#newest, version, versionMax);
   }
 
-  /** Sees the version of a write of now, whose record stands at `offset`; false where it is not to be taken. */
-  seeWrite(bytes: Buffer, offset: number, { floor, ceiling }: VersionWindow): boolean {
-    const version = readVersion(bytes, offset);
-    if (!(version >= floor && version <= ceiling)) return false;
-    if (version > this.#stored) this.seeStored(version);
-    return true;
-  }
-
   /** Sees the version of the record at `offset`, which some store holds; false where it is no version. */
   seeRecord(bytes: Buffer, offset: number): boolean {
     const version = readVersion(bytes, offset);

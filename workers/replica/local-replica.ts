@@ -160,11 +160,12 @@ export class LocalReplica {
       const room = store.room(entry.length);
       if (room === 'wait') return bytes;
       const { newest } = versions;
-      if (!this.#takes(entry, window)) {
+      if (!isTaken(entry, window)) {
         batch.merged.push(replyCodes.refusedClock);
         continue;
       }
       const merged = room === 'yes' ? store.merge(entry, newest) : replyCodes.full;
+      this.#see(entry, merged);
       this.#noteRepair(entry, merged);
       batch.merged.push(this.#toldOf(entry, merged));
       bytes += entry.length;
@@ -189,14 +190,12 @@ export class LocalReplica {
   }
 
   /**
-   * Sees the version of a write. One that some replica holds already is taken, whenever it was stamped; one of now is judged, in a
-   * second round only by its age, since it is stamped above what some replica holds.
+   * Sees the version of a write that the store has checked: one with a wrong checksum may say anything, and whatever is seen this
+   * node stamps above.
    */
-  #takes(entry: Entry, window: VersionWindow): boolean {
-    const { versions } = this.#options;
-    const { bytes, keyEnd } = entry;
-    if (isRepair(entry)) return versions.seeRecord(bytes, keyEnd);
-    return versions.seeWrite(bytes, keyEnd, isSecondRound(entry) ? { ...window, ceiling: versionMax } : window);
+  #see(entry: Entry, merged: Merged): void {
+    const isChecked = typeof merged !== 'number' || merged === replyCodes.applied || merged === replyCodes.damaged;
+    if (isChecked) this.#options.versions.seeRecord(entry.bytes, entry.keyEnd);
   }
 
   /** Goes on with what the run left: in the next turn, or when the log has room, or later where it is to fill more slowly. */
@@ -298,9 +297,11 @@ export class LocalReplica {
   async #mergeLarge(entry: Entry, respond: Respond): Promise<void> {
     const { store, versions } = this.#options;
     const { newest } = versions;
-    const isTaken = this.#takes(entry, versions.window());
+    const merged = isTaken(entry, versions.window())
+      ? await this.#large.run(() => store.mergeLarge(entry, newest))
+      : replyCodes.refusedClock;
+    this.#see(entry, merged);
     versions.reportIfAhead();
-    const merged = isTaken ? await this.#large.run(() => store.mergeLarge(entry, newest)) : replyCodes.refusedClock;
     this.#noteRepair(entry, merged);
     const writer = new FrameWriter(0);
     this.#tell(this.#toldOf(entry, merged), writer);
@@ -320,6 +321,16 @@ function settledAs(merged: Merged, settled: Settled): Merged {
 
 function isLargeWrite(entry: Entry): boolean {
   return entry.kind === operationKinds.write && isLargeRecord(recordOf(entry).length);
+}
+
+/**
+ * Whether the version of a write is one to take. One that some replica holds already is taken, whenever it was stamped; one of now is
+ * judged, in a second round only by its age, since it is stamped above what some replica holds.
+ */
+function isTaken(entry: Entry, { floor, ceiling }: VersionWindow): boolean {
+  const version = readVersion(entry.bytes, entry.keyEnd);
+  if (isRepair(entry)) return version <= versionMax;
+  return version >= floor && version <= (isSecondRound(entry) ? versionMax : ceiling);
 }
 
 /** Whether a write was applied, or lost against a record that is older than the floor. */

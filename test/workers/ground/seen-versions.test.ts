@@ -54,16 +54,6 @@ test('a number from further ahead than clocks may differ is passed over, and non
   assert.equal(versions.newest, now + 4 * second);
 });
 
-test('a write of now counts as stored if it is taken, and not otherwise', () => {
-  const { versions } = start();
-  assert.equal(versions.seeWrite(record(now + 6 * second), 0, versions.window()), false);
-  assert.equal(versions.seeWrite(record(now - 7 * second), 0, versions.window()), false);
-  assert.equal(versions.newest, 0);
-  assert.equal(versions.seeWrite(record(now + 4 * second), 0, versions.window()), true);
-  assert.equal(versions.newest, now + 4 * second);
-  assert.equal(versions.window().ceiling, now + 9 * second);
-});
-
 test('the floor is as long ago as a write may be under way and clocks may differ', () => {
   assert.equal(start().versions.window().floor, now - 6 * second);
 });

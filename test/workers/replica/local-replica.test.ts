@@ -193,6 +193,25 @@ function repliesTo(replica: LocalReplica, entries: readonly Entry[]): Reply[] {
   return replies;
 }
 
+test('the version of a write is seen when the store has checked its bytes, and only then', (t) => {
+  const { store, replica, versions } = start(t);
+  const far = 86_400_000_000;
+  const entryOf = (flags: number): Entry => {
+    const entry = writeEntry({ key: 'a', value: 'value', version: far });
+    entry.bytes[entry.offset + 11] = flags;
+    return entry;
+  };
+  for (const flags of [entryFlags.repair, entryFlags.secondRound]) {
+    store.merge = () => replyCodes.failed;
+    repliesTo(replica, [entryOf(flags)]);
+    store.settling.at(-1)?.('durable');
+    assert.ok(versions.newest < far, 'with a wrong checksum it may say anything');
+  }
+  store.merge = () => replyCodes.applied;
+  repliesTo(replica, [entryOf(entryFlags.repair)]);
+  assert.equal(versions.newest, far);
+});
+
 test('a write that something newer keeps from winning is told of it, when that is durable', (t) => {
   const { store, replica } = start(t);
   store.merge = () => ({ version: 77, nodeId: 5 });
