@@ -9,7 +9,7 @@ import { systemThreadId } from './thread-waits.ts';
 
 /** Sampled operations of one recording: some 400 bytes each in memory, 250 as JSON. */
 const operationsMax = 20_000;
-/** What workers load; named by its address, since workers know nothing of profiling. */
+/** What workers load; named by its address, since workers know nothing of profiling; by a path that leads there from the node's bundle, too. */
 const workerModule = new URL('../../profiling/inside/worker-waits.js', import.meta.url).href;
 
 /** Starts recording one operation in `every`; resolves to what ends it. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The `kvorum` program. A node runs from the bundle that the build makes of `serve-program.ts`: one file to look up and
- * compile where it would be 150. The two forms share no state, so a process runs one of them only.
+ * The `kvorum` program. A node runs from the bundle that the build makes of `serve-program.ts`: a few files to look
+ * up and compile where it would be some hundred. The two forms share no state, so a process runs one of them only.
  */
 const program = process.argv[2] === 'serve' ? '../../bundled/cli/serve-program.js' : './program.js';
 await import(program);

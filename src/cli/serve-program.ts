@@ -1,4 +1,4 @@
-/** The process around `kvorum serve`, which the build bundles into one file. */
+/** The process around `kvorum serve`, which the build bundles. */
 import { reportFailure } from './failure.ts';
 import { watchOutput } from './output.ts';
 import { runCommand } from './run-command.ts';

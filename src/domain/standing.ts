@@ -134,12 +134,10 @@ export function knownAfter(knows: KnownStores, claim: Claim): KnownStores {
   const known = knows[url];
   // Claims may overtake each other.
   if (known?.storeId === storeId && known.startId === startId && known.counter >= counter) return knows;
-  const loss = known === undefined ? undefined : lossOf(claim, known);
+  const loss = known === undefined ? undefined : lossOf(claim, claim.standing, known);
   // What does not know yet what it has lost must not make that forgotten; it will hear of it and come again.
   if (loss === 'other' && !admitsLoss(claim.standing)) return knows;
-  if (loss === 'older' && !(claim.standing.kind === 'recovering' && claim.replaces.includes(known?.storeId ?? ''))) {
-    return knows;
-  }
+  if (loss === 'older') return knows;
   return { ...knows, [url]: { storeId, counter, startId, replaces } };
 }
 
@@ -192,9 +190,8 @@ function lossByPeers(standing: Standing, { self, claims }: View): LossReason | u
   let [isOlder, isOther] = [false, false];
   for (const { knows } of claims) {
     const known = knows[self.url];
-    const loss = known === undefined ? undefined : lossOf(self, known);
-    // One that recovers in the place of what the peer knew has heard of it.
-    isOlder ||= loss === 'older' && !(standing.kind === 'recovering' && self.replaces.includes(known?.storeId ?? ''));
+    const loss = known === undefined ? undefined : lossOf(self, standing, known);
+    isOlder ||= loss === 'older';
     isOther ||= loss === 'other';
   }
   // What it had merged, and what it has taken since, may be lost, too.
@@ -205,12 +202,14 @@ function lossByPeers(standing: Standing, { self, claims }: View): LossReason | u
 }
 
 /** What a store has lost by what a peer knows: `older`: it is an earlier state of what the peer knew; `other`: another store. */
-function lossOf(own: OwnStore, known: KnownStore): 'older' | 'other' | undefined {
+function lossOf(own: OwnStore, { kind }: Standing, known: KnownStore): 'older' | 'other' | undefined {
   if (known.storeId === own.storeId) {
     return known.startId !== own.startId && known.counter > own.counterFound ? 'older' : undefined;
   }
-  if (known.replaces.includes(own.storeId)) return 'older';
-  return own.replaces.includes(known.storeId) ? undefined : 'other';
+  const isInItsPlace = own.replaces.includes(known.storeId);
+  // One that recovers in the place of what the peer knew has heard of it.
+  if (known.replaces.includes(own.storeId) && !(kind === 'recovering' && isInItsPlace)) return 'older';
+  return isInItsPlace ? undefined : 'other';
 }
 
 function form(standing: Forming, view: View): Standing {

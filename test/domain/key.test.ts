@@ -65,7 +65,7 @@ test('what encodeURIComponent() makes of any well-formed text decodes to its UTF
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       assert.deepEqual(decodeComponent(encodeURIComponent(text)), Buffer.from(text));
     }),
-    { numRuns: 500 },
+    { numRuns: 1000 },
   );
 });
 
@@ -84,7 +84,7 @@ test('any bytes are refused exactly where a strict UTF-8 decoder refuses them', 
       const escaped = [...bytes].map((byte) => `%${hex(byte, false)}`).join('');
       assert.equal(decodeComponent(escaped) !== undefined, isStrictUtf8(bytes));
     }),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });
 
@@ -99,7 +99,7 @@ test('different keys never decode from the same component, and the same key is n
         assert.deepEqual(decodeComponent(canonical), decoded);
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });
 

@@ -30,7 +30,7 @@ test('merging is commutative: both orders keep the same bytes', () => {
     fc.property(anyRecord, anyRecord, (left, right) => {
       assert.deepEqual(recordBytes(mergeRecords(left, right)), recordBytes(mergeRecords(right, left)));
     }),
-    { numRuns: 500 },
+    { numRuns: 1000 },
   );
 });
 
@@ -41,7 +41,7 @@ test('merging is associative', () => {
       const right = mergeRecords(a, mergeRecords(b, c));
       assert.deepEqual(recordBytes(left), recordBytes(right));
     }),
-    { numRuns: 500 },
+    { numRuns: 1000 },
   );
 });
 
@@ -79,7 +79,7 @@ test('the order of records is the order of version, node id, tombstone over valu
     fc.property(anyRecord, anyRecord, (left, right) => {
       assert.equal(Math.sign(compareRecords(left, right)), naiveOrder(left, right));
     }),
-    { numRuns: 500 },
+    { numRuns: 1000 },
   );
 });
 
@@ -90,7 +90,7 @@ test('the order of records is total: antisymmetric, transitive, and 0 only for e
       if (compareRecords(a, b) >= 0 && compareRecords(b, c) >= 0) assert.ok(compareRecords(a, c) >= 0);
       assert.equal(compareRecords(a, b) === 0, recordBytes(a).equals(recordBytes(b)));
     }),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });
 

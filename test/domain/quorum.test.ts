@@ -183,7 +183,7 @@ test('judgeFirstRound() stamps again only once a quorum has told and acknowledge
         before = verdict;
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });
 

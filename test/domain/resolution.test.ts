@@ -36,7 +36,7 @@ test('the newest of any replies is the greatest record among them, in whatever o
         else assert.ok(records.every((record) => compareRecords(newest, record) >= 0));
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 1000 },
   );
 });
 
@@ -64,7 +64,7 @@ test('the replicas to repair are those that have less than the newest, never one
       });
       assert.deepEqual(stale, naive);
     }),
-    { numRuns: 500 },
+    { numRuns: 1000 },
   );
 });
 
@@ -91,7 +91,7 @@ test('records that are only announced are compared by their stamps, as the whole
       const told = isWhole ? replyCodes.record : replyCodes.large;
       assert.equal(newest.code, best === 0 ? replyCodes.absent : told);
     }),
-    { numRuns: 500 },
+    { numRuns: 1000 },
   );
 });
 
@@ -161,6 +161,6 @@ test('a read that has its votes answers only what enough replicas hold, and alwa
       if (step === 'pending') assert.ok(one.outstanding + one.writing > 0 && one.stale === 0);
       if (step === 'unreachable') assert.equal(one.outstanding + one.writing + one.stale, 0);
     }),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });

@@ -118,6 +118,14 @@ function meetAll(...nodes: readonly Node[]): void {
   for (const [index, node] of nodes.entries()) for (const other of nodes.slice(index + 1)) meet(node, other);
 }
 
+/** Three nodes that vote, each of which knows that the others do. */
+function formed(): [Node, Node, Node] {
+  const nodes = three();
+  meetAll(...nodes);
+  meetAll(...nodes);
+  return nodes;
+}
+
 const kinds = (...nodes: readonly Node[]): string[] =>
   nodes.map(({ standing }) => (standing.kind === 'recovering' ? standing.reason : standing.kind));
 
@@ -146,9 +154,7 @@ test('a single node forms its cluster by itself', () => {
 });
 
 test('a node that was wiped recovers, and votes when it has merged with both others', () => {
-  const [a, b, c] = three();
-  meetAll(a, b, c);
-  meetAll(a, b, c);
+  const [a, b, c] = formed();
   a.wipe();
   meet(a, b);
   assert.deepEqual(kinds(a, b, c), ['empty', 'voting', 'voting']);
@@ -199,9 +205,7 @@ test('a node that lost its power or some of its log while the cluster formed doe
 });
 
 test('a forming node that somebody knows another store of never votes, whoever else lost what', () => {
-  const [a, b, c] = three();
-  meetAll(a, b, c);
-  meetAll(a, b, c);
+  const [a, b, c] = formed();
   a.wipe();
   meet(a, b);
   b.wipe();
@@ -213,9 +217,7 @@ test('a forming node that somebody knows another store of never votes, whoever e
 });
 
 test('history: two nodes wiped one after the other do not complete each other', () => {
-  const [a, b, c] = three();
-  meetAll(a, b, c);
-  meetAll(a, b, c);
+  const [a, b, c] = formed();
   a.wipe();
   meet(a, c);
   b.wipe();
@@ -228,9 +230,7 @@ test('history: two nodes wiped one after the other do not complete each other', 
 });
 
 test('a wiped node that finds nobody forms nothing, and recovers as soon as one of the others is there', () => {
-  const [a, b, c] = three();
-  meetAll(a, b, c);
-  meetAll(a, b, c);
+  const [a, b] = formed();
   a.wipe();
   assert.deepEqual(kinds(a), ['forming']);
   b.restart();
@@ -239,9 +239,7 @@ test('a wiped node that finds nobody forms nothing, and recovers as soon as one 
 });
 
 test('a store that is older than a peer has seen recovers, also if nothing but its counter tells', () => {
-  const [a, b, c] = three();
-  meetAll(a, b, c);
-  meetAll(a, b, c);
+  const [a, b, c] = formed();
   const copied = a.counter;
   a.restart();
   meet(a, b);
@@ -259,9 +257,7 @@ test('a store that is older than a peer has seen recovers, also if nothing but i
 });
 
 test('one that recovers and becomes older recovers from the beginning, whatever told its peers of it first', () => {
-  const [a, b, c] = three();
-  meetAll(a, b, c);
-  meetAll(a, b, c);
+  const [a, b, c] = formed();
   a.wipe();
   meet(a, b);
   a.merge(b);
@@ -284,9 +280,7 @@ test('one that recovers and becomes older recovers from the beginning, whatever 
 });
 
 test('what a process said before does not make a peer forget what it said since', () => {
-  const [a, b, c] = three();
-  meetAll(a, b, c);
-  meetAll(a, b, c);
+  const [a, b] = formed();
   const [late, copied] = [a.claim, a.counter];
   a.counter += 5;
   meet(a, b);
@@ -314,9 +308,7 @@ test('of the claims of a process the later one counts, and of two processes that
 });
 
 test('a process that put its store aside and began anew has lost it, too', () => {
-  const [a, b, c] = three();
-  meetAll(a, b, c);
-  meetAll(a, b, c);
+  const [a, b] = formed();
   const { startId } = a;
   a.wipe();
   a.startId = startId;
@@ -396,9 +388,7 @@ test('started with --new-cluster at once, a node votes also beside one that did 
 });
 
 test('accepted by hand, a store counts whatever the peers knew, until they know a newer state of it', () => {
-  const [a, b, c] = three();
-  meetAll(a, b, c);
-  meetAll(a, b, c);
+  const [a, b] = formed();
   a.wipe();
   a.standing = accepted();
   meet(a, b);

@@ -154,7 +154,7 @@ test('mangled bytes throw corrupt-frame or read as entries that tile the frame a
       }
       assert.equal(offset, bytes.length);
     }),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });
 

@@ -28,7 +28,7 @@ test('isPlainJsonText() agrees with JSON.stringify, wherever in memory the value
         assert.equal(isPlainJsonText(memory, offset, offset + value.length), isPlain(Buffer.from(value)));
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: 3000 },
   );
 });
 
@@ -58,6 +58,6 @@ test('writeBase64() writes what Buffer makes of the same bytes', () => {
       assert.equal(target.toString('latin1', at, end), Buffer.from(value).toString('base64'));
       assert.equal(target.toString('latin1', end), '...');
     }),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });

@@ -273,7 +273,7 @@ test('mangled bytes throw corrupt-frame or read as messages, the same ones howev
       const whole = outcome([bytes], roomy);
       assert.deepEqual(outcome(cut(bytes, sizes), roomy), whole);
     }),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });
 
@@ -290,7 +290,7 @@ test('no bytes make a reader allocate more than a message may be, nor more of th
       assert.ok(calls.every((size) => size <= tight.bytesMax + REPLY_ROOM_BYTES));
       assert.ok(calls.length <= messages.length + tight.openMax);
     }),
-    { numRuns: 500 },
+    { numRuns: 1000 },
   );
 });
 

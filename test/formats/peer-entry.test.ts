@@ -128,7 +128,7 @@ test('of any bytes a peer frame is refused, or is entries and faults that tile i
         assert.equal(entryFault(entry, bounds), undefined);
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });
 

@@ -263,7 +263,7 @@ test('mangled bytes throw corrupt-frame or read as replies that tile the frame a
       }
       assert.equal(end, bytes.length);
     }),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });
 
@@ -307,7 +307,7 @@ test('mangled bytes throw corrupt-frame or read as outcomes that tile the frame'
       const total = read.outcomes.reduce((sum, one) => sum + outcomeBytes(one), OUTCOME_FRAME_HEADER_BYTES);
       assert.equal(total, bytes.length);
     }),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });
 

@@ -56,9 +56,7 @@ export function historiesOf(operations: readonly ClientOperation[]): Map<string,
   for (const [key, own] of byKey(operations)) {
     const seen = own
       .toSorted((left, right) => left.end - right.end)
-      .flatMap(({ outcome }) => {
-        return outcome.kind === 'saw' ? [outcome] : [];
-      });
+      .flatMap(({ outcome }) => (outcome.kind === 'saw' ? [outcome] : []));
     const distinct = [...new Map(seen.map((one) => [placeOf(one), one])).values()];
     distinct.sort((left, right) => left.version - right.version);
     const ranks = new Map(distinct.map((one, index) => [placeOf(one), index + 1]));

@@ -113,7 +113,7 @@ test('whatever replicas announce, give and fail to give, the newest that a quoru
       const found = [outcomeCodes.found, `value ${answered}`];
       return assert.deepEqual([code, value], answered === 0 ? [outcomeCodes.missing, ''] : found);
     }),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });
 

@@ -208,6 +208,11 @@ test('the version of a write is seen when the store has checked its bytes, and o
     assert.ok(versions.newest < far, 'with a wrong checksum it may say anything');
   }
   store.merge = () => replyCodes.applied;
+  repliesTo(replica, [entryOf(0)]);
+  assert.ok(versions.newest < far, 'a write of now that is too far ahead is not taken');
+  const ahead = writeEntry({ key: 'a', value: 'value', version: 4_000_000 });
+  repliesTo(replica, [ahead]);
+  assert.deepEqual([versions.newest, versions.window().ceiling], [4_000_000, 9_000_000]);
   repliesTo(replica, [entryOf(entryFlags.repair)]);
   assert.equal(versions.newest, far);
 });
