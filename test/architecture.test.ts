@@ -285,10 +285,11 @@ function isRelative({ target }: Pick<Import, 'target'>): boolean {
 }
 
 function sourcePaths(folder: string): string[] {
-  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(?:ts|mjs|js)$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length).split(sep).join('/'))
-    .filter((path) => !path.includes('/node_modules/'));
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : sourcePaths(path);
+    return entry.isFile() && /\.(?:ts|mjs|js)$/.test(entry.name) ? [path] : [];
+  });
 }
 
 function readSource(path: string): SourceFile {

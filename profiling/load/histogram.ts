@@ -55,7 +55,8 @@ export class LatencyHistogram {
 
   snapshot(): LatencyCounts {
     const buckets: number[] = [];
-    for (const [index, count] of this.#counts.entries()) {
+    for (let index = 0; index < this.#counts.length; index++) {
+      const count = this.#counts[index] as number;
       if (count > 0) buckets.push(index, count);
     }
     return {

@@ -32,11 +32,23 @@ export function weight(keyHash: number, nodeId: number): number {
  * weights are ordered by node id, so that the list does not depend on the order of `nodeIds`.
  */
 export function preferenceList(keyHash: number, nodeIds: readonly number[], count: number): number[] {
-  const weights = nodeIds.map((nodeId) => weight(keyHash, nodeId));
-  const order = nodeIds.map((_, index) => index);
-  order.sort((left, right) => {
-    const difference = (weights[right] as number) - (weights[left] as number);
-    return difference === 0 ? (nodeIds[left] as number) - (nodeIds[right] as number) : difference;
-  });
-  return order.slice(0, count);
+  const chosen: number[] = [];
+  const weights: number[] = [];
+  for (let index = 0; index < nodeIds.length; index++) {
+    const nodeId = nodeIds[index] as number;
+    const own = weight(keyHash, nodeId);
+    // Insertion sort, since clusters are small and this stands on every operation's path.
+    let place = Math.min(chosen.length, count);
+    for (; place > 0; place--) {
+      const other = weights[place - 1] as number;
+      if (other > own || (other === own && (nodeIds[chosen[place - 1] as number] as number) < nodeId)) break;
+      if (place === count) continue;
+      chosen[place] = chosen[place - 1] as number;
+      weights[place] = other;
+    }
+    if (place >= count) continue;
+    chosen[place] = index;
+    weights[place] = own;
+  }
+  return chosen;
 }

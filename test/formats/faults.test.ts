@@ -3,8 +3,9 @@ import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { encodeFaults, faultKinds, readFaults } from '../../src/formats/faults.ts';
+import { anyText } from '../support/text.ts';
 
-const short = fc.string({ unit: 'binary', maxLength: 30 }).map((text) => Buffer.from(text).toString());
+const short = anyText();
 const fault = (detail: fc.Arbitrary<string>) =>
   fc.record({ node: fc.nat(63), kind: fc.constantFrom(...faultKinds), detail }, { noNullPrototype: true });
 

@@ -73,10 +73,10 @@ test('a range shows what all owners hold at its start, as a sorted model does, w
   let version = 0;
   const randomWrites = (): StoredWrite[] =>
     [...new Set(Array.from({ length: 200 }, () => `k${random.below(300)}`))].map((key) => {
-      const kind = random.below(20);
+      const kind = random.below(60);
       const text = `${key}@${++version} `;
-      if (kind < 3) return { key, value: undefined, version };
-      return { key, value: Buffer.alloc(kind === 3 ? 600_000 : random.below(3000), text, 'latin1'), version };
+      if (kind < 9) return { key, value: undefined, version };
+      return { key, value: Buffer.alloc(kind === 9 ? 600_000 : random.below(3000), text, 'latin1'), version };
     });
   for (let round = 0; round < 20; round++) {
     const writes = randomWrites();
