@@ -21,7 +21,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { scriptLine } from '../dist/profiling/script-options.js';
 import { startLocalCluster } from '../dist/profiling/cluster/local-cluster.js';
 import { AdminClient } from '../dist/profiling/cluster/node-client.js';
 import { samplesOf } from '../dist/profiling/cluster/node-metrics.js';
@@ -29,7 +29,7 @@ import { readProcess } from '../dist/profiling/cluster/process-accounts.js';
 import { builtInEngine } from '../dist/profiling/load/built-in-engine.js';
 import { percentileUs, sumOf } from '../dist/profiling/load/histogram.js';
 
-const { values: options } = parseArgs({
+const { values: options } = scriptLine({
   options: {
     away: { type: 'string', default: '60s' },
     rate: { type: 'string', default: '3000' },
@@ -44,6 +44,7 @@ const { values: options } = parseArgs({
     'hint-bytes-max': { type: 'string' },
     'ratio-max': { type: 'string', default: '1.5' },
   },
+  numbers: ['rate', 'keys', 'value-bytes', 'connections', 'ratio-max'],
 });
 
 /** Far above what a handoff takes. */

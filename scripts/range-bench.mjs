@@ -20,15 +20,14 @@ import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { scriptLine } from '../dist/profiling/script-options.js';
 import { builtInEngine } from '../dist/profiling/load/built-in-engine.js';
 import { fillKeys } from '../dist/profiling/load/fill.js';
 import { percentileUs, sumOf } from '../dist/profiling/load/histogram.js';
 import { keyName, keyWidth } from '../dist/profiling/load/keys.js';
 
-const { values: options, positionals: urls } = parseArgs({
+const { values: options, positionals: urls } = scriptLine({
   allowPositionals: true,
-  allowNegative: true,
   options: {
     records: { type: 'string', default: '300000' },
     'value-bytes': { type: 'string', default: '64' },
@@ -39,6 +38,7 @@ const { values: options, positionals: urls } = parseArgs({
     points: { type: 'string', default: '0' },
     fill: { type: 'boolean', default: true },
   },
+  numbers: ['records', 'value-bytes', 'runs', 'scans', 'points'],
 });
 const records = Number(options.records);
 const [firstKey, lastKey] = [0, records - 1].map((key) => keyName(key, keyWidth(records)));

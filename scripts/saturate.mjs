@@ -25,7 +25,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, release, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
+import { scriptLine } from '../dist/profiling/script-options.js';
 import { startLocalCluster } from '../dist/profiling/cluster/local-cluster.js';
 import { accountBetween, readProcess } from '../dist/profiling/cluster/process-accounts.js';
 import { fillKeys } from '../dist/profiling/load/fill.js';
@@ -33,7 +34,7 @@ import { percentileUs } from '../dist/profiling/load/histogram.js';
 
 const scripts = dirname(fileURLToPath(import.meta.url));
 
-const { values: options } = parseArgs({
+const { values: options } = scriptLine({
   options: {
     modes: { type: 'string', default: 'batched' },
     durabilities: { type: 'string', default: 'commit,fsync' },
@@ -54,6 +55,7 @@ const { values: options } = parseArgs({
     wrk: { type: 'string', default: 'wrk' },
     json: { type: 'boolean', default: false },
   },
+  numbers: ['rounds', 'seconds', 'warmup-seconds', 'connections', 'keys', 'value-bytes', 'nodes', 'workers'],
 });
 const list = (text) => text.split(',');
 const isCompared = options.baseline !== undefined || options['node-programs'] !== undefined;

@@ -92,15 +92,16 @@ const rooms: Readonly<Record<string, string>> = {
     'src/diagnostics, src/domain, src/settings, src/settings/kinds.ts, src/cli, profiling/cluster, profiling/load, ' +
     'profiling/result, profiling/capture, profiling/flame, profiling/compare, profiling/report, profiling/clinic, ' +
     'profiling/profile',
+  'profiling/script-options.ts': 'src/cli',
   // What docs/study.md tells, by the commands as processes.
   'profiling/study':
     'src/diagnostics, src/formats, profiling/cluster, profiling/load, profiling/attribution, profiling/result, ' +
-    'profiling/compare, profiling/report, profiling/clinic',
+    'profiling/compare, profiling/report, profiling/clinic, profiling/script-options.ts',
   // The one table of commands, those of profiling too, and what reads a command line by it.
   'src/cli/commands.ts': 'src/cli, profiling/cli',
   'src/cli/command-line.ts': `${shared}, type src/settings, src/cli, src/cli/commands.ts`,
   'src/cli/program.ts': 'src/cli, src/cli/command-line.ts',
-  scripts: 'profiling/cluster, profiling/load',
+  scripts: 'profiling/cluster, profiling/load, profiling/script-options.ts',
   'scripts/deploy': '',
 };
 

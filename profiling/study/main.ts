@@ -9,7 +9,6 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { parseJson } from '../../src/formats/foreign-json.ts';
 import { percentileUs } from '../load/histogram.ts';
 import type { BenchResult } from '../load/result.ts';
@@ -17,6 +16,7 @@ import { findWrk2 } from '../load/wrk2-engine.ts';
 import { startLocalCluster } from '../cluster/local-cluster.ts';
 import type { CompareResult } from '../result/compare.ts';
 import type { ProfileResult } from '../result/profile.ts';
+import { scriptLine } from '../script-options.ts';
 import { takePictures } from './pictures.ts';
 import {
   compareArguments,
@@ -32,7 +32,7 @@ import { parseWrk, type WrkRound } from './wrk-text.ts';
 const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const scripts = fileURLToPath(new URL('../../../scripts/', import.meta.url));
 
-const { values } = parseArgs({
+const { values } = scriptLine({
   options: { short: { type: 'boolean', default: false }, out: { type: 'string' }, help: { type: 'boolean' } },
 });
 

@@ -7,21 +7,12 @@
  * `--seconds`. Every failure is printed with the command that repeats it.
  */
 import { randomInt } from 'node:crypto';
-import { parseArgs } from 'node:util';
+import { scriptLine } from '../../profiling/script-options.ts';
 import { startCluster } from '../support/cluster.ts';
 import { fuzzFraming } from './framing-fuzz.ts';
 import { fuzzNode } from './node-fuzz.ts';
 import { fuzzReplica, startReplicaTarget } from './replica-fuzz.ts';
 import type { FuzzOptions, FuzzReport } from './report.ts';
-
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '60' },
-    seed: { type: 'string' },
-    only: { type: 'string' },
-    case: { type: 'string' },
-  },
-});
 
 type Fuzzer = (owner: Owner, options: FuzzOptions) => Promise<FuzzReport>;
 
@@ -35,9 +26,19 @@ const fuzzers: Readonly<Record<string, Fuzzer>> = {
   replica: async (owner, options) => fuzzReplica(await startReplicaTarget(owner), options),
 };
 
+const { values } = scriptLine({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string' },
+    only: { type: 'string' },
+    case: { type: 'string' },
+  },
+  numbers: ['seconds', 'seed', 'case'],
+  choices: { only: Object.keys(fuzzers) },
+});
+
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
 const chosen = Object.keys(fuzzers).filter((name) => values.only === undefined || values.only === name);
-if (chosen.length === 0) throw new Error(`--only must be one of ${Object.keys(fuzzers).join(', ')}`);
 for (const name of chosen) await run(name, fuzzers[name] as Fuzzer);
 
 async function run(name: string, fuzz: Fuzzer): Promise<void> {

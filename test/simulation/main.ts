@@ -7,16 +7,16 @@
  */
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
+import { scriptLine } from '../../profiling/script-options.ts';
 import { playHistory, type HistoryResult } from './run.ts';
-import { allRules, mutations, type Rules } from './rules.ts';
+import { mutations, type Rules } from './rules.ts';
 import { neededBy } from './scenarios.ts';
 import { playShares, seedAt, type Failure } from './shares.ts';
 
 /** With more than these something is wrong in general. */
 const FAILURES_MAX = 10;
 
-const { values } = parseArgs({
+const { values } = scriptLine({
   options: {
     histories: { type: 'string', default: '10000' },
     seed: { type: 'string' },
@@ -25,6 +25,8 @@ const { values } = parseArgs({
     only: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },
+  numbers: ['histories', 'seed', 'threads'],
+  choices: { only: Object.keys(mutations) },
 });
 const firstSeed = values.seed === undefined ? randomInt(2 ** 30) : Number(values.seed);
 const histories = Number(values.histories);
@@ -33,7 +35,7 @@ if (values.only === undefined) {
   await playAll();
   if (!values['all-rules']) for (const [name, rules] of Object.entries(mutations)) await findOut(name, rules);
 } else {
-  await findOut(values.only, mutations[values.only] ?? allRules);
+  await findOut(values.only, mutations[values.only] as Rules);
 }
 
 async function playAll(): Promise<void> {

@@ -8,7 +8,7 @@
 import { Buffer } from 'node:buffer';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { scriptLine } from '../../profiling/script-options.ts';
 import { startCluster } from '../support/cluster.ts';
 import { metricTotal } from '../support/prometheus-text.ts';
 import { gather, largeKey, smallKey, smallValue, type Crowd } from '../support/slow-clients.ts';
@@ -32,7 +32,7 @@ const othersEveryMs = 50;
 const medianMsMax = 1000;
 const slowestMsMax = 30_000;
 
-const { share } = parseArgs({ options: { share: { type: 'string', default: '1' } } }).values;
+const { share } = scriptLine({ options: { share: { type: 'string', default: '1' } }, numbers: ['share'] }).values;
 const scaled = (count: number): number => Math.ceil(count * Number(share));
 const crowd: Crowd = {
   idle: scaled(full.idle),

@@ -14,7 +14,7 @@
  * cluster, its load and its faults, and not what comes of them.
  */
 import { randomInt } from 'node:crypto';
-import { parseArgs } from 'node:util';
+import { scriptLine } from '../../profiling/script-options.ts';
 import { durabilities } from '../../src/domain/modes.ts';
 import { testDamage } from './damage.ts';
 import { testKills, type KillsResult } from './kills.ts';
@@ -25,7 +25,7 @@ import { testPowerLoss } from './power-loss.ts';
 import { whyNoRecording } from './system-calls.ts';
 import { whyNoTorture } from './tortured-cluster.ts';
 
-const { values } = parseArgs({
+const { values } = scriptLine({
   options: {
     'power-loss': { type: 'boolean', default: false },
     kill: { type: 'string' },
@@ -38,6 +38,8 @@ const { values } = parseArgs({
     durability: { type: 'string' },
     control: { type: 'boolean', default: false },
   },
+  choices: { durability: durabilities },
+  numbers: ['kill', 'damage', 'outages', 'minutes', 'seed', 'images', 'only'],
 });
 
 /** Rounds that one cluster goes through. */
