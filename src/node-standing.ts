@@ -17,6 +17,7 @@ import {
   replacedStores,
   countersAfter,
   isNews,
+  newestStores,
   standingAfter,
   standingAfterHearsay,
   standingAtStart,
@@ -121,7 +122,7 @@ export class NodeStanding {
     const standing = standingAtStart(found);
     // A store that is gone has taken its id with it.
     const isSameStore = kept !== undefined && hasStore;
-    const replaces = kept === undefined || isSameStore ? (kept?.replaces ?? []) : [kept.storeId, ...kept.replaces];
+    const before = kept === undefined || isSameStore ? (kept?.replaces ?? []) : [kept.storeId, ...kept.replaces];
     const { url, list } = identity;
     return new NodeStanding(options, {
       format: STATE_FORMAT,
@@ -129,7 +130,7 @@ export class NodeStanding {
       list,
       storeId: isSameStore ? kept.storeId : newId(),
       counter: kept?.counter ?? 0,
-      replaces,
+      replaces: newestStores(before),
       standing,
       knows: kept?.knows ?? {},
     });

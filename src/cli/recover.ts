@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { DataDirectory } from '../data-directory.ts';
 import { KvorumError } from '../diagnostics/errors.ts';
-import { accepted } from '../domain/standing.ts';
+import { accepted, newestStores } from '../domain/standing.ts';
 import { encodeState, newId, type StoreState } from '../store-state.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
@@ -67,7 +67,7 @@ async function recover({ flags }: Invocation): Promise<ExitCode> {
 /** The store gets a new id, so that peers that know a newer state of it know that this one stands in its place. */
 async function acceptLoss(directory: DataDirectory, state: StoreState): Promise<void> {
   const file = directory.openStateFile();
-  const replaces = [state.storeId, ...state.replaces];
+  const replaces = newestStores([state.storeId, ...state.replaces]);
   await file.write(encodeState({ ...state, standing: accepted(), storeId: newId(), replaces }));
   await file.close();
   if (directory.lost === undefined) return;

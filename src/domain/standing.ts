@@ -151,18 +151,29 @@ export function isNews(claim: Claim, before: Claim, isConnected: boolean): boole
 }
 
 /**
- * The stores in whose place this one stands, with those that its peers knew of the node. Only what has become of `standing`
- * by what they know may take theirs as replaced.
+ * The stores in whose place this one stands, the newest first, with those that its peers knew of the node. Only what has become
+ * of `standing` by what they know may take theirs as replaced.
  */
 export function replacedStores(
   standing: Standing,
   { self, claims }: Pick<View, 'self' | 'claims'>,
 ): readonly StoreId[] {
   if (!admitsLoss(standing)) return self.replaces;
-  const seen = claims.flatMap(({ knows }) => knows[self.url] ?? []);
-  const others = seen.flatMap(({ storeId, replaces }) => [storeId, ...replaces]);
-  const more = new Set(others.filter((storeId) => storeId !== self.storeId && !self.replaces.includes(storeId)));
-  return more.size === 0 ? self.replaces : [...more, ...self.replaces].slice(0, REPLACED_MAX);
+  const known = claims.flatMap(({ knows }) => knows[self.url] ?? []);
+  const isOwn = (storeId: StoreId): boolean => storeId === self.storeId || self.replaces.includes(storeId);
+  const last = known.map(({ storeId }) => storeId).filter((storeId) => !isOwn(storeId));
+  // What a peer's store had replaced is older than it; what this store has forgotten of that must not push out what it knows.
+  const ages = known.flatMap(({ replaces }) => replaces.map((storeId, age) => ({ storeId, age })));
+  const earlier = ages.sort((left, right) => left.age - right.age).map(({ storeId }) => storeId);
+  const all = newestStores([...last, ...self.replaces, ...earlier.filter((storeId) => !isOwn(storeId))]);
+  return all.length === self.replaces.length && all.every((storeId, at) => storeId === self.replaces[at])
+    ? self.replaces
+    : all;
+}
+
+/** So many of a node's stores as are kept, each once. */
+export function newestStores(stores: readonly StoreId[]): readonly StoreId[] {
+  return [...new Set(stores)].slice(0, REPLACED_MAX);
 }
 
 /** Wipes of one node between two meetings with a peer, at most. */

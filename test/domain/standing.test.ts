@@ -343,6 +343,30 @@ test('a peer that slept through a wipe and a recovery takes the new store, and k
   assert.deepEqual(kinds(a), ['older-store']);
 });
 
+test('however often a node was wiped, a peer that is put back to before some of that takes it as it is', () => {
+  const [a, b, c] = formed();
+  const stores = [a.storeId];
+  const copies: KnownStores[] = [b.knows];
+  for (let wipe = 0; wipe < 40; wipe++) {
+    a.wipe();
+    const others = wipe % 2 === 0 ? [b, c] : [c, b];
+    for (const other of others) a.take(other.claim);
+    for (const other of others) {
+      meet(a, other);
+      a.merge(other);
+    }
+    meetAll(a, b, c);
+    assert.deepEqual(kinds(a, b, c), ['voting', 'voting', 'voting'], `wipe ${wipe}`);
+    assert.deepEqual(a.replaces, stores.slice(0, 16), `wipe ${wipe}`);
+    stores.unshift(a.storeId);
+    copies.push(b.knows);
+  }
+  b.knows = copies.at(-12) as KnownStores;
+  b.restart();
+  meet(a, b);
+  assert.deepEqual(kinds(a), ['voting']);
+});
+
 test('nodes that lost power together merge with each other; one that lost its store stays out', () => {
   const [a, b, c] = three();
   for (const node of [a, b, c]) {
