@@ -36,7 +36,9 @@ import { bundle, pageScripts, nodeOutputs } from './bundle.mjs';
 const nodeVersionMin = [20, 19];
 const testFileMsMax = 300_000;
 const testConcurrency = 3;
-const testGroups = 8;
+/** Unit tests wait for the disk, and for nobody else. */
+const unitConcurrency = 4;
+const testGroups = 7;
 /** Behind `dist/test`, since the runner takes files in the order of their paths: the short ones fill the end. */
 const groupFolder = join('dist', 'unit-tests');
 /** With more than these the code is broken, not the machine slow. */
@@ -71,7 +73,9 @@ const commands = {
   fuzz: (args) => build() || runTests('fuzz', args),
   simulate: (args) => build() || runTests('simulation', args),
   'slow-clients': (args) => build() || runTests('slow-clients', args),
-  unit: (args) => build() || run(process.execPath, testCommand(args, grouped(unitTests()))),
+  unit: (args) =>
+    build() ||
+    run(process.execPath, testCommand([`--test-concurrency=${unitConcurrency}`, ...args], grouped(unitTests()))),
   ok: (args) => build() || checkAll(args),
   coverage: (args) => build() || coverage(args),
 };
@@ -141,7 +145,8 @@ function build() {
   const styles = browserFolders.flatMap((folder) => filesUnder(folder, '.css'));
   const wanted = hashOf([...projects, 'package-lock.json', ...sources, ...styles].map(describeFile));
   const isOfPage = (path) => browserFolders.some((folder) => path.startsWith(folder));
-  const outputs = [...sources.filter((path) => !isOfPage(path)), ...pageScripts].map((path) => outputOf(path));
+  const isCompiled = (path) => !isOfPage(path) && !path.endsWith('.d.ts');
+  const outputs = [...sources.filter(isCompiled), ...pageScripts].map((path) => outputOf(path));
   const declarations = sources.filter((path) => path.startsWith(clientFolder)).map((path) => outputOf(path, 'd.ts'));
   const isComplete = [...outputs, ...declarations, ...nodeOutputs].every((path) => existsSync(path));
   if (isComplete && readIfThere(buildStamp) === wanted) return 0;
