@@ -16,6 +16,7 @@ import { stopWithParentEnvironmentName } from '../child-environment.ts';
 import type { Command, Invocation } from './command.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
+import { countThreads, leave } from './leave.ts';
 import { outliveOutput, writeResult } from './output.ts';
 import { settingOptions } from './setting-options.ts';
 import { stopSignal } from './signals.ts';
@@ -50,9 +51,10 @@ async function serve({ flags, environment }: Invocation): Promise<ExitCode> {
   outliveOutput();
   const { settings } = resolveSettings({ flags, environment });
   const stopAsked = Promise.race([stopSignal(), parentGone(environment)]).then(() => undefined);
+  countThreads();
   const code = await runNode(settings, stopAsked).catch(reportFailure);
   // Not left to the event loop: a thread or socket that a failed node could not close must not keep the process.
-  process.exit(code);
+  return leave(code);
 }
 
 /** Runs a node until `stopAsked` resolves or the node dies of itself. */

@@ -10,6 +10,7 @@
  * frames are transferred.
  */
 import { Buffer } from 'node:buffer';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -64,6 +65,8 @@ const CLOCKS_MS_MAX = 1500;
 const START_MS_MAX = 30_000;
 /** Besides the time for hints. */
 const STOP_MS_MAX = 5000;
+/** For threads to end that were told to, milliseconds. */
+const THREAD_END_MS_MAX = 3000;
 
 /** A worker's place: threads come and go, the place and its index stay. */
 interface Place {
@@ -250,7 +253,9 @@ export class WorkerPool {
     const stopMsMax = STOP_MS_MAX + this.#options.settings.hintPullMsMax;
     const stopped = await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', stopMsMax);
     for (const { tasks } of this.#places) tasks.close();
-    await Promise.all(this.#places.map(({ pool }) => pool.destroy()));
+    const ended = Promise.all(this.#places.map(({ pool }) => pool.destroy()));
+    // Those that do not end have said that all is on the disk, or have not; nothing more will come of them.
+    await Promise.race([ended, sleep(THREAD_END_MS_MAX, undefined, { ref: false })]);
     return this.#failure === undefined && workers > 0 && stopped.length === workers;
   }
 

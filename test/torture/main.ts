@@ -68,6 +68,8 @@ if (kills > 0 || losesPower) {
 } else {
   await tortureNodes();
 }
+// Left to itself Node once went round for ever in cleaning up, at the whole CPU, after an hour of torture.
+process.exit();
 
 /** One cluster after the other, to the end of its life, whatever is found. */
 async function tortureNodes(): Promise<void> {
