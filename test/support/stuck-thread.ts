@@ -8,8 +8,10 @@ import { isMainThread, MessagePort } from 'node:worker_threads';
 const fifo = process.env['STUCK_FIFO'];
 
 if (!isMainThread && fifo !== undefined) {
-  const post = MessagePort.prototype.postMessage as (this: MessagePort, message: unknown, ...rest: unknown[]) => void;
-  MessagePort.prototype.postMessage = function (this: MessagePort, message: unknown, ...rest: unknown[]): void {
+  type Post = (this: MessagePort, message: unknown, ...rest: unknown[]) => void;
+  const prototype = MessagePort.prototype as unknown as Record<'postMessage', Post>;
+  const post: Post = prototype['postMessage'];
+  prototype['postMessage'] = function (this: MessagePort, message: unknown, ...rest: unknown[]): void {
     post.call(this, message, ...rest);
     if ((message as { readonly kind?: unknown } | null)?.kind !== 'stopped') return;
     // Open for both, or the opening would wait.
