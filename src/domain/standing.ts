@@ -159,16 +159,33 @@ export function replacedStores(
   { self, claims }: Pick<View, 'self' | 'claims'>,
 ): readonly StoreId[] {
   if (!admitsLoss(standing)) return self.replaces;
-  const known = claims.flatMap(({ knows }) => knows[self.url] ?? []);
   const isOwn = (storeId: StoreId): boolean => storeId === self.storeId || self.replaces.includes(storeId);
-  const last = known.map(({ storeId }) => storeId).filter((storeId) => !isOwn(storeId));
-  // What a peer's store had replaced is older than it; what this store has forgotten of that must not push out what it knows.
-  const ages = known.flatMap(({ replaces }) => replaces.map((storeId, age) => ({ storeId, age })));
-  const earlier = ages.sort((left, right) => left.age - right.age).map(({ storeId }) => storeId);
-  const all = newestStores([...last, ...self.replaces, ...earlier.filter((storeId) => !isOwn(storeId))]);
+  const newer: StoreAge[] = [];
+  const older: StoreAge[] = [];
+  for (const { storeId, replaces } of claims.flatMap(({ knows }) => knows[self.url] ?? [])) {
+    const known = [storeId, ...replaces];
+    const common = known.findIndex(isOwn);
+    // What stands behind one that is known here is older than it, and must not push out what came later.
+    const end = common < 0 ? 1 : common;
+    newer.push(...known.slice(0, end).map((one, age) => ({ storeId: one, age })));
+    older.push(...known.slice(end).map((one, age) => ({ storeId: one, age })));
+  }
+  const all = newestStores(
+    [...byAge(newer), ...self.replaces, ...byAge(older)].filter((storeId) => storeId !== self.storeId),
+  );
   return all.length === self.replaces.length && all.every((storeId, at) => storeId === self.replaces[at])
     ? self.replaces
     : all;
+}
+
+/** A store of a list, and how many of the same list came after it. */
+interface StoreAge {
+  readonly storeId: StoreId;
+  readonly age: number;
+}
+
+function byAge(stores: readonly StoreAge[]): StoreId[] {
+  return [...stores].sort((left, right) => left.age - right.age).map(({ storeId }) => storeId);
 }
 
 /** So many of a node's stores as are kept, each once. */

@@ -367,6 +367,46 @@ test('however often a node was wiped, a peer that is put back to before some of 
   assert.deepEqual(kinds(a), ['voting']);
 });
 
+test('a node that is put back to a copy of itself keeps those of its stores that came after the copy', () => {
+  const [a, b, c] = formed();
+  const recover = (): void => {
+    for (const other of [b, c]) a.take(other.claim);
+    for (const other of [b, c]) {
+      meet(a, other);
+      a.merge(other);
+    }
+    meetAll(a, b, c);
+    assert.deepEqual(kinds(a, b, c), ['voting', 'voting', 'voting']);
+  };
+  for (let wipe = 0; wipe < 15; wipe++) {
+    a.wipe();
+    recover();
+  }
+  const { storeId, counter, standing, knows, replaces } = a;
+  const known: KnownStores[] = [];
+  for (let wipe = 0; wipe < 3; wipe++) {
+    a.wipe();
+    recover();
+    known.push(b.knows);
+  }
+  Object.assign(a, { storeId, counter, standing, knows, replaces });
+  a.restart();
+  for (const other of [b, c]) a.take(other.claim);
+  assert.deepEqual(kinds(a), ['older-store']);
+  // The process puts the store aside; what it was goes into what is kept.
+  const aside = [a.storeId, ...a.replaces];
+  a.wipe();
+  a.replaces = aside;
+  recover();
+  for (const older of known) {
+    b.knows = older;
+    b.restart();
+    b.seen.clear();
+    meet(a, b);
+    assert.deepEqual(kinds(a), ['voting']);
+  }
+});
+
 test('nodes that lost power together merge with each other; one that lost its store stays out', () => {
   const [a, b, c] = three();
   for (const node of [a, b, c]) {
