@@ -93,6 +93,7 @@ export class LocalReplica {
   /** Why writes are not merged now: the log has no room, or is to fill more slowly. */
   #isHeldBack = false;
   #isBehind = false;
+  #isRunning = false;
 
   constructor(options: LocalReplicaOptions) {
     this.#options = options;
@@ -113,12 +114,23 @@ export class LocalReplica {
 
   /** Executes what waits, as far as one run and the log take it. */
   run(): void {
+    // What a merge or an answer leads to at once, such as the burial of what was removed, waits for the end of this run.
+    if (this.#isRunning) return;
+    this.#isRunning = true;
     try {
-      if (this.#writing.length > 0 && !this.#isHeldBack) this.#write();
-      if (this.#reading.length > 0) this.#read();
+      do {
+        if (this.#canWrite) this.#write();
+        if (this.#reading.length > 0) this.#read();
+      } while (this.#options.turn === undefined && (this.#canWrite || this.#reading.length > 0));
     } catch (error) {
       this.#options.onFatal(error);
+    } finally {
+      this.#isRunning = false;
     }
+  }
+
+  get #canWrite(): boolean {
+    return this.#writing.length > 0 && !this.#isHeldBack;
   }
 
   #read(): void {

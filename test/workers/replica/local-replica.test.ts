@@ -88,6 +88,30 @@ test('a frame that writes is answered when its writes are durable, one that only
   assert.deepEqual(writing.codes, [replyCodes.applied, replyCodes.absent]);
 });
 
+test('entries that a merge or an answer leads to at once are executed behind it, and each frame is answered once', (t) => {
+  const { store, replica } = start(t);
+  const answered: string[] = [];
+  const note =
+    (name: string, then = (): void => {}) =>
+    (): void => {
+      answered.push(name);
+      then();
+    };
+  store.settle = (done) => done('durable');
+  store.merge = (entry) => {
+    if (store.merged.push(entry) === 1) replica.submit([write('led to by a merge')], note('second'));
+    return replyCodes.applied;
+  };
+  const more = (): void => replica.submit([readEntry('led to by an answer')], note('third'));
+  replica.submit([write('a'), write('b')], note('first', more));
+  replica.submit([write('c')], note('fourth'));
+  assert.deepEqual(answered, ['first', 'second', 'third', 'fourth']);
+  assert.deepEqual(
+    store.merged.map(({ bytes, keyStart, keyEnd }) => bytes.toString('utf8', keyStart, keyEnd)),
+    ['a', 'b', 'led to by a merge', 'c'],
+  );
+});
+
 test('writes whose group met a full disk are answered so', (t) => {
   const { store, replica } = start(t);
   const answer = submit(replica, [write('a')]);
