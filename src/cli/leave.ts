@@ -5,7 +5,7 @@ import type { ExitCode } from './exit-codes.ts';
 import { writeNotice } from './output.ts';
 
 /** For a thread to end that was told to, milliseconds. */
-const THREAD_END_MS_MAX = 3000;
+const THREAD_END_MS_MAX = 5000;
 
 const threads = new Set<Worker>();
 
