@@ -159,33 +159,28 @@ export function replacedStores(
   { self, claims }: Pick<View, 'self' | 'claims'>,
 ): readonly StoreId[] {
   if (!admitsLoss(standing)) return self.replaces;
-  const isOwn = (storeId: StoreId): boolean => storeId === self.storeId || self.replaces.includes(storeId);
-  const newer: StoreAge[] = [];
-  const older: StoreAge[] = [];
-  for (const { storeId, replaces } of claims.flatMap(({ knows }) => knows[self.url] ?? [])) {
-    const known = [storeId, ...replaces];
-    const common = known.findIndex(isOwn);
-    // What stands behind one that is known here is older than it, and must not push out what came later.
-    const end = common < 0 ? 1 : common;
-    newer.push(...known.slice(0, end).map((one, age) => ({ storeId: one, age })));
-    older.push(...known.slice(end).map((one, age) => ({ storeId: one, age })));
-  }
-  const all = newestStores(
-    [...byAge(newer), ...self.replaces, ...byAge(older)].filter((storeId) => storeId !== self.storeId),
-  );
+  const known = claims.flatMap(({ knows }) => knows[self.url] ?? []);
+  const all = newestStores(known.reduce((stores, one) => withKnown(stores, self.storeId, one), self.replaces));
   return all.length === self.replaces.length && all.every((storeId, at) => storeId === self.replaces[at])
     ? self.replaces
     : all;
 }
 
-/** A store of a list, and how many of the same list came after it. */
-interface StoreAge {
-  readonly storeId: StoreId;
-  readonly age: number;
-}
-
-function byAge(stores: readonly StoreAge[]): StoreId[] {
-  return [...stores].sort((left, right) => left.age - right.age).map(({ storeId }) => storeId);
+/**
+ * The stores before `self`, with those that a peer knew, in one order: each before the next one in the peer's list that stands
+ * here, too. What is behind the last one of these is older than all, and must not push out what came later.
+ */
+function withKnown(stores: readonly StoreId[], self: StoreId, { storeId, replaces }: KnownStore): readonly StoreId[] {
+  const merged = [...stores];
+  const isHere = (one: StoreId): boolean => one === self || merged.includes(one);
+  if (!isHere(storeId) && !replaces.some(isHere)) merged.unshift(storeId);
+  let place = merged.length;
+  for (const one of [storeId, ...replaces].reverse()) {
+    if (one === self) place = 0;
+    else if (merged.includes(one)) place = merged.indexOf(one);
+    else merged.splice(place, 0, one);
+  }
+  return merged;
 }
 
 /** So many of a node's stores as are kept, each once. */
