@@ -342,11 +342,12 @@ function grouped(files) {
   rmSync(at(groupFolder), { recursive: true, force: true });
   mkdirSync(at(groupFolder), { recursive: true });
   // Dealt out by size, so that no group gets all the long ones.
-  const bySize = files.map((path) => ({ path, bytes: statSync(at(path)).size })).sort((a, b) => b.bytes - a.bytes);
+  const bytesOf = (path) => statSync(at(path)).size;
+  const bySize = files.toSorted((left, right) => bytesOf(right) - bytesOf(left));
   return Array.from({ length: Math.min(testGroups, files.length) }, (_, group) => {
     const path = join(groupFolder, `unit-${group + 1}.test.js`);
     const own = bySize.filter((_file, index) => index % testGroups === group);
-    writeFileSync(at(path), own.map((file) => `import '${relative(groupFolder, file.path)}';\n`).join(''));
+    writeFileSync(at(path), own.map((file) => `import '${relative(groupFolder, file)}';\n`).join(''));
     return path;
   });
 }

@@ -4,7 +4,7 @@ import type { Worker } from 'node:worker_threads';
 import type { ExitCode } from './exit-codes.ts';
 import { writeNotice } from './output.ts';
 
-/** For a thread to end that was told to, milliseconds. */
+/** For threads to end, milliseconds; the pool of a node that stopped has waited for its own already. */
 const THREAD_END_MS_MAX = 5000;
 
 const threads = new Set<Worker>();

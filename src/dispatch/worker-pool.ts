@@ -254,7 +254,7 @@ export class WorkerPool {
     const stopped = await this.#ask({ kind: 'stop' }, (message) => message.kind === 'stopped', stopMsMax);
     for (const { tasks } of this.#places) tasks.close();
     const ended = Promise.all(this.#places.map(({ pool }) => pool.destroy()));
-    // Those that do not end have said that all is on the disk, or have not; nothing more will come of them.
+    // A thread that does not end keeps nothing back: it has told whether all is on the disk. `leave.ts` ends the process.
     await Promise.race([ended, sleep(THREAD_END_MS_MAX, undefined, { ref: false })]);
     return this.#failure === undefined && workers > 0 && stopped.length === workers;
   }

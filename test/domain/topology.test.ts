@@ -85,7 +85,7 @@ test('a cluster of exactly the bound is accepted', () => {
 test('a node id is an unsigned 32-bit number, never 0, and never changes for a URL', () => {
   assert.equal(nodeIdOf('http://localhost:8080'), 2_808_974_398);
   fc.assert(
-    fc.property(anyText(), (name) => {
+    fc.property(anyText, (name) => {
       const url = `http://${name}`;
       const id = nodeIdOf(url);
       assert.ok(Number.isInteger(id) && id > 0 && id <= 0xffffffff);

@@ -6,6 +6,4 @@ const codePoint = fc
   .oneof({ weight: 3, arbitrary: fc.nat(0x7f) }, { weight: 2, arbitrary: fc.nat(0x10ffff - surrogates) })
   .map((number) => String.fromCodePoint(number < 0xd800 ? number : number + surrogates));
 
-export function anyText(maxLength = 30): fc.Arbitrary<string> {
-  return fc.array(codePoint, { maxLength }).map((points) => points.join(''));
-}
+export const anyText = fc.array(codePoint, { maxLength: 30 }).map((points) => points.join(''));

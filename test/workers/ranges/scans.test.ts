@@ -142,7 +142,7 @@ test('a scan gives every live record as one chunk and frees its snapshot', async
 });
 
 test('a scan stops reading when its pages do not come back, and goes on when they do', async (t) => {
-  const store = await filledStore(t, many(6000));
+  const store = await filledStore(t, many(20_000));
   const scans = scansOf(store);
   const client = new SlowClient(scans);
   await eventually(() => assert.equal(client.pages.length, 2));
@@ -162,7 +162,7 @@ test('a scan stops reading when its pages do not come back, and goes on when the
 });
 
 test('a scan ends when rangeMsMax has passed, and frees its snapshot', async (t) => {
-  const store = await filledStore(t, many(6000));
+  const store = await filledStore(t, many(20_000));
   const scans = scansOf(store, { rangeMsMax: 30 });
   const client = new SlowClient(scans);
   await eventually(() => assert.deepEqual(client.end, { kind: 'expired' }));
@@ -348,14 +348,14 @@ test('a cluster scan leaves out what the replicas without it say was deleted, an
 });
 
 test('a cluster scan whose peer breaks off goes on where it can, and else ends with what is missing', async (t) => {
-  const store = await filledStore(t, many(6000));
+  const store = await filledStore(t, many(20_000));
   const broken = peerOf(scansOf(store), { failsAfter: 3 * pageBytes });
   const whole = await read(scansOf(store, { peers: [undefined, broken], replicationFactor: 2 }), { cluster: true });
   assert.deepEqual(whole.end, { kind: 'complete', next: undefined });
-  assert.equal(whole.chunks.length, 6000);
+  assert.equal(whole.chunks.length, 20_000);
   const part = await read(scansOf(store, { peers: [undefined, broken], replicationFactor: 1 }), { cluster: true });
   assert.equal(part.end.kind, 'not-enough-replicas');
-  assert.ok(part.chunks.length > 0 && part.chunks.length < 6000);
+  assert.ok(part.chunks.length > 0 && part.chunks.length < 20_000);
   await eventually(() => assert.equal(snapshotsHeld(store), 0));
 });
 
@@ -435,7 +435,7 @@ test('a range of the cluster tells the newest of each key, whatever rows of tomb
 });
 
 test('a row of tombstones that all nodes have is told in a few of them', async (t) => {
-  const gone = many(6000).map(({ key }) => ({ key, value: undefined, version: 2 }));
+  const gone = many(20_000).map(({ key }) => ({ key, value: undefined, version: 2 }));
   const stores = [await filledStore(t, gone), await filledStore(t, [...gone, { key: 'last', value: 'value' }])];
   const [own, other] = stores as [Store, Store];
   let sent = 0;
