@@ -19,6 +19,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -160,6 +161,8 @@ function build() {
     if (failed !== 0) return failed;
   }
   bundle(nodeVersionMin);
+  // `npx kvorum` in this folder runs it as it stands; the compiler makes no programs.
+  chmodSync(at(outputOf('src/cli/main.ts')), 0o755);
   writeFileSync(buildStamp, wanted);
   return 0;
 }
