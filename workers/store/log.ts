@@ -217,13 +217,12 @@ export class Log {
     this.#segments--;
     if (image?.length === this.#options.segmentBytes) this.#freeImage = image;
     this.#unsyncedFiles.delete(file);
+    // A sync that is under way, that of `end` too, may be this file's, which must not be closed then.
     const reuse = (): void => {
       this.#spare.recycle(file);
       this.#makeSpare();
     };
-    // A sync that is under way may be this file's, which must not be closed then.
-    if (this.#isSyncing) void this.#lastSync.then(reuse);
-    else reuse();
+    this.#lastSync.then(reuse, () => {});
   }
 
   /**
@@ -239,7 +238,8 @@ export class Log {
     this.#writeGroup();
     if (this.#isFailed) throw new Error('the log cannot be written');
     const groups = this.#takeWritten();
-    await this.#syncFiles();
+    this.#lastSync = this.#syncFiles();
+    await this.#lastSync;
     this.#endRefused();
     this.#endGroups(groups);
     const last = this.#segment;

@@ -234,6 +234,7 @@ test('no more segments are made than the memtable may hold, until one is release
   assert.equal(files.list().length, 2);
   const [full] = sealed;
   log.release(full?.file ?? assert.fail('nothing is sealed'));
+  await settleTurns();
   assert.equal(log.room(3600), 'yes');
   assert.ok(append('c', 3500));
   log.flush();
@@ -255,6 +256,24 @@ test('a file is not closed while it is synced', async (t) => {
   log.release(sealed[0]?.file ?? assert.fail('nothing is sealed'));
   await files.endSync();
   assert.deepEqual(fatal, []);
+  assert.ok(!files.list().includes('0-1.log'), 'it goes when the sync has ended');
+});
+
+test('a file is not closed while end() syncs it, either', async () => {
+  const { log, files, append, sealed } = await openLog('commit');
+  for (const key of ['a', 'b', 'c']) {
+    append(key, 3500);
+    log.flush();
+    await settleTurns();
+  }
+  files.isHoldingSyncs = true;
+  const ending = log.end();
+  await settleTurns();
+  // The checkpoint of a full segment ends just now.
+  log.release(sealed[0]?.file ?? assert.fail('nothing is sealed'));
+  while (files.syncsHeld > 0) await files.endSync();
+  (await ending)?.file.close();
+  log.close();
   assert.ok(!files.list().includes('0-1.log'), 'it goes when the sync has ended');
 });
 
